@@ -1,0 +1,110 @@
+"""The attention network: a U-Net that hands out the scene step by step (paper, section 2.2 and appendix B.2)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Block(nn.Module):
+    """3x3 bias-free convolution, instance normalisation with learned scale and bias, ReLU (appendix B.2)."""
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        # One group per channel *is* instance normalisation, and the group kernel is the one that PyTorch has
+        # for channels_last and bfloat16 on the CPU; nn.InstanceNorm2d copies to NCHW first.
+        self.norm = nn.GroupNorm(out_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.convolution(x)))
+
+
+class ScopedBlock(Block):
+    """The first block: the picture's share of the convolution is the same at every step, so it is passed in."""
+
+    def picture_share(self, images: Tensor) -> Tensor:
+        return F.conv2d(images, self.convolution.weight[:, :-1], padding=1)
+
+    def forward(self, picture_share: Tensor, log_scope: Tensor) -> Tensor:
+        scope_share = F.conv2d(log_scope, self.convolution.weight[:, -1:], padding=1)
+        return F.relu(self.norm(picture_share + scope_share))
+
+
+class UNet(nn.Module):
+    """Logits of alpha_psi(x; s): how much of the scope this step takes, pixel by pixel.
+
+    Args:
+        channels: width of each block on the way down; the way up mirrors it with half the width. The size of the
+            picture must be divisible by ``2 ** (len(channels) - 1)``.
+        hidden: width of the three-layer MLP that joins the two paths.
+        resolution: side of the picture in pixels; it fixes the MLP's input.
+    """
+
+    def __init__(self, channels: tuple[int, ...], hidden: int, resolution: int):
+        super().__init__()
+        bottleneck = resolution // 2 ** (len(channels) - 1)
+        features = channels[-1] * bottleneck**2
+        self.first = ScopedBlock(4, channels[0])
+        self.down = nn.ModuleList(Block(i, o) for i, o in zip(channels, channels[1:], strict=False))
+        self.mlp = nn.Sequential(
+            nn.Linear(features, hidden), nn.ReLU(),
+            nn.Linear(hidden, hidden), nn.ReLU(),
+            nn.Linear(hidden, features), nn.ReLU(),
+        )  # fmt: skip
+        # Each block on the way up reads the block below it and the skip of its own level, c channels each.
+        self.up = nn.ModuleList(Block(2 * c, c // 2) for c in reversed(channels))
+        self.logits = nn.Conv2d(channels[0] // 2, 1, 1)
+
+    def picture_share(self, images: Tensor) -> Tensor:
+        """The part of the first convolution that does not depend on the scope; B,3,H,W to B,C,H,W."""
+        return self.first.picture_share(images)
+
+    def forward(self, picture_share: Tensor, log_scope: Tensor) -> Tensor:
+        """B,C,H,W from :meth:`picture_share` and the log scope B,1,H,W to logits B,1,H,W."""
+        x = self.first(picture_share, log_scope)
+        skips = [x]
+        for block in self.down:
+            x = block(F.avg_pool2d(x, 2))
+            skips.append(x)
+        x = self.mlp(x.flatten(1)).view(x.shape)
+        for level, block in enumerate(self.up):
+            if level:
+                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat((x, skips[-1 - level]), dim=1))
+        return self.logits(x)
+
+
+class Attention(nn.Module):
+    """The recursion over the scope: each step takes a share of what the steps before it have left over.
+
+    Paper, equations 1 and 2, in log units: ``s_0 = 1``, ``m_k = s_{k-1} alpha_k``, ``s_k = s_{k-1} (1 - alpha_k)``,
+    and the last slot gets what is left, ``m_K = s_{K-1}``.
+    """
+
+    def __init__(self, channels: tuple[int, ...], hidden: int, resolution: int):
+        super().__init__()
+        self.unet = UNet(channels, hidden, resolution)
+
+    def forward(self, images: Tensor, num_slots: int) -> tuple[Tensor, Tensor]:
+        """Masks and scopes of all steps.
+
+        Args:
+            images: B,3,H,W in [0, 1].
+            num_slots: K, at least 1.
+
+        Returns:
+            log masks ``log m_k`` and log scopes ``log s_{k-1}`` that step k was given, both B,K,H,W, finite, float32.
+        """
+        picture_share = self.unet.picture_share(images)
+        log_scope = images.new_zeros(images.shape[0], 1, *images.shape[2:], dtype=torch.float32)
+        log_masks, log_scopes = [], [log_scope]
+        for _ in range(num_slots - 1):
+            logits = self.unet(picture_share, log_scope).float()
+            # logsigmoid(a) and logsigmoid(-a) stay exact where log(1 - sigmoid(a)) would round to log 0.
+            log_masks.append(log_scope + F.logsigmoid(logits))
+            log_scope = log_scope + F.logsigmoid(-logits)
+            log_scopes.append(log_scope)
+        log_masks.append(log_scope)
+        return torch.cat(log_masks, dim=1), torch.cat(log_scopes, dim=1)

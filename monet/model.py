@@ -1,0 +1,149 @@
+"""MONet: configuration, network, and what it says about a scene (Burgess et al. 2019, arXiv:1901.11390)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from monet.attention import Attention
+from monet.vae import ComponentVAE, Encoder, Lattice, SpatialBroadcastDecoder, sample
+
+
+@dataclass(frozen=True)
+class MONetConfig:
+    """Everything that decides the network's shape and its objective. The default has 1,207,921 parameters.
+
+    Args:
+        resolution: side of the square picture in pixels; a multiple of ``2 ** (len(attention_channels) - 1)``.
+        picture_size: side of the picture proper where it is smaller than ``resolution``; it lies in the middle of a
+            black border (Tetrominoes: 35 in 40). None: no border.
+        num_slots: K, the slots unless a call asks for another number.
+        latent_dim: Z, latents per slot.
+        attention_channels: widths of the U-Net's blocks on the way down (appendix B.2 leaves them open).
+        attention_hidden: width of the U-Net's MLP.
+        encoder_channels: widths of the encoder's strided convolutions.
+        encoder_hidden: width of the encoder's hidden linear layer.
+        decoder_channels: widths of the broadcast decoder's four convolutions.
+        background_scale: sigma_bg, standard deviation of the first slot's pixels, in units of the [0, 1] range.
+        foreground_scale: sigma_fg, that of the other slots.
+        beta: weight of the latents' KL divergence.
+        gamma: weight of the masks' KL divergence.
+
+    Raises:
+        ValueError: a value that no network can be built from, in words.
+    """
+
+    resolution: int = 64
+    picture_size: int | None = None
+    num_slots: int = 7
+    latent_dim: int = 16
+    attention_channels: tuple[int, ...] = (8, 16, 32, 64, 128)
+    attention_hidden: int = 128
+    encoder_channels: tuple[int, ...] = (32, 32, 64, 64)
+    encoder_hidden: int = 256
+    decoder_channels: tuple[int, ...] = (32, 32, 32, 32)
+    background_scale: float = 0.09
+    foreground_scale: float = 0.11
+    beta: float = 0.5
+    gamma: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("attention_channels", "encoder_channels", "decoder_channels"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        multiple = 2 ** (len(self.attention_channels) - 1)
+        if not 0 < self.resolution <= 1024 or self.resolution % multiple:
+            raise ValueError(
+                f"resolution {self.resolution} must be a multiple of {multiple} up to 1024 for "
+                f"{len(self.attention_channels)} attention blocks"
+            )
+        if self.picture_size is not None and not 0 < self.picture_size <= self.resolution:
+            raise ValueError(f"picture_size {self.picture_size} must lie between 1 and {self.resolution}")
+        if not 1 <= self.num_slots <= 64:
+            raise ValueError(f"num_slots {self.num_slots} must lie between 1 and 64")
+        widths = (*self.attention_channels, *self.encoder_channels, *self.decoder_channels)
+        if not all(1 <= w <= 4096 for w in (*widths, self.latent_dim, self.attention_hidden, self.encoder_hidden)):
+            raise ValueError("every width must lie between 1 and 4096")
+        if any(c % 2 for c in self.attention_channels):
+            raise ValueError("attention_channels must be even: the way up has half the width of the way down")
+        if len(self.decoder_channels) != 4:
+            raise ValueError("decoder_channels must be four widths: the tiling of H+8, W+8 belongs to four layers")
+        if not (self.background_scale > 0 and self.foreground_scale > 0):
+            raise ValueError("the component scales must be positive")
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """What MONet says about a batch of scenes; tensors with the batch axis first.
+
+    Attributes:
+        log_masks: B,K,H,W, ``log m_k``: sums to one over K after ``exp``.
+        log_scopes: B,K,H,W, ``log s_{k-1}``: what was left for step k to explain.
+        latent_mean: B,K,Z, mean of q_phi(z_k | x, m_k).
+        latent_log_std: B,K,Z, log of its standard deviation.
+        latents: B,K,Z, what was decoded: a draw in training mode, the mean otherwise.
+        components: B,K,3,H',W', means of p_theta(x | z_k), near [0, 1] but not bounded to it.
+        mask_logits: B,K,H',W': their softmax over K is p_theta(c | z), the decoder's own masks.
+
+    H', W' are H, W unless only a :class:`~monet.vae.Lattice` of pixels was decoded.
+    """
+
+    log_masks: Tensor
+    log_scopes: Tensor
+    latent_mean: Tensor
+    latent_log_std: Tensor
+    latents: Tensor
+    components: Tensor
+    mask_logits: Tensor
+
+    @property
+    def reconstruction(self) -> Tensor:
+        """B,3,H,W: ``sum_k m_k x_k`` with the attention's masks (figure 1 of the paper)."""
+        return (self.log_masks.exp()[:, :, None] * self.components).sum(1)
+
+
+class MONet(nn.Module):
+    """The whole network. ``forward`` takes a batch of any size."""
+
+    def __init__(self, config: MONetConfig | None = None):
+        super().__init__()
+        self.config = c = config or MONetConfig()
+        self.attention = Attention(c.attention_channels, c.attention_hidden, c.resolution)
+        self.vae = ComponentVAE(
+            Encoder(c.encoder_channels, c.encoder_hidden, c.latent_dim, c.resolution),
+            SpatialBroadcastDecoder(c.decoder_channels, c.latent_dim),
+        )
+
+    def forward(self, images: Tensor, num_slots: int | None = None, lattice: Lattice = Lattice()) -> Decomposition:
+        """Decomposes a batch.
+
+        Args:
+            images: B,3,H,W float in [0, 1] with H = W = ``config.resolution``.
+            num_slots: K for this call; the weights are shared over slots, so any number works.
+            lattice: which pixels to decode; all of them unless training says otherwise.
+        """
+        batch, _, height, width = images.shape
+        slots = num_slots or self.config.num_slots
+        log_masks, log_scopes = self.attention(images, slots)
+        # Only the attention is sequential: all slots of all pictures go through the VAE as one batch (B*K).
+        every_image = images.repeat_interleave(slots, dim=0)
+        mean, log_std = self.vae.encoder(every_image, log_masks.reshape(-1, 1, height, width))
+        latents = sample(mean, log_std) if self.training else mean
+        components, mask_logits = self.vae.decoder(latents, height, width, lattice)
+        return Decomposition(
+            log_masks=log_masks,
+            log_scopes=log_scopes,
+            latent_mean=mean.unflatten(0, (batch, slots)),
+            latent_log_std=log_std.unflatten(0, (batch, slots)),
+            latents=latents.unflatten(0, (batch, slots)),
+            components=components.unflatten(0, (batch, slots)),
+            mask_logits=mask_logits[:, 0].unflatten(0, (batch, slots)),
+        )
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents N,Z to component means N,3,H,W and mask logits N,H,W at the configured resolution."""
+        side = self.config.resolution
+        components, mask_logits = self.vae.decoder(latents, side, side)
+        return components, mask_logits[:, 0]

@@ -1,0 +1,106 @@
+"""MONet's training objective: the three terms of equation 3, each a mean over the batch of sums over pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from monet.model import Decomposition, MONetConfig
+from monet.vae import Lattice
+
+Likelihood = Literal["per_channel", "joint", "masked"]
+LIKELIHOODS: tuple[str, ...] = get_args(Likelihood)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The three terms before weighting, scalars, in nats per picture.
+
+    Attributes:
+        reconstruction: negative log-likelihood of the pixels, without the constant (3 H W / 2) log(2 pi). It is a
+            density: with small scales it is often negative.
+        latent_kl: sum over slots of D_KL(q_phi(z_k | x, m_k) || N(0, 1)).
+        mask_kl: D_KL(q_psi(c | x) || p_theta(c | z)), the attention's masks against the decoder's.
+    """
+
+    reconstruction: Tensor
+    latent_kl: Tensor
+    mask_kl: Tensor
+
+    def total(self, beta: float, gamma: float) -> Tensor:
+        """The objective of equation 3."""
+        return self.reconstruction + beta * self.latent_kl + gamma * self.mask_kl
+
+
+def loss(
+    images: Tensor,
+    decomposition: Decomposition,
+    config: MONetConfig,
+    likelihood: Likelihood = "per_channel",
+    lattice: Lattice = Lattice(),
+    scale_factor: float = 1.0,
+) -> Loss:
+    """The three terms for a batch.
+
+    Args:
+        images: B,3,H,W in [0, 1].
+        decomposition: of these images, decoded on ``lattice``.
+        config: gives sigma_bg and sigma_fg.
+        likelihood: see :func:`log_likelihood`.
+        lattice: the pixels that were decoded; their sums are scaled up to the whole picture.
+        scale_factor: multiplies both component scales (training anneals it from above to 1).
+    """
+    slots = decomposition.components.shape[1]
+    scales = images.new_full((slots,), config.foreground_scale)
+    scales[0] = config.background_scale
+    log_masks = lattice.take(decomposition.log_masks)
+    pixels = images.shape[-1] * images.shape[-2] / log_masks[0, 0].numel()
+    per_pixel = log_likelihood(
+        lattice.take(images), log_masks, decomposition.components, scales * scale_factor, likelihood
+    )
+    return Loss(
+        reconstruction=-pixels * per_pixel.sum((1, 2)).mean(),
+        latent_kl=latent_kl(decomposition.latent_mean, decomposition.latent_log_std).sum((1, 2)).mean(),
+        mask_kl=pixels * mask_kl(log_masks, decomposition.mask_logits).sum((1, 2)).mean(),
+    )
+
+
+def log_likelihood(
+    images: Tensor, log_masks: Tensor, components: Tensor, scales: Tensor, likelihood: Likelihood = "per_channel"
+) -> Tensor:
+    """log p(x) of every pixel, B,H,W, without the constant of the Gaussian.
+
+    ``per_channel`` is the reference's: each colour channel is a mixture of its own, log sum_k m_k N(x_c; x_kc, s_k).
+    ``joint`` is the mixture that the paper's generative story implies: one slot explains all three channels,
+    log sum_k m_k prod_c N(x_c; x_kc, s_k). ``masked`` weights log-likelihoods, sum_k m_k log N(x; x_k, s_k), a lower
+    bound of ``joint`` (Jensen).
+
+    Args:
+        images: B,3,H,W.
+        log_masks: B,K,H,W.
+        components: B,K,3,H,W.
+        scales: K, standard deviations.
+    """
+    scales = scales[:, None, None, None]
+    # B,K,3,H,W
+    log_normal = -0.5 * ((images[:, None] - components) / scales) ** 2 - scales.log()
+    if likelihood == "per_channel":
+        return torch.logsumexp(log_masks[:, :, None] + log_normal, dim=1).sum(1)
+    if likelihood == "joint":
+        return torch.logsumexp(log_masks + log_normal.sum(2), dim=1)
+    if likelihood == "masked":
+        return (log_masks.exp() * log_normal.sum(2)).sum(1)
+    raise ValueError(f"likelihood {likelihood!r} is none of {', '.join(LIKELIHOODS)}")
+
+
+def latent_kl(mean: Tensor, log_std: Tensor) -> Tensor:
+    """D_KL(N(mean, std) || N(0, 1)) of every latent, in nats, same shape as ``mean``."""
+    return 0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std
+
+
+def mask_kl(log_masks: Tensor, mask_logits: Tensor) -> Tensor:
+    """D_KL(q_psi(c | x) || p_theta(c | z)) of every pixel, B,H,W, from log masks and mask logits B,K,H,W."""
+    return (log_masks.exp() * (log_masks - mask_logits.log_softmax(dim=1))).sum(1)

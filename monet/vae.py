@@ -1,0 +1,113 @@
+"""The component VAE: encoder and spatial broadcast decoder (paper, section 2.2 and appendix B.1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HALO = 4
+"""Pixels that four unpadded 3x3 convolutions eat on each side; the latent is tiled to H+8, W+8."""
+
+
+class Lattice(NamedTuple):
+    """Every ``stride``-th pixel of a picture, from ``row`` and ``column`` on. The default is the whole picture.
+
+    A training step may decode and score a lattice at a random offset instead of every pixel: neighbouring pixels say
+    nearly the same, and the decoder is nine tenths of the work of a small step.
+    """
+
+    stride: int = 1
+    row: int = 0
+    column: int = 0
+
+    def take(self, x: Tensor) -> Tensor:
+        """The lattice's pixels of ...,H,W."""
+        return x[..., self.row :: self.stride, self.column :: self.stride]
+
+
+class Encoder(nn.Module):
+    """q_phi(z_k | x, m_k): strided 3x3 convolutions and a two-layer MLP to a diagonal Gaussian.
+
+    As in the reference network there is no activation between the two linear layers.
+    """
+
+    def __init__(self, channels: tuple[int, ...], hidden: int, latent_dim: int, resolution: int):
+        super().__init__()
+        ins = (4, *channels[:-1])
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(ins, channels, strict=True)
+        )
+        side = -(-resolution // 2 ** len(channels))  # each stride-2 convolution halves and rounds up
+        self.hidden = nn.Linear(channels[-1] * side**2, hidden)
+        self.posterior = nn.Linear(hidden, 2 * latent_dim)
+
+    def forward(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Images N,3,H,W and log masks N,1,H,W to the posterior's mean and log standard deviation, N,Z each."""
+        x = torch.cat((images, log_masks), dim=1)
+        for convolution in self.convolutions:
+            x = F.relu(convolution(x))
+        mean, log_std = self.posterior(self.hidden(x.flatten(1))).float().chunk(2, dim=1)
+        return mean, log_std
+
+
+class SpatialBroadcastDecoder(nn.Module):
+    """p_theta(x, c | z_k): the latent is tiled over the picture and four convolutions read it with the coordinates.
+
+    Watters et al. 2019, "Spatial Broadcast Decoder"; MONet, appendix B.1. Row coordinate first, then column.
+    """
+
+    def __init__(self, channels: tuple[int, ...], latent_dim: int):
+        super().__init__()
+        ins = (latent_dim + 2, *channels[:-1])
+        self.latent_dim = latent_dim
+        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3) for i, o in zip(ins, channels, strict=True))
+        self.output = nn.Conv2d(channels[-1], 4, 1)
+
+    def forward(self, latents: Tensor, height: int, width: int, lattice: Lattice = Lattice()) -> tuple[Tensor, Tensor]:
+        """Latents N,Z to component means N,3,H',W' and mask logits N,1,H',W' on the lattice, float32."""
+        first, *rest = self.convolutions
+        # Convolution is linear and a tiled latent is constant over space, so its share is one matrix product with
+        # the kernel summed over its taps; the coordinates' share is the same for every latent. Exact, and
+        # Z of the Z+2 input channels cost nothing.
+        latent_weight, coordinate_weight = first.weight.split((self.latent_dim, 2), dim=1)
+        latent_share = latents @ latent_weight.sum((2, 3)).t()
+        coordinate_share = F.conv2d(
+            coordinates(height, width, lattice).to(latents.device), coordinate_weight, first.bias
+        )
+        x = F.relu(coordinate_share + latent_share[:, :, None, None])
+        for convolution in rest:
+            x = F.relu(convolution(x))
+        means, logits = self.output(x).float().split((3, 1), dim=1)
+        return means, logits
+
+
+def coordinates(height: int, width: int, lattice: Lattice) -> Tensor:
+    """Row and column coordinate of the tiled latent, 1,2,H'+8,W'+8: from -1 to 1 over H+8 and W+8 pixels."""
+
+    def axis(size: int, offset: int) -> Tensor:
+        count = len(range(offset, size, lattice.stride)) + 2 * HALO
+        position = HALO + offset + lattice.stride * (torch.arange(count) - HALO)
+        return 2 * position / (size + 2 * HALO - 1) - 1
+
+    rows, columns = axis(height, lattice.row), axis(width, lattice.column)
+    grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
+    return grid.contiguous(memory_format=torch.channels_last)
+
+
+class ComponentVAE(nn.Module):
+    """Encoder and decoder that all slots share."""
+
+    def __init__(self, encoder: Encoder, decoder: SpatialBroadcastDecoder):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        # On a CPU the convolutions of 32 and more channels are fastest channels_last; the U-Net's few are not.
+        self.to(memory_format=torch.channels_last)
+
+
+def sample(mean: Tensor, log_std: Tensor) -> Tensor:
+    """A reparameterised draw from the posterior, so that the gradient reaches both of its parameters."""
+    return mean + log_std.exp() * torch.randn_like(mean)
