@@ -1,0 +1,223 @@
+"""Pictures from outside: reading a stranger's file safely, and fitting it to the square a model takes.
+
+`read` is the only way in. Behind it a picture is an H,W,3 array of uint8 and is not checked again.
+"""
+
+import io
+import os
+from collections.abc import Callable
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS = 25_000_000  # a phone's "24 megapixels" are 5712 x 4284, a little more than 24 million
+MAX_SIDE = 12_000
+
+Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
+How = Literal["crop", "pad"]
+
+_TOO_LARGE = (
+    f"The picture has too many pixels: at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a side "
+    "are read, so make it smaller first."
+)
+
+
+class PictureError(ValueError):
+    """A picture was refused. The message is one sentence for the person who chose the picture."""
+
+
+def read(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> np.ndarray:
+    """Read a picture as it is meant to be seen: upright, opaque, 8-bit RGB, of an animation the first frame.
+
+    Args:
+        source: a path, the bytes of a file or a binary file object (PNG, JPEG, WebP, BMP or GIF, told by
+            content and never by name); or a Pillow image, whatever its format; or a uint8 array of shape H,W
+            or H,W,1 (grey), H,W,3 (RGB) or H,W,4 (RGB and alpha).
+        background: RGB in 0..255, seen through transparent pixels.
+
+    Returns:
+        uint8 of shape H,W,3 in 0..255, writable and never sharing memory with `source`.
+
+    Raises:
+        PictureError: the file is missing, empty, damaged, of another format or larger than MAX_BYTES; the
+            picture has no pixels, or more than MAX_PIXELS or MAX_SIDE (told from the header, before any pixel
+            is decoded); or the array has another shape or type.
+    """
+    try:
+        if isinstance(source, np.ndarray):
+            return _to_rgb(_from_array(source), background)
+        if isinstance(source, Image.Image):
+            return _to_rgb(source, background)
+        with Image.open(io.BytesIO(_content(source)), formats=FORMATS) as image:
+            return _to_rgb(image, background)
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(_TOO_LARGE) from error
+    except UnidentifiedImageError as error:
+        raise PictureError("The file is not a readable PNG, JPEG, WebP, BMP or GIF picture.") from error
+    except Exception as error:
+        # Decoders answer hostile bytes with errors of many types (OSError, SyntaxError, struct.error,
+        # MemoryError, ...) that no list here would keep up with; to the visitor they all mean the same.
+        raise PictureError("The picture is damaged or incomplete; save it again as PNG or JPEG.") from error
+
+
+def fit(picture: np.ndarray, size: int, how: How = "crop", fill: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
+    """Fit a picture to a square.
+
+    Shrinking averages areas and enlarging repeats pixels, so no overshoot appears and flat colours stay flat.
+    A side that already has the right length is not resampled.
+
+    Args:
+        picture: uint8 of shape H,W,3.
+        size: side of the result in pixels.
+        how: "crop" keeps the centred largest square, "pad" keeps everything and centres it on `fill`.
+        fill: RGB in 0..255.
+
+    Returns:
+        uint8 of shape size,size,3, a copy.
+    """
+
+    def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
+        return np.asarray(Image.fromarray(array).resize((width, height), Image.Resampling.BOX))
+
+    return _fit(picture, size, how, fill, resize)
+
+
+def fit_labels(segmentation: np.ndarray, size: int, how: How = "crop") -> np.ndarray:
+    """Fit a label map as `fit` fits its picture, with the nearest label for a mean and label 0 as padding.
+
+    Args:
+        segmentation: integers of shape H,W.
+        size: side of the result in pixels.
+        how: as in `fit`.
+
+    Returns:
+        integers of the same type, of shape size,size, a copy.
+    """
+
+    def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
+        # The old pixel under each new pixel's centre: floor((new + 1/2) * old_length / new_length).
+        rows = (2 * np.arange(height) + 1) * array.shape[0] // (2 * height)
+        columns = (2 * np.arange(width) + 1) * array.shape[1] // (2 * width)
+        return array[np.ix_(rows, columns)]
+
+    return _fit(segmentation, size, how, 0, resize)
+
+
+def embed(picture: np.ndarray, size: int, fill: int | tuple[int, ...] = 0) -> np.ndarray:
+    """Centre a smaller picture in a square without scaling it; an odd pixel goes below and to the right.
+
+    Args:
+        picture: shape H,W or H,W,C with H and W at most `size`.
+        size: side of the result in pixels.
+        fill: value around the picture, one for all channels or one for each.
+
+    Returns:
+        array of the same type, of shape size,size or size,size,C.
+
+    Raises:
+        ValueError: the picture is larger than `size`.
+    """
+    height, width = picture.shape[:2]
+    canvas = np.empty((size, size, *picture.shape[2:]), picture.dtype)
+    canvas[:] = fill
+    canvas[_centred(size, height), _centred(size, width)] = picture
+    return canvas
+
+
+def extract(array: np.ndarray, size: int, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
+    """Cut the centred square out of an array: the inverse of `embed`.
+
+    Args:
+        array: any shape whose two spatial axes are at least `size` long.
+        size: side of the square in pixels.
+        axes: the spatial axes; (0, 1) for pictures and label maps, (-2, -1) for masks of shape K,H,W.
+
+    Returns:
+        a view of `array` with both spatial axes `size` long.
+
+    Raises:
+        ValueError: the array is smaller than `size`.
+    """
+    window = [slice(None)] * array.ndim
+    for axis in axes:
+        window[axis] = _centred(array.shape[axis], size)
+    return array[tuple(window)]
+
+
+def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        content = source
+    elif isinstance(source, str | os.PathLike):
+        try:
+            with open(source, "rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:  # ValueError: a null character in the path
+            raise PictureError("The file cannot be opened; choose it again.") from error
+    else:
+        content = source.read(MAX_BYTES + 1)
+    if not content:
+        raise PictureError("The file is empty; choose a PNG, JPEG, WebP, BMP or GIF picture.")
+    if len(content) > MAX_BYTES:
+        raise PictureError(f"The file is too large: at most {MAX_BYTES // 2**20} MB are read.")
+    return content
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.dtype != np.uint8:
+        raise PictureError(f"The array holds {array.dtype} values; give whole numbers from 0 to 255 as uint8.")
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)) or array.size == 0:
+        raise PictureError(f"The array has shape {array.shape}; give H,W or H,W,1 or H,W,3 or H,W,4.")
+    return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
+
+
+def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise PictureError(_TOO_LARGE)
+    if 0 in image.size:
+        raise PictureError("The picture has no pixels; choose another one.")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        image = _to_8_bits(image)
+    if image.has_transparency_data:
+        canvas = Image.new("RGBA", image.size, (*background, 255))
+        canvas.alpha_composite(image.convert("RGBA"))
+        image = canvas
+    return np.array(image.convert("RGB"))
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    # Pillow's own conversion clips 16-bit grey at 255, which turns such pictures white.
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise PictureError("The picture's values go beyond 16 bits; save it with 8 bits a channel.")
+    grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))  # 65535 / 257 = 255
+    if "transparency" in image.info:
+        grey.putalpha(Image.fromarray(values != image.info["transparency"]))
+    return grey
+
+
+def _fit(
+    array: np.ndarray,
+    size: int,
+    how: How,
+    fill: int | tuple[int, ...],
+    resize: Callable[[np.ndarray, int, int], np.ndarray],
+) -> np.ndarray:
+    # ImageOps.fit would crop at half pixels when the excess is odd and so blur what needs no resampling;
+    # ImageOps.pad fails on very thin pictures, whose short side it rounds to nothing.
+    if how == "crop":
+        array = extract(array, min(array.shape[:2]))
+    height, width = (max(1, round(side * size / max(array.shape[:2]))) for side in array.shape[:2])
+    return embed(resize(array, height, width), size, fill)
+
+
+def _centred(outer: int, inner: int) -> slice:
+    if inner > outer:
+        raise ValueError(f"{inner} pixels do not fit into {outer}")
+    start = (outer - inner) // 2
+    return slice(start, start + inner)
