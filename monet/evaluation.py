@@ -1,0 +1,94 @@
+"""How well a model decomposes: metrics over scenes with ground truth, and a picture of what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from monet import metrics
+from monet.data import Scene
+from monet.figures import grid, segmentation_colors, to_uint8
+from monet.model import Decomposition, MONet
+from monet.objective import Likelihood
+from monet.pictures import extract
+from monet.training.batches import prepare, to_tensor
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Result:
+    """Values per scene, by metric; NaN where a metric does not exist for a scene."""
+
+    values: dict[str, np.ndarray]
+
+    @property
+    def means(self) -> dict[str, float]:
+        return {name: float(np.nanmean(v)) for name, v in self.values.items()}
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        return {
+            name: float(np.nanstd(v, ddof=1) / np.sqrt(np.isfinite(v).sum())) if len(v) > 1 else float("nan")
+            for name, v in self.values.items()
+        }
+
+
+def evaluate(model: MONet, scenes: Sequence[Scene], likelihood: Likelihood = "per_channel") -> Result:
+    """All metrics of a model in eval mode over scenes of which the segmentation is known.
+
+    ``ari``, ``ari_fg``, ``covering`` and ``matched_iou`` compare the slot with the largest attention mask at each
+    pixel with the true object; with ``_decoded`` behind the name, the slot with the largest decoder mask. Pixels in
+    the border around a smaller picture do not count. ``mse`` is that of sum_k m_k x_k over the picture.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    for batch, images, decomposition in decompositions(model, scenes):
+        size = model.config.picture_size or model.config.resolution
+        true = extract(np.stack([scene.segmentation for scene in batch]), size, axes=(-2, -1)).astype(np.int64)
+        part: dict[str, np.ndarray] = {}
+        for suffix, masks in (("", decomposition.log_masks), ("_decoded", decomposition.mask_logits)):
+            predicted = extract(masks.argmax(1).numpy(), size, axes=(-2, -1))
+            table = metrics.contingency(true, predicted)
+            part[f"ari{suffix}"] = metrics.adjusted_rand_index(table)
+            part[f"ari_fg{suffix}"] = metrics.adjusted_rand_index_foreground(table)
+            part[f"covering{suffix}"] = metrics.segmentation_covering(table)
+            part[f"matched_iou{suffix}"] = metrics.matched_iou(table)
+        part["mse"] = metrics.mean_squared_error(
+            extract(images.numpy(), size, axes=(-2, -1)),
+            extract(decomposition.reconstruction.numpy(), size, axes=(-2, -1)),
+        )
+        parts.append(part)
+    return Result({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def decompositions(model: MONet, scenes: Sequence[Scene]) -> Iterator[tuple[list[Scene], torch.Tensor, Decomposition]]:
+    """Batches of prepared scenes, their images B,3,H,W and what the model makes of them, on the CPU."""
+    device = next(model.parameters()).device
+    for start in range(0, len(scenes), BATCH):
+        batch = [prepare(scene, model.config) for scene in scenes[start : start + BATCH]]
+        images = to_tensor(batch)
+        with torch.inference_mode():
+            decomposition = model(images.to(device))
+        yield batch, images, Decomposition(**{k: v.cpu() for k, v in vars(decomposition).items()})
+
+
+def contact_sheet(model: MONet, scenes: Sequence[Scene]) -> Image.Image:
+    """One row per scene: picture, reconstruction, true and found segmentation, then every slot's masked component."""
+    rows = []
+    for batch, _, d in decompositions(model, scenes):
+        masks = d.log_masks.exp()
+        for i, scene in enumerate(batch):
+            truth = scene.segmentation if scene.segmentation is not None else np.zeros(scene.image.shape[:2], int)
+            slots = (masks[i][:, None] * d.components[i].clamp(0, 1)).permute(0, 2, 3, 1).numpy()
+            rows.append([
+                scene.image,
+                to_uint8(d.reconstruction[i].permute(1, 2, 0).numpy()),
+                segmentation_colors(truth),
+                segmentation_colors(masks[i].argmax(0).numpy()),
+                *(to_uint8(slot) for slot in slots),
+            ])  # fmt: skip
+    return grid(rows)

@@ -1,0 +1,1 @@
+"""Training: recipes, the loop, the runs' pictures and the command line ``python -m monet.training``."""

@@ -1,0 +1,36 @@
+"""Scenes to tensors: what the network is fed, in training and evaluation alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from monet.data import DATASETS, Scene
+from monet.model import MONetConfig
+from monet.pictures import embed, fit, fit_labels
+
+TRAIN, VALIDATE, TEST = 0, 1, 2
+"""First number of a scene's seed: no scene of one split is in another."""
+
+
+def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> list[Scene]:
+    """The scenes of a split by their index."""
+    dataset = DATASETS[data]
+    return [dataset.scene((split, index), objects) for index in indices]
+
+
+def prepare(scene: Scene, config: MONetConfig) -> Scene:
+    """The scene as the network sees it: cropped, resized and embedded in the border that the configuration asks."""
+    size = config.picture_size or config.resolution
+    image = embed(fit(scene.image, size), config.resolution)
+    if scene.segmentation is None:
+        return Scene(image, None, scene.source)
+    return Scene(image, embed(fit_labels(scene.segmentation, size), config.resolution), scene.source)
+
+
+def to_tensor(prepared: Iterable[Scene]) -> Tensor:
+    """B,3,H,W float32 in [0, 1] from scenes that :func:`prepare` made."""
+    return torch.from_numpy(np.stack([s.image for s in prepared])).permute(0, 3, 1, 2).float().div_(255)

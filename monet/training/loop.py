@@ -1,0 +1,215 @@
+"""The training loop: one process or several under ``torchrun``, resumable at any moment."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from monet import evaluation
+from monet.model import MONet
+from monet.objective import Loss, loss
+from monet.training.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
+from monet.training.recipe import Recipe
+from monet.vae import Lattice
+
+STATE = "state.pt"
+EVALUATION_COUNT = 96
+
+
+class Run:
+    """A training run in a folder: ``state.pt``, ``log.csv``, ``evaluation.csv`` and ``pictures/``.
+
+    The state holds weights, their average, the optimiser and the step. Scenes, lattice and noise of a step are drawn
+    from a seed made of the run's seed, the step and the process, so a run that was killed and resumed is, step by
+    step, the run that was not.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path):
+        self.recipe, self.folder = recipe, folder
+        self.rank = int(os.environ.get("RANK", 0))
+        self.processes = int(os.environ.get("WORLD_SIZE", 1))
+        local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+        self.device = torch.device(local if torch.cuda.is_available() else "cpu")
+        self.step = 0
+        torch.manual_seed(recipe.seed)
+        self.model = MONet(recipe.model)
+        if recipe.he_initialisation:
+            initialise(self.model)
+        self.model.to(self.device)
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+        self.optimizer = torch.optim.Adam(self.model.parameters())
+        self._stop = False
+
+    # ------------------------------------------------------------------ state
+
+    def save(self) -> None:
+        """Writes the state beside the old one and swaps them in one move: there is always a whole one."""
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        temporary = self.folder / f"{STATE}.part"
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.folder / STATE)
+
+    def resume(self) -> bool:
+        """Goes on from the folder's state; False if there is none."""
+        path = self.folder / STATE
+        if not path.is_file():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        return True
+
+    # ------------------------------------------------------------------- loop
+
+    def train(self, steps: int | None = None) -> None:
+        """Runs to the recipe's last step, or for ``steps`` more, and leaves a saved state behind, however it ends."""
+        recipe = self.recipe
+        end = recipe.steps if steps is None else min(recipe.steps, self.step + steps)
+        network: nn.Module = self.model
+        if self.processes > 1:
+            network = DistributedDataParallel(self.model)
+        self.model.train()
+        handlers = {s: signal.signal(s, self._request_stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        progress = tqdm(
+            total=end, initial=self.step, disable=self.rank > 0, unit="step", dynamic_ncols=True, mininterval=2,
+        )  # fmt: skip
+        try:
+            while self.step < end and not self._stop:
+                values = self._step(network)
+                self.step += 1
+                progress.update()
+                if self.rank == 0:
+                    self._report(progress, values)
+        finally:
+            progress.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            if self.rank == 0:
+                self.save()
+
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def _step(self, network: nn.Module) -> Loss:
+        recipe, stage = self.recipe, self.recipe.stage(self.step)
+        first = (self.step * self.processes + self.rank) * recipe.batch_size
+        torch.manual_seed(hash((recipe.seed, self.step, self.rank)))
+        batch = scenes(recipe.data, TRAIN, range(first, first + recipe.batch_size), stage.objects)
+        images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
+        lattice = Lattice(stage.stride, *torch.randint(stage.stride, (2,)).tolist())
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device)):
+            decomposition = network(images, stage.slots, lattice)
+        terms = loss(
+            images, decomposition, recipe.model, recipe.likelihood, lattice,
+            recipe.value("scale_factor", self.step),
+        )  # fmt: skip
+        total = terms.total(recipe.value("beta", self.step), recipe.value("gamma", self.step))
+        if not torch.isfinite(total):
+            raise FloatingPointError(f"the loss is {total.item()} at step {self.step}: lower the learning rate or clip")
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.value("learning_rate", self.step)
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        self.gradient_norm = norm.item()
+        return terms
+
+    # ----------------------------------------------------------------- report
+
+    def _report(self, progress: tqdm[Any], terms: Loss) -> None:
+        recipe = self.recipe
+        if self.step % 50 == 0:
+            row = {
+                "step": self.step,
+                "reconstruction": terms.reconstruction.item(),
+                "latent_kl": terms.latent_kl.item(),
+                "mask_kl": terms.mask_kl.item(),
+                "gradient_norm": self.gradient_norm,
+                "learning_rate": recipe.value("learning_rate", self.step),
+                "scale_factor": recipe.value("scale_factor", self.step),
+            }
+            append(self.folder / "log.csv", row)
+            rate = progress.format_dict["rate"] or 0.0
+            progress.set_postfix_str(
+                f"nll {row['reconstruction']:.0f}, latent KL {row['latent_kl']:.0f}, "
+                f"mask KL {row['mask_kl']:.0f}, {rate * recipe.batch_size * self.processes:.0f} images/s",
+                refresh=False,
+            )
+        if self.step % recipe.save_every == 0:
+            self.save()
+        if self.step % recipe.evaluate_every == 0 or self.step == recipe.steps:
+            self.evaluate()
+
+    def evaluate(self) -> None:
+        """Scores the averaged weights on held-out scenes; a row in ``evaluation.csv`` and a picture of slots."""
+        model = self.average.module.eval()
+        held_out = scenes(self.recipe.data, VALIDATE, range(EVALUATION_COUNT))
+        result = evaluation.evaluate(model, held_out, self.recipe.likelihood)
+        append(self.folder / "evaluation.csv", {"step": self.step, **result.means})
+        pictures = self.folder / "pictures"
+        pictures.mkdir(exist_ok=True)
+        evaluation.contact_sheet(model, held_out[:8]).save(pictures / f"{self.step:07d}.png")
+        model.train()
+
+
+def initialise(model: MONet) -> None:
+    """He weights for the VAE and a posterior that starts narrow.
+
+    With PyTorch's default the latent's signal shrinks below the unit noise on its way through nine layers, and
+    components stay grey for thousands of steps.
+    """
+    for module in model.vae.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    posterior, output = model.vae.encoder.posterior, model.vae.decoder.output
+    nn.init.xavier_normal_(posterior.weight)
+    nn.init.xavier_normal_(output.weight)
+    nn.init.constant_(posterior.bias[model.config.latent_dim :], -2.0)  # log sigma: 0.14
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is quicker than float32 here: on a CPU without the instructions it is ten times slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def append(path: Path, row: dict[str, float]) -> None:
+    """Adds a row to a CSV file that starts with its column names."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row)
+        if new:
+            writer.writeheader()
+        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+
+
+def describe(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, for the run's folder and the model card."""
+    return asdict(recipe)

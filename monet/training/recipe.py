@@ -1,0 +1,132 @@
+"""What a training run does, as a value; one TOML file per data set under ``recipes/``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monet.data import DATASETS
+from monet.model import MONetConfig
+from monet.objective import LIKELIHOODS, Likelihood
+
+FOLDER = Path(__file__).parent / "recipes"
+
+Schedule = tuple[tuple[int, float], ...]
+"""(step, value) points with straight lines between them and constant ends."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the curriculum: the weights are shared over slots, so slots and objects may change at any step.
+
+    Attributes:
+        until: the first step that no longer belongs to the stage.
+        slots: K.
+        objects: fewest and most objects per scene.
+        stride: decode and score every stride-th pixel only, at a random offset (see ``monet.vae.Lattice``).
+    """
+
+    until: int
+    slots: int
+    objects: tuple[int, int]
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run.
+
+    Attributes:
+        data: name of the data set.
+        model: configuration of the network.
+        stages: the curriculum, in order; the last one's ``until`` is the number of steps.
+        schedules: ``learning_rate``, and where they differ from the constant, ``scale_factor`` (times the component
+            scales), ``beta`` and ``gamma``.
+        likelihood: see ``monet.objective``.
+        batch_size: pictures per step and process.
+        he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
+        average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
+        clip: largest norm of the gradient.
+        evaluate_every: steps between evaluations on held-out scenes.
+        save_every: steps between saves of the state.
+        seed: of weights, scenes and noise.
+    """
+
+    data: str
+    model: MONetConfig
+    stages: tuple[Stage, ...]
+    schedules: dict[str, Schedule]
+    likelihood: Likelihood = "joint"
+    batch_size: int = 16
+    he_initialisation: bool = True
+    average: float = 0.998
+    clip: float = float("inf")
+    evaluate_every: int = 500
+    save_every: int = 200
+    seed: int = 0
+    defaults: dict[str, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.data not in DATASETS:
+            raise ValueError(f"data {self.data!r} is none of {', '.join(DATASETS)}")
+        if self.likelihood not in LIKELIHOODS:
+            raise ValueError(f"likelihood {self.likelihood!r} is none of {', '.join(LIKELIHOODS)}")
+        if not self.stages or any(a.until >= b.until for a, b in zip(self.stages, self.stages[1:], strict=False)):
+            raise ValueError("stages must be at least one and their `until` must rise")
+        defaults = {"scale_factor": 1.0, "beta": self.model.beta, "gamma": self.model.gamma}
+        object.__setattr__(self, "defaults", defaults)
+        unknown = set(self.schedules) - {"learning_rate", *defaults}
+        if unknown or "learning_rate" not in self.schedules:
+            raise ValueError(f"schedules must hold learning_rate and know no {', '.join(sorted(unknown)) or 'other'}")
+
+    @property
+    def steps(self) -> int:
+        return self.stages[-1].until
+
+    def stage(self, step: int) -> Stage:
+        """The stage that a step belongs to."""
+        return next(stage for stage in self.stages if step < stage.until)
+
+    def value(self, name: str, step: int) -> float:
+        """A schedule's value at a step."""
+        if name not in self.schedules:
+            return self.defaults[name]
+        steps, values = zip(*self.schedules[name], strict=True)
+        return float(np.interp(step, steps, values))
+
+
+def load(name_or_path: str) -> Recipe:
+    """A recipe by its name under ``recipes/`` or by the path of a TOML file.
+
+    Raises:
+        ValueError: there is none, or it is not a recipe; the message says which part is wrong.
+    """
+    path = FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
+        raise ValueError(f"no recipe {name_or_path!r}; there are {known}, or give the path of a TOML file")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return from_table(table)
+    except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"recipe {path.name}: {error}") from error
+
+
+def from_table(table: dict[str, Any]) -> Recipe:
+    """A recipe from the nested dictionary that a TOML file holds."""
+    table = dict(table)
+    stages = tuple(Stage(**{**stage, "objects": tuple(stage["objects"])}) for stage in table.pop("stages"))
+    schedules = {
+        name: tuple((int(step), float(value)) for step, value in points)
+        for name, points in table.pop("schedules").items()
+    }
+    known = {f.name for f in fields(Recipe) if f.init}
+    if unknown := set(table) - known:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
+    return Recipe(model=MONetConfig(**table.pop("model", {})), stages=stages, schedules=schedules, **table)
