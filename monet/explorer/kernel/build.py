@@ -1,0 +1,60 @@
+"""Rebuild the browser decoder from its C source: ``python -m monet.explorer.kernel.build``.
+
+The compiler is clang from the ``ziglang`` wheel, pinned because the same version gives the same bytes
+(``pip install ziglang==0.17.1``). Users of the explorer never need it: the binaries are part of the package.
+``build.json`` records which source, compiler and flags the binaries were built from.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ZIGLANG = "0.17.1"
+SOURCE = Path(__file__).with_name("decoder.c")
+RECORD = Path(__file__).with_name("build.json")
+BINARIES = Path(__file__).parents[1] / "static" / "decoder"
+INSTRUCTIONS = {"decoder.wasm": "simd128", "decoder_relaxed.wasm": "simd128+relaxed_simd"}
+FLAGS = [
+    *("-target", "wasm32-freestanding", "-std=c11", "-O3", "-nostdlib", "-Wall", "-Wextra", "-Werror"),
+    *("-fno-vectorize", "-fno-slp-vectorize"),  # the vectors are written out in the source
+    *("-mllvm", "-disable-lsr"),  # keeps constant offsets inside the load instructions, about 5 % faster
+    *("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=8192"),
+]
+
+
+def fingerprint() -> dict:
+    """Compiler, flags and SHA-256 of source and binaries as they are now; ``build.json`` after a build."""
+    hashes = {SOURCE.name: hashlib.sha256(SOURCE.read_text(encoding="utf-8").encode()).hexdigest()}
+    hashes |= {name: hashlib.sha256((BINARIES / name).read_bytes()).hexdigest() for name in INSTRUCTIONS}
+    return {"ziglang": ZIGLANG, "flags": FLAGS, "instructions": INSTRUCTIONS, "sha256": hashes}
+
+
+def build() -> None:
+    """Compile both binaries and write ``build.json``.
+
+    Raises:
+        SystemExit: if the pinned compiler is not installed.
+        subprocess.CalledProcessError: if it refuses the source.
+    """
+    try:
+        found = importlib.metadata.version("ziglang")
+    except importlib.metadata.PackageNotFoundError:
+        found = None
+    if found != ZIGLANG:
+        raise SystemExit(f"ziglang {ZIGLANG} is needed, found {found}: pip install ziglang=={ZIGLANG}")
+
+    BINARIES.mkdir(parents=True, exist_ok=True)
+    for name, instructions in INSTRUCTIONS.items():
+        binary = BINARIES / name
+        cpu = f"-mcpu=generic+bulk_memory+{instructions}"
+        compiler = [sys.executable, "-m", "ziglang", "cc"]
+        subprocess.run([*compiler, cpu, *FLAGS, "-o", str(binary), str(SOURCE)], check=True)
+        print(f"{name}: {binary.stat().st_size} bytes")
+    RECORD.write_text(json.dumps(fingerprint(), indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    build()
