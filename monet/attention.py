@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,18 +20,10 @@ class Block(nn.Module):
         self.norm = nn.GroupNorm(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.convolution(x)))
+        return self.activate(self.convolution(x))
 
-
-class ScopedBlock(Block):
-    """The first block: the picture's share of the convolution is the same at every step, so it is passed in."""
-
-    def picture_share(self, images: Tensor) -> Tensor:
-        return F.conv2d(images, self.convolution.weight[:, :-1], padding=1)
-
-    def forward(self, picture_share: Tensor, log_scope: Tensor) -> Tensor:
-        scope_share = F.conv2d(log_scope, self.convolution.weight[:, -1:], padding=1)
-        return F.relu(self.norm(picture_share + scope_share))
+    def activate(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(x))
 
 
 class UNet(nn.Module):
@@ -46,8 +40,8 @@ class UNet(nn.Module):
         super().__init__()
         bottleneck = resolution // 2 ** (len(channels) - 1)
         features = channels[-1] * bottleneck**2
-        self.first = ScopedBlock(4, channels[0])
-        self.down = nn.ModuleList(Block(i, o) for i, o in zip(channels, channels[1:], strict=False))
+        self.first = Block(4, channels[0])
+        self.down = nn.ModuleList(Block(i, o) for i, o in pairwise(channels))
         self.mlp = nn.Sequential(
             nn.Linear(features, hidden), nn.ReLU(),
             nn.Linear(hidden, hidden), nn.ReLU(),
@@ -58,12 +52,13 @@ class UNet(nn.Module):
         self.logits = nn.Conv2d(channels[0] // 2, 1, 1)
 
     def picture_share(self, images: Tensor) -> Tensor:
-        """The part of the first convolution that does not depend on the scope; B,3,H,W to B,C,H,W."""
-        return self.first.picture_share(images)
+        """The part of the first convolution that is the same at every step; B,3,H,W to B,C,H,W."""
+        return F.conv2d(images, self.first.convolution.weight[:, :3], padding=1)
 
     def forward(self, picture_share: Tensor, log_scope: Tensor) -> Tensor:
         """B,C,H,W from :meth:`picture_share` and the log scope B,1,H,W to logits B,1,H,W."""
-        x = self.first(picture_share, log_scope)
+        scope_share = F.conv2d(log_scope, self.first.convolution.weight[:, 3:], padding=1)
+        x = self.first.activate(picture_share + scope_share)
         skips = [x]
         for block in self.down:
             x = block(F.avg_pool2d(x, 2))

@@ -12,8 +12,8 @@ from PIL import Image
 from monet import metrics
 from monet.data import Scene
 from monet.figures import grid, segmentation_colors, to_uint8
-from monet.model import Decomposition, MONet
-from monet.objective import Likelihood
+from monet.model import Decomposition, MONet, MONetConfig
+from monet.objective import Likelihood, loss
 from monet.pictures import extract
 from monet.training.batches import prepare, to_tensor
 
@@ -39,30 +39,52 @@ class Result:
 
 
 def evaluate(model: MONet, scenes: Sequence[Scene], likelihood: Likelihood = "per_channel") -> Result:
-    """All metrics of a model in eval mode over scenes of which the segmentation is known.
-
-    ``ari``, ``ari_fg``, ``covering`` and ``matched_iou`` compare the slot with the largest attention mask at each
-    pixel with the true object; with ``_decoded`` behind the name, the slot with the largest decoder mask. Pixels in
-    the border around a smaller picture do not count. ``mse`` is that of sum_k m_k x_k over the picture.
-    """
-    parts: list[dict[str, np.ndarray]] = []
+    """All metrics of a model in eval mode over scenes; see :func:`scores`."""
+    parts = []
     for batch, images, decomposition in decompositions(model, scenes):
-        size = model.config.picture_size or model.config.resolution
-        true = extract(np.stack([scene.segmentation for scene in batch]), size, axes=(-2, -1)).astype(np.int64)
-        part: dict[str, np.ndarray] = {}
-        for suffix, masks in (("", decomposition.log_masks), ("_decoded", decomposition.mask_logits)):
-            predicted = extract(masks.argmax(1).numpy(), size, axes=(-2, -1))
-            table = metrics.contingency(true, predicted)
-            part[f"ari{suffix}"] = metrics.adjusted_rand_index(table)
-            part[f"ari_fg{suffix}"] = metrics.adjusted_rand_index_foreground(table)
-            part[f"covering{suffix}"] = metrics.segmentation_covering(table)
-            part[f"matched_iou{suffix}"] = metrics.matched_iou(table)
-        part["mse"] = metrics.mean_squared_error(
-            extract(images.numpy(), size, axes=(-2, -1)),
-            extract(decomposition.reconstruction.numpy(), size, axes=(-2, -1)),
-        )
-        parts.append(part)
+        true = np.stack([scene.segmentation for scene in batch if scene.segmentation is not None])
+        parts.append(scores(model.config, images, decomposition, true, likelihood))
     return Result({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def scores(
+    config: MONetConfig,
+    images: torch.Tensor,
+    decomposition: Decomposition,
+    true: np.ndarray | None = None,
+    likelihood: Likelihood = "per_channel",
+) -> dict[str, np.ndarray]:
+    """Every figure of a batch, B values each.
+
+    ``mse`` is that of sum_k m_k x_k; ``reconstruction``, ``latent_kl`` and ``mask_kl`` are the loss terms in nats.
+    Where the true segmentation is known, ``ari``, ``ari_fg``, ``covering`` and ``matched_iou`` compare it with the
+    slot that has the largest attention mask at each pixel, and with ``_decoded`` behind the name, the largest decoder
+    mask. Pixels of the border around a smaller picture count in the loss only.
+
+    Args:
+        config: of the model.
+        images: B,3,H,W in [0, 1].
+        decomposition: of these images.
+        true: integer B,H,W, 0 = background.
+        likelihood: of the reconstruction term.
+    """
+
+    def inside(x: np.ndarray) -> np.ndarray:
+        return extract(x, config.picture_size or config.resolution, axes=(-2, -1))
+
+    values = {"mse": metrics.mean_squared_error(inside(images.numpy()), inside(decomposition.reconstruction.numpy()))}
+    for index in range(len(images)):
+        one = Decomposition(**{name: x[index : index + 1] for name, x in vars(decomposition).items()})
+        for name, term in vars(loss(images[index : index + 1], one, config, likelihood)).items():
+            values.setdefault(name, np.empty(len(images)))[index] = term.item()
+    if true is not None:
+        for suffix, masks in (("", decomposition.log_masks), ("_decoded", decomposition.mask_logits)):
+            table = metrics.contingency(inside(true).astype(np.int64), inside(masks.argmax(1).numpy()))
+            values[f"ari{suffix}"] = metrics.adjusted_rand_index(table)
+            values[f"ari_fg{suffix}"] = metrics.adjusted_rand_index_foreground(table)
+            values[f"covering{suffix}"] = metrics.segmentation_covering(table)
+            values[f"matched_iou{suffix}"] = metrics.matched_iou(table)
+    return values
 
 
 def decompositions(model: MONet, scenes: Sequence[Scene]) -> Iterator[tuple[list[Scene], torch.Tensor, Decomposition]]:

@@ -68,7 +68,7 @@ class SpatialBroadcastDecoder(nn.Module):
 
     def forward(self, latents: Tensor, height: int, width: int, lattice: Lattice = Lattice()) -> tuple[Tensor, Tensor]:
         """Latents N,Z to component means N,3,H',W' and mask logits N,1,H',W' on the lattice, float32."""
-        first, *rest = self.convolutions
+        first, *rest = (layer for layer in self.convolutions if isinstance(layer, nn.Conv2d))
         # Convolution is linear and a tiled latent is constant over space, so its share is one matrix product with
         # the kernel summed over its taps; the coordinates' share is the same for every latent. Exact, and
         # Z of the Z+2 input channels cost nothing.

@@ -83,7 +83,7 @@ def _heart_edge(t: np.ndarray) -> np.ndarray:
     return -0.66 * (4 + 19 * cos - 2 * cos**2 - 8 * cos**3 - 8 * cos**4) - 1.4
 
 
-def _background(rng: np.random.Generator, variant: Variant) -> np.ndarray | int:
+def _background(rng: np.random.Generator, variant: Variant) -> np.ndarray | np.integer | int:
     if variant == "colored_on_grayscale":
         return rng.integers(256)
     return rng.integers(256, size=3) if variant == "colored_on_colored" else 0

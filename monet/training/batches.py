@@ -10,7 +10,7 @@ from torch import Tensor
 
 from monet.data import DATASETS, Scene
 from monet.model import MONetConfig
-from monet.pictures import embed, fit, fit_labels
+from monet.pictures import How, embed, fit, fit_labels
 
 TRAIN, VALIDATE, TEST = 0, 1, 2
 """First number of a scene's seed: no scene of one split is in another."""
@@ -22,13 +22,13 @@ def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, in
     return [dataset.scene((split, index), objects) for index in indices]
 
 
-def prepare(scene: Scene, config: MONetConfig) -> Scene:
+def prepare(scene: Scene, config: MONetConfig, how: How = "crop") -> Scene:
     """The scene as the network sees it: cropped, resized and embedded in the border that the configuration asks."""
     size = config.picture_size or config.resolution
-    image = embed(fit(scene.image, size), config.resolution)
+    image = embed(fit(scene.image, size, how), config.resolution)
     if scene.segmentation is None:
         return Scene(image, None, scene.source)
-    return Scene(image, embed(fit_labels(scene.segmentation, size), config.resolution), scene.source)
+    return Scene(image, embed(fit_labels(scene.segmentation, size, how), config.resolution), scene.source)
 
 
 def to_tensor(prepared: Iterable[Scene]) -> Tensor:

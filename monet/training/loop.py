@@ -8,7 +8,7 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed
@@ -166,7 +166,7 @@ class Run:
 
     def evaluate(self) -> None:
         """Scores the averaged weights on held-out scenes; a row in ``evaluation.csv`` and a picture of slots."""
-        model = self.average.module.eval()
+        model = cast(MONet, self.average.module).eval()
         held_out = scenes(self.recipe.data, VALIDATE, range(EVALUATION_COUNT))
         result = evaluation.evaluate(model, held_out, self.recipe.likelihood)
         append(self.folder / "evaluation.csv", {"step": self.step, **result.means})

@@ -1,0 +1,136 @@
+"""Checkpoints: folders with ``config.json``, ``model.safetensors`` and a model card, as Hugging Face lays them out."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from monet.model import MONet, MONetConfig
+
+FOLDER = Path(os.environ.get("MONET_CHECKPOINTS", Path(__file__).parent.parent / "checkpoints"))
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+MAX_CONFIG_BYTES = 2**20
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the folder and says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder that holds a model, its configuration read and its weights not yet.
+
+    Attributes:
+        name: the folder's name.
+        folder: where it is.
+        config: the network's configuration.
+        title: as people read it.
+        data: name of the data set that it was trained on, "" if it does not say.
+    """
+
+    name: str
+    folder: Path
+    config: MONetConfig
+    title: str
+    data: str
+
+
+def find(folder: Path = FOLDER) -> tuple[list[Checkpoint], list[CheckpointError]]:
+    """All checkpoints below a folder by name, and what is wrong with those that are none. Weights are not read."""
+    found, problems = [], []
+    for path in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []:
+        try:
+            found.append(read(path))
+        except CheckpointError as error:
+            problems.append(error)
+    return found, problems
+
+
+def read(name_or_folder: str | Path) -> Checkpoint:
+    """The checkpoint of a name under ``checkpoints/`` or of a folder.
+
+    Raises:
+        CheckpointError: no such folder, a missing file, or a configuration that no network can be built from.
+    """
+    folder = Path(name_or_folder)
+    if not folder.is_dir() and (FOLDER / folder).is_dir():
+        folder = FOLDER / folder
+    name = folder.name
+    if not folder.is_dir():
+        known = ", ".join(checkpoint.name for checkpoint in find()[0]) or "none yet"
+        raise CheckpointError(f"{name}: no such checkpoint; there are {known}")
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise CheckpointError(f"{name}: {file} is missing")
+    try:
+        with (folder / CONFIG).open("rb") as stream:
+            table = json.loads(stream.read(MAX_CONFIG_BYTES))
+        options = {f.name for f in fields(MONetConfig)}
+        config = MONetConfig(**{key: value for key, value in table.items() if key in options})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{name}: {CONFIG} is not a MONet configuration: {error}") from error
+    return Checkpoint(name, folder, config, str(table.get("title", name)), str(table.get("data", "")))
+
+
+def load(name_or_folder: str | Path | Checkpoint) -> MONet:
+    """A model in eval mode; float32, on the CPU.
+
+    The header of the weights is compared with what the configuration asks for before a tensor is read, so a file
+    that lies about its size costs nothing. Nothing is unpickled.
+
+    Raises:
+        CheckpointError: as :func:`read`, or weights that are damaged, of other names or shapes, or not finite.
+    """
+    checkpoint = name_or_folder if isinstance(name_or_folder, Checkpoint) else read(name_or_folder)
+    model = MONet(checkpoint.config)
+    expected = model.state_dict()
+    try:
+        with safe_open(checkpoint.folder / WEIGHTS, framework="pt") as file:
+            names = set(file.keys())
+            if names != set(expected):
+                odd = sorted(names ^ set(expected))
+                raise CheckpointError(f"{checkpoint.name}: {WEIGHTS} has other tensors than config.json: {odd[0]}")
+            for name, tensor in expected.items():
+                shape = tuple(file.get_slice(name).get_shape())
+                if shape != tuple(tensor.shape):
+                    raise CheckpointError(
+                        f"{checkpoint.name}: {name} in {WEIGHTS} is {shape}, config.json asks for {tuple(tensor.shape)}"
+                    )
+            weights = {name: file.get_tensor(name).float() for name in expected}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{checkpoint.name}: {WEIGHTS} is damaged: {error}") from error
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{checkpoint.name}: {name} in {WEIGHTS} is not finite")
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def save(model: MONet, folder: Path, *, title: str, data: str = "", card: str | None = None) -> None:
+    """Writes a checkpoint folder, each file whole or not at all.
+
+    Args:
+        model: its weights are stored as float32.
+        folder: made if need be; the model card of an older checkpoint stays unless ``card`` is given.
+        title: as people read it.
+        data: name of the data set that it was trained on.
+        card: text of the model card, Markdown.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table: dict[str, Any] = {"architecture": "MONet", "title": title, "data": data, **asdict(model.config)}
+    weights = {name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}
+    part = folder / f"{WEIGHTS}.part"
+    save_file(weights, part, metadata={"format": "pt"})
+    part.replace(folder / WEIGHTS)
+    for name, text in ((CONFIG, json.dumps(table, indent=2) + "\n"), (CARD, card)):
+        if text is not None:
+            part = folder / f"{name}.part"
+            part.write_text(text, encoding="utf-8")
+            part.replace(folder / name)

@@ -1,0 +1,186 @@
+"""The page: what stands where, and what happens when a person asks for a scene."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from monet.checkpoints import Checkpoint
+from monet.data import DATASETS, Scene, samples
+from monet.explorer import panels
+from monet.explorer.models import Models
+from monet.explorer.payload import scene_payload
+from monet.pictures import How, PictureError
+from monet.pictures import read as read_picture
+
+TITLE = "MONet Explorer"
+MAX_SEED = 999_999
+MAX_SLOTS = 12
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a visitor has on screen, to be taken apart again by another model or with more slots."""
+
+    scene: Scene
+    origin: dict[str, Any]
+
+
+def build(models: Models) -> gr.Blocks:
+    """The app for a set of models; without any, a page that says how to get one."""
+    if not models.checkpoints:
+        return _without_models(models)
+    first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
+        opened = gr.State(None)
+        request, answer = panels.request_carrier(), panels.scene_carrier()
+        with gr.Row(elem_id="mx-page"):
+            with gr.Column(elem_id="mx-intake"):
+                gr.HTML(f"<h1>{TITLE}</h1>", elem_id="mx-title")
+                model = gr.Dropdown(
+                    [(c.title, name) for name, c in models.checkpoints.items()],
+                    value=first,
+                    label="Model",
+                    filterable=False,
+                )
+                panels.panel("gallery", _datasets())
+                upload = gr.Image(
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "clipboard", "webcam"],
+                    label="Or your own picture",
+                    height=150,
+                    elem_id="mx-upload",
+                )
+                how = gr.Radio(
+                    [("crop", "crop"), ("pad", "pad")], value="crop", label="Make it square", elem_id="mx-how"
+                )
+                slots = gr.Slider(
+                    1, MAX_SLOTS, value=models.checkpoints[first].config.num_slots, step=1, label="Slots K", buttons=[]
+                )
+            with gr.Column(elem_id="mx-middle"):
+                panels.panel("scene")
+                panels.panel("attention")
+                panels.panel("slots")
+            with gr.Column(elem_id="mx-hold"):
+                panels.panel("latents")
+        panels.panel("traversals")
+        panels.panel("charts")
+
+        def show(visitor: Opened, model: str, slots: float, how: How) -> str:
+            """The payload of what a visitor has opened, by the model and with the slots that they chose."""
+            if model not in models.checkpoints:
+                raise gr.Error(f"There is no model {model!r}.", print_exception=False)
+            with models.use(model) as network:
+                payload = scene_payload(
+                    network, models.checkpoints[model], visitor.scene, visitor.origin, num_slots=int(slots), how=how
+                )
+            return json.dumps(payload)
+
+        def open_scene(request: str, model: str, slots: float, how: How) -> tuple[str, Opened]:
+            """Opens a sample or a generated scene, as JSON: ``{"kind": "sample", "data": NAME, "index": N}`` or
+            ``{"kind": "seed", "data": NAME, "seed": N}``.
+            """
+            visitor = find_scene(request)
+            return show(visitor, model, slots, how), visitor
+
+        def open_picture(path: str | None, model: str, slots: float, how: How) -> tuple[Any, Any]:
+            """Opens a picture file of any size."""
+            if path is None:  # the visitor took the picture away; the scene on screen stays
+                return gr.skip(), gr.skip()
+            try:
+                visitor = Opened(Scene(read_picture(path), None, "your picture"), {"kind": "picture"})
+            except PictureError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            return show(visitor, model, slots, how), visitor
+
+        def again(visitor: Opened | None, model: str, slots: float, how: How) -> Any:
+            """The scene on screen, taken apart by another model, with other slots or another crop."""
+            return gr.skip() if visitor is None else show(visitor, model, slots, how)
+
+        def change_model(visitor: Opened | None, model: str, how: How) -> tuple[Any, Any, Any]:
+            """Another model brings its own number of slots and, where a sample is on screen, its own data set."""
+            if model not in models.checkpoints:
+                raise gr.Error(f"There is no model {model!r}.", print_exception=False)
+            checkpoint = models.checkpoints[model]
+            count = checkpoint.config.num_slots
+            at_home = visitor is not None and visitor.origin.get("data") == checkpoint.data
+            if not at_home and (visitor is None or visitor.origin["kind"] != "picture") and checkpoint.data in DATASETS:
+                visitor = Opened(
+                    samples.read(checkpoint.data, 0), {"kind": "sample", "data": checkpoint.data, "index": 0}
+                )
+            if visitor is None:
+                return gr.skip(), gr.skip(), count
+            return show(visitor, model, count, how), visitor, count
+
+        choices = [model, slots, how]
+        queue: dict[str, Any] = {"concurrency_id": "model", "show_progress": "hidden"}
+        home = models.checkpoints[first].data
+        first_request = json.dumps(
+            {"kind": "sample", "data": home if home in DATASETS else "multi_dsprites", "index": 0}
+        )
+        demo.load(
+            lambda *values: open_scene(first_request, *values),
+            choices,
+            [answer, opened],
+            api_visibility="private",
+            **queue,
+        )
+        request.input(open_scene, [request, *choices], [answer, opened], api_name="open_scene", **queue)
+        upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
+        model.input(change_model, [opened, model, how], [answer, opened, slots], api_visibility="private", **queue)
+        gr.on(
+            [slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
+            trigger_mode="always_last", **queue,
+        )  # fmt: skip
+    return demo
+
+
+def first_sample(checkpoint: Checkpoint) -> str:
+    """The request for the first sample of the data set that a model knows, or of any."""
+    data = checkpoint.data if checkpoint.data in DATASETS else next(iter(DATASETS))
+    return json.dumps({"kind": "sample", "data": data, "index": 0})
+
+
+def find_scene(request: str) -> Opened:
+    """The scene that a request of the page names.
+
+    Raises:
+        gr.Error: it names none; the visitor reads why.
+    """
+    try:
+        table = json.loads(request)
+        kind, data = table["kind"], table["data"]
+        dataset = DATASETS[data]
+        if kind == "sample":
+            index = int(table["index"])
+            return Opened(samples.read(data, index), {"kind": kind, "data": data, "index": index})
+        if kind == "seed":
+            seed = int(table["seed"])
+            if not 0 <= seed <= MAX_SEED:
+                raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
+            return Opened(dataset.scene(seed), {"kind": kind, "data": data, "seed": seed})
+        raise ValueError("a scene is a sample or a seed")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise gr.Error(
+            "There is no such scene: choose a sample or a seed from the gallery.", print_exception=False
+        ) from error
+
+
+def _datasets() -> list[dict[str, Any]]:
+    return [{"name": d.name, "title": d.title, "samples": samples.count(d.name)} for d in DATASETS.values()]
+
+
+def _without_models(models: Models) -> gr.Blocks:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as demo:
+        gr.Markdown(
+            f"# {TITLE}\n\nThere is no checkpoint to show. Train one with\n\n"
+            "    python -m monet.training --config tetrominoes --export checkpoints/tetrominoes\n\n"
+            "or name a folder of checkpoints: `python app.py --checkpoints FOLDER`."
+        )
+        for problem in models.problems:
+            gr.Textbox(problem, label="Skipped", interactive=False)
+    return demo

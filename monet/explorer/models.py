@@ -1,0 +1,47 @@
+"""The models that the app offers: found once, loaded when first asked for, entered by one thread at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from monet import checkpoints
+from monet.checkpoints import Checkpoint
+from monet.model import MONet
+
+
+class Models:
+    """Checkpoints of a folder by name.
+
+    Attributes:
+        checkpoints: those that can be used, by name.
+        problems: sentences about those that cannot.
+    """
+
+    def __init__(self, folder: Path):
+        found, problems = checkpoints.find(folder)
+        self.checkpoints: dict[str, Checkpoint] = {}
+        self.problems = [str(problem) for problem in problems]
+        self._models: dict[str, MONet] = {}
+        # torch's own threads do the parallel work; two requests inside at once would only share the same cores.
+        self._lock = threading.Lock()
+        for checkpoint in found:
+            # Loading takes milliseconds, and a damaged file should be named at the start and not to a visitor.
+            try:
+                self._models[checkpoint.name] = checkpoints.load(checkpoint)
+                self.checkpoints[checkpoint.name] = checkpoint
+            except checkpoints.CheckpointError as error:
+                self.problems.append(str(error))
+
+    @contextmanager
+    def use(self, name: str) -> Iterator[MONet]:
+        """The model, for the caller alone.
+
+        Raises:
+            KeyError: no such model.
+        """
+        model = self._models[name]
+        with self._lock:
+            yield model

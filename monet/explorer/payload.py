@@ -1,0 +1,113 @@
+"""What the page needs to know about a decomposed scene and about a model's decoder, as JSON."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from monet import evaluation, inference
+from monet.checkpoints import Checkpoint
+from monet.data import Scene
+from monet.explorer import charts
+from monet.figures import to_uint8
+from monet.model import Decomposition, MONet
+from monet.pictures import How
+from monet.training.batches import prepare
+
+PROBE_SEED = 1901
+
+
+def scene_payload(
+    model: MONet,
+    checkpoint: Checkpoint,
+    scene: Scene,
+    origin: dict[str, Any],
+    num_slots: int | None = None,
+    how: How = "crop",
+) -> dict[str, Any]:
+    """A scene and everything the panels draw from it, about 100 kB.
+
+    The components are not in it: the page decodes the latents by itself, or asks the server for them.
+
+    Args:
+        model: entered by nobody else meanwhile.
+        checkpoint: of this model.
+        scene: picture of any size, with its segmentation if there is one.
+        origin: where the scene comes from, as the page gives it back in a link.
+        num_slots: K, the checkpoint's own if None.
+        how: the way a picture that is not square is made so.
+
+    Returns:
+        ``image`` uint8 H,W,3, ``masks`` float16 K,H,W, ``alphas`` uint8 K,H,W and ``truth`` uint8 H,W or None in
+        base64, ``mean``, ``std`` and ``kl`` K x Z, ``figures`` by name, ``charts`` as Plotly figures, and what the
+        scene is called.
+    """
+    fed = prepare(scene, model.config, how)
+    image, decomposition = inference.forward(model, fed.image, num_slots)
+    described = inference.describe(image, decomposition)
+    true = None if fed.segmentation is None else fed.segmentation[None]
+    figures = evaluation.scores(model.config, image, decomposition, true)
+    return {
+        "model": checkpoint.name,
+        "origin": origin,
+        "title": scene.source,
+        "size": model.config.resolution,
+        "slots": len(described.masks),
+        "image": encode(fed.image),
+        "masks": encode(described.masks.astype("<f2")),
+        "alphas": encode(to_uint8(alphas(decomposition)[0].numpy())),
+        "truth": None if fed.segmentation is None else encode(fed.segmentation.astype(np.uint8)),
+        "mean": described.latent_mean.tolist(),
+        "std": described.latent_std.tolist(),
+        "kl": described.latent_kl.tolist(),
+        "figures": {name: finite(value[0]) for name, value in figures.items()},
+        "charts": charts.scene_charts(described),
+    }
+
+
+def alphas(decomposition: Decomposition) -> torch.Tensor:
+    """B,K,H,W: alpha_k = m_k / s_{k-1}, the share of its scope that each step takes; the last takes all of it.
+
+    From the logarithms, since a scope that is used up is too small to divide by.
+    """
+    return (decomposition.log_masks - decomposition.log_scopes).exp()
+
+
+def decoder_payload(model: MONet) -> dict[str, Any]:
+    """The broadcast decoder's weights for the page's own kernel, with a probe that checks what it computes.
+
+    Returns:
+        ``height``, ``width``, ``latentDim``, ``channels``; ``weights`` float32 in the order of the state dict;
+        ``probe`` with a ``latent`` and the ``output`` H,W,4 (red, green, blue, mask logit) that it decodes to here.
+    """
+    decoder = model.vae.decoder
+    latent = np.random.default_rng(PROBE_SEED).standard_normal((1, decoder.latent_dim)).astype(np.float32)
+    side = model.config.resolution
+    return {
+        "height": side,
+        "width": side,
+        "latentDim": decoder.latent_dim,
+        "channels": list(model.config.decoder_channels),
+        "weights": encode(np.concatenate([p.detach().numpy().ravel() for p in decoder.parameters()])),
+        "probe": {"latent": encode(latent[0]), "output": encode(decode_pixels(model, latent)[0])},
+    }
+
+
+def decode_pixels(model: MONet, latents: np.ndarray) -> np.ndarray:
+    """Latents N,Z to N,H,W,4 float32: component means and mask logit pixel by pixel, as the page keeps them."""
+    components, logits = inference.decode(model, latents)
+    return np.ascontiguousarray(np.concatenate((components, logits[:, None]), axis=1).transpose(0, 2, 3, 1))
+
+
+def encode(array: np.ndarray) -> str:
+    """An array's bytes, little-endian, in base64."""
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def finite(value: float) -> float | None:
+    """JSON knows no NaN: a metric that a scene does not have is None."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,63 @@
+// A table of small pictures with a column per slot, shared by the attention and the slots.
+
+import { canvas, inkOn, slotColor } from "./draw.js";
+import { h } from "./dom.js";
+
+/**
+ * @param {{name: string, label: Node | string, title: string}[]} rows
+ * @param {(k: number) => Node[]} extra what else stands in a column's head
+ */
+export class Columns {
+  constructor(store, rows, extra = () => []) {
+    this.store = store;
+    this.rows = rows;
+    this.extra = extra;
+    this.element = h("div", { class: "mx-columns" });
+    this.canvases = []; // [slot][row name]
+    this.heads = [];
+  }
+
+  /** Rebuilds the table when the slots are others. @param {import("./store.js").Slot[]} slots */
+  fit(slots) {
+    const key = slots.map((s) => s.from).join();
+    if (key === this.key) return;
+    this.key = key;
+    this.canvases = slots.map((_, k) =>
+      Object.fromEntries(this.rows.map((row) => [row.name, canvas(`${row.title}, slot ${k + 1}`, "mx-small")])));
+    this.heads = slots.map((slot, k) => {
+      const select = h("button", {
+        type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`,
+        onclick: () => this.store.look({ slot: k }),
+      }, String(k + 1));
+      select.style.background = slotColor(slot.from);
+      select.style.color = inkOn(slot.from);
+      return { select, element: h("div", { class: "mx-column-head" }, select, ...this.extra(k)) };
+    });
+    this.element.style.setProperty("--columns", String(slots.length));
+    this.element.replaceChildren(
+      h("div", { class: "mx-row-label" }), ...this.heads.map((head) => head.element),
+      ...this.rows.flatMap((row) => [
+        h("div", { class: "mx-row-label", title: row.title }, row.label),
+        ...slots.map((_, k) => h("div", {
+          class: "mx-cell", "data-row": row.name, onclick: () => this.store.look({ slot: k }),
+        }, this.canvases[k][row.name])),
+      ]),
+    );
+  }
+
+  /** Marks the selected column and those that have not had their step yet. */
+  mark({ slot, step }) {
+    this.heads.forEach((head, k) => head.select.setAttribute("aria-pressed", String(k === slot)));
+    const cells = this.element.querySelectorAll(".mx-cell");
+    const count = this.heads.length;
+    cells.forEach((cell, i) => {
+      const k = i % count;
+      cell.classList.toggle("mx-selected", k === slot);
+      cell.classList.toggle("mx-later", step !== null && k > step);
+      cell.classList.toggle("mx-now", step !== null && k === step);
+    });
+  }
+}
+
+/** A symbol with an index as mathematics writes it. */
+export const symbol = (text, index) => h("i", {}, text, h("sub", {}, index));

@@ -1,0 +1,83 @@
+// A scene from its slots: the same few formulas as monet.inference, on arrays in the page.
+// Decoded slots are Float32Array [H*W][4]: red, green, blue, mask logit.
+
+/**
+ * The decoder's masks: softmax of the mask logits over the slots that take part.
+ * @param {Float32Array[]} decoded one per slot
+ * @param {boolean[]} present whether a slot takes part
+ * @returns {Float32Array[]} [H*W] per slot; zero for a slot that does not take part
+ */
+export function softmaxMasks(decoded, present) {
+  const pixels = decoded[0].length / 4;
+  const masks = decoded.map(() => new Float32Array(pixels));
+  const active = decoded.map((_, k) => k).filter((k) => present[k]);
+  for (let p = 0; p < pixels; p++) {
+    let largest = -Infinity;
+    for (const k of active) largest = Math.max(largest, decoded[k][4 * p + 3]);
+    let sum = 0;
+    for (const k of active) sum += masks[k][p] = Math.exp(decoded[k][4 * p + 3] - largest);
+    for (const k of active) masks[k][p] /= sum;
+  }
+  return masks;
+}
+
+/**
+ * sum_k m_k x_k.
+ * @param {Float32Array[]} decoded
+ * @param {(Float32Array | null)[]} masks null or all zero: the slot is left out
+ * @returns {Float32Array} [H*W][3]
+ */
+export function blend(decoded, masks) {
+  const pixels = decoded[0].length / 4;
+  const image = new Float32Array(3 * pixels);
+  decoded.forEach((slot, k) => {
+    const mask = masks[k];
+    if (!mask) return;
+    for (let p = 0; p < pixels; p++) {
+      const m = mask[p];
+      image[3 * p] += m * slot[4 * p];
+      image[3 * p + 1] += m * slot[4 * p + 1];
+      image[3 * p + 2] += m * slot[4 * p + 2];
+    }
+  });
+  return image;
+}
+
+/** The slot with the largest mask at each pixel. @param {Float32Array[]} masks @returns {Uint8Array} */
+export function segment(masks) {
+  const labels = new Uint8Array(masks[0].length);
+  for (let p = 0; p < labels.length; p++) {
+    for (let k = 1; k < masks.length; k++) if (masks[k][p] > masks[labels[p]][p]) labels[p] = k;
+  }
+  return labels;
+}
+
+/**
+ * Squared error per pixel, mean over the channels, and its mean over the picture.
+ * @param {Float32Array} truth [H*W][3] in [0, 1]
+ * @param {Float32Array} image [H*W][3]
+ */
+export function squaredError(truth, image) {
+  const map = new Float32Array(truth.length / 3);
+  let total = 0;
+  for (let i = 0; i < truth.length; i++) {
+    const difference = (truth[i] - image[i]) ** 2 / 3;
+    map[Math.floor(i / 3)] += difference;
+    total += difference;
+  }
+  return { map, mse: total / map.length };
+}
+
+/**
+ * What is left to explain before each step and after the last: s_0 = 1, s_k = s_{k-1} - m_k.
+ * @param {Float32Array[]} masks of all steps, in order
+ * @returns {Float32Array[]} K+1 scopes
+ */
+export function scopes(masks) {
+  const all = [new Float32Array(masks[0].length).fill(1)];
+  for (const mask of masks) all.push(all[all.length - 1].map((s, p) => Math.max(0, s - mask[p])));
+  return all;
+}
+
+/** @param {Float32Array} a @returns {number} */
+export const mean = (a) => a.reduce((sum, x) => sum + x, 0) / a.length;

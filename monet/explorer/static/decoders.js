@@ -1,0 +1,55 @@
+// Latents to pixels: in the page by the WebAssembly kernel, or on the server where that cannot be.
+
+import { float32 } from "./arrays.js";
+import { loadBrowserDecoder } from "./decoder/decoder.js";
+
+/**
+ * @typedef {object} Decoder
+ * @property {"browser" | "server"} where
+ * @property {string} note for people: which of the two, with what error or for what reason
+ * @property {(latents: Float32Array[]) => Promise<Float32Array[]>} decode [H*W][4] per latent
+ */
+
+const url = (path) => new URL(`monet/${path}`, document.baseURI);
+
+/** @param {string} model @returns {Promise<Decoder>} */
+export async function openDecoder(model) {
+  const response = await fetch(url(`decoder/${encodeURIComponent(model)}`));
+  if (!response.ok) throw new Error(`the server knows no model ${model}`);
+  const spec = await response.json();
+  const forced = new URLSearchParams(location.search).get("decoder") === "server";
+  if (forced) return serverDecoder(model, spec, "asked for in the address");
+  try {
+    const kernel = await loadBrowserDecoder({
+      height: spec.height,
+      width: spec.width,
+      latentDim: spec.latentDim,
+      weights: float32(spec.weights),
+      probe: { latent: float32(spec.probe.latent), output: float32(spec.probe.output) },
+    });
+    return {
+      where: "browser",
+      note: `decoded in your browser (${kernel.kind}), largest difference from the server ${kernel.error.toExponential(0)}`,
+      decode: async (latents) => latents.map((latent) => kernel.decode(latent)),
+    };
+  } catch (error) {
+    return serverDecoder(model, spec, error.message);
+  }
+}
+
+/** @returns {Decoder} */
+function serverDecoder(model, spec, reason) {
+  return {
+    where: "server",
+    note: `decoded on the server: ${reason}`,
+    async decode(latents) {
+      const body = new Float32Array(latents.length * spec.latentDim);
+      latents.forEach((latent, i) => body.set(latent, i * spec.latentDim));
+      const response = await fetch(url(`decode/${encodeURIComponent(model)}`), { method: "POST", body });
+      if (!response.ok) throw new Error(await response.text());
+      const all = new Float32Array(await response.arrayBuffer());
+      const each = spec.height * spec.width * 4;
+      return latents.map((_, i) => all.slice(i * each, (i + 1) * each));
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// Building elements without templates: text from outside is only ever text.
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [properties] properties of the element; `class`, `aria-*`, `data-*` and `for` are
+ *   attributes, `on*` are listeners
+ * @param {...(Node | string)} children
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class" || name === "for" || name === "role" || name.includes("-")) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A button with its label, and its tooltip if that says more. */
+export const button = (label, onclick, properties = {}) =>
+  h("button", { type: "button", class: "mx-button", onclick, ...properties }, label);
+
+/** @param {string} tag @param {Record<string, string | number>} attributes @param {...(Node | string)} children */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}

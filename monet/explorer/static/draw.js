@@ -1,0 +1,87 @@
+// Arrays to canvases, at the model's own resolution; CSS enlarges them pixel by pixel.
+
+/** One colour per slot, the same as monet.figures.SLOT_COLORS: grey, then Okabe and Ito's palette. */
+export const SLOT_COLORS = [
+  [110, 110, 110], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178],
+  [213, 94, 0], [204, 121, 167], [140, 86, 75], [148, 203, 236], [190, 190, 60], [90, 60, 140],
+];
+
+/** @param {number} k @returns {string} CSS colour of a slot */
+export const slotColor = (k) => `rgb(${SLOT_COLORS[k % SLOT_COLORS.length].join(" ")})`;
+
+/** Black or white, whichever reads on a slot's colour. @param {number} k */
+export function inkOn(k) {
+  const [r, g, b] = SLOT_COLORS[k % SLOT_COLORS.length];
+  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#000" : "#fff";
+}
+
+// Stops of the cividis map (Nuñez, Anderton and Renslow 2018), readable with every kind of colour vision.
+const CIVIDIS = [
+  [0, 32, 76], [0, 42, 102], [0, 52, 110], [39, 63, 108], [60, 74, 107], [76, 85, 107], [91, 95, 109], [104, 106, 112],
+  [117, 117, 117], [131, 129, 120], [146, 140, 120], [161, 152, 118], [176, 165, 114], [192, 178, 109],
+  [209, 191, 102], [225, 204, 92], [243, 219, 79], [255, 233, 69],
+];
+const lookup = (stops) => {
+  const table = new Uint32Array(256);
+  for (let i = 0; i < 256; i++) {
+    const position = (i / 255) * (stops.length - 1);
+    const low = Math.min(Math.floor(position), stops.length - 2);
+    const [r, g, b] = stops[low].map((c, j) => Math.round(c + (position - low) * (stops[low + 1][j] - c)));
+    table[i] = 0xff000000 | (b << 16) | (g << 8) | r;
+  }
+  return table;
+};
+const CIVIDIS_TABLE = lookup(CIVIDIS);
+const GREY_TABLE = lookup([[0, 0, 0], [255, 255, 255]]);
+
+/** A canvas for pictures of side `size`. @param {string} label what a screen reader says */
+export function canvas(label, className = "") {
+  const element = document.createElement("canvas");
+  element.className = `mx-canvas ${className}`;
+  element.setAttribute("role", "img");
+  element.setAttribute("aria-label", label);
+  return element;
+}
+
+/** @param {HTMLCanvasElement} element @param {number} size @param {(pixels: Uint32Array) => void} fill */
+function paint(element, size, fill) {
+  if (element.width !== size || element.height !== size || !element.picture) {
+    element.width = element.height = size;
+    element.picture = element.getContext("2d").createImageData(size, size);
+    element.pixels = new Uint32Array(element.picture.data.buffer);
+  }
+  fill(element.pixels);
+  element.getContext("2d").putImageData(element.picture, 0, 0);
+}
+
+const byte = (x) => (x <= 0 ? 0 : x >= 1 ? 255 : (x * 255 + 0.5) | 0);
+
+/** [H*W][stride] colours in [0, 1], times a mask if there is one. */
+export function drawColors(element, size, colors, stride = 3, mask = null) {
+  paint(element, size, (pixels) => {
+    for (let p = 0; p < pixels.length; p++) {
+      const m = mask ? mask[p] : 1;
+      const i = stride * p;
+      pixels[p] =
+        0xff000000 | (byte(m * colors[i + 2]) << 16) | (byte(m * colors[i + 1]) << 8) | byte(m * colors[i]);
+    }
+  });
+}
+
+/** Values [H*W] from 0 to `top`: grey for shares of the scene, cividis for errors. */
+export function drawValues(element, size, values, { top = 1, map = "grey" } = {}) {
+  const table = map === "grey" ? GREY_TABLE : CIVIDIS_TABLE;
+  paint(element, size, (pixels) => {
+    for (let p = 0; p < pixels.length; p++) pixels[p] = table[byte(values[p] / top)];
+  });
+}
+
+/** Labels [H*W] in the slots' colours. */
+export function drawLabels(element, size, labels) {
+  paint(element, size, (pixels) => {
+    for (let p = 0; p < pixels.length; p++) {
+      const [r, g, b] = SLOT_COLORS[labels[p] % SLOT_COLORS.length];
+      pixels[p] = 0xff000000 | (b << 16) | (g << 8) | r;
+    }
+  });
+}

@@ -1,0 +1,144 @@
+// From the store to pixels: decodes what has not been decoded yet, recomposes the scene, tells the panels.
+// However many events arrive, there is at most one pass per animation frame and one decoding under way.
+
+import { blend, segment, softmaxMasks, squaredError } from "./compose.js";
+import { openDecoder } from "./decoders.js";
+
+/**
+ * @typedef {object} Frame
+ * @property {any} scene as store.sceneFrom makes it
+ * @property {import("./store.js").Document} document the edited one, or the unedited while comparing
+ * @property {any} view
+ * @property {Float32Array[]} decoded [H*W][4] per slot
+ * @property {Float32Array[]} decodedMasks [H*W] per slot, softmax of the mask logits over the slots shown
+ * @property {(Float32Array | null)[]} masks what the scene is composed with
+ * @property {boolean} byAttention whether those are the attention's masks
+ * @property {Float32Array} image [H*W][3] the recomposed scene
+ * @property {Uint8Array} labels the slot with the largest mask at each pixel
+ * @property {Float32Array} error squared error per pixel
+ * @property {number} mse
+ */
+
+const RETRY_MS = 2000;
+
+export class FrameLoop {
+  /** @type {Frame | null} */
+  frame = null;
+  decoder = null;
+  /** Milliseconds from an input event to the end of the drawing that it caused. */
+  latencies = [];
+  #store;
+  #decoderModel = null;
+  #panels = new Set();
+  #statusListeners = new Set();
+  #decoded = new WeakMap(); // latent -> pixels: undo finds them again, and forgotten latents are collected
+  #scheduled = false;
+  #running = false;
+  #again = false;
+  #eventTime = null;
+
+  constructor(store) {
+    this.#store = store;
+    store.subscribe(() => this.redraw());
+  }
+
+  /** @param {(frame: Frame) => void} draw */
+  onFrame(draw) {
+    this.#panels.add(draw);
+    if (this.frame) draw(this.frame);
+  }
+
+  /** @param {(status: {ok: boolean, note: string, where?: string}) => void} listener */
+  onStatus(listener) {
+    this.#statusListeners.add(listener);
+  }
+
+  #status(status) {
+    for (const listener of this.#statusListeners) listener(status);
+  }
+
+  /** Marks the event that the next frame answers, for the latency. @param {Event} event */
+  answer(event) {
+    this.#eventTime ??= event.timeStamp;
+  }
+
+  redraw() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => {
+      this.#scheduled = false;
+      this.#pass();
+    });
+  }
+
+  async #pass() {
+    if (this.#running) {
+      this.#again = true; // the newest state is drawn as soon as the decoding under way is back
+      return;
+    }
+    const { scene } = this.#store;
+    if (!scene) return;
+    this.#running = true;
+    try {
+      await this.#useDecoder(scene.model);
+      const { document, view, original } = this.#store;
+      const shown = view.compare ? original : document;
+      const decoded = await this.decode(shown.slots.map((s) => s.latent));
+      if (scene === this.#store.scene) {
+        this.frame = compose(scene, shown, this.#store, decoded);
+        for (const draw of this.#panels) draw(this.frame);
+        if (this.#eventTime !== null) this.latencies.push(performance.now() - this.#eventTime);
+        this.#eventTime = null;
+      }
+      this.#status({ ok: true, note: this.decoder.note, where: this.decoder.where });
+    } catch (error) {
+      console.warn("decoding:", error.message);
+      this.#status({ ok: false, note: `The server does not answer; your edits are kept. (${error.message})` });
+      setTimeout(() => this.redraw(), RETRY_MS);
+    } finally {
+      this.#running = false;
+      if (this.#again) {
+        this.#again = false;
+        this.redraw();
+      }
+    }
+  }
+
+  async #useDecoder(model) {
+    if (model === this.#decoderModel) return;
+    this.decoder = await openDecoder(model);
+    this.#decoderModel = model;
+    this.#decoded = new WeakMap();
+  }
+
+  /** Pixels of latents; only those not seen before are decoded. @param {Float32Array[]} latents */
+  async decode(latents) {
+    const known = this.#decoded;
+    const missing = latents.filter((latent) => !known.has(latent));
+    if (missing.length) {
+      const pixels = await this.decoder.decode(missing);
+      missing.forEach((latent, i) => known.set(latent, pixels[i]));
+    }
+    return latents.map((latent) => known.get(latent));
+  }
+}
+
+/** @returns {Frame} */
+function compose(scene, document, store, decoded) {
+  const { view } = store;
+  const shown = document.slots.map((s, k) => (view.solo === null ? !s.hidden : view.solo === k));
+  const attentionFits = document.slots.every((s, k) => s.from === k) && document.slots.length === scene.slots;
+  const edited = !view.compare && store.edited;
+  const byAttention = attentionFits && (view.masks === "attention" || (view.masks === "auto" && !edited));
+  const any = shown.some(Boolean);
+  const decodedMasks = softmaxMasks(decoded, any ? document.slots.map((s) => !s.hidden) : shown.map(() => true));
+  const source = byAttention ? scene.masks : decodedMasks;
+  const masks = source.map((mask, k) => (shown[k] ? mask : null));
+  const image = blend(decoded, masks);
+  const { map, mse } = squaredError(scene.image, image);
+  return {
+    scene, document, view, decoded, decodedMasks, masks, byAttention, image, mse, edited,
+    error: map,
+    labels: segment(source),
+  };
+}

@@ -1,0 +1,128 @@
+// Attention, step by step: the scope that a step is given, the share it takes, and what it leaves.
+
+import { Columns, symbol } from "../columns.js";
+import { blend, mean } from "../compose.js";
+import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
+import { button, h, svg } from "../dom.js";
+
+const STEP_MS = 900;
+
+/** @param {HTMLElement} root */
+export function mount(root, { store, frames }) {
+  const columns = new Columns(store, [
+    { name: "before", label: h("span", {}, "scope ", symbol("s", "k−1")), title: "Scope: what is left to explain before this step" },
+    { name: "alpha", label: h("span", {}, "share ", symbol("α", "k")), title: "Alpha: the share of the scope that the attention network takes" },
+    { name: "mask", label: h("span", {}, "mask ", symbol("m", "k")), title: "Attention mask: scope times alpha; the last step takes what is left" },
+    { name: "after", label: h("span", {}, "left ", symbol("s", "k")), title: "Scope that is left after this step" },
+  ]);
+  const play = button("▶ Play", () => (timer ? stop() : start()), { title: "Watch the scene being handed out" });
+  const scrub = h("input", {
+    type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Step of the attention",
+    oninput: () => {
+      stop();
+      store.look({ step: Number(scrub.value) });
+    },
+  });
+  const move = (by) => () => {
+    stop();
+    const count = store.scene.slots;
+    const now = store.view.step ?? (by > 0 ? -1 : count);
+    store.look({ step: Math.max(0, Math.min(count - 1, now + by)) });
+  };
+  const all = button("All steps", () => {
+    stop();
+    store.look({ step: null });
+  });
+  const text = h("figcaption", { role: "status" });
+  const soFar = canvas("What the steps so far explain", "mx-large");
+  const curve = h("div", { class: "mx-curve" });
+  let timer = null;
+
+  function start() {
+    const advance = () => {
+      const next = (store.view.step ?? -1) + 1;
+      if (next >= store.scene.slots) return stop();
+      store.look({ step: next });
+    };
+    store.look({ step: 0 });
+    timer = setInterval(advance, STEP_MS);
+    play.textContent = "❚❚ Pause";
+  }
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "▶ Play";
+  }
+
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Attention, step by step"),
+      h("span", { class: "mx-row" }, button("◀", move(-1), { "aria-label": "Previous step" }), play,
+        button("▶", move(1), { "aria-label": "Next step" }), scrub, all)),
+    h("div", { class: "mx-with-side" }, columns.element,
+      h("div", { class: "mx-aside" }, h("figure", { class: "mx-figure" }, soFar, text), curve)),
+  );
+
+  let last = null;
+  frames.onFrame((frame) => {
+    const { scene, view } = frame;
+    if (last?.scene !== scene) {
+      if (last) stop();
+      columns.fit(store.original.slots);
+      scrub.max = String(scene.slots - 1);
+      scene.masks.forEach((mask, k) => {
+        const panel = columns.canvases[k];
+        drawValues(panel.before, scene.size, scene.scopes[k]);
+        drawValues(panel.alpha, scene.size, scene.alphas[k]);
+        drawValues(panel.mask, scene.size, mask);
+        drawValues(panel.after, scene.size, scene.scopes[k + 1]);
+      });
+      curve.replaceChildren(scopeCurve(scene, (k) => {
+        stop();
+        store.look({ step: k, slot: k });
+      }));
+    }
+    if (last?.view.step !== view.step || last?.scene !== scene) {
+      frames.decode(store.original.slots.map((s) => s.latent)).then((slots) => {
+        const upTo = scene.masks.map((mask, j) => (view.step === null || j <= view.step ? mask : null));
+        drawColors(soFar, scene.size, blend(slots, upTo));
+      });
+      curve.querySelectorAll("[data-step]").forEach((bar) =>
+        bar.classList.toggle("mx-later", view.step !== null && Number(bar.dataset.step) > view.step));
+    }
+    if (last?.view !== view || last?.scene !== scene) {
+      columns.mark(view);
+      scrub.value = String(view.step ?? scene.slots - 1);
+      const k = view.step;
+      const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;
+      text.textContent = k === null
+        ? `explained by all ${scene.slots} steps`
+        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} unexplained, it takes ${percent(scene.masks[k])}`;
+    }
+    last = frame;
+  });
+}
+
+/** The share of the scene that is unexplained before each step, a falling stair, and what each step takes of it. */
+function scopeCurve(scene, select) {
+  const count = scene.slots;
+  const [width, height] = [100, 46];
+  const x = (k) => (k * width) / count;
+  const y = (share) => height * (1 - share);
+  const left = scene.scopes.map(mean);
+  const stair = left.slice(0, count).map((share, k) => `${k ? "L" : "M"}${x(k)},${y(share)} L${x(k + 1)},${y(share)}`).join(" ");
+  const bars = scene.masks.map((mask, k) => {
+    const share = mean(mask);
+    const bar = svg("rect", {
+      x: x(k) + 0.8, y: y(left[k]), width: width / count - 1.6, height: Math.max(0.6, height * share),
+      fill: slotColor(k), "data-step": k,
+    }, svg("title", {}, `step ${k + 1}: ${(100 * left[k]).toFixed(1)} % unexplained, takes ${(100 * share).toFixed(1)} %`));
+    bar.addEventListener("click", () => select(k));
+    return bar;
+  });
+  return h("figure", { class: "mx-figure" },
+    svg("svg", {
+      viewBox: `0 0 ${width} ${height}`, role: "img",
+      "aria-label": `Unexplained before each step: ${left.slice(0, count).map((s) => `${(100 * s).toFixed(0)} %`).join(", ")}`,
+    }, ...bars, svg("path", { d: stair, fill: "none", stroke: "currentColor", "stroke-width": 0.8 })),
+    h("figcaption", {}, "unexplained before each step"));
+}

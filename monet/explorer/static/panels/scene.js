@@ -1,0 +1,116 @@
+// The scene: what went in, what the slots make of it, who took which pixel, and where it is wrong.
+
+import { canvas, drawColors, drawLabels, drawValues, inkOn, slotColor } from "../draw.js";
+import { button, h } from "../dom.js";
+
+const FIGURES = [
+  ["mse", "MSE", "Mean squared error of the reconstruction, pixels in [0, 1]"],
+  ["ari_fg", "ARI-FG", "Adjusted Rand index over the true objects' pixels: 1 is perfect, 0 is chance"],
+  ["ari", "ARI", "Adjusted Rand index over all pixels, background included"],
+  ["covering", "mSC", "Mean segmentation covering: best overlap (IoU) of a slot with each true object, averaged"],
+  ["reconstruction", "−log p(x|z)", "Reconstruction term of the loss, nats; a density, so it may be negative"],
+  ["latent_kl", "KL(z)", "Divergence of the latents from their prior, nats, all slots"],
+  ["mask_kl", "KL(mask)", "Divergence of the attention's masks from the decoder's, nats"],
+];
+
+/** Squared error that is drawn brightest: half the range in every channel. */
+const ERROR_TOP = 0.25;
+
+const number = (name, value) =>
+  name === "mse" ? value.toFixed(4) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
+
+/** @param {HTMLElement} root */
+export function mount(root, { store, frames }) {
+  const panels = {
+    input: canvas("Input picture, as the model is fed it", "mx-large"),
+    image: canvas("The scene recomposed from its slots", "mx-large"),
+    labels: canvas("Segmentation: the slot with the largest mask at each pixel", "mx-large"),
+    error: canvas("Squared error at each pixel", "mx-large"),
+  };
+  const captions = Object.fromEntries(Object.keys(panels).map((name) => [name, h("figcaption")]));
+  const figure = (name) => h("figure", { class: "mx-figure", "data-name": name }, panels[name], captions[name]);
+  const title = h("span", { class: "mx-muted" });
+  const figures = h("dl", { class: "mx-figures" });
+  const inspector = h("div", { class: "mx-inspector", "aria-live": "off" });
+  const masks = h("select", {
+    class: "mx-select", "aria-label": "Masks that recompose the scene",
+    title: "After an edit an object may have moved, so only the decoder's masks fit it",
+    onchange: () => store.look({ masks: masks.value }),
+  },
+    h("option", { value: "auto" }, "automatic"),
+    h("option", { value: "attention" }, "attention’s"),
+    h("option", { value: "decoder" }, "decoder’s"));
+  const compare = button("Hold to compare", () => {}, { title: "Shows the scene before the edits (key C)" });
+  const hold = (on) => () => store.view.compare !== on && store.look({ compare: on });
+  compare.addEventListener("pointerdown", hold(true));
+  for (const event of ["pointerup", "pointerleave", "pointercancel", "blur"]) compare.addEventListener(event, hold(false));
+  compare.addEventListener("keydown", (e) => [" ", "Enter"].includes(e.key) && hold(true)());
+  compare.addEventListener("keyup", (e) => [" ", "Enter"].includes(e.key) && hold(false)());
+
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
+      h("label", { class: "mx-label" }, "masks ", masks), compare),
+    h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), figures),
+    inspector,
+  );
+
+  const at = (element, event) => {
+    const box = element.getBoundingClientRect();
+    const { size } = store.scene;
+    const x = Math.floor(((event.clientX - box.left) / box.width) * size);
+    const y = Math.floor(((event.clientY - box.top) / box.height) * size);
+    return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
+  };
+  for (const element of Object.values(panels)) {
+    element.addEventListener("pointermove", (e) => store.scene && store.look({ pixel: at(element, e) }));
+    element.addEventListener("pointerleave", () => store.scene && store.look({ pixel: null }));
+    element.addEventListener("click", (e) => {
+      const pixel = store.scene && at(element, e);
+      if (pixel !== null && frames.frame) store.look({ slot: frames.frame.labels[pixel] });
+    });
+  }
+
+  let last = null;
+  frames.onFrame((frame) => {
+    const { scene, view } = frame;
+    if (last?.scene !== scene) {
+      drawColors(panels.input, scene.size, scene.image);
+      title.textContent = scene.title;
+      captions.input.textContent = `input, ${scene.size} × ${scene.size}`;
+      figures.replaceChildren(...FIGURES.filter(([name]) => scene.figures[name] != null).map(([name, label, help]) =>
+        h("div", { title: help }, h("dt", {}, label), h("dd", { "data-figure": name }, number(name, scene.figures[name])))));
+    }
+    if (last?.image !== frame.image) {
+      drawColors(panels.image, scene.size, frame.image);
+      drawLabels(panels.labels, scene.size, frame.labels);
+      drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
+      const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
+      captions.image.textContent = `${what}, by the ${frame.byAttention ? "attention’s" : "decoder’s"} masks`;
+      captions.labels.textContent = "segmentation: largest mask";
+      captions.error.textContent = `squared error, mean ${frame.mse.toFixed(4)}`;
+    }
+    inspect(frame);
+    last = frame;
+  });
+
+  function inspect(frame) {
+    const { pixel } = frame.view;
+    inspector.classList.toggle("mx-idle", pixel === null);
+    if (pixel === null) {
+      inspector.textContent = "Point at a pixel to see every slot’s share of it; click to select the slot that owns it.";
+      return;
+    }
+    const [row, column] = [Math.floor(pixel / frame.scene.size), pixel % frame.scene.size];
+    inspector.replaceChildren(
+      h("span", { class: "mx-muted" }, `row ${row}, column ${column}`),
+      ...frame.masks.map((mask, k) => {
+        const share = mask ? mask[pixel] : 0;
+        const bar = h("span", { class: "mx-share", title: `slot ${k + 1}: ${(100 * share).toFixed(1)} %` }, `${k + 1}`);
+        bar.style.flexGrow = String(Math.max(0.001, share));
+        bar.style.background = slotColor(k);
+        bar.style.color = share > 0.03 ? inkOn(k) : "transparent";
+        return bar;
+      }),
+    );
+  }
+}

@@ -1,0 +1,124 @@
+"""Asking a model about one picture: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from monet.model import Decomposition, MONet
+from monet.pictures import How, embed, fit
+from monet.pictures import read as read_picture
+
+
+@dataclass(frozen=True)
+class DecomposedScene:
+    """What MONet says about one picture; float32 arrays, K slots, Z latents per slot.
+
+    Attributes:
+        image: 3,H,W in [0, 1], exactly what the model was fed.
+        masks: K,H,W, attention masks m_k, sum to one over K.
+        scopes: K,H,W, scope s_{k-1} that step k was given.
+        components: K,3,H,W, component means, near [0, 1] but not bounded to it.
+        mask_logits: K,H,W, the decoder's logits.
+        decoded_masks: K,H,W, softmax of the mask logits over the slots.
+        latent_mean: K,Z, mean of the posterior q(z_k | x, m_k).
+        latent_std: K,Z, its standard deviation.
+        reconstruction: 3,H,W, sum_k m_k x_k.
+    """
+
+    image: np.ndarray
+    masks: np.ndarray
+    scopes: np.ndarray
+    components: np.ndarray
+    mask_logits: np.ndarray
+    decoded_masks: np.ndarray
+    latent_mean: np.ndarray
+    latent_std: np.ndarray
+    reconstruction: np.ndarray
+
+    @property
+    def latent_kl(self) -> np.ndarray:
+        """K,Z: D_KL of each latent from its prior N(0, 1), in nats: how much it says about this slot."""
+        return 0.5 * (self.latent_mean**2 + self.latent_std**2 - 1) - np.log(self.latent_std)
+
+
+Picture = str | os.PathLike[str] | Image.Image | np.ndarray
+
+
+def feed(model: MONet, picture: Picture, how: How = "crop") -> np.ndarray:
+    """The picture as the model is fed it, uint8 H,W,3: read, made square by ``how``, resized, in its border."""
+    config = model.config
+    return embed(fit(read_picture(picture), config.picture_size or config.resolution, how), config.resolution)
+
+
+def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, how: How = "crop") -> DecomposedScene:
+    """Takes a picture apart.
+
+    Args:
+        model: in eval mode, so that latents are the posterior's means and the answer is always the same.
+        picture: PIL image, path, or uint8 array H,W,3, of any size.
+        num_slots: K for this call.
+        how: "crop" the largest square from the middle, or "pad" to a square.
+
+    Raises:
+        monet.pictures.PictureError: the file is no picture that can be shown.
+    """
+    return describe(*forward(model, feed(model, picture, how), num_slots))
+
+
+def forward(model: MONet, fed: np.ndarray, num_slots: int | None = None) -> tuple[torch.Tensor, Decomposition]:
+    """The image 1,3,H,W in [0, 1] and the model's decomposition of it, from what :func:`feed` made."""
+    image = torch.from_numpy(fed).permute(2, 0, 1)[None].float().div_(255).to(next(model.parameters()).device)
+    with torch.inference_mode():
+        return image, model(image, num_slots)
+
+
+def describe(image: torch.Tensor, d: Decomposition) -> DecomposedScene:
+    """The arrays of a batch of one."""
+    return DecomposedScene(
+        image=array(image[0]),
+        masks=array(d.log_masks[0].exp()),
+        scopes=array(d.log_scopes[0].exp()),
+        components=array(d.components[0]),
+        mask_logits=array(d.mask_logits[0]),
+        decoded_masks=array(d.mask_logits[0].softmax(0)),
+        latent_mean=array(d.latent_mean[0]),
+        latent_std=array(d.latent_log_std[0].exp()),
+        reconstruction=array(d.reconstruction[0]),
+    )
+
+
+def decode(model: MONet, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Latents N,Z to component means N,3,H,W and mask logits N,H,W.
+
+    Raises:
+        ValueError: latents of another shape, or not finite.
+    """
+    latents = np.ascontiguousarray(latents, np.float32)
+    if latents.ndim != 2 or latents.shape[1] != model.config.latent_dim:
+        raise ValueError(f"latents of shape {latents.shape}; this model wants N,{model.config.latent_dim}")
+    if not np.isfinite(latents).all():
+        raise ValueError("latents must be finite numbers")
+    components, mask_logits = model.decode(torch.from_numpy(latents).to(next(model.parameters()).device))
+    return array(components), array(mask_logits)
+
+
+def compose(components: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """A scene from its slots: components K,3,H,W and masks K,H,W that sum to one, to sum_k m_k x_k, 3,H,W."""
+    return (masks[:, None] * components).sum(0)
+
+
+def traverse(model: MONet, latent: np.ndarray, dimension: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One slot with one of its latents set to each of N values: component means N,3,H,W and mask logits N,H,W."""
+    latents = np.repeat(np.asarray(latent, np.float32)[None], len(values), axis=0)
+    latents[:, dimension] = values
+    return decode(model, latents)
+
+
+def array(x: torch.Tensor) -> np.ndarray:
+    """A tensor as a contiguous float32 array."""
+    return np.ascontiguousarray(x.float().cpu().numpy())
