@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
@@ -36,10 +36,14 @@ def build(models: Models) -> gr.Blocks:
     first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
         opened = gr.State(None)
-        request, answer = panels.request_carrier(), panels.scene_carrier()
+        request, link = panels.request_carrier("scene"), panels.request_carrier("link")
+        answer = panels.scene_carrier()
         with gr.Row(elem_id="mx-page"):
             with gr.Column(elem_id="mx-intake"):
-                gr.HTML(f"<h1>{TITLE}</h1>", elem_id="mx-title")
+                gr.HTML(
+                    f'<h1>{TITLE}</h1><button type="button" id="mx-tour" class="mx-button">Tour</button>',
+                    elem_id="mx-title",
+                )
                 model = gr.Dropdown(
                     [(c.title, name) for name, c in models.checkpoints.items()],
                     value=first,
@@ -67,8 +71,10 @@ def build(models: Models) -> gr.Blocks:
                 panels.panel("slots")
             with gr.Column(elem_id="mx-hold"):
                 panels.panel("latents")
+                panels.panel("pad")
         panels.panel("traversals")
         panels.panel("charts")
+        panels.panel("take")
 
         def show(visitor: Opened, model: str, slots: float, how: How) -> str:
             """The payload of what a visitor has opened, by the model and with the slots that they chose."""
@@ -86,6 +92,15 @@ def build(models: Models) -> gr.Blocks:
             """
             visitor = find_scene(request)
             return show(visitor, model, slots, how), visitor
+
+        def open_link(request: str) -> tuple[str, Opened, str, int, str]:
+            """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names."""
+            visitor = find_scene(request)
+            table = json.loads(request)
+            model, slots, how = table.get("model"), table.get("slots"), table.get("how")
+            if how not in get_args(How) or not isinstance(slots, int) or not 1 <= slots <= MAX_SLOTS:
+                raise gr.Error("The link is damaged.", print_exception=False)
+            return show(visitor, model, slots, how), visitor, model, slots, how
 
         def open_picture(path: str | None, model: str, slots: float, how: How) -> tuple[Any, Any]:
             """Opens a picture file of any size."""
@@ -130,6 +145,7 @@ def build(models: Models) -> gr.Blocks:
             **queue,
         )
         request.input(open_scene, [request, *choices], [answer, opened], api_name="open_scene", **queue)
+        link.input(open_link, link, [answer, opened, model, slots, how], api_visibility="private", **queue)
         upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
         model.input(change_model, [opened, model, how], [answer, opened, slots], api_visibility="private", **queue)
         gr.on(

@@ -27,12 +27,13 @@ def panel(name: str, data: Any = None) -> gr.HTML:
     )
 
 
-def request_carrier() -> gr.HTML:
+def request_carrier(name: str) -> gr.HTML:
     """Hidden: what the page asks for; its value is JSON, its ``input`` event says that there is something."""
+    send = "(value) => { props.value = value; trigger('input'); }"
     return gr.HTML(
         value="",
         html_template="<i></i>",
-        js_on_load=f"{_MAIN}.then((m) => m.connectRequests((value) => {{ props.value = value; trigger('input'); }}));",
+        js_on_load=f"{_MAIN}.then((m) => m.connect({json.dumps(name)}, {send}));",
         elem_classes="mx-carrier",
     )
 
@@ -43,7 +44,7 @@ def scene_carrier() -> gr.HTML:
         value="",
         html_template="<i></i>",
         js_on_load=(
-            f"{_MAIN}.then((m) => {{ m.connect(props.value); watch('value', () => m.connect(props.value)); }});"
+            f"{_MAIN}.then((m) => {{ m.receive(props.value); watch('value', () => m.receive(props.value)); }});"
         ),
         elem_classes="mx-carrier",
     )

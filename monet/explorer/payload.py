@@ -57,6 +57,7 @@ def scene_payload(
         "title": scene.source,
         "size": model.config.resolution,
         "slots": len(described.masks),
+        "how": how,
         "image": encode(fed.image),
         "masks": encode(described.masks.astype("<f2")),
         "alphas": encode(to_uint8(alphas(decomposition)[0].numpy())),

@@ -21,11 +21,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monet.data import samples
+from monet.explorer import downloads
 from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
 
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
+MAX_BODY = 8 * 2**20
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 # Gradio compiles its templates in the page and needs inline and eval; all else must come from this server.
@@ -56,11 +58,9 @@ def routes(models: Models) -> list[BaseRoute]:
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         each = 4 * models.checkpoints[name].config.latent_dim
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_LATENTS * each:
-                return PlainTextResponse(f"more than {MAX_LATENTS} latents at once", status_code=413)
+        body = await limited(request, MAX_LATENTS * each)
+        if body is None:
+            return PlainTextResponse(f"more than {MAX_LATENTS} latents at once", status_code=413)
         if not body or len(body) % each:
             return PlainTextResponse(f"latents of this model are {each} bytes each", status_code=400)
 
@@ -74,15 +74,57 @@ def routes(models: Models) -> list[BaseRoute]:
         except ValueError as error:
             return PlainTextResponse(str(error), status_code=400)
 
+    async def npz(request: Request) -> Response:
+        """A scene as the page shows it, ``{image, slots, latents}`` in JSON, to an NPZ of everything about it."""
+        name = request.path_params["model"]
+        if name not in models.checkpoints:
+            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+        body = await limited(request, MAX_BODY)
+        if body is None:
+            return PlainTextResponse("more than a scene", status_code=413)
+
+        def answer() -> bytes:
+            with models.use(name) as model:
+                return downloads.scene_npz(model, body)
+
+        try:
+            return Response(await run_in_threadpool(answer), media_type="application/octet-stream")
+        except ValueError as error:
+            return PlainTextResponse(str(error), status_code=400)
+
+    async def gif(request: Request) -> Response:
+        """Frames of ``width`` x ``height`` RGB bytes, one after the other, to a film that never ends."""
+        body = await limited(request, MAX_BODY)
+        if body is None:
+            return PlainTextResponse("a film that long does not fit", status_code=413)
+        try:
+            options = {name: int(request.query_params[name]) for name in ("width", "height", "milliseconds")}
+            film = await run_in_threadpool(downloads.film, body, **options)
+        except (ValueError, KeyError):
+            return PlainTextResponse("frames are width x height x 3 bytes", status_code=400)
+        return Response(film, media_type="image/gif")
+
     return [
         Mount("/monet", routes=[
             Route("/decoder/{model}", decoder),
             Route("/decode/{model}", decode, methods=["POST"]),
+            Route("/npz/{model}", npz, methods=["POST"]),
+            Route("/gif", gif, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/samples", StaticFiles(directory=samples.FOLDER)),
             Mount("/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
         ]),
     ]  # fmt: skip
+
+
+async def limited(request: Request, most: int) -> bytes | None:
+    """The body of a request, None if it is longer than ``most`` bytes; no more than that is ever held."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 class Edge:

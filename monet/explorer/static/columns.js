@@ -19,7 +19,7 @@ export class Columns {
 
   /** Rebuilds the table when the slots are others. @param {import("./store.js").Slot[]} slots */
   fit(slots) {
-    const key = slots.map((s) => s.from).join();
+    const key = slots.map((s) => s.color).join();
     if (key === this.key) return;
     this.key = key;
     this.canvases = slots.map((_, k) =>
@@ -29,8 +29,8 @@ export class Columns {
         type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`,
         onclick: () => this.store.look({ slot: k }),
       }, String(k + 1));
-      select.style.background = slotColor(slot.from);
-      select.style.color = inkOn(slot.from);
+      select.style.background = slotColor(slot.color);
+      select.style.color = inkOn(slot.color);
       return { select, element: h("div", { class: "mx-column-head" }, select, ...this.extra(k)) };
     });
     this.element.style.setProperty("--columns", String(slots.length));

@@ -127,12 +127,11 @@ export class FrameLoop {
 function compose(scene, document, store, decoded) {
   const { view } = store;
   const shown = document.slots.map((s, k) => (view.solo === null ? !s.hidden : view.solo === k));
-  const attentionFits = document.slots.every((s, k) => s.from === k) && document.slots.length === scene.slots;
   const edited = !view.compare && store.edited;
-  const byAttention = attentionFits && (view.masks === "attention" || (view.masks === "auto" && !edited));
+  const byAttention = (view.compare || store.attentionFits) && (view.masks === "attention" || (view.masks === "auto" && !edited));
   const any = shown.some(Boolean);
   const decodedMasks = softmaxMasks(decoded, any ? document.slots.map((s) => !s.hidden) : shown.map(() => true));
-  const source = byAttention ? scene.masks : decodedMasks;
+  const source = byAttention ? document.slots.map((s) => scene.masks[s.step]) : decodedMasks;
   const masks = source.map((mask, k) => (shown[k] ? mask : null));
   const image = blend(decoded, masks);
   const { map, mse } = squaredError(scene.image, image);

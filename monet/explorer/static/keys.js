@@ -1,5 +1,7 @@
 // The keyboard, page-wide. Inside a text field only undo and redo are left to the field itself.
 
+import { paste } from "./actions.js";
+
 const typing = (target) => target.closest?.("input:not([type=range]), textarea, select, [contenteditable=true]");
 
 /** @param {import("./store.js").Store} store */
@@ -15,6 +17,10 @@ export function bindKeys(store) {
     } else if (command && key === "y") {
       event.preventDefault();
       store.redo();
+    } else if (command && key === "c" && getSelection().isCollapsed) {
+      store.copy(store.document.slots[store.view.slot].latent);
+    } else if (command && key === "v" && store.clipboard?.length === store.document.slots[0].latent.length) {
+      store.edit(paste(store.view.slot, store.clipboard));
     } else if (!command && !event.altKey && key === "c") {
       if (!store.view.compare) store.look({ compare: true });
     } else if (!command && !event.altKey && /^[1-9]$/.test(key)) {

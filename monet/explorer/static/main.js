@@ -2,7 +2,9 @@
 
 import { bindKeys } from "./keys.js";
 import { FrameLoop } from "./frames.js";
+import { fromHash, restore } from "./permalink.js";
 import { Store } from "./store.js";
+import { tour } from "./tour.js";
 
 export const store = new Store();
 export const frames = new FrameLoop(store);
@@ -16,24 +18,53 @@ const PANELS = {
   latents: () => import("./panels/latents.js"),
   traversals: () => import("./panels/traversals.js"),
   charts: () => import("./panels/charts.js"),
+  pad: () => import("./panels/pad.js"),
+  take: () => import("./panels/take.js"),
 };
 
-let send = () => {};
+/** Ways to the server by name, as the hidden components that are events there connect them. */
+const ways = {};
+let edits = null; // of the link that was opened, until its scene is here
 
-/** Called by the hidden component that carries scenes from the server: its setter and its first value. */
-export function connect(value) {
+/** Called with every scene that the server sends. @param {string} value JSON, "" before the first */
+export function receive(value) {
   if (!value) return;
-  store.load(JSON.parse(value));
-  document.documentElement.dataset.monet = "ready";
+  const payload = JSON.parse(value);
+  store.load(payload);
+  if (edits && payload.model === edits.model) {
+    try {
+      const { list } = edits;
+      store.edit(() => restore(store.original, list));
+    } catch (error) {
+      console.warn("the link's edits do not fit its scene:", error.message);
+    }
+    edits = null;
+  }
+  if (document.documentElement.dataset.monet !== "ready") {
+    document.documentElement.dataset.monet = "ready";
+    openLink();
+    tour();
+  }
 }
 
-/** The gallery's component is also the way to the server: a request is an event of it. */
-export function connectRequests(callback) {
-  send = callback;
+/** @param {string} name @param {(value: string) => void} send */
+export function connect(name, send) {
+  ways[name] = send;
 }
 
-/** @param {object} request as monet.explorer.layout.open_scene reads it */
-export const request = (request) => send(JSON.stringify({ ...request, nonce: Date.now() }));
+const ask = (way, request) => ways[way](JSON.stringify({ ...request, nonce: Date.now() }));
+
+/** @param {object} request a scene, as monet.explorer.layout.find_scene reads it */
+export const request = (request) => ask("scene", request);
+
+/** Opens what the address asks for; a hash that is no link of ours changes nothing. */
+function openLink() {
+  const link = fromHash(location.hash);
+  if (!link) return;
+  edits = link.edits && { model: link.request.model, list: link.edits };
+  ask("link", link.request);
+}
+addEventListener("hashchange", openLink);
 
 /** @param {string} name @param {HTMLElement} element */
 export async function mount(name, element) {
@@ -46,3 +77,4 @@ export async function mount(name, element) {
 bindKeys(store);
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
 window.monetExplorer = { store, frames };
+addEventListener("click", (event) => event.target.closest?.("#mx-tour") && tour(true));

@@ -3,8 +3,12 @@
 
 /**
  * @typedef {object} Slot
- * @property {number} from which step of the attention it comes from: its colour and number
+ * @property {number | null} step of the attention that it comes from; null for a copy or a guest, which has no mask there
+ * @property {number} color index into the slots' colours
  * @property {Float32Array} latent
+ * @property {Float32Array} mean of its posterior, what reset goes back to
+ * @property {Float32Array} std of its posterior
+ * @property {number[]} kl of each latent from the prior, nats
  * @property {boolean} hidden
  */
 /** @typedef {{slots: Slot[]}} Document */
@@ -33,13 +37,21 @@ export function sceneFrom(payload) {
 }
 
 /** @returns {Document} the scene as the model saw it: every slot at its posterior's mean */
-const unedited = (scene) => ({ slots: scene.mean.map((latent, from) => ({ from, latent, hidden: false })) });
+const unedited = (scene) => ({
+  slots: scene.mean.map((mean, step) => ({
+    step, color: step, latent: mean, mean, std: scene.std[step], kl: scene.kl[step], hidden: false,
+  })),
+});
 
 export class Store {
   scene = null;
   /** @type {Document | null} */
   document = null;
-  view = { slot: 0, dimension: 0, step: null, solo: null, masks: "auto", compare: false, pixel: null };
+  view = { slot: 0, dimension: 0, step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set() };
+  /** A latent that was copied. @type {Float32Array | null} */
+  clipboard = null;
+  /** A scene set aside, to carry objects over from. @type {{scene: any, document: Document} | null} */
+  aside = null;
   #past = [];
   #future = [];
   #gesture = null;
@@ -63,7 +75,9 @@ export class Store {
     this.#gesture = null;
     const slot = Math.min(this.#firstObject(), payload.slots - 1);
     const kl = payload.kl[slot];
-    this.view = { ...this.view, slot, dimension: kl.indexOf(Math.max(...kl)), step: null, solo: null, pixel: null };
+    const dimension = kl.indexOf(Math.max(...kl));
+    const locks = new Set();
+    this.view = { ...this.view, slot, dimension, locks, step: null, solo: null, pixel: null, compare: false };
     this.#changed();
   }
 
@@ -91,25 +105,22 @@ export class Store {
     this.#gesture = gesture;
     this.#future = [];
     this.document = document;
+    this.#keepViewInside();
     this.#changed();
+  }
+
+  // After slots came or went, what one looks at is still there.
+  #keepViewInside() {
+    const last = this.document.slots.length - 1;
+    const { slot, solo } = this.view;
+    if (slot > last || solo > last) {
+      this.view = { ...this.view, slot: Math.min(slot, last), solo: solo > last ? null : solo };
+    }
   }
 
   /** The next edit is a step of its own again. */
   endGesture() {
     this.#gesture = null;
-  }
-
-  /** @param {number} slot @param {(slot: Slot) => Partial<Slot>} change */
-  editSlot(slot, change, gesture = null) {
-    this.edit(
-      (d) => ({ ...d, slots: d.slots.map((s, k) => (k === slot ? { ...s, ...change(s) } : s)) }),
-      gesture,
-    );
-  }
-
-  /** @param {number} slot @param {number} dimension @param {number} value */
-  setLatent(slot, dimension, value, gesture = null) {
-    this.editSlot(slot, (s) => ({ latent: s.latent.map((v, d) => (d === dimension ? value : v)) }), gesture);
   }
 
   get canUndo() {
@@ -125,6 +136,7 @@ export class Store {
     this.#future.push(this.document);
     this.document = this.#past.pop();
     this.#gesture = null;
+    this.#keepViewInside();
     this.#changed();
   }
 
@@ -133,24 +145,39 @@ export class Store {
     this.#past.push(this.document);
     this.document = this.#future.pop();
     this.#gesture = null;
+    this.#keepViewInside();
     this.#changed();
   }
 
   /** Back to what the model saw, latents as they were to the bit; itself an edit that can be undone. */
   reset() {
-    this.edit((d) => (d.slots.every((s, k) => this.isOriginal(s, k)) ? d : this.original));
+    this.edit((d) => (d.slots.every((s, k) => s === this.original.slots[k]) && !this.#slotsDiffer ? d : this.original));
   }
 
-  /** @param {Slot} slot @param {number} k */
-  isOriginal(slot, k) {
-    return slot.latent === this.original.slots[k]?.latent && slot.from === k && !slot.hidden;
+  /** Puts the scene as it is now aside, or lets go of what was put there. */
+  setAside(keep) {
+    this.aside = keep ? { scene: this.scene, document: this.document } : null;
+    this.#changed();
   }
 
-  /** Whether any latent differs from the posterior's mean. Hiding alone moves nothing. */
+  /** @param {Float32Array} latent */
+  copy(latent) {
+    this.clipboard = latent;
+    this.#changed();
+  }
+
+  get #slotsDiffer() {
+    return this.document.slots.length !== this.scene.slots || this.document.slots.some((s, k) => s.step !== k);
+  }
+
+  /** Whether any latent differs from its posterior's mean, or slots came, went or moved. Hiding alone moves nothing. */
   get edited() {
-    return this.document.slots.some(
-      (s, k) => s.from !== k || !same(s.latent, this.scene.mean[k]),
-    ) || this.document.slots.length !== this.scene.slots;
+    return this.#slotsDiffer || this.document.slots.some((s) => !same(s.latent, s.mean));
+  }
+
+  /** Whether every slot still is a step of the attention, so that its masks can be used. */
+  get attentionFits() {
+    return this.document.slots.every((s) => s.step !== null) && this.document.slots.length === this.scene.slots;
   }
 }
 

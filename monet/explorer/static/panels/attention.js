@@ -4,6 +4,7 @@ import { Columns, symbol } from "../columns.js";
 import { blend, mean } from "../compose.js";
 import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
 import { button, h, svg } from "../dom.js";
+import { explanation } from "../explain.js";
 
 const STEP_MS = 900;
 
@@ -57,7 +58,7 @@ export function mount(root, { store, frames }) {
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Attention, step by step"),
       h("span", { class: "mx-row" }, button("◀", move(-1), { "aria-label": "Previous step" }), play,
-        button("▶", move(1), { "aria-label": "Next step" }), scrub, all)),
+        button("▶", move(1), { "aria-label": "Next step" }), scrub, all), h("span", { class: "mx-spring" }), explanation("attention")),
     h("div", { class: "mx-with-side" }, columns.element,
       h("div", { class: "mx-aside" }, h("figure", { class: "mx-figure" }, soFar, text), curve)),
   );

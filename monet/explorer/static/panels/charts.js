@@ -1,6 +1,7 @@
 // Plotly charts: drawn from the figures that the server made, with the page's colours and the edits on top.
 
 import { h } from "../dom.js";
+import { explanation } from "../explain.js";
 
 const CHARTS = [
   ["posterior", "Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior. Click selects."],
@@ -25,7 +26,7 @@ export function mount(root, { store, frames }) {
   const holders = Object.fromEntries(CHARTS.map(([name, title, help]) => [
     name, h("div", { class: "mx-plot", role: "img", "aria-label": `${title}. ${help}` }),
   ]));
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Charts")),
+  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Charts"), h("span", { class: "mx-spring" }), explanation("charts")),
     h("div", { class: "mx-charts" }, ...CHARTS.map(([name, title, help]) =>
       h("section", {}, h("h3", {}, title), holders[name], h("p", { class: "mx-muted" }, help)))));
 

@@ -1,7 +1,9 @@
 // The latents of the selected slot: take hold of one and drag, the object changes under the finger.
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
-import { button, h } from "../dom.js";
+import { resetSlot, sample, setLatent } from "../actions.js";
+import { button, h, svg } from "../dom.js";
+import { explanation } from "../explain.js";
 import { normal } from "../random.js";
 
 /** A latent that says less than this about the slot, in nats, is folded away. */
@@ -37,54 +39,52 @@ export function mount(root, { store, frames }) {
     status.classList.toggle("mx-bad", !ok);
   });
 
-  const sample = (from) => () => {
-    const draw = normal(Number(seed.value) || 0);
-    seed.value = String((Number(seed.value) || 0) + 1);
-    const { slot } = store.view;
-    const origin = store.document.slots[slot].from;
-    store.editSlot(slot, () => ({
-      latent: Float32Array.from(store.scene.mean[origin], (mean, d) =>
-        from === "prior" ? draw() : mean + store.scene.std[origin][d] * draw()),
-    }));
-  };
-  const resetSlot = () => {
-    const { slot } = store.view;
-    const mean = store.scene.mean[store.document.slots[slot].from];
-    store.editSlot(slot, () => ({ latent: mean }));
+  const everySlot = h("input", { type: "checkbox", "aria-label": "Sample every slot" });
+  const take = (from) => () => {
+    const number = Math.floor(Number(seed.value)) || 0;
+    const { slot, locks } = store.view;
+    const which = everySlot.checked ? store.document.slots.map((_, k) => k) : [slot];
+    store.edit(sample(which, from, normal(number), locks));
+    seed.value = String(number + 1); // the next draw is another one; the old seed brings this one back
   };
 
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Latents of slot"), chip, h("span", { class: "mx-spring" }), status, undo, redo),
+    h("div", { class: "mx-head" }, h("h2", {}, "Latents of slot"), chip, h("span", { class: "mx-spring" }), status, undo, redo, explanation("latents")),
     h("div", { class: "mx-previews" },
       h("figure", { class: "mx-figure" }, previews.component, h("figcaption", {}, "component")),
       h("figure", { class: "mx-figure" }, previews.mask, h("figcaption", {}, "decoded mask")),
       h("figure", { class: "mx-figure" }, previews.scene, h("figcaption", {}, "scene"))),
     h("div", { class: "mx-row" },
-      button("Reset slot", resetSlot, { title: "Every latent of this slot back to its posterior mean" }),
+      button("Reset slot", () => store.edit(resetSlot(store.view.slot)), { title: "Every latent of this slot back to its posterior mean" }),
       button("Reset scene", () => store.reset(), { title: "Everything as the model saw it" }),
-      button("Sample posterior", sample("posterior"), { title: "Draw from q(z|x, m): mean plus sigma times noise" }),
-      button("Sample prior", sample("prior"), { title: "Draw from N(0, 1): an object that was never seen" }),
-      h("label", { class: "mx-label" }, "seed ", seed), h("span", { class: "mx-spring" }), sort),
+      button("Sample posterior", take("posterior"), { title: "Draw from q(z|x, m): mean plus sigma times noise" }),
+      button("Sample prior", take("prior"), { title: "Draw from N(0, 1): an object that was never seen" }),
+      h("label", { class: "mx-label" }, "seed ", seed),
+      h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots"),
+      sort),
     warning, rows, fold,
   );
 
-  let built = null; // what the rows were built for: scene and slot
+  let built = null; // what the rows were built for
   let inputs = [];
 
-  function build({ scene, view }) {
-    const origin = store.document.slots[view.slot].from;
-    const order = scene.kl[origin].map((_, d) => d);
-    if (sort.value === "kl") order.sort((a, b) => scene.kl[origin][b] - scene.kl[origin][a]);
-    const most = Math.max(...scene.kl[origin], 1e-6);
+  function build(slot, view) {
+    const order = slot.kl.map((_, d) => d);
+    if (sort.value === "kl") order.sort((a, b) => slot.kl[b] - slot.kl[a]);
+    const most = Math.max(...slot.kl, 1e-6);
     inputs = [];
     const living = [];
     const sleeping = [];
     for (const d of order) {
-      const [mean, std, kl] = [scene.mean[origin][d], scene.std[origin][d], scene.kl[origin][d]];
+      const [mean, std, kl] = [slot.mean[d], slot.std[d], slot.kl[d]];
       const low = Math.min(-4, mean - 4 * std);
       const high = Math.max(4, mean + 4 * std);
-      const name = `z${d}`;
-      const set = (value) => store.setLatent(view.slot, d, value, `${view.slot}/${d}`);
+      const set = (value) => store.edit(setLatent(view.slot, d, value), `${view.slot}/${d}`);
+      const back = () => {
+        store.endGesture();
+        set(mean);
+        store.endGesture();
+      };
       const range = h("input", {
         type: "range", class: "mx-range", min: String(low), max: String(high), step: "any",
         "aria-label": `Latent ${d} of slot ${view.slot + 1}`,
@@ -95,10 +95,7 @@ export function mount(root, { store, frames }) {
         },
         onchange: () => store.endGesture(),
         onfocus: () => store.view.dimension !== d && store.look({ dimension: d }),
-        ondblclick: () => {
-          store.endGesture();
-          store.setLatent(view.slot, d, mean);
-        },
+        ondblclick: back,
         onkeydown: (event) => {
           const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
           if (step === undefined) return;
@@ -123,20 +120,27 @@ export function mount(root, { store, frames }) {
       bar.firstChild.style.width = `${(100 * kl) / most}%`;
       const reset = h("button", {
         type: "button", class: "mx-toggle", "aria-label": `Reset latent ${d}`, title: "Back to the posterior mean",
-        onclick: () => {
-          store.endGesture();
-          store.setLatent(view.slot, d, mean);
-        },
+        onclick: back,
       }, "⟲");
-      inputs.push({ d, mean, std, range, entry, reset });
+      const lock = h("button", {
+        type: "button", class: "mx-toggle", "data-toggle": "lock", "aria-label": `Lock latent ${d}`,
+        title: "A locked latent keeps its value when you sample",
+        onclick: () => {
+          const locks = new Set(store.view.locks);
+          if (!locks.delete(d)) locks.add(d);
+          store.look({ locks });
+        },
+      }, svg("svg", { viewBox: "0 0 12 12", width: 11, height: 11 },
+        svg("path", { d: "M3 5V3.5a3 3 0 0 1 6 0V5M2 5h8v6H2z", fill: "none", stroke: "currentColor", "stroke-width": 1.4 })));
+      inputs.push({ d, mean, std, range, entry, reset, lock });
       const row = h("div", { class: "mx-latent", "data-dimension": String(d) },
-        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar, range, entry, reset);
+        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar, range, entry, reset, lock);
       (kl < DEAD_NATS ? sleeping : living).push(row);
     }
     rows.replaceChildren(...living);
     dead.replaceChildren(...sleeping);
     fold.hidden = sleeping.length === 0;
-    deadTitle.textContent = `${sleeping.length} latents that say nothing here (KL under ${DEAD_NATS} nats)`;
+    deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
   }
 
   let last = null;
@@ -144,13 +148,13 @@ export function mount(root, { store, frames }) {
     const { scene, view, document } = frame;
     const slot = document.slots[view.slot];
     if (!slot) return;
-    const key = `${view.slot}/${slot.from}`;
-    if (built?.key !== key || built.scene !== scene) {
-      build(frame);
-      built = { key, scene };
+    // The rows belong to a place and a posterior, whatever values the latents have.
+    if (built?.mean !== slot.mean || built.index !== view.slot) {
+      build(slot, view);
+      built = { mean: slot.mean, index: view.slot };
       chip.textContent = String(view.slot + 1);
-      chip.style.background = slotColor(slot.from);
-      chip.style.color = inkOn(slot.from);
+      chip.style.background = slotColor(slot.color);
+      chip.style.color = inkOn(slot.color);
     }
     if (last?.image !== frame.image || last?.view.slot !== view.slot) {
       drawColors(previews.component, scene.size, frame.decoded[view.slot], 4);
@@ -158,11 +162,12 @@ export function mount(root, { store, frames }) {
       drawColors(previews.scene, scene.size, frame.image);
     }
     let far = 0;
-    for (const { d, mean, std, range, entry, reset } of inputs) {
+    for (const { d, mean, std, range, entry, reset, lock } of inputs) {
       const value = slot.latent[d];
       if (Number(range.value) !== value) range.value = String(value);
       if (entry !== globalThis.document.activeElement) entry.value = value.toFixed(2);
       reset.disabled = value === mean;
+      lock.setAttribute("aria-pressed", String(view.locks.has(d)));
       const offPosterior = Math.abs(value - mean) > 3 * std;
       entry.classList.toggle("mx-far", Math.abs(value) > 3);
       if (Math.abs(value) > 3 && offPosterior) far += 1;

@@ -2,6 +2,7 @@
 
 import { canvas, drawColors, drawLabels, drawValues, inkOn, slotColor } from "../draw.js";
 import { button, h } from "../dom.js";
+import { explanation } from "../explain.js";
 
 const FIGURES = [
   ["mse", "MSE", "Mean squared error of the reconstruction, pixels in [0, 1]"],
@@ -49,7 +50,7 @@ export function mount(root, { store, frames }) {
 
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
-      h("label", { class: "mx-label" }, "masks ", masks), compare),
+      h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
     h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), figures),
     inspector,
   );

@@ -1,15 +1,17 @@
-// Slots: what the component VAE makes of each mask.
+// Slots: what the component VAE makes of each mask, and what one can do to a slot as a whole.
 
+import { between, carryOver, changeSlot, duplicate, move, paste, remove, swap } from "../actions.js";
 import { Columns, symbol } from "../columns.js";
-import { drawColors, drawValues } from "../draw.js";
-import { h } from "../dom.js";
+import { canvas, drawColors, drawValues } from "../draw.js";
+import { button, h } from "../dom.js";
+import { explanation } from "../explain.js";
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
   const toggles = (k) => {
     const hide = h("button", {
       type: "button", class: "mx-toggle", "data-toggle": "hide", "aria-label": `Hide slot ${k + 1}`, title: "Hide or show this slot",
-      onclick: () => store.editSlot(k, (s) => ({ hidden: !s.hidden })),
+      onclick: () => store.edit(changeSlot(k, (s) => ({ hidden: !s.hidden }))),
     }, "◉");
     const solo = h("button", {
       type: "button", class: "mx-toggle", "data-toggle": "solo", "aria-label": `Show slot ${k + 1} alone`, title: "Show this slot alone",
@@ -22,10 +24,57 @@ export function mount(root, { store, frames }) {
     { name: "masked", label: h("span", {}, symbol("m", "k"), " ", symbol("x", "k")), title: "Masked component: its part in the recomposed scene" },
     { name: "decoded", label: h("span", {}, "decoded ", symbol("m̂", "k")), title: "The decoder's own mask: softmax of the mask logits over the slots" },
   ], toggles);
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Slots"),
-    h("span", { class: "mx-muted" }, "select one to take hold of its latents")), columns.element);
+
+  // One slot at a time: the selected one, and another where an action needs two.
+  const selected = () => store.view.slot;
+  const slotAt = (k) => store.document.slots[k];
+  const act = (change) => () => store.edit(change(selected()));
+  const other = h("select", { class: "mx-select", "aria-label": "The other slot", title: "The other slot, for swap and blend" });
+  const pasteButton = button("Paste", () => store.edit(paste(selected(), store.clipboard)), { title: "Give this slot the latents that were copied (Ctrl+V)" });
+  const removeButton = button("Delete", act(remove), { title: "Take the object out; the others fill its place" });
+  const blend = h("input", {
+    type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Blend this slot into the other",
+    title: "From this slot’s latents to the other’s",
+    onpointerdown: () => begin(), onfocus: () => begin(),
+    oninput: (event) => {
+      if (!blending) begin();
+      frames.answer(event);
+      const { slot, from, to } = blending;
+      store.edit(paste(slot, between(from, to, Number(blend.value))), `blend/${slot}`);
+    },
+    onchange: () => store.endGesture(),
+  });
+  let blending = null;
+  function begin() {
+    const to = Number(other.value);
+    if (blending?.slot === selected() && blending.other === to && Number(blend.value) > 0) return;
+    blending = { slot: selected(), other: to, from: slotAt(selected()).latent, to: slotAt(to).latent };
+  }
+  const aside = h("div", { class: "mx-guest" });
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Slots"),
+      h("span", { class: "mx-muted" }, "select one to take hold of its latents"), h("span", { class: "mx-spring" }), explanation("slots")),
+    h("div", { class: "mx-with-side" }, columns.element,
+      h("div", { class: "mx-aside mx-actions", role: "group", "aria-label": "Actions on the selected slot" },
+        h("div", { class: "mx-row" },
+          button("Copy", () => store.copy(slotAt(selected()).latent), { title: "Remember this slot’s latents (Ctrl+C)" }), pasteButton, removeButton),
+        h("div", { class: "mx-row" }, button("Duplicate", act(duplicate), { title: "A second object just like it" }),
+          button("◀", () => shift(-1), { "aria-label": "Move slot left", title: "Move the slot to the left" }),
+          button("▶", () => shift(1), { "aria-label": "Move slot right", title: "Move the slot to the right" })),
+        h("div", { class: "mx-row" }, h("label", { class: "mx-label" }, "with slot ", other),
+          button("Swap", () => store.edit(swap(selected(), Number(other.value))), { title: "The two slots exchange their latents" })),
+        h("label", { class: "mx-label mx-wide" }, "blend ", blend),
+      )),
+    aside,
+  );
+  const shift = (by) => {
+    const k = selected();
+    store.edit(move(k, by));
+    if (slotAt(k + by)) store.look({ slot: k + by });
+  };
 
   let last = null;
+  let guest = null;
   frames.onFrame((frame) => {
     const { scene, document, view } = frame;
     columns.fit(document.slots);
@@ -45,6 +94,64 @@ export function mount(root, { store, frames }) {
       });
     }
     columns.mark({ slot: view.slot, step: null });
+    if (other.length !== document.slots.length) {
+      const before = Number(other.value);
+      other.replaceChildren(...document.slots.map((_, k) => h("option", { value: String(k) }, String(k + 1))));
+      other.value = String(before < document.slots.length && before !== view.slot ? before : (view.slot + 1) % document.slots.length);
+    }
+    if (last?.view.slot !== view.slot || last?.scene !== scene) {
+      blending = null;
+      blend.value = "0";
+    }
+    pasteButton.disabled = !store.clipboard || store.clipboard.length !== document.slots[0].latent.length;
+    removeButton.disabled = document.slots.length === 1;
+    if (guest !== store.aside || last?.scene !== scene) {
+      guest = store.aside;
+      drawGuest();
+    }
     last = frame;
   });
+
+  /** The scene that was set aside: its slots can be carried over one by one, or blended in as a whole. */
+  async function drawGuest() {
+    if (!guest) {
+      aside.replaceChildren(button("Set this scene aside", () => store.setAside(true), {
+        title: "Keep it here, open another one, and carry objects over",
+      }));
+      return;
+    }
+    const letGo = button("Let go", () => store.setAside(false));
+    if (guest.scene.model !== store.scene.model) {
+      aside.replaceChildren(h("span", { class: "mx-muted" }, `“${guest.scene.title}” was set aside with another model, whose latents mean other things.`), letGo);
+      return;
+    }
+    const { slots } = guest.document;
+    const decoded = await frames.decode(slots.map((s) => s.latent));
+    const pictures = slots.map((slot, k) => {
+      const picture = canvas("", "mx-small");
+      drawColors(picture, guest.scene.size, decoded[k], 4, slot.step === null ? null : guest.scene.masks[slot.step]);
+      return h("button", {
+        type: "button", class: "mx-thumbnail", "aria-label": `Carry over slot ${k + 1} of the scene set aside`,
+        title: "Carry this object over into the scene", onclick: () => store.edit(carryOver(slot)),
+      }, picture);
+    });
+    const start = store.document;
+    const all = h("input", {
+      type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Blend the whole scene into the one set aside",
+      oninput: (event) => {
+        frames.answer(event);
+        const t = Number(all.value);
+        store.edit(() => ({
+          ...start,
+          slots: start.slots.map((slot, k) => (slots[k] ? { ...slot, latent: between(slot.latent, slots[k].latent, t) } : slot)),
+        }), "blend/scene");
+      },
+      onchange: () => store.endGesture(),
+    });
+    aside.replaceChildren(
+      h("span", { class: "mx-muted" }, `set aside: ${guest.scene.title}`),
+      h("div", { class: "mx-guest-slots" }, ...pictures),
+      h("label", { class: "mx-label" }, "blend slot by slot ", all), letGo,
+    );
+  }
 }

@@ -1,7 +1,9 @@
 // Traversals: one latent of the selected slot, from one end to the other, everything else held.
 
 import { canvas, drawColors } from "../draw.js";
+import { setLatent } from "../actions.js";
 import { button, h } from "../dom.js";
+import { explanation } from "../explain.js";
 
 const COUNT = 9;
 
@@ -23,7 +25,7 @@ export function mount(root, { store, frames }) {
 
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Traversals"),
     h("span", { class: "mx-muted" }, "component and decoded mask logit of the selected slot; click a picture to go there"),
-    h("span", { class: "mx-spring" }), dimension, reach, whole), strips);
+    h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")), strips);
 
   async function draw() {
     const { frame } = frames;
@@ -32,24 +34,24 @@ export function mount(root, { store, frames }) {
     const { slot, dimension: selected } = store.view;
     const base = store.document.slots[slot];
     const { scene } = store;
-    const order = scene.kl[base.from].map((_, d) => d).sort((a, b) => scene.kl[base.from][b] - scene.kl[base.from][a]);
+    const order = base.kl.map((_, d) => d).sort((a, b) => base.kl[b] - base.kl[a]);
     const rows = [];
     for (const d of atlas ? order : [selected]) {
-      const [mean, std] = [scene.mean[base.from][d], scene.std[base.from][d]];
+      const [mean, std] = [base.mean[d], base.std[d]];
       const span = reach.value === "posterior" ? [mean - 3 * std, mean + 3 * std] : [-Number(reach.value), Number(reach.value)];
       const values = Array.from({ length: COUNT }, (_, i) => span[0] + ((span[1] - span[0]) * i) / (COUNT - 1));
       const latents = values.map((value) => base.latent.map((v, j) => (j === d ? value : v)));
       const decoded = await frames.decode(latents);
       if (token !== drawing) return;
       rows.push(h("div", { class: "mx-strip" },
-        h("span", { class: "mx-z", title: `${scene.kl[base.from][d].toFixed(2)} nats; change ${change(decoded).toFixed(3)}` },
+        h("span", { class: "mx-z", title: `${base.kl[d].toFixed(2)} nats; change ${change(decoded).toFixed(3)}` },
           "z", h("sub", {}, String(d))),
         ...decoded.map((pixels, i) => {
           const picture = canvas(`latent ${d} at ${values[i].toFixed(2)}`, "mx-small");
           drawColors(picture, scene.size, pixels, 4, present(pixels));
           return h("button", {
             type: "button", class: "mx-thumbnail", title: values[i].toFixed(2), "aria-label": `Set latent ${d} to ${values[i].toFixed(2)}`,
-            onclick: () => store.setLatent(slot, d, values[i]),
+            onclick: () => store.edit(setLatent(slot, d, values[i])),
           }, picture);
         }),
         h("span", { class: "mx-muted mx-change" }, `Δ ${change(decoded).toFixed(3)}`)));

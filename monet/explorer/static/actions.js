@@ -1,0 +1,86 @@
+// What one can do to the slots: each a pure function that gives a change of the document.
+
+/** @typedef {import("./store.js").Slot} Slot */
+/** @typedef {import("./store.js").Document} Document */
+/** @typedef {(document: Document) => Document} Change */
+
+/** @param {number} k @param {(slot: Slot) => Partial<Slot>} change @returns {Change} */
+export const changeSlot = (k, change) => (document) => ({
+  ...document,
+  slots: document.slots.map((slot, j) => (j === k ? { ...slot, ...change(slot) } : slot)),
+});
+
+/** @returns {Change} */
+export const setLatent = (k, dimension, value) =>
+  changeSlot(k, (slot) => ({ latent: slot.latent.map((v, d) => (d === dimension ? value : v)) }));
+
+/** Two latents at once. @param {number} k @param {[number, number][]} values dimension and value @returns {Change} */
+export const setLatents = (k, values) =>
+  changeSlot(k, (slot) => {
+    const latent = slot.latent.slice();
+    for (const [dimension, value] of values) latent[dimension] = value;
+    return { latent };
+  });
+
+/** @returns {Change} */
+export const resetSlot = (k) => changeSlot(k, (slot) => ({ latent: slot.mean }));
+
+/** @param {number} k @param {Float32Array} latent @returns {Change} */
+export const paste = (k, latent) => changeSlot(k, () => ({ latent }));
+
+/**
+ * A draw for some slots, one after the other.
+ * @param {number[]} which slots
+ * @param {"posterior" | "prior"} from
+ * @param {() => number} draw from N(0, 1)
+ * @param {Set<number>} locks dimensions that keep their value; they use up a draw all the same, so that locking one
+ *   does not change the others
+ * @returns {Change}
+ */
+export const sample = (which, from, draw, locks) => (document) => ({
+  ...document,
+  slots: document.slots.map((slot, k) => {
+    if (!which.includes(k)) return slot;
+    const latent = slot.mean.map((mean, d) => {
+      const noise = draw();
+      if (locks.has(d)) return slot.latent[d];
+      return from === "prior" ? noise : mean + slot.std[d] * noise;
+    });
+    return { ...slot, latent };
+  }),
+});
+
+/** The latents of two slots change places; everything else stays. @returns {Change} */
+export const swap = (a, b) => (document) => {
+  const { slots } = document;
+  if (a === b) return document;
+  return changeSlot(a, () => ({ latent: slots[b].latent }))(changeSlot(b, () => ({ latent: slots[a].latent }))(document));
+};
+
+/** A copy beside its original, with a colour of its own. @returns {Change} */
+export const duplicate = (k) => (document) => insert(document, k + 1, document.slots[k]);
+
+/** A slot from another scene of the same model, at the end. @param {Slot} guest @returns {Change} */
+export const carryOver = (guest) => (document) => insert(document, document.slots.length, guest);
+
+function insert(document, at, slot) {
+  const color = Math.max(...document.slots.map((s) => s.color)) + 1;
+  const added = { ...slot, step: null, color, hidden: false };
+  return { ...document, slots: [...document.slots.slice(0, at), added, ...document.slots.slice(at)] };
+}
+
+/** The object goes; the softmax over those that are left fills its place. The last slot stays. @returns {Change} */
+export const remove = (k) => (document) =>
+  document.slots.length === 1 ? document : { ...document, slots: document.slots.filter((_, j) => j !== k) };
+
+/** @param {number} by -1 or 1 @returns {Change} */
+export const move = (k, by) => (document) => {
+  const to = k + by;
+  if (to < 0 || to >= document.slots.length) return document;
+  const slots = document.slots.slice();
+  [slots[k], slots[to]] = [slots[to], slots[k]];
+  return { ...document, slots };
+};
+
+/** (1 - t) a + t b. @param {Float32Array} a @param {Float32Array} b @param {number} t in [0, 1] */
+export const between = (a, b, t) => (t === 0 ? a : t === 1 ? b : a.map((v, d) => (1 - t) * v + t * b[d]));

@@ -1,0 +1,40 @@
+// One sentence and its equation for each panel, in the paper's words (Burgess et al. 2019), folded away.
+
+import { h } from "./dom.js";
+
+const i = (text, sub = "", sup = "") => h("i", {}, text, ...(sub ? [h("sub", {}, sub)] : []), ...(sup ? [h("sup", {}, sup)] : []));
+
+const TEXTS = {
+  scene: () => [
+    "MONet explains a picture as a mixture: every pixel is owned, in shares that sum to one, by K slots, and each slot paints its own component.",
+    h("p", { class: "mx-equation" }, i("p"), "(", i("x"), ") = Σ", h("sub", {}, "k"), " ", i("m", "k"), " 𝒩(", i("x"), "; ", i("x̂", "k"), ", ", i("σ", "k", "2"), ")"),
+    "The reconstruction is Σ m x̂. Before an edit m is the attention’s mask; after it an object may have moved, so the decoder’s own mask takes its place.",
+  ],
+  attention: () => [
+    "A U-Net looks at the picture and at the scope, what is still unexplained, and takes a share of it; the next step gets what is left, and the last takes the rest.",
+    h("p", { class: "mx-equation" }, i("s", "0"), " = 1,  ", i("m", "k"), " = ", i("s", "k−1"), " ", i("α", "k"), "(", i("x"), "; ", i("s", "k−1"), "),  ",
+      i("s", "k"), " = ", i("s", "k−1"), " (1 − ", i("α", "k"), "),  ", i("m", "K"), " = ", i("s", "K−1")),
+  ],
+  slots: () => [
+    "One VAE serves all slots: it sees the picture and the logarithm of one mask, squeezes them into 16 latents, and paints from these a component and the logit of a mask.",
+    h("p", { class: "mx-equation" }, i("z", "k"), " ~ ", i("q"), "(", i("z"), " | ", i("x"), ", ", i("m", "k"), "),  ", i("m̂", "k"), " = softmax", h("sub", {}, "k"), " logit", h("sub", {}, "k")),
+  ],
+  latents: () => [
+    "Each latent has a posterior N(μ, σ²) for this slot; the tick is μ, the band one σ. How far it is from the prior N(0, 1) is what it says about the slot, in nats.",
+    h("p", { class: "mx-equation" }, "KL = ½ (", i("μ", "", "2"), " + ", i("σ", "", "2"), " − 1) − ln ", i("σ")),
+  ],
+  traversals: () => [
+    "One latent goes from end to end while the others hold still: what changes is what it encodes. Δ is the root mean square change of the component between the ends.",
+  ],
+  charts: () => [
+    "The objective that the model was trained with has three terms: how well the pixels are explained, how much the latents say, and how well the decoder’s masks foretell the attention’s.",
+    h("p", { class: "mx-equation" }, "ℒ = −log ", i("p"), "(", i("x"), " | ", i("z"), ") + β KL(", i("q"), "(", i("z"), ") ‖ ", i("p"), "(", i("z"), ")) + γ KL(", i("q"), "(", i("c"), " | ", i("x"), ") ‖ ", i("p"), "(", i("c"), " | ", i("z"), "))"),
+  ],
+  take: () => ["Everything here is made from what is on screen; nothing leaves this machine unless you take it."],
+};
+
+/** A folded explanation for a panel's head. @param {keyof TEXTS} name */
+export function explanation(name) {
+  return h("details", { class: "mx-why" }, h("summary", { title: "What is this?", "aria-label": "What is this?" }, "?"),
+    h("div", { class: "mx-why-text" }, ...TEXTS[name]()));
+}

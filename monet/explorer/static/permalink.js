@@ -1,0 +1,77 @@
+// A scene and its edits as the part of the address behind #: nothing of it reaches the server until it is opened.
+
+import { bytes } from "./arrays.js";
+
+const encode = (array) => {
+  const raw = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  return btoa(String.fromCharCode(...raw)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+};
+const decode = (text, length) => {
+  const array = new Float32Array(bytes(text.replaceAll("-", "+").replaceAll("_", "/")));
+  if (array.length !== length || !array.every(Number.isFinite)) throw new Error("damaged latents");
+  return array;
+};
+
+/** @param {import("./store.js").Store} store @returns {string} the hash of the page's address */
+export function toHash(store) {
+  const { scene, document } = store;
+  const { kind, data, index, seed } = scene.origin;
+  const link = new URLSearchParams({ model: scene.model, slots: String(scene.slots), how: scene.how, kind });
+  if (kind !== "picture") {
+    link.set("data", data);
+    link.set(kind === "seed" ? "seed" : "index", String(seed ?? index));
+  }
+  if (document !== store.original) link.set("edits", JSON.stringify(document.slots.map(pack)));
+  return `#${link}`;
+}
+
+// A slot without what the scene says of it anyway.
+function pack(slot) {
+  const packed = { c: slot.color };
+  if (slot.step !== null) packed.s = slot.step;
+  else Object.assign(packed, { m: encode(slot.mean), d: encode(slot.std) });
+  if (slot.latent !== slot.mean) packed.z = encode(slot.latent);
+  if (slot.hidden) packed.h = 1;
+  return packed;
+}
+
+/**
+ * What a hash asks for, or null if it is none of ours.
+ * @returns {{request: object, edits: object[] | null} | null}
+ */
+export function fromHash(hash) {
+  const link = new URLSearchParams(hash.replace(/^#/, ""));
+  if (!link.has("model") || !["sample", "seed"].includes(link.get("kind"))) return null;
+  const kind = link.get("kind");
+  const request = {
+    kind, data: link.get("data"), model: link.get("model"), slots: Number(link.get("slots")), how: link.get("how"),
+    [kind === "seed" ? "seed" : "index"]: Number(link.get(kind === "seed" ? "seed" : "index")),
+  };
+  try {
+    return { request, edits: link.has("edits") ? JSON.parse(link.get("edits")) : null };
+  } catch {
+    return { request, edits: null };
+  }
+}
+
+/**
+ * The document that the edits of a link make of a scene.
+ * @throws {Error} if they do not fit the scene
+ */
+export function restore(original, edits) {
+  if (!Array.isArray(edits) || edits.length < 1 || edits.length > 64) throw new Error("damaged edits");
+  const length = original.slots[0].latent.length;
+  const slots = edits.map(({ s, c, m, d, z, h }) => {
+    const color = Math.abs(Math.trunc(Number(c))) || 0;
+    const base = s === undefined ? guest(decode(m, length), decode(d, length), color) : original.slots[s];
+    if (!base) throw new Error("no such slot");
+    if (z === undefined && !h) return base;
+    return { ...base, latent: z === undefined ? base.latent : decode(z, length), hidden: Boolean(h) };
+  });
+  return { ...original, slots };
+}
+
+const guest = (mean, std, color) => ({
+  step: null, color, latent: mean, mean, std, hidden: false,
+  kl: Array.from(mean, (m, d) => 0.5 * (m * m + std[d] * std[d] - 1) - Math.log(std[d])),
+});
