@@ -1,4 +1,5 @@
-"""The data sets: scenes with ground truth, by name."""
+"""The data sets: scenes with ground truth, by name: generated without end (``DATASETS``), or stored on disk
+(``stored``), where genuine data lands (``python -m monet.data download``)."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from functools import partial
 
 from monet.data import multi_dsprites, tetrominoes
 from monet.data.scene import Scene
+from monet.data.store import Stored, StoreError, stored, stores
 
-__all__ = ["DATASETS", "Dataset", "Scene"]
+__all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "stored", "stores"]
 
 
 @dataclass(frozen=True)

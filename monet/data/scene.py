@@ -15,8 +15,10 @@ class Scene:
         image: uint8 H,W,3.
         segmentation: integer H,W, 0 = background, 1.. = objects, visible pixels only; None where nobody knows.
         source: where the scene comes from, for people ("tetrominoes, seed 7").
+        background: the labels that are not objects; Objects Room has four of them: sky, floor and two walls.
     """
 
     image: np.ndarray
     segmentation: np.ndarray | None
     source: str
+    background: tuple[int, ...] = (0,)

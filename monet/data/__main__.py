@@ -1,0 +1,130 @@
+"""``python -m monet.data``: what data there is, download genuine data, store generated scenes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from monet.data import DATASETS, store
+from monet.data.download import DownloadError, download
+from monet.data.sources import SOURCES
+from monet.data.store import About, Stored, StoreError
+from monet.data.tfrecord import RecordError
+
+_GENERATED = "_generated"
+"""Behind the name of a store that was generated, so that it does not take the genuine data's place."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m monet.data", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    default = store.default_folder()
+
+    command = commands.add_parser("list", help="every data set: generated, genuine, and what is on disk")
+    command.add_argument("--to", metavar="FOLDER", type=Path, default=default, help="of the stores (%(default)s)")
+    command.set_defaults(run=_list)
+
+    command = commands.add_parser(
+        "download",
+        help="store the first scenes of a genuine data set",
+        description="Reads the first scenes of DeepMind's file and no more of it than they need. After an "
+        "interruption the same command goes on. The data is DeepMind's: it must not be redistributed.",
+    )
+    command.add_argument("name", metavar="NAME", choices=SOURCES, help=", ".join(SOURCES))
+    command.add_argument("--count", metavar="N", type=_positive, required=True, help="how many scenes")
+    command.add_argument("--to", metavar="FOLDER", type=Path, default=default, help="of the stores (%(default)s)")
+    command.add_argument("--from", metavar="PATH", dest="source", help="a file that is there already, or its address")
+    command.set_defaults(run=_download)
+
+    command = commands.add_parser(
+        "generate",
+        help="store generated scenes",
+        description=f"Stores generated scenes under NAME{_GENERATED}, the same for the same seed. Seeds 0, 1 and 2 "
+        "give the scenes that training trains on, validates on and tests on.",
+    )
+    command.add_argument("name", metavar="NAME", choices=DATASETS, help=", ".join(DATASETS))
+    command.add_argument("--count", metavar="N", type=_positive, required=True, help="how many scenes")
+    command.add_argument("--seed", metavar="S", type=_seed, required=True, help="0 or more")
+    command.add_argument("--to", metavar="FOLDER", type=Path, default=default, help="of the stores (%(default)s)")
+    command.set_defaults(run=_generate)
+
+    options = parser.parse_args()
+    try:
+        options.run(options)
+    except (DownloadError, RecordError, StoreError, OSError) as error:
+        parser.exit(1, f"{error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "Interrupted; the same command goes on where a download has stopped.\n")
+
+
+def _list(options: argparse.Namespace) -> None:
+    there = store.stores(options.to)
+    rows = [("NAME", "GENERATED", "GENUINE", "ON DISK")]
+    for name in dict.fromkeys([*DATASETS, *SOURCES, *there]):
+        generated = "without end" if name in DATASETS else "-"
+        genuine = f"{SOURCES[name].records:,} records" if name in SOURCES else "-"
+        rows.append((name, generated, genuine, _on_disk(name, options.to, there)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _on_disk(name: str, folder: Path, there: dict[str, Path]) -> str:
+    if name in there:
+        try:
+            return f"{len(store.load(there[name])):,} scenes in {there[name]}"
+        except StoreError as error:
+            return str(error)
+    return "interrupted, may be gone on with" if (folder / f"{name}.part").is_dir() else "-"
+
+
+def _download(options: argparse.Namespace) -> None:
+    result = download(options.name, options.count, options.to, options.source)
+    _report(result)
+    if len(result) < options.count:
+        print("The file holds no more.")
+    print(f"Licence: {result.about.licence}. Cite: {result.about.citation}")
+
+
+def _generate(options: argparse.Namespace) -> None:
+    dataset = DATASETS[options.name]
+    path = options.to / f"{dataset.name}{_GENERATED}"
+    about = About(
+        name=path.name,
+        title=f"{dataset.title}, generated with seed {options.seed}",
+        source=f"python -m monet.data generate {dataset.name} --count {options.count} --seed {options.seed}",
+        background=dataset.scene((options.seed, 0)).background,
+        licence="made by this program, free to use",
+    )
+
+    def scenes() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for index in tqdm(range(options.count), desc=dataset.name, unit=" scenes", dynamic_ncols=True, mininterval=0.5):
+            scene = dataset.scene((options.seed, index))
+            yield scene.image, np.asarray(scene.segmentation, np.uint8)
+
+    with store.workshop(path) as work:
+        _report(store.write(work, path, about, scenes()))
+
+
+def _report(result: Stored) -> None:
+    print(f"{len(result):,} scenes of {result.about.title} are in {result.path}")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _seed(text: str) -> int:
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+if __name__ == "__main__":
+    main()

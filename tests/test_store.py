@@ -1,0 +1,297 @@
+"""Stored scenes: what was written is read, what has changed or is in the way is told, and nothing half looks whole."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monet.data import DATASETS, __main__, store, stored
+from monet.data.store import IMAGES, LABELS, MANIFEST, About, Stored, StoreError
+
+SHARED = Path(__file__).parents[2] / "shared"
+ABOUT = About(
+    "room", "Room, genuine", "https://example.org/room", (0, 1, 2, 3), "free", "Somebody 2019", "Mind the gap."
+)
+
+
+def scenes(count: int, size: int = 8) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        yield rng.integers(0, 256, (size, size, 3), np.uint8), rng.integers(0, 7, (size, size), np.uint8)
+
+
+def write(path: Path, count: int = 5, about: About = ABOUT, size: int = 8) -> Stored:
+    with store.workshop(path) as work:
+        return store.write(work, path, about, scenes(count, size))
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(StoreError) as caught:
+        store.load(path)
+    message = str(caught.value)
+    assert str(path) in message and message.endswith(".") and "\n" not in message
+    return message
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "room"
+
+
+# --- written and read
+
+
+def test_scenes_come_back(path: Path) -> None:
+    write(path)
+    room = store.load(path)
+    assert len(room) == 5 and room.about == ABOUT and room.path == path
+    for index, (image, labels) in enumerate(scenes(5)):
+        scene = room.scene(index)
+        np.testing.assert_array_equal(scene.image, image)
+        np.testing.assert_array_equal(scene.segmentation, labels)
+        assert scene.image.flags.writeable and scene.source == f"Room, genuine, scene {index}"
+        assert scene.background == (0, 1, 2, 3)
+    for index in (-1, 5):
+        with pytest.raises(IndexError):
+            room.scene(index)
+    room.verify()
+    assert os.listdir(path.parent) == ["room"]
+
+
+def test_the_arrays_are_ordinary_files_and_mapped(path: Path) -> None:
+    room = write(path)
+    assert isinstance(room.images, np.memmap) and not room.images.flags.writeable
+    np.testing.assert_array_equal(np.load(path / IMAGES), np.stack([image for image, _ in scenes(5)]))
+    np.testing.assert_array_equal(np.load(path / LABELS), np.stack([labels for _, labels in scenes(5)]))
+    manifest = json.loads((path / MANIFEST).read_text())
+    assert manifest["count"] == 5 and manifest["licence"] == "free" and set(manifest["sha256"]) == {IMAGES, LABELS}
+
+
+def test_a_store_is_replaced_by_a_longer_one(path: Path) -> None:
+    before = write(path)
+    assert len(write(path, 7)) == len(store.load(path)) == 7
+    assert len(before.images) == 5 and before.images[4].any()  # whoever has the old one open keeps it
+    assert os.listdir(path.parent) == ["room"]
+
+
+def test_a_failure_leaves_the_old_store_and_no_half_one(path: Path) -> None:
+    write(path)
+
+    def failing() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield from scenes(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), store.workshop(path) as work:
+        store.write(work, path, ABOUT, failing())
+    assert os.listdir(path.parent) == ["room"]
+    room = store.load(path)
+    room.verify()
+    assert len(room) == 5
+
+
+def test_a_replacement_that_was_cut_off_is_mended(path: Path) -> None:
+    write(path)
+    work = path.with_name("room.part")
+    work.mkdir()
+    path.rename(work / "old")
+    with pytest.raises(KeyboardInterrupt), store.workshop(path):
+        raise KeyboardInterrupt
+    assert len(store.load(path)) == 5
+
+
+@pytest.mark.parametrize(
+    "second", [(np.zeros((8, 9, 3), np.uint8), np.zeros((8, 9), np.uint8)),
+               (np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9), np.uint8)),
+               (np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)),
+               (np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8)),
+               (np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), int)), None],
+)  # fmt: skip
+def test_scenes_of_another_kind_are_refused(path: Path, second: tuple[np.ndarray, np.ndarray] | None) -> None:
+    with pytest.raises(ValueError), store.workshop(path) as work:
+        store.write(work, path, ABOUT, [next(scenes(1)), second] if second else [])
+    assert os.listdir(path.parent) == []
+
+
+# --- damaged or in the way
+
+
+def test_verify_finds_a_changed_byte(path: Path) -> None:
+    write(path)
+    for name in (IMAGES, LABELS):
+        content = bytearray((path / name).read_bytes())
+        content[-3] ^= 1
+        (path / name).write_bytes(content)
+        with pytest.raises(StoreError, match=name):
+            store.load(path).verify()
+        content[-3] ^= 1
+        (path / name).write_bytes(content)
+    store.load(path).verify()
+
+
+@pytest.mark.parametrize("name", [IMAGES, LABELS, MANIFEST])
+def test_a_missing_or_cut_file_is_told_on_opening(path: Path, name: str) -> None:
+    write(path)
+    content = (path / name).read_bytes()
+    for damaged in (content[:-2], content[: len(content) // 2], b"", b"PK\x03\x04", content + b"more"):
+        (path / name).write_bytes(damaged)
+        assert "damaged" in refusal(path)
+    (path / name).unlink()
+    assert name in refusal(path)
+
+
+@pytest.mark.parametrize("change", [{"count": 4}, {"count": "5"}, {"background": 3}, {"more": 1}, {"sha256": 1}])
+def test_a_changed_manifest_is_told_on_opening(path: Path, change: dict[str, object]) -> None:
+    write(path)
+    table = json.loads((path / MANIFEST).read_text())
+    for content in (json.dumps({**table, **change}), json.dumps([table])):
+        (path / MANIFEST).write_text(content)
+        assert "damaged" in refusal(path)
+
+
+def test_arrays_of_another_kind_are_told_on_opening(path: Path) -> None:
+    write(path)
+    np.save(path / IMAGES, np.zeros((5, 8, 8, 3)))
+    assert "float64" in refusal(path)
+    np.save(path / IMAGES, np.zeros((5, 9, 8, 3), np.uint8))
+    assert "labels" in refusal(path)
+    np.save(path / IMAGES, np.array([{}], object), allow_pickle=True)
+    assert "damaged" in refusal(path)
+
+
+def test_what_is_not_a_store_is_never_replaced(path: Path) -> None:
+    path.mkdir(parents=True)
+    (path / "thesis.txt").write_text("years")
+    with pytest.raises(StoreError, match="in the way"):
+        write(path)
+    assert (path / "thesis.txt").read_text() == "years" and os.listdir(path.parent) == ["room"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock on folders")
+def test_two_do_not_write_the_same_store(path: Path) -> None:
+    with store.workshop(path) as work:
+        with pytest.raises(StoreError, match="Another process"):
+            write(path)
+        store.write(work, path, ABOUT, scenes(2))
+    assert len(write(path, 3)) == 3
+
+
+# --- by name
+
+
+def test_stores_are_found_by_name_and_by_path(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path)
+    np.savez(path.parent / "clevr6_64.npz", image=np.zeros((2, 4, 4, 3), np.uint8))
+    monkeypatch.setenv("MONET_DATA", str(path.parent))
+    assert store.stores() == {"clevr6_64": path.parent / "clevr6_64.npz", "room": path}
+    assert len(stored("room")) == len(stored(path)) == 5 and len(stored("clevr6_64")) == 2
+    assert len(stored("room", path.parent)) == 5
+    with pytest.raises(StoreError, match="holds clevr6_64, room"):
+        stored("tetrominoes")
+    with pytest.raises(StoreError, match="holds nothing"):
+        stored("tetrominoes", path.parent / "elsewhere")
+
+
+# --- .npz files
+
+
+def test_an_npz_file_reads_as_a_store(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
+    path = tmp_path / "some.npz"
+    np.savez_compressed(path, image=images)
+    some = stored(path)
+    assert len(some) == 3 and some.labels is None
+    scene = some.scene(2)
+    np.testing.assert_array_equal(scene.image, images[2])
+    assert scene.segmentation is None and scene.background == (0,) and scene.source == "some, scene 2"
+    np.savez_compressed(path, image=images, entity=images[..., 0])
+    some = stored(path)
+    np.testing.assert_array_equal(some.scene(1).segmentation, images[1, ..., 0])
+    some.verify()
+
+
+def test_a_wrong_npz_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    image = np.zeros((3, 4, 4, 3), np.uint8)
+    for arrays in ({"images": image}, {"image": image[0]}, {"image": image, "entity": image}, {"image": image / 1}):
+        np.savez(path, **arrays)
+        refusal(path)
+    np.savez(path, image=np.array([{}], object))
+    refusal(path)
+    for content in (b"", b"not at all", path.read_bytes()[:100]):
+        path.write_bytes(content)
+        refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "count"),
+    [
+        ("data/clevr6_64.npz", 4500),
+        ("real/objects_room.npz", 64),
+        ("real/multi_dsprites_colored_on_grayscale.npz", 64),
+        ("real/multi_dsprites_colored_on_colored.npz", 64),
+    ],
+)
+def test_the_files_that_are_there_already(file: str, count: int) -> None:
+    if not (SHARED / file).exists():
+        pytest.skip("the file is not there")
+    some = stored(SHARED / file)
+    assert len(some) == count
+    assert some.scene(count - 1).image.shape == (64, 64, 3)
+    assert (some.labels is None) == (file == "real/objects_room.npz")
+
+
+# --- the command line
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["monet.data", *arguments])
+    __main__.main()
+
+
+def test_generate_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(monkeypatch, "generate", "tetrominoes", "--count", "20", "--seed", "3")
+    some = stored("tetrominoes_generated")
+    assert some.path == Path("data/tetrominoes_generated") and len(some) == 20
+    np.testing.assert_array_equal(some.scene(7).image, DATASETS["tetrominoes"].scene((3, 7)).image)
+    np.testing.assert_array_equal(some.scene(7).segmentation, DATASETS["tetrominoes"].scene((3, 7)).segmentation)
+    (Path("data") / "room").mkdir()
+    (Path("data") / "room" / MANIFEST).write_text("{}")
+    Path("data/clevr.part").mkdir()
+    capsys.readouterr()
+    run(monkeypatch, "list")
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert set(DATASETS) < set(lines)
+    assert "without end" in lines["tetrominoes"] and "1,000,000 records" in lines["tetrominoes"]
+    assert lines["tetrominoes_generated"].endswith("20 scenes in data/tetrominoes_generated")
+    assert "damaged" in lines["room"] and "interrupted" in lines["clevr"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("generate", "tetrominoes", "--count", "0", "--seed", "1"),
+        ("generate", "tetrominoes", "--count", "1", "--seed", "-1"),
+        ("generate", "mnist", "--count", "1", "--seed", "1"),
+        ("download", "tetrominoes"),
+        ("download", "mnist", "--count", "1"),
+    ],
+)
+def test_a_wrong_command_is_refused(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, *arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("command", [(), ("list",), ("download",), ("generate",)])
+def test_every_command_has_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, *command, "--help")
+    assert caught.value.code == 0 and "usage" in capsys.readouterr().out
