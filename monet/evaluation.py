@@ -1,20 +1,28 @@
-"""How well a model decomposes: metrics over scenes with ground truth, and a picture of what it does."""
+"""How well a model decomposes: metrics over scenes with ground truth, and a picture of what it does.
+
+python -m monet.evaluation multi_dsprites --count 320
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from tqdm import tqdm
 
-from monet import metrics
-from monet.data import Scene
+from monet import checkpoints, metrics
+from monet.data import DATASETS, Scene
 from monet.figures import grid, segmentation_colors, to_uint8
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.objective import Likelihood, loss
 from monet.pictures import extract
+from monet.training import batches
 from monet.training.batches import prepare, to_tensor
 
 BATCH = 32
@@ -43,7 +51,7 @@ def evaluate(model: MONet, scenes: Sequence[Scene], likelihood: Likelihood = "pe
     parts = []
     for batch, images, decomposition in decompositions(model, scenes):
         true = np.stack([scene.segmentation for scene in batch if scene.segmentation is not None])
-        parts.append(scores(model.config, images, decomposition, true, likelihood))
+        parts.append(scores(model.config, images, decomposition, true, batch[0].background, likelihood))
     return Result({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
@@ -52,6 +60,7 @@ def scores(
     images: torch.Tensor,
     decomposition: Decomposition,
     true: np.ndarray | None = None,
+    background: tuple[int, ...] = metrics.BACKGROUND,
     likelihood: Likelihood = "per_channel",
 ) -> dict[str, np.ndarray]:
     """Every figure of a batch, B values each.
@@ -65,7 +74,8 @@ def scores(
         config: of the model.
         images: B,3,H,W in [0, 1].
         decomposition: of these images.
-        true: integer B,H,W, 0 = background.
+        true: integer B,H,W.
+        background: true labels that are no object.
         likelihood: of the reconstruction term.
     """
 
@@ -81,9 +91,9 @@ def scores(
         for suffix, masks in (("", decomposition.log_masks), ("_decoded", decomposition.mask_logits)):
             table = metrics.contingency(inside(true).astype(np.int64), inside(masks.argmax(1).numpy()))
             values[f"ari{suffix}"] = metrics.adjusted_rand_index(table)
-            values[f"ari_fg{suffix}"] = metrics.adjusted_rand_index_foreground(table)
-            values[f"covering{suffix}"] = metrics.segmentation_covering(table)
-            values[f"matched_iou{suffix}"] = metrics.matched_iou(table)
+            values[f"ari_fg{suffix}"] = metrics.adjusted_rand_index_foreground(table, background)
+            values[f"covering{suffix}"] = metrics.segmentation_covering(table, background)
+            values[f"matched_iou{suffix}"] = metrics.matched_iou(table, background)
     return values
 
 
@@ -114,3 +124,48 @@ def contact_sheet(model: MONet, scenes: Sequence[Scene]) -> Image.Image:
                 *(to_uint8(slot) for slot in slots),
             ])  # fmt: skip
     return grid(rows)
+
+
+def table(result: Result) -> str:
+    """Mean and standard error of every metric, a Markdown table; of the attention's masks and of the decoder's."""
+    means, errors = result.means, result.standard_errors
+
+    def cell(name: str) -> str:
+        return f"{means[name]:.4f} ± {errors[name]:.4f}" if name in means else ""
+
+    rows = [("metric", "attention masks", "decoder masks"), ("---", "---", "---")]
+    rows += [(name, cell(name), cell(f"{name}_decoded")) for name in means if not name.endswith("_decoded")]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(
+        "| " + " | ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)) + " |" for row in rows
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m monet.evaluation", description="Measure a checkpoint.")
+    parser.add_argument("checkpoint", help="name under checkpoints/ or a folder")
+    parser.add_argument("--data", help="data set (default: the one that it was trained on)")
+    parser.add_argument("--count", type=int, default=320, help="fresh scenes to measure on (default: 320)")
+    parser.add_argument("--out", type=Path, help="folder for metrics.json and slots.png")
+    options = parser.parse_args()
+    try:
+        checkpoint = checkpoints.read(options.checkpoint)
+        model = checkpoints.load(checkpoint)
+        data = options.data or checkpoint.data
+        if data not in DATASETS:
+            raise ValueError(f"data {data!r} is none of {', '.join(DATASETS)}")
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
+    test = batches.scenes(data, batches.TEST, tqdm(range(options.count), desc="scenes", leave=False))
+    result = evaluate(model, test, "joint")
+    print(f"{checkpoint.title} on {options.count} scenes of {DATASETS[data].title}\n\n{table(result)}")
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        values = {"checkpoint": checkpoint.name, "data": data, "count": options.count}
+        values |= {"mean": result.means, "standard_error": result.standard_errors}
+        (options.out / "metrics.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        contact_sheet(model, test[:8]).save(options.out / "slots.png")
+
+
+if __name__ == "__main__":
+    main()

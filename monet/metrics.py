@@ -43,28 +43,33 @@ def adjusted_rand_index(table: np.ndarray) -> np.ndarray:
     return np.where(most == expected, 1.0, (both - expected) / np.where(most == expected, 1, most - expected))
 
 
-def adjusted_rand_index_foreground(table: np.ndarray) -> np.ndarray:
+BACKGROUND = (0,)
+"""True labels that are no object, unless a data set has others (Objects Room: sky, floor and two walls)."""
+
+
+def adjusted_rand_index_foreground(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
     """ARI-FG: the adjusted Rand index over the pixels that are truly not background; predictions keep all slots."""
-    return adjusted_rand_index(table[:, 1:])
+    return adjusted_rand_index(_objects(table, background))
 
 
-def segmentation_covering(table: np.ndarray) -> np.ndarray:
+def segmentation_covering(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
     """Mean segmentation covering of the foreground (Engelcke et al. 2020): mean over true objects of the best IoU
     with any slot. NaN for a scene without objects.
     """
-    iou = intersection_over_union(table)[:, 1:]
-    present = table[:, 1:].sum(2) > 0
+    iou = _objects(intersection_over_union(table), background)
+    present = _objects(table, background).sum(2) > 0
     with np.errstate(invalid="ignore"):
         return np.where(present, iou.max(2, initial=0), 0).sum(1) / present.sum(1)
 
 
-def matched_iou(table: np.ndarray) -> np.ndarray:
+def matched_iou(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
     """Mean IoU of the true objects with the slots under the best one-to-one matching; NaN without objects."""
     from scipy.optimize import linear_sum_assignment  # a third of a second of import, for one metric
 
     values = np.full(len(table), np.nan)
-    for scene, iou in enumerate(intersection_over_union(table)[:, 1:]):
-        objects = iou[table[scene, 1:].sum(1) > 0]
+    present = _objects(table, background).sum(2) > 0
+    for scene, iou in enumerate(_objects(intersection_over_union(table), background)):
+        objects = iou[present[scene]]
         if len(objects):
             values[scene] = objects[linear_sum_assignment(objects, maximize=True)].sum() / len(objects)
     return values
@@ -74,6 +79,11 @@ def intersection_over_union(table: np.ndarray) -> np.ndarray:
     """IoU of every true label with every predicted one, B,T,P; 0 where neither has a pixel."""
     union = table.sum(2, keepdims=True) + table.sum(1, keepdims=True) - table
     return table / np.maximum(union, 1)
+
+
+def _objects(rows: np.ndarray, background: tuple[int, ...]) -> np.ndarray:
+    """B,T,... without the rows of labels that are background."""
+    return np.delete(rows, [label for label in background if label < rows.shape[1]], axis=1)
 
 
 def mean_squared_error(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def scene_payload(
     image, decomposition = inference.forward(model, fed.image, num_slots)
     described = inference.describe(image, decomposition)
     true = None if fed.segmentation is None else fed.segmentation[None]
-    figures = evaluation.scores(model.config, image, decomposition, true)
+    figures = evaluation.scores(model.config, image, decomposition, true, fed.background)
     return {
         "model": checkpoint.name,
         "origin": origin,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -26,9 +27,10 @@ def prepare(scene: Scene, config: MONetConfig, how: How = "crop") -> Scene:
     """The scene as the network sees it: cropped, resized and embedded in the border that the configuration asks."""
     size = config.picture_size or config.resolution
     image = embed(fit(scene.image, size, how), config.resolution)
-    if scene.segmentation is None:
-        return Scene(image, None, scene.source)
-    return Scene(image, embed(fit_labels(scene.segmentation, size, how), config.resolution), scene.source)
+    labels = scene.segmentation
+    if labels is not None:
+        labels = embed(fit_labels(labels, size, how), config.resolution)
+    return replace(scene, image=image, segmentation=labels)
 
 
 def to_tensor(prepared: Iterable[Scene]) -> Tensor:

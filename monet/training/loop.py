@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from dataclasses import asdict
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -43,6 +43,7 @@ class Run:
         local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
         self.device = torch.device(local if torch.cuda.is_available() else "cpu")
         self.step = 0
+        self.seconds = 0.0
         torch.manual_seed(recipe.seed)
         self.model = MONet(recipe.model)
         if recipe.he_initialisation:
@@ -58,6 +59,7 @@ class Run:
         """Writes the state beside the old one and swaps them in one move: there is always a whole one."""
         state = {
             "step": self.step,
+            "seconds": self.seconds,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -78,7 +80,7 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
         return True
 
     # ------------------------------------------------------------------- loop
@@ -97,8 +99,10 @@ class Run:
         )  # fmt: skip
         try:
             while self.step < end and not self._stop:
+                start = time.monotonic()
                 values = self._step(network)
                 self.step += 1
+                self.seconds += time.monotonic() - start
                 progress.update()
                 if self.rank == 0:
                     self._report(progress, values)
@@ -208,8 +212,3 @@ def append(path: Path, row: dict[str, float]) -> None:
         if new:
             writer.writeheader()
         writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-
-
-def describe(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, for the run's folder and the model card."""
-    return asdict(recipe)

@@ -1,0 +1,65 @@
+"""Model cards: what a checkpoint is, how it came about, and what it was measured to do."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import cast
+
+from monet import checkpoints, evaluation
+from monet.data import DATASETS
+from monet.model import MONet
+from monet.training.batches import TEST, scenes
+from monet.training.loop import Run
+
+HISTORY = "## What was tried"
+
+
+def export(run: Run, folder: Path, count: int) -> None:
+    """Saves the run's averaged weights with a card whose figures come from ``count`` scenes of the test split.
+
+    The card's last section, what was tried, is written by people: an older card's is kept.
+    """
+    model = cast(MONet, run.average.module).eval()
+    title = DATASETS[run.recipe.data].title
+    test = scenes(run.recipe.data, TEST, range(count))
+    result = evaluation.evaluate(model, test, run.recipe.likelihood)
+    old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
+    history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"
+    checkpoints.save(model, folder, title=title, data=run.recipe.data, card=text(run, result, count, title) + history)
+    evaluation.contact_sheet(model, test[:8]).save(folder / "slots.png", optimize=True)
+
+
+def text(run: Run, result: evaluation.Result, count: int, title: str) -> str:
+    """The card without its history, Markdown with the front matter that model hubs read."""
+    recipe, config = run.recipe, run.recipe.model
+    batch = recipe.batch_size * run.processes
+    return f"""---
+license: mit
+tags: [monet, object-centric, scene-decomposition]
+---
+
+# MONet, {title}
+
+![Eight test scenes: picture, reconstruction, true and found segmentation, masked component of every slot](slots.png)
+
+{sum(p.numel() for p in run.model.parameters()):,} weights, float32; K = {config.num_slots} slots of
+{config.latent_dim} latents; {config.resolution} x {config.resolution} pixels. Trained and measured on scenes that this
+project generates.
+
+## How it was trained
+
+`python -m monet.training --config {run.folder.name}` with `monet/training/recipes/{run.folder.name}.toml`, {run.step}
+of {recipe.steps} steps of {batch} scenes at the end of the recipe, {run.seconds / 3600:.1f} hours of wall time
+in one process with one thread on a shared machine with two cores ({platform.machine()}, no GPU), beside other work.
+The weights are the exponential moving average of the run's. Exported by
+`python -m monet.training export runs/{run.folder.name} checkpoints/{run.folder.name}`.
+
+## What it does
+
+{count} scenes of the test split, which no training step and no choice has seen; mean and standard error.
+`python -m monet.evaluation {run.folder.name}` prints it.
+
+{evaluation.table(result)}
+
+"""
