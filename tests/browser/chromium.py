@@ -1,0 +1,37 @@
+"""Where Chromium is; ``python -m tests.browser.chromium`` gets it on Debian as root and says how elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find() -> str | None:
+    """Path of a Chromium, None if there is none."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def install() -> bool:
+    """Installs Debian's Chromium where that is possible without asking."""
+    if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
+        return False
+    print("installing Chromium for the browser tests", flush=True)
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"]
+    for step in (["apt-get", "update", "--quiet"], command):
+        if subprocess.run(step, stdout=subprocess.DEVNULL).returncode:
+            return False
+    return find() is not None
+
+
+if __name__ == "__main__":
+    if not (find() or install()):
+        print(
+            "Chromium is missing, the browser tests will not run. Install it with your system's package manager "
+            "(Debian, Ubuntu: apt-get install chromium) and run `make test` again.",
+            file=sys.stderr,
+        )
+        sys.exit(1)

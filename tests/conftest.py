@@ -1,0 +1,140 @@
+"""What tests share: two small checkpoints, the app running on them, and a page of it in Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from monet import checkpoints
+from monet.model import MONet, MONetConfig
+from tests.browser import chromium as finder
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = {
+    "multi_dsprites": MONetConfig(num_slots=6),
+    "tetrominoes": MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64), num_slots=4),
+}
+PATIENCE = 120
+"""Seconds until a test gives up; only a machine that is busy with other work comes near."""
+
+# The networks of the tests are small: a second thread gains little, and waits long where other work keeps the cores.
+torch.set_num_threads(1)
+expect.set_options(timeout=1000 * PATIENCE)
+
+
+def untrained(config: MONetConfig, seed: int = 1) -> MONet:
+    """A model in eval mode with random weights, wide enough apart that every slot owns pixels, latents differ from
+    their prior and show in the picture. Trained weights are never needed to know whether the app is right."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = MONet(config)
+    with torch.no_grad():
+        model.attention.unet.logits.weight *= 10
+        model.vae.encoder.posterior.weight *= 20
+        for layer in (*model.vae.decoder.convolutions, model.vae.decoder.output):
+            layer.weight *= 2
+        model.vae.decoder.output.weight[3] *= 10
+        model.vae.decoder.output.bias[:3] += 0.5
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def checkpoints_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the checkpoints ``multi_dsprites`` (64x64, K=6) and ``tetrominoes`` (35 in 40x40, K=4)."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name, config in CONFIGS.items():
+        checkpoints.save(untrained(config), folder / name, title=f"Untrained, {name}", data=name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of ``python app.py`` on the checkpoints above, without a slash at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("app")
+    options = {"--port": port, "--checkpoints": checkpoints_folder, "--threads": 1}
+    command = [sys.executable, "app.py", *(str(part) for option in options.items() for part in option)]
+    log = folder / "log"
+    with log.open("wb") as out:
+        environment = os.environ | {"GRADIO_TEMP_DIR": str(folder / "gradio")}
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(server, address, log)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + 2 * PATIENCE
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(address).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"the app does not answer:\n{log.read_text(errors='replace')}")
+
+
+@pytest.fixture(scope="module")  # no longer: Playwright's event loop stays in the thread as long as it lives
+def context(app: str) -> Iterator[BrowserContext]:
+    """Chromium with a window of 1440x900, whose cache serves all pages of a file of tests. Tests that need it are
+    skipped where it is missing, and fail with ``CI`` set."""
+    path = finder.find()
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is missing: python -m tests.browser.chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        context = browser.new_context(base_url=app, viewport={"width": 1440, "height": 900})
+        context.set_default_timeout(1000 * PATIENCE)
+        yield context
+        browser.close()
+
+
+@pytest.fixture
+def expected_errors() -> list[str]:
+    """Regular expressions of errors in the page that a test provokes; empty unless the test appends some."""
+    return []
+
+
+@pytest.fixture
+def page(context: BrowserContext, app: str, expected_errors: list[str]) -> Iterator[Page]:
+    """An empty page that remembers nothing. Afterwards: no uncaught exception and no error in the console that the
+    test did not expect, no request to anywhere but the app."""
+    errors: list[str] = []
+    requests: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # What goes wrong while a frame is drawn is caught there, and a warning.
+        if message.type == "error" or message.text.startswith("decoding:"):
+            errors.append(message.text)
+
+    page = context.new_page()
+    page.on("console", listen)
+    page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    if page.url.startswith(app):
+        page.evaluate("() => localStorage.clear()")
+    page.close()
+    assert [e for e in errors if not any(re.search(pattern, e) for pattern in expected_errors)] == []
+    assert [url for url in requests if not url.startswith((f"{app}/", "data:", "blob:"))] == []

@@ -1,0 +1,222 @@
+"""The page as it is built, and what it makes of a request."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from monet import checkpoints
+from monet.data import DATASETS, samples
+from monet.explorer.layout import MAX_SEED, Opened, build, find_scene
+from monet.explorer.models import Models
+from monet.training import __main__ as training
+
+
+@pytest.fixture
+def models(checkpoints_folder: Path) -> Models:
+    return Models(checkpoints_folder)
+
+
+@pytest.fixture
+def damaged(checkpoints_folder: Path, tmp_path: Path) -> Path:
+    """A folder with one good checkpoint, one without its configuration and one with weights that are not finite."""
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints_folder / "tetrominoes", folder / "good")
+    shutil.copytree(checkpoints_folder / "tetrominoes", folder / "incomplete")
+    (folder / "incomplete" / checkpoints.CONFIG).unlink()
+    model = checkpoints.load(checkpoints_folder / "tetrominoes")
+    with torch.no_grad():
+        model.vae.decoder.output.bias[0] = torch.nan
+    checkpoints.save(model, folder / "not_finite", title="Not finite", data="tetrominoes")
+    return folder
+
+
+def texts(demo: gr.Blocks) -> str:
+    """Everything that the page says before anybody has touched it."""
+    return json.dumps(demo.get_config_file(), default=str, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("data", DATASETS)
+def test_a_sample_is_found_with_its_segmentation(data):
+    opened = find_scene(json.dumps({"kind": "sample", "data": data, "index": 11}))
+    expected = samples.read(data, 11)
+    np.testing.assert_array_equal(opened.scene.image, expected.image)
+    np.testing.assert_array_equal(opened.scene.segmentation, expected.segmentation)
+    assert opened.origin == {"kind": "sample", "data": data, "index": 11}
+
+
+@pytest.mark.parametrize("data", DATASETS)
+@pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
+def test_a_seed_is_the_scene_of_its_generator(data, seed):
+    opened = find_scene(json.dumps({"kind": "seed", "data": data, "seed": seed, "nonce": 1.5}))
+    np.testing.assert_array_equal(opened.scene.image, DATASETS[data].scene(seed).image)
+    assert opened.origin == {"kind": "seed", "data": data, "seed": seed}
+
+
+SAMPLE = {"kind": "sample", "data": "tetrominoes", "index": 0}
+SEED = {"kind": "seed", "data": "tetrominoes", "seed": 0}
+RUBBISH = {
+    "nothing": "",
+    "no JSON": "tetrominoes",
+    "cut JSON": '{"kind": "sample"',
+    "null": "null",
+    "list": "[]",
+    "number": "7",
+    "string": '"sample"',
+    "empty": "{}",
+    "no value": None,
+    "not text": SAMPLE,
+    "endless nesting": "[" * 200_000,
+    "unknown data": SAMPLE | {"data": "clevr"},
+    "data that is a path": SAMPLE | {"data": "../samples/tetrominoes"},
+    "data that is absolute": SAMPLE | {"data": "/etc"},
+    "data that is a list": SAMPLE | {"data": ["tetrominoes"]},
+    "data that is null": SAMPLE | {"data": None},
+    "unknown kind": SAMPLE | {"kind": "file"},
+    "kind that is a list": SAMPLE | {"kind": ["sample"]},
+    "no index": {"kind": "sample", "data": "tetrominoes"},
+    "no seed": {"kind": "seed", "data": "tetrominoes"},
+    "index below": SAMPLE | {"index": -1},
+    "index beyond": SAMPLE | {"index": 12},
+    "huge index": SAMPLE | {"index": 10**30},
+    "index of 5000 digits": '{"kind": "sample", "data": "tetrominoes", "index": ' + "9" * 5000 + "}",
+    "index that is a path": SAMPLE | {"index": "../../0"},
+    "index that is NaN": '{"kind": "sample", "data": "tetrominoes", "index": NaN}',
+    "index that is infinite": '{"kind": "sample", "data": "tetrominoes", "index": Infinity}',
+    "index that is null": SAMPLE | {"index": None},
+    "index that is a list": SAMPLE | {"index": [0]},
+    "seed below": SEED | {"seed": -1},
+    "seed beyond": SEED | {"seed": MAX_SEED + 1},
+    "huge seed": SEED | {"seed": 10**30},
+    "seed that is NaN": '{"kind": "seed", "data": "tetrominoes", "seed": NaN}',
+    "seed that is infinite": '{"kind": "seed", "data": "tetrominoes", "seed": -1e999}',
+    "seed that is words": SEED | {"seed": "seven"},
+}
+
+
+@pytest.mark.parametrize("request_", RUBBISH.values(), ids=RUBBISH)
+def test_rubbish_is_refused_in_words(request_):
+    text = json.dumps(request_) if isinstance(request_, dict) and request_ is not SAMPLE else request_
+    with pytest.raises(gr.Error) as caught:
+        find_scene(text)
+    assert caught.value.message == "There is no such scene: choose a sample or a seed from the gallery."
+
+
+@pytest.fixture
+def handler(models: Models) -> Callable[[str], Callable[..., Any]]:
+    """What the page calls at an event, by the name of the function."""
+    functions = {function.name: function.fn for function in build(models).fns.values()}
+    return functions.__getitem__
+
+
+def test_a_link_opens_its_scene_with_the_model_the_slots_and_the_crop_that_it_names(handler):
+    link = SEED | {"seed": 5, "model": "tetrominoes", "slots": 3, "how": "pad"}
+    answer, opened, *choices = handler("open_link")(json.dumps(link))
+    payload = json.loads(answer)
+    assert (payload["model"], payload["slots"], payload["how"]) == ("tetrominoes", 3, "pad")
+    assert payload["origin"] == opened.origin == {"kind": "seed", "data": "tetrominoes", "seed": 5}
+    assert choices == ["tetrominoes", 3, "pad"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": None}, {"model": "no-such-model"}, {"model": "../tetrominoes"}, {"model": ["tetrominoes"]},
+        {"slots": 0}, {"slots": 13}, {"slots": "3"}, {"slots": None}, {"slots": 10**30},
+        {"how": "stretch"}, {"how": None}, {"how": ["crop"]}, {"how": {}},
+        {"seed": -1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_link_is_refused_in_words(handler, change):
+    link = SEED | {"model": "tetrominoes", "slots": 3, "how": "crop"} | change
+    with pytest.raises(gr.Error):
+        handler("open_link")(json.dumps(link))
+
+
+def test_another_model_opens_a_scene_of_its_own_data(handler):
+    visitor = find_scene(json.dumps(SAMPLE | {"data": "multi_dsprites", "index": 4}))
+    answer, opened, slots = handler("change_model")(visitor, "tetrominoes", "crop")
+    assert json.loads(answer)["origin"] == opened.origin == SAMPLE
+    assert slots == json.loads(answer)["slots"] == 4
+
+
+@pytest.mark.parametrize("origin", [SEED | {"seed": 9}, {"kind": "picture"}])
+def test_another_model_keeps_a_scene_of_its_own_data_and_a_visitors_own_picture(handler, origin):
+    visitor = Opened(DATASETS["tetrominoes"].scene(9), origin)
+    answer, opened, _ = handler("change_model")(visitor, "tetrominoes", "crop")
+    assert json.loads(answer)["origin"] == origin
+    assert opened is visitor
+
+
+def test_the_same_scene_is_taken_apart_again_with_other_slots(handler):
+    visitor = find_scene(json.dumps(SEED))
+    payload = json.loads(handler("again")(visitor, "tetrominoes", 7, "crop"))
+    assert (payload["origin"], payload["slots"]) == (SEED, 7)
+
+
+def test_the_page_offers_every_model_and_every_data_set(models):
+    page = texts(build(models))
+    assert "Untrained, multi_dsprites" in page and "Untrained, tetrominoes" in page
+    assert all(dataset.title in page for dataset in DATASETS.values())
+
+
+def test_only_opening_a_scene_or_a_picture_is_offered_to_other_programs(models):
+    offered = build(models).get_api_info()["named_endpoints"]
+    assert offered.keys() == {"/open_scene", "/open_picture"}
+
+
+def test_without_checkpoints_the_page_says_how_to_get_one(tmp_path):
+    page = texts(build(Models(tmp_path / "nowhere")))
+    assert "There is no checkpoint" in page
+    assert "python -m monet.training" in page
+    assert "python app.py --checkpoints FOLDER" in page
+
+
+def test_the_commands_that_it_names_exist(tmp_path, monkeypatch):
+    """Each is run as far as its run, which here begins nothing."""
+
+    class Begun(Exception):
+        pass
+
+    def begin(*_: object) -> None:
+        raise Begun
+
+    monkeypatch.setattr(training, "Run", begin)
+    monkeypatch.chdir(tmp_path)
+    markdown = next(b for b in build(Models(tmp_path)).blocks.values() if isinstance(b, gr.Markdown)).value
+    commands = [line.strip() for line in markdown.splitlines() if line.strip().startswith("python -m monet.training")]
+    assert commands
+    for command in commands:
+        with pytest.raises(Begun):
+            training.main(shlex.split(command)[3:])
+
+
+def test_a_broken_checkpoint_is_named_and_the_others_are_there(damaged):
+    models = Models(damaged)
+    assert list(models.checkpoints) == ["good"]
+    assert models.problems == [
+        "incomplete: config.json is missing",
+        "not_finite: vae.decoder.output.bias in model.safetensors is not finite",
+    ]
+    with models.use("good") as model:
+        assert model.config.num_slots == 4
+
+
+def test_what_is_broken_is_said_on_a_page_that_has_nothing_else(damaged):
+    shutil.rmtree(damaged / "good")
+    page = texts(build(Models(damaged)))
+    assert "incomplete: config.json is missing" in page
+    assert "not_finite: vae.decoder.output.bias" in page
+
+
+def test_a_model_that_is_not_there_cannot_be_used(models):
+    with pytest.raises(KeyError), models.use("no-such-model"):
+        pass

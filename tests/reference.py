@@ -1,0 +1,131 @@
+"""The reference notebook's own classes, executed from its text, as the oracle that the model must equal.
+
+The notebook lies beside the project, not in it; a test that asks for it where it is missing is skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from monet.model import Decomposition, MONet
+from monet.objective import Loss
+
+NOTEBOOK = Path(__file__).parents[2] / "shared" / "notebook.md"
+
+MODULES = {
+    **{f"attention.down_nn_{i + 2}.0": f"attention.unet.down.{i}.convolution" for i in range(4)},
+    **{f"attention.down_nn_{i + 2}.1": f"attention.unet.down.{i}.norm" for i in range(4)},
+    "attention.down_nn_1.0": "attention.unet.first.convolution",
+    "attention.down_nn_1.1": "attention.unet.first.norm",
+    **{f"attention.middle_nn.{i + 1}": f"attention.unet.mlp.{i}" for i in (0, 2, 4)},
+    **{f"attention.up_nn_{i + 1}.0": f"attention.unet.up.{i}.convolution" for i in range(5)},
+    **{f"attention.up_nn_{i + 1}.1": f"attention.unet.up.{i}.norm" for i in range(5)},
+    "attention.final_nn.0": "attention.unet.logits",
+    **{f"vae.encoder_nn.{2 * i}": f"vae.encoder.convolutions.{i}" for i in range(4)},
+    "vae.encoder_nn.9": "vae.encoder.hidden",
+    "vae.encoder_nn.10": "vae.encoder.posterior",
+    **{f"vae.decoder_nn.{2 * i}": f"vae.decoder.convolutions.{i}" for i in range(4)},
+    "vae.decoder_nn.8": "vae.decoder.output",
+}
+"""Where each of the notebook's layers is in our network; weights and biases are called the same on both sides."""
+
+
+def copy_weights(reference: nn.Module, model: MONet) -> None:
+    """Gives our model the notebook's weights; every parameter of either side must have its counterpart."""
+    state = {}
+    for name, parameter in reference.state_dict().items():
+        module, _, kind = name.rpartition(".")
+        state[f"{MODULES[module]}.{kind}"] = parameter
+    model.load_state_dict(state, strict=True)
+
+
+@torch.no_grad()
+def enliven(network: nn.Module) -> Any:
+    """Draws weights that make what the network says differ by picture, slot and pixel.
+
+    As initialised, all components are one grey, in which a layer in the wrong place hardly shows, and norms in the
+    wrong place never do.
+    """
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter, a=0.6)
+        else:
+            parameter += 0.3 * torch.randn_like(parameter)
+    return network
+
+
+def build(slots: int, batch: int, seed: int = 0) -> Any:
+    """The notebook's MONet in eval mode with lively weights, decoding posterior means."""
+    torch.manual_seed(seed)
+    reference = enliven(notebook().MONet(slots, batch, 1e-4)).eval()
+    reference.vae.reparameterize = lambda mean, log_std: mean
+    return reference
+
+
+@torch.no_grad()
+def decompose(reference: Any, images: Tensor) -> Decomposition:
+    """What the notebook's model says, in our layout: the batch axis before the slots."""
+    means, log_stds, log_masks, components, mask_logits = (x.transpose(0, 1) for x in reference(images))
+    log_scopes = [torch.zeros_like(images[:, :1])]
+    for _ in range(reference.K - 1):
+        log_scopes.append(reference.attention(images, log_scopes[-1])[1])
+    return Decomposition(
+        log_masks=log_masks[:, :, 0],
+        log_scopes=torch.cat(log_scopes, dim=1),
+        latent_mean=means,
+        latent_log_std=log_stds,
+        latents=means,
+        components=components,
+        mask_logits=mask_logits[:, :, 0],
+    )
+
+
+def loss(reference: Any, images: Tensor) -> Loss:
+    """The notebook's three terms without their weights, from one step of its training (which moves its weights)."""
+    notebook().learn(reference, [[{"image": 255 * images}]], 1, "unused")
+    terms = reference.loss_1, reference.loss_2 / reference.beta, reference.loss_3 / reference.gamma
+    return Loss(*(term.detach() for term in terms))
+
+
+@functools.cache
+def notebook() -> SimpleNamespace:
+    """What the notebook's cells define, without the first, which imports data sets and chooses the device."""
+    if not NOTEBOOK.is_file():
+        pytest.skip("the reference notebook is not beside the project")
+    # A cell ends where the next one or a heading begins; prose follows headings only.
+    cell = re.compile(r"^In \[\d+\]:\n(.*?)(?=^In \[\d+\]:|^#{1,6} |\Z)", re.MULTILINE | re.DOTALL)
+    _, *definitions = cell.findall(NOTEBOOK.read_text(encoding="utf-8"))
+    namespace: dict[str, Any] = {
+        "torch": _full_precision_torch(),
+        "nn": nn,
+        "device": "cpu",
+        "os": SimpleNamespace(path=os.path, makedirs=lambda path: None),
+        "time": time.time,
+        "tqdm": lambda items: items,
+    }
+    for source in definitions:
+        exec(source, namespace)
+    return SimpleNamespace(**{name: namespace[name] for name in ("MONet", "VAE", "Attention", "learn")})
+
+
+def _full_precision_torch() -> SimpleNamespace:
+    """torch for the notebook's eyes only: its training neither leaves float32 nor writes files."""
+    return SimpleNamespace(
+        **{
+            **vars(torch),
+            "autocast": lambda device: contextlib.nullcontext(),
+            "amp": SimpleNamespace(GradScaler=lambda device: torch.amp.GradScaler(device, enabled=False)),
+            "save": lambda model, path: None,
+        }
+    )

@@ -1,0 +1,185 @@
+"""Evaluation of a model that answers what the test wants: every figure is known beforehand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from monet import evaluation
+from monet.data import Scene, multi_dsprites, tetrominoes
+from monet.evaluation import Result, contact_sheet, evaluate
+from monet.figures import SLOT_COLORS
+from monet.model import Decomposition, MONetConfig
+from monet.objective import loss
+
+SURE = 30.0
+"""Log odds of a mask that is as good as certain."""
+
+
+class Oracle(nn.Module):
+    """Knows the true segmentation of the scenes it is shown, in this order, and does with the picture as it is told.
+
+    Args:
+        config: as a model's; the border around a smaller picture is filled with nonsense.
+        scenes: those that will be evaluated, of the size that the network sees.
+        error: what it adds to every channel of every pixel, for each scene or for all.
+        decoded: the segmentation that the decoder's masks shall say, B,H,W; the true one where None.
+    """
+
+    def __init__(
+        self,
+        config: MONetConfig,
+        scenes: list[Scene],
+        error: float | list[float] = 0.0,
+        decoded: np.ndarray | None = None,
+    ):
+        super().__init__()
+        self.config, self.shown = config, 0
+        self.errors = torch.tensor(error).expand(len(scenes))[:, None, None, None]
+        self.parameter = nn.Parameter(torch.zeros(1))
+        true = np.stack([scene.segmentation for scene in scenes]).astype(np.int64)
+        self.answers = self.masks(true), self.masks(true if decoded is None else decoded)
+
+    def masks(self, segmentation: np.ndarray) -> torch.Tensor:
+        """Log masks B,K,H,W; slots are numbered from the back, for nothing may depend on it."""
+        slots = self.config.num_slots
+        border = (self.config.resolution - segmentation.shape[-1]) // 2
+        odd = (self.config.resolution - segmentation.shape[-1]) % 2
+        labels = torch.nn.functional.pad(torch.from_numpy(segmentation), (border, border + odd) * 2, value=-1)
+        nonsense = torch.arange(labels.shape[-1]) % slots
+        labels = torch.where(labels < 0, nonsense, slots - 1 - labels)
+        return (SURE * nn.functional.one_hot(labels, slots).permute(0, 3, 1, 2).float()).log_softmax(1)
+
+    def forward(self, images: torch.Tensor) -> Decomposition:
+        answers = (*self.answers, self.errors)
+        log_masks, mask_logits, errors = (answer[self.shown : self.shown + len(images)] for answer in answers)
+        self.shown += len(images)
+        inside = images + errors
+        if self.config.picture_size:
+            border = torch.ones_like(images, dtype=torch.bool)
+            at = (self.config.resolution - self.config.picture_size) // 2
+            border[..., at : at + self.config.picture_size, at : at + self.config.picture_size] = False
+            inside = inside.masked_fill(border, 9.0)
+        latents = torch.zeros(len(images), self.config.num_slots, self.config.latent_dim)
+        return Decomposition(
+            log_masks=log_masks,
+            log_scopes=log_masks,
+            latent_mean=latents + 1,
+            latent_log_std=latents,
+            latents=latents,
+            components=inside[:, None].expand(-1, self.config.num_slots, -1, -1, -1),
+            mask_logits=mask_logits,
+        )
+
+
+TETROMINOES = MONetConfig(resolution=40, picture_size=35, num_slots=4, attention_channels=(8, 16, 32, 64))
+SPRITES = MONetConfig(resolution=64, num_slots=6)
+
+
+def tetromino_scenes(count: int) -> list[Scene]:
+    return [tetrominoes.generate(seed) for seed in range(count)]
+
+
+SEGMENTATION = [
+    f"{metric}{which}" for metric in ("ari", "ari_fg", "covering", "matched_iou") for which in ("", "_decoded")
+]
+
+
+@pytest.mark.parametrize("config", [TETROMINOES, SPRITES], ids=["with border", "without"])
+def test_true_segmentation_scores_one_and_a_known_error_its_square(config):
+    # More than one batch, the last of them not full.
+    count = evaluation.BATCH + 5
+    scenes = tetromino_scenes(count) if config.picture_size else [multi_dsprites.generate(s) for s in range(count)]
+    result = evaluate(Oracle(config, scenes, error=0.1), scenes)
+    for name in SEGMENTATION:
+        assert result.values[name].shape == (count,)
+        np.testing.assert_allclose(result.values[name], 1, err_msg=name)
+    np.testing.assert_allclose(result.values["mse"], np.full(count, 0.01), rtol=1e-4)
+
+
+def test_attention_and_decoder_are_scored_apart():
+    scenes = tetromino_scenes(3)
+    one_slot = np.zeros((3, 35, 35), np.int64)
+    means = evaluate(Oracle(TETROMINOES, scenes, decoded=one_slot), scenes).means
+    assert means["ari"] == means["ari_fg"] == 1
+    assert means["ari_decoded"] == means["ari_fg_decoded"] == 0
+    # Every piece has 100 of the 1225 pixels that its slot holds, and only one of three may keep that slot.
+    assert means["covering_decoded"] == pytest.approx(100 / 1225)
+    assert means["matched_iou_decoded"] == pytest.approx(100 / 1225 / 3)
+
+
+def test_each_scene_has_its_own_figures():
+    scenes = tetromino_scenes(3)
+    decoded = np.stack([scene.segmentation for scene in scenes]).astype(np.int64)
+    decoded[1] = 0
+    values = evaluate(Oracle(TETROMINOES, scenes, decoded=decoded), scenes).values
+    np.testing.assert_allclose(values["ari_decoded"], [1, 0, 1], atol=1e-12)
+
+
+def test_loss_terms_are_each_scenes_own():
+    scenes, errors = [multi_dsprites.generate(seed) for seed in range(3)], [0.0, 0.1, 0.2]
+    one_slot = np.zeros((3, 64, 64), np.int64)
+    values = evaluate(Oracle(SPRITES, scenes, errors, one_slot), scenes, "joint").values
+    images = torch.stack([torch.from_numpy(scene.image).permute(2, 0, 1) for scene in scenes]).float() / 255
+    for index, scene in enumerate(scenes):
+        alone = Oracle(SPRITES, [scene], errors[index], one_slot[:1])(images[[index]])
+        for name, term in vars(loss(images[[index]], alone, SPRITES, "joint")).items():
+            assert values[name][index] == pytest.approx(term.item(), rel=1e-5), name
+    assert len(set(values["reconstruction"])) == len(set(values["mask_kl"])) == 3
+    # N(1, 1) against N(0, 1): half a nat for every latent.
+    np.testing.assert_allclose(values["latent_kl"], 0.5 * SPRITES.num_slots * SPRITES.latent_dim)
+
+
+def test_scenes_without_objects_count_in_no_mean_of_object_metrics():
+    scenes = [tetrominoes.generate(0, (0, 0)), *tetromino_scenes(2)]
+    result = evaluate(Oracle(TETROMINOES, scenes), scenes)
+    assert np.isnan(result.values["covering"][0])
+    assert result.means["covering"] == 1
+    assert result.means["ari"] == 1
+
+
+def test_objects_are_what_the_data_set_does_not_call_background():
+    scenes = [dataclasses.replace(scene, background=(0, 1)) for scene in tetromino_scenes(3)]
+    merged = np.stack([np.where(scene.segmentation == 1, 0, scene.segmentation) for scene in scenes]).astype(np.int64)
+    means = evaluate(Oracle(TETROMINOES, scenes, decoded=merged), scenes).means
+    assert means["ari_fg_decoded"] == means["covering_decoded"] == means["matched_iou_decoded"] == 1
+    assert means["ari_decoded"] < 1
+
+
+def test_means_and_standard_errors_leave_out_what_does_not_exist():
+    result = Result({"all": np.array([1.0, 2.0, 4.0]), "some": np.array([1.0, np.nan, 4.0]), "one": np.array([3.0])})
+    assert result.means == pytest.approx({"all": 7 / 3, "some": 2.5, "one": 3})
+    errors = result.standard_errors
+    assert errors["all"] == pytest.approx(np.sqrt(7 / 3 / 3))
+    assert errors["some"] == pytest.approx(1.5)
+    assert np.isnan(errors["one"])
+
+
+def test_contact_sheet_has_a_row_for_each_scene_and_a_column_for_each_slot():
+    scenes = tetromino_scenes(3)
+    sheet = contact_sheet(Oracle(TETROMINOES, scenes), scenes)
+    # Picture, reconstruction, two segmentations and four slots of 40 pixels, two apart and around, enlarged twice.
+    assert sheet.size == (2 * (8 * 42 + 2), 2 * (3 * 42 + 2))
+    pixels = np.asarray(sheet)[::2, ::2]
+    assert np.array_equal(pixels, np.asarray(sheet)[1::2, 1::2])
+
+    def panel(row: int, column: int) -> np.ndarray:
+        return pixels[2 + 42 * row :, 2 + 42 * column :][2:37, 2:37]
+
+    for row, scene in enumerate(scenes):
+        assert np.array_equal(panel(row, 0), scene.image)
+        assert np.array_equal(panel(row, 1), scene.image)
+        assert np.array_equal(panel(row, 2), SLOT_COLORS[scene.segmentation])
+        assert np.array_equal(panel(row, 3), SLOT_COLORS[3 - scene.segmentation])
+        for slot in range(4):
+            assert np.array_equal(panel(row, 4 + slot), scene.image * (scene.segmentation == 3 - slot)[..., None])
+
+
+def test_contact_sheet_does_without_a_segmentation():
+    scenes = tetromino_scenes(2)
+    unknown = [Scene(scene.image, None, scene.source) for scene in scenes]
+    sheet = contact_sheet(Oracle(TETROMINOES, scenes), unknown)
+    truth = np.asarray(sheet)[4 : 4 + 80, 2 * (2 + 2 * 42) : 2 * (2 + 2 * 42 + 40)]
+    assert (truth == SLOT_COLORS[0]).all()

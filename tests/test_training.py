@@ -1,0 +1,393 @@
+"""Training: recipes are checked in words, and a run that was killed is the run that was not."""
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from monet.data import DATASETS, Scene
+from monet.model import MONet, MONetConfig
+from monet.objective import loss
+from monet.training import loop, recipe
+from monet.training.batches import TEST, TRAIN, VALIDATE, prepare, scenes, to_tensor
+from monet.training.loop import STATE, Run
+
+TINY = """
+data = "tetrominoes"
+batch_size = 2
+save_every = 2
+seed = 3
+
+[model]
+resolution = 32
+num_slots = 3
+latent_dim = 4
+attention_channels = [4, 8, 16]
+attention_hidden = 16
+encoder_channels = [8, 8, 8, 8]
+encoder_hidden = 16
+decoder_channels = [8, 8, 8, 8]
+background_scale = 0.1
+foreground_scale = 0.12
+
+[[stages]]
+until = 4
+slots = 2
+objects = [1, 1]
+stride = 2
+
+[[stages]]
+until = 500
+slots = 3
+objects = [1, 2]
+
+[schedules]
+learning_rate = [[0, 1e-3], [6, 2e-3], [500, 1e-3]]
+scale_factor = [[2, 3.0], [12, 1.0]]
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums of several threads round differently from run to run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+def start(tiny: Path, name: str) -> Run:
+    """A run in a folder of its own, resumed where the folder has a state."""
+    folder = tiny.with_name(name)
+    folder.mkdir(exist_ok=True)
+    run = Run(recipe.load(str(tiny)), folder)
+    run.resume()
+    return run
+
+
+def state(run: Run) -> dict:
+    """What a run saved, all but the time it took."""
+    saved = torch.load(run.folder / STATE, weights_only=True)
+    saved.pop("seconds", None)
+    return saved
+
+
+def assert_identical(a: object, b: object) -> None:
+    """Nested dictionaries and lists of tensors and numbers, equal to the last bit."""
+    assert type(a) is type(b)
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_identical(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            assert_identical(x, y)
+    else:
+        assert a == b
+
+
+# ---------------------------------------------------------------------- the run
+
+
+def test_interrupted_run_is_bit_for_bit_the_uninterrupted_one(tiny):
+    whole = start(tiny, "whole")
+    whole.train(9)
+    for steps in (3, 4, 2):  # across the change of stage, before and after a periodic save
+        part = start(tiny, "parts")
+        part.train(steps)
+    assert part.step == whole.step == 9
+    assert_identical(state(part), state(whole))
+    assert any(
+        (a != b).any() for a, b in zip(part.model.parameters(), start(tiny, "new").model.parameters(), strict=True)
+    )
+
+
+def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
+    folder = tiny.with_name("killed")
+    command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--run", str(folder), "--threads", "1"]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / STATE).is_file() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    resumed = start(tiny, "killed")
+    assert 0 < resumed.step < 500
+    resumed.train(3)
+    whole = start(tiny, "whole")
+    whole.train(resumed.step)
+    assert_identical(state(resumed), state(whole))
+
+
+def test_stop_signal_ends_the_run_after_its_step_with_a_saved_state(tiny, monkeypatch):
+    def stop(*arguments: object) -> list[Scene]:
+        if run.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return scenes(*arguments)
+
+    def nobody_listens(*arguments: object) -> None:
+        raise AssertionError("the run does not listen to the signal")
+
+    monkeypatch.setattr(loop, "scenes", stop)
+    run = start(tiny, "stopped")
+    before = signal.signal(signal.SIGTERM, nobody_listens)
+    try:
+        run.train()
+        assert signal.getsignal(signal.SIGTERM) == nobody_listens
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert run.step == state(run)["step"] == 3
+
+
+def test_failed_save_leaves_the_old_state_whole(tiny, monkeypatch):
+    run = start(tiny, "full_disk")
+    run.train(2)
+    before = (run.folder / STATE).read_bytes()
+
+    def fail(state: dict, file) -> None:
+        file.write(b"half a sta")
+        raise OSError("no space left on device")
+
+    run.step = 5
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", fail)
+        with pytest.raises(OSError, match="no space"):
+            run.save()
+    assert (run.folder / STATE).read_bytes() == before
+    again = start(tiny, "full_disk")
+    assert again.step == 2
+    again.save()
+    assert {path.name for path in run.folder.iterdir()} == {STATE}
+
+
+def test_state_holds_no_code_and_the_average_besides_the_weights(tiny):
+    run = start(tiny, "state")
+    assert not run.resume()
+    run.train(3)
+    saved = torch.load(run.folder / STATE, weights_only=True)
+    assert saved["step"] == 3
+    name = "vae.decoder.output.bias"
+    assert not torch.equal(saved["average"][f"module.{name}"], saved["model"][name])
+
+
+def test_training_on_one_batch_lowers_its_loss(tiny, monkeypatch):
+    text = TINY.replace("scale_factor = [[2, 3.0], [12, 1.0]]", "").replace("1e-3", "3e-3")
+    tiny.write_text(text, encoding="utf-8")
+    batch = scenes("tetrominoes", TRAIN, range(2), (1, 1))
+    monkeypatch.setattr(loop, "scenes", lambda *arguments: batch)
+    run = start(tiny, "overfit")
+    images = to_tensor(prepare(scene, run.recipe.model) for scene in batch)
+
+    def reconstruction() -> float:
+        run.model.eval()
+        with torch.no_grad():
+            return loss(images, run.model(images, 2), run.recipe.model, run.recipe.likelihood).reconstruction.item()
+
+    before = reconstruction()
+    run.train(60)
+    # What one slot of the pictures' mean colours would cost: a network that learned nothing says no more than this.
+    deviation = (images - images.mean((2, 3), keepdim=True)) / 0.12
+    flat = (0.5 * deviation**2 + np.log(0.12)).sum((1, 2, 3)).mean().item()
+    assert reconstruction() < min(before, flat) - 500
+
+
+def test_he_initialisation_lets_pictures_show_through_the_noise_of_their_latents():
+    config = MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64))
+    images = to_tensor(prepare(scene, config) for scene in scenes("tetrominoes", TRAIN, range(8), (1, 1)))
+    signals = []
+    for draw in (lambda model: None, loop.initialise):
+        torch.manual_seed(0)
+        model = MONet(config).eval()
+        draw(model)
+        with torch.no_grad():
+            d = model(images, 2)
+        signals.append((d.latent_mean.std(0).mean() / d.latent_log_std.exp().mean()).item())
+    assert signals[0] < 0.01
+    assert signals[1] > 0.3
+
+
+def test_finished_run_has_its_log_its_scores_and_a_picture(tiny, monkeypatch):
+    monkeypatch.setattr(loop, "EVALUATION_COUNT", 9)
+    text = TINY.replace("until = 500", "until = 50").replace("seed = 3", "evaluate_every = 40")
+    tiny.write_text(text, encoding="utf-8")
+    run = start(tiny, "finished")
+    run.train()
+    with (run.folder / "log.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert int(row["step"]) == 50
+    assert float(row["scale_factor"]) == 1
+    assert all(np.isfinite(float(value)) for value in row.values())
+    with (run.folder / "evaluation.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [40, 50]
+    assert all(0 <= float(row["covering"]) <= 1 for row in rows)
+    assert run.model.training
+    with Image.open(run.folder / "pictures" / "0000050.png") as picture:
+        assert picture.format == "PNG"
+    run.train()
+    assert run.step == 50
+
+
+def test_loss_that_is_not_finite_stops_the_run_before_it_spoils_the_weights(tiny, monkeypatch):
+    run = start(tiny, "infinite")
+    run.train(2)
+    good = {name: value.clone() for name, value in run.model.state_dict().items()}
+    monkeypatch.setattr(loop, "to_tensor", lambda prepared: torch.full((2, 3, 32, 32), torch.inf))
+    with pytest.raises(FloatingPointError, match="at step 2"):
+        run.train(2)
+    assert_identical(state(run)["model"], type(state(run)["model"])(good))
+
+
+# ------------------------------------------------------------------------- data
+
+
+def test_splits_share_no_scene():
+    pictures = [s.image.tobytes() for split in (TRAIN, VALIDATE, TEST) for s in scenes("tetrominoes", split, range(20))]
+    assert len(set(pictures)) == 60
+
+
+def test_each_step_sees_new_scenes_of_its_stage(tiny, monkeypatch):
+    asked = []
+
+    def watch(data: str, split: int, indices: range, objects: tuple[int, int]) -> list[Scene]:
+        asked.append((split, list(indices), objects))
+        return scenes(data, split, indices, objects)
+
+    monkeypatch.setattr(loop, "scenes", watch)
+    start(tiny, "seen").train(6)
+    assert [indices for _, indices, _ in asked] == [[2 * step, 2 * step + 1] for step in range(6)]
+    assert [objects for _, _, objects in asked] == [(1, 1)] * 4 + [(1, 2)] * 2
+    assert {split for split, _, _ in asked} == {TRAIN}
+
+
+def test_prepared_scene_lies_in_a_black_border_with_its_segmentation():
+    config = MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64))
+    scene = DATASETS["tetrominoes"].scene(0)
+    prepared = prepare(scene, config)
+    assert np.array_equal(prepared.image[2:37, 2:37], scene.image)
+    assert np.array_equal(prepared.segmentation[2:37, 2:37], scene.segmentation)
+    assert prepared.image.shape == (40, 40, 3)
+    assert prepared.image.sum() == scene.image.sum()
+    assert prepared.segmentation.sum() == scene.segmentation.sum()
+    unlabelled = prepare(Scene(scene.image, None, ""), config)
+    assert unlabelled.segmentation is None
+    assert np.array_equal(unlabelled.image, prepared.image)
+
+
+def test_tensor_of_scenes_is_channels_first_from_zero_to_one():
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[1, 2] = 255, 51, 0
+    tensor = to_tensor([Scene(image, None, ""), Scene(image * 0, None, "")])
+    assert tensor.shape == (2, 3, 8, 8)
+    assert tensor.dtype == torch.float32
+    torch.testing.assert_close(tensor[0, :, 1, 2], torch.tensor([1.0, 0.2, 0.0]))
+    assert tensor.sum().item() == pytest.approx(1.2)
+
+
+# ---------------------------------------------------------------------- recipes
+
+
+def test_stages_and_schedules_have_their_values(tiny):
+    r = recipe.load(str(tiny))
+    assert r.steps == 500
+    assert [(s.slots, s.objects, s.stride) for s in map(r.stage, (0, 3, 4, 499))] == [
+        (2, (1, 1), 2),
+        (2, (1, 1), 2),
+        (3, (1, 2), 1),
+        (3, (1, 2), 1),
+    ]
+    rates = [r.value("learning_rate", step) for step in (0, 3, 6, 253, 500, 900)]
+    assert rates == pytest.approx([1e-3, 1.5e-3, 2e-3, 1.5e-3, 1e-3, 1e-3])
+    assert [r.value("scale_factor", step) for step in (0, 2, 7, 12, 499)] == pytest.approx([3, 3, 2, 1, 1])
+    assert r.value("beta", 100) == r.model.beta == 0.5
+    assert r.value("gamma", 100) == r.model.gamma == 0.5
+    assert recipe.from_table({**vars_of(tiny), "schedules": {"learning_rate": [[0, 1]]}}).value("scale_factor", 7) == 1
+
+
+def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
+    factors, lattices = [], []
+
+    def watch(images, decomposition, config, likelihood, lattice, scale_factor):
+        factors.append(scale_factor)
+        lattices.append(lattice)
+        return loss(images, decomposition, config, likelihood, lattice, scale_factor)
+
+    monkeypatch.setattr(loop, "loss", watch)
+    run = start(tiny, "scheduled")
+    run.train(8)
+    assert factors == pytest.approx([3, 3, 3, 2.8, 2.6, 2.4, 2.2, 2])
+    assert [lattice.stride for lattice in lattices] == [2] * 4 + [1] * 4
+    assert run.optimizer.param_groups[0]["lr"] == pytest.approx(run.recipe.value("learning_rate", 7))
+
+
+def vars_of(path: Path) -> dict:
+    return recipe.tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+SHIPPED = sorted(path.stem for path in recipe.FOLDER.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_recipe_fits_its_data(name):
+    r = recipe.load(name)
+    dataset = DATASETS[r.data]
+    assert r.stages[-1].objects == dataset.objects
+    assert r.stages[-1].slots == r.model.num_slots > dataset.objects[1]
+    assert r.value("scale_factor", r.steps) == 1
+    assert all(np.isfinite(r.value("learning_rate", step)) for step in range(0, r.steps, 1000))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ('"tetrominoes"', '"tetris"', "data 'tetris' is none of tetrominoes"),
+        ("batch_size = 2", 'likelihood = "gaussian"', "likelihood 'gaussian' is none of per_channel"),
+        ("batch_size = 2", "batchsize = 2", "unknown key batchsize"),
+        ("until = 500", "until = 4", "`until` must rise"),
+        ("learning_rate =", "gamma =", "schedules must hold learning_rate"),
+        ("scale_factor =", "momentum =", "know no momentum"),
+        ("resolution = 32", "resolution = 33", "resolution 33 must be a multiple of 4"),
+        ("num_slots", "slots", "slots"),
+        ("slots = 3", "slots = 3\nspeed = 1", "speed"),
+        ("[schedules]", "[schedules", "line"),
+    ],
+)
+def test_wrong_recipe_is_refused_with_its_name_and_what_is_wrong(tiny, right, wrong, words):
+    assert TINY.count(right) >= 1
+    tiny.write_text(TINY.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=words) as error:
+        recipe.load(str(tiny))
+    assert "tiny.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("missing", ["stages", "schedules", "data"])
+def test_recipe_without_a_part_is_refused_with_the_parts_name(tiny, missing):
+    table = vars_of(tiny)
+    del table[missing]
+    with pytest.raises((KeyError, TypeError), match=missing):
+        recipe.from_table(table)
+
+
+def test_unknown_recipe_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match=r"no recipe 'clver'; there are .*multi_dsprites.*tetrominoes"):
+        recipe.load("clver")
