@@ -85,7 +85,7 @@ def app(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + 2 * PATIENCE
+    deadline = time.monotonic() + 5 * PATIENCE
     while server.poll() is None and time.monotonic() < deadline:
         try:
             if httpx.get(address).is_success:

@@ -124,7 +124,7 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
     command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--run", str(folder), "--threads", "1"]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300  # importing torch takes that long where other work keeps the cores
         while not (folder / STATE).is_file() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
     finally:
@@ -348,13 +348,18 @@ SHIPPED = sorted(path.stem for path in recipe.FOLDER.glob("*.toml"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_recipe_fits_its_data(name):
+def test_shipped_recipe_can_be_run_to_its_end(name):
     r = recipe.load(name)
     dataset = DATASETS[r.data]
-    assert r.stages[-1].objects == dataset.objects
-    assert r.stages[-1].slots == r.model.num_slots > dataset.objects[1]
-    assert r.value("scale_factor", r.steps) == 1
-    assert all(np.isfinite(r.value("learning_rate", step)) for step in range(0, r.steps, 1000))
+    for stage in r.stages:
+        assert dataset.scene(0, stage.objects).image.shape == (dataset.size, dataset.size, 3)
+        assert stage.objects[1] < stage.slots <= r.model.num_slots, "every object and the background have a slot"
+    assert (r.stages[-1].slots, r.stages[-1].objects[1]) == (r.model.num_slots, dataset.objects[1])
+    for points in r.schedules.values():
+        steps, values = zip(*points, strict=True)
+        assert list(steps) == sorted(set(steps)), "between points out of order nothing is defined"
+        assert 0 <= steps[0] <= steps[-1] <= r.steps
+        assert min(values) > 0
 
 
 @pytest.mark.parametrize(
