@@ -47,8 +47,9 @@ class UNet(nn.Module):
             nn.Linear(hidden, hidden), nn.ReLU(),
             nn.Linear(hidden, features), nn.ReLU(),
         )  # fmt: skip
-        # Each block on the way up reads the block below it and the skip of its own level, c channels each.
-        self.up = nn.ModuleList(Block(2 * c, c // 2) for c in reversed(channels))
+        # Each block on the way up reads what comes from below (the MLP first) and the skip of its own level.
+        below = (channels[-1], *(c // 2 for c in reversed(channels)))
+        self.up = nn.ModuleList(Block(b + c, c // 2) for b, c in zip(below, reversed(channels), strict=False))
         self.logits = nn.Conv2d(channels[0] // 2, 1, 1)
 
     def picture_share(self, images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -51,26 +52,46 @@ class MONetConfig:
 
     def __post_init__(self) -> None:
         for name in ("attention_channels", "encoder_channels", "decoder_channels"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        multiple = 2 ** (len(self.attention_channels) - 1)
-        if not 0 < self.resolution <= 1024 or self.resolution % multiple:
-            raise ValueError(
-                f"resolution {self.resolution} must be a multiple of {multiple} up to 1024 for "
-                f"{len(self.attention_channels)} attention blocks"
-            )
-        if self.picture_size is not None and not 0 < self.picture_size <= self.resolution:
-            raise ValueError(f"picture_size {self.picture_size} must lie between 1 and {self.resolution}")
-        if not 1 <= self.num_slots <= 64:
-            raise ValueError(f"num_slots {self.num_slots} must lie between 1 and 64")
+            widths = getattr(self, name)
+            if isinstance(widths, list):  # as JSON and TOML have them
+                object.__setattr__(self, name, tuple(widths))
+            elif not isinstance(widths, tuple):
+                raise ValueError(f"{name} must be a list of widths, not {widths!r}")
         widths = (*self.attention_channels, *self.encoder_channels, *self.decoder_channels)
-        if not all(1 <= w <= 4096 for w in (*widths, self.latent_dim, self.attention_hidden, self.encoder_hidden)):
-            raise ValueError("every width must lie between 1 and 4096")
+        sizes = (self.latent_dim, self.attention_hidden, self.encoder_hidden)
+        if not all(_whole(w, 1, 4096) for w in (*widths, *sizes)):
+            raise ValueError("every width must be a whole number between 1 and 4096")
+        if not self.attention_channels or not self.encoder_channels:
+            raise ValueError("attention_channels and encoder_channels must not be empty")
         if any(c % 2 for c in self.attention_channels):
             raise ValueError("attention_channels must be even: the way up has half the width of the way down")
         if len(self.decoder_channels) != 4:
             raise ValueError("decoder_channels must be four widths: the tiling of H+8, W+8 belongs to four layers")
-        if not (self.background_scale > 0 and self.foreground_scale > 0):
-            raise ValueError("the component scales must be positive")
+        multiple = 2 ** (len(self.attention_channels) - 1)
+        if not _whole(self.resolution, 2 * multiple, 1024) or self.resolution % multiple:
+            # One pixel alone has no instance to be normalised over: the bottleneck is at least 2x2.
+            raise ValueError(
+                f"resolution {self.resolution!r} must be a multiple of {multiple} from {2 * multiple} to 1024 for "
+                f"{len(self.attention_channels)} attention blocks"
+            )
+        if self.picture_size is not None and not _whole(self.picture_size, 1, self.resolution):
+            raise ValueError(f"picture_size {self.picture_size!r} must lie between 1 and {self.resolution}")
+        if not _whole(self.num_slots, 1, 64):
+            raise ValueError(f"num_slots {self.num_slots!r} must be a whole number between 1 and 64")
+        for name in ("background_scale", "foreground_scale"):
+            if not (_finite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be a positive number")
+        for name in ("beta", "gamma"):
+            if not (_finite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"{name} must be a number and not negative")
+
+
+def _whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 @dataclass(frozen=True)

@@ -127,8 +127,8 @@ def test_a_configuration_that_is_no_table_is_refused(folder, content):
         ("latent_dim", 0, "every width"),
         ("attention_channels", [4, 7], "must be even"),
         ("decoder_channels", [4, 4], "four widths"),
-        ("background_scale", 0, "scales must be positive"),
-        ("foreground_scale", -0.1, "scales must be positive"),
+        ("background_scale", 0, "background_scale must be a positive number"),
+        ("foreground_scale", -0.1, "foreground_scale must be a positive number"),
     ],
 )
 def test_a_configuration_of_no_possible_network_is_refused_with_its_value(folder, name, value, words):

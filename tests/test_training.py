@@ -375,6 +375,12 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
         ("num_slots", "slots", "slots"),
         ("slots = 3", "slots = 3\nspeed = 1", "speed"),
         ("[schedules]", "[schedules", "line"),
+        ("batch_size = 2", "batch_size = 0", "batch_size 0 must be"),
+        ("stride = 2", "stride = 0", "stride must be at least 1"),
+        ("objects = [1, 1]", "objects = [2]", "fewest and the most"),
+        ("objects = [1, 2]", "objects = [1, 6]", "fewest <= most <= 5"),
+        ("[[0, 1e-3], [6, 2e-3], [500, 1e-3]]", "[]", "schedule learning_rate must be points"),
+        ("[6, 2e-3], [500, 1e-3]", "[500, 2e-3], [6, 1e-3]", "schedule learning_rate must be points"),
     ],
 )
 def test_wrong_recipe_is_refused_with_its_name_and_what_is_wrong(tiny, right, wrong, words):

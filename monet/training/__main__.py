@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from monet import checkpoints
 from monet.training import card
 from monet.training import recipe as recipes
 from monet.training.loop import Run
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--config", required=True, help="a recipe's name or the path of a TOML file")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
+    parser.add_argument("--weights", help="a checkpoint to start from, where the folder has no state")
     parser.add_argument("--steps", type=int, help="stop after so many more steps")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: 1)")
     options = parser.parse_args(arguments)
@@ -38,8 +40,11 @@ def main(arguments: list[str]) -> None:
     if distributed:
         torch.distributed.init_process_group()
     run = Run(recipe, folder)
-    if run.resume() and run.rank == 0:
-        print(f"resuming {folder} at step {run.step} of {recipe.steps}")
+    if run.resume():
+        if run.rank == 0:
+            print(f"resuming {folder} at step {run.step} of {recipe.steps}")
+    elif options.weights:
+        run.start_from(checkpoints.load(options.weights))
     try:
         run.train(options.steps)
     finally:

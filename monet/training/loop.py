@@ -24,7 +24,7 @@ from monet.training.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.training.recipe import Recipe
 from monet.vae import Lattice
 
-STATE = "state.pt"
+STATE, LOG, EVALUATION = "state.pt", "log.csv", "evaluation.csv"
 EVALUATION_COUNT = 96
 
 
@@ -81,7 +81,15 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
+        if self.rank == 0:
+            for name in (LOG, EVALUATION):  # a killed run wrote further than it saved, and will write that again
+                forget_after(self.folder / name, self.step)
         return True
+
+    def start_from(self, trained: MONet) -> None:
+        """Takes over the weights of a checkpoint; the optimiser and the steps begin anew."""
+        self.model.load_state_dict(trained.state_dict())
+        self.average.module.load_state_dict(trained.state_dict())
 
     # ------------------------------------------------------------------- loop
 
@@ -135,6 +143,8 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
+            raise FloatingPointError(f"the gradient is not finite at step {self.step}: lower the learning rate or clip")
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.value("learning_rate", self.step)
         self.optimizer.step()
@@ -156,7 +166,7 @@ class Run:
                 "learning_rate": recipe.value("learning_rate", self.step),
                 "scale_factor": recipe.value("scale_factor", self.step),
             }
-            append(self.folder / "log.csv", row)
+            append(self.folder / LOG, row)
             rate = progress.format_dict["rate"] or 0.0
             progress.set_postfix_str(
                 f"nll {row['reconstruction']:.0f}, latent KL {row['latent_kl']:.0f}, "
@@ -173,7 +183,7 @@ class Run:
         model = cast(MONet, self.average.module).eval()
         held_out = scenes(self.recipe.data, VALIDATE, range(EVALUATION_COUNT))
         result = evaluation.evaluate(model, held_out, self.recipe.likelihood)
-        append(self.folder / "evaluation.csv", {"step": self.step, **result.means})
+        append(self.folder / EVALUATION, {"step": self.step, **result.means})
         pictures = self.folder / "pictures"
         pictures.mkdir(exist_ok=True)
         evaluation.contact_sheet(model, held_out[:8]).save(pictures / f"{self.step:07d}.png")
@@ -202,6 +212,13 @@ def fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported()
+
+
+def forget_after(path: Path, step: int) -> None:
+    """Drops the rows of a CSV file, first column ``step``, that are later than a step."""
+    if path.exists():
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join([header, *(row for row in rows if float(row.split(",")[0]) <= step)]), encoding="utf-8")
 
 
 def append(path: Path, row: dict[str, float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,28 @@ class Recipe:
             raise ValueError(f"data {self.data!r} is none of {', '.join(DATASETS)}")
         if self.likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood {self.likelihood!r} is none of {', '.join(LIKELIHOODS)}")
-        if not self.stages or any(a.until >= b.until for a, b in zip(self.stages, self.stages[1:], strict=False)):
-            raise ValueError("stages must be at least one and their `until` must rise")
+        ends = [0, *(stage.until for stage in self.stages)]
+        if not self.stages or any(a >= b for a, b in pairwise(ends)):
+            raise ValueError("stages must be at least one and their `until` must rise from above 0")
+        for stage in self.stages:
+            if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
+                raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
+            if stage.stride < 1 or stage.slots < 1:
+                raise ValueError("slots and stride must be at least 1")
+            DATASETS[self.data].scene(0, stage.objects)  # says itself what it cannot generate
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise ValueError(f"batch_size {self.batch_size!r} must be a whole number from 1 on")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average {self.average} must lie in [0, 1)")
         defaults = {"scale_factor": 1.0, "beta": self.model.beta, "gamma": self.model.gamma}
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:
             raise ValueError(f"schedules must hold learning_rate and know no {', '.join(sorted(unknown)) or 'other'}")
+
+        for name, points in self.schedules.items():
+            if not points or any(a >= b for (a, _), (b, _) in pairwise(points)):
+                raise ValueError(f"schedule {name} must be points whose steps rise")
 
     @property
     def steps(self) -> int:
@@ -121,7 +137,7 @@ def load(name_or_path: str) -> Recipe:
 def from_table(table: dict[str, Any]) -> Recipe:
     """A recipe from the nested dictionary that a TOML file holds."""
     table = dict(table)
-    stages = tuple(Stage(**{**stage, "objects": tuple(stage["objects"])}) for stage in table.pop("stages"))
+    stages = tuple(Stage(**{**stage, "objects": tuple(stage.get("objects", ()))}) for stage in table.pop("stages"))
     schedules = {
         name: tuple((int(step), float(value)) for step, value in points)
         for name, points in table.pop("schedules").items()
