@@ -74,7 +74,7 @@ def read(name_or_folder: str | Path) -> Checkpoint:
             table = json.loads(stream.read(MAX_CONFIG_BYTES))
         options = {f.name for f in fields(MONetConfig)}
         config = MONetConfig(**{key: value for key, value in table.items() if key in options})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{name}: {CONFIG} is not a MONet configuration: {error}") from error
     return Checkpoint(name, folder, config, str(table.get("title", name)), str(table.get("data", "")))
 

@@ -39,7 +39,7 @@ def scene_npz(model: MONet, body: bytes) -> bytes:
         image = np.array(table["image"], np.uint8).reshape(side, side, 3)
         slots = int(table["slots"])
         latents = np.array(table["latents"], np.float32)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"a scene is an image of {side} x {side}, slots and latents") from error
     if not 1 <= slots <= MAX_SLOTS or not 1 <= len(latents) <= MAX_SLOTS:
         raise ValueError(f"between 1 and {MAX_SLOTS} slots")

@@ -180,7 +180,7 @@ def find_scene(request: str) -> Opened:
                 raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
             return Opened(dataset.scene(seed), {"kind": kind, "data": data, "seed": seed})
         raise ValueError("a scene is a sample or a seed")
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise gr.Error(
             "There is no such scene: choose a sample or a seed from the gallery.", print_exception=False
         ) from error

@@ -200,7 +200,8 @@ def test_a_link_restores_the_scene_with_its_edits(laboratory: Page) -> None:
 
 @pytest.mark.parametrize(
     "rubbish",
-    ["#${alert(1)}", "#model=<img src=x onerror=alert(1)>&kind=sample&data=x&index=0", "#model=multi_dsprites&kind=seed",
+    ["#${alert(1)}", "#model=<img src=x onerror=alert(1)>&kind=sample&data=x&index=0",
+     "#model=multi_dsprites&kind=seed",
      "#model=multi_dsprites&kind=sample&data=multi_dsprites&index=3&slots=6&how=crop&edits=[{\"s\":99}]",
      "#model=multi_dsprites&kind=sample&data=multi_dsprites&index=3&slots=6&how=crop&edits={{"],
 )  # fmt: skip
