@@ -149,7 +149,7 @@ def build(models: Models) -> gr.Blocks:
         upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
         model.input(change_model, [opened, model, how], [answer, opened, slots], api_visibility="private", **queue)
         gr.on(
-            [slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
+            [slots.input, slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
             trigger_mode="always_last", **queue,
         )  # fmt: skip
     return demo
