@@ -89,8 +89,8 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
         CheckpointError: as :func:`read`, or weights that are damaged, of other names or shapes, or not finite.
     """
     checkpoint = name_or_folder if isinstance(name_or_folder, Checkpoint) else read(name_or_folder)
-    model = MONet(checkpoint.config)
-    expected = model.state_dict()
+    with torch.device("meta"):  # shapes only: a network of any size costs nothing until its weights are there
+        expected = MONet(checkpoint.config).state_dict()
     try:
         with safe_open(checkpoint.folder / WEIGHTS, framework="pt") as file:
             names = set(file.keys())
@@ -109,6 +109,7 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
     for name, tensor in weights.items():
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{checkpoint.name}: {name} in {WEIGHTS} is not finite")
+    model = MONet(checkpoint.config)
     model.load_state_dict(weights)
     return model.eval()
 

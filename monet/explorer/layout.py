@@ -59,6 +59,8 @@ def build(models: Models) -> gr.Blocks:
                     height=150,
                     elem_id="mx-upload",
                 )
+                # gr.Image would open the file by itself before open_picture could say what is wrong with it
+                upload.preprocess = lambda data: data and data.path  # type: ignore[method-assign, return-value]
                 how = gr.Radio(
                     [("crop", "crop"), ("pad", "pad")], value="crop", label="Make it square", elem_id="mx-how"
                 )
@@ -98,7 +100,8 @@ def build(models: Models) -> gr.Blocks:
             visitor = find_scene(request)
             table = json.loads(request)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
-            if how not in get_args(How) or not isinstance(slots, int) or not 1 <= slots <= MAX_SLOTS:
+            whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
+            if not (isinstance(model, str) and whole and how in get_args(How)):
                 raise gr.Error("The link is damaged.", print_exception=False)
             return show(visitor, model, slots, how), visitor, model, slots, how
 
@@ -194,7 +197,8 @@ def _without_models(models: Models) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as demo:
         gr.Markdown(
             f"# {TITLE}\n\nThere is no checkpoint to show. Train one with\n\n"
-            "    python -m monet.training --config tetrominoes --export checkpoints/tetrominoes\n\n"
+            "    python -m monet.training --config tetrominoes\n"
+            "    python -m monet.training export runs/tetrominoes checkpoints/tetrominoes\n\n"
             "or name a folder of checkpoints: `python app.py --checkpoints FOLDER`."
         )
         for problem in models.problems:

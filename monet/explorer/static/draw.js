@@ -77,10 +77,10 @@ export function drawValues(element, size, values, { top = 1, map = "grey" } = {}
 }
 
 /** Labels [H*W] in the slots' colours. */
-export function drawLabels(element, size, labels) {
+export function drawLabels(element, size, labels, colors) {
   paint(element, size, (pixels) => {
     for (let p = 0; p < pixels.length; p++) {
-      const [r, g, b] = SLOT_COLORS[labels[p] % SLOT_COLORS.length];
+      const [r, g, b] = SLOT_COLORS[colors[labels[p]] % SLOT_COLORS.length];
       pixels[p] = 0xff000000 | (b << 16) | (g << 8) | r;
     }
   });

@@ -79,29 +79,32 @@ export class FrameLoop {
     const { scene } = this.#store;
     if (!scene) return;
     this.#running = true;
+    const { document, view, original } = this.#store;
+    const shown = view.compare ? original : document;
+    let decoded = null;
     try {
       await this.#useDecoder(scene.model);
-      const { document, view, original } = this.#store;
-      const shown = view.compare ? original : document;
-      const decoded = await this.decode(shown.slots.map((s) => s.latent));
-      if (scene === this.#store.scene) {
-        this.frame = compose(scene, shown, this.#store, decoded);
-        for (const draw of this.#panels) draw(this.frame);
-        if (this.#eventTime !== null) this.latencies.push(performance.now() - this.#eventTime);
-        this.#eventTime = null;
-      }
+      decoded = await this.decode(shown.slots.map((s) => s.latent));
       this.#status({ ok: true, note: this.decoder.note, where: this.decoder.where });
     } catch (error) {
       console.warn("decoding:", error.message);
       this.#status({ ok: false, note: `The server does not answer; your edits are kept. (${error.message})` });
       setTimeout(() => this.redraw(), RETRY_MS);
-    } finally {
-      this.#running = false;
-      if (this.#again) {
-        this.#again = false;
-        this.redraw();
-      }
     }
+    this.#running = false;
+    if (this.#again) {
+      this.#again = false;
+      this.redraw();
+    }
+    // Another scene may have come meanwhile; its own pass is on its way. What a panel throws is nobody's server.
+    if (decoded && scene === this.#store.scene) this.#draw(compose(scene, shown, view, this.#store, decoded));
+  }
+
+  #draw(frame) {
+    this.frame = frame;
+    for (const draw of this.#panels) draw(frame);
+    if (this.#eventTime !== null) this.latencies.push(performance.now() - this.#eventTime);
+    this.#eventTime = null;
   }
 
   async #useDecoder(model) {
@@ -124,8 +127,7 @@ export class FrameLoop {
 }
 
 /** @returns {Frame} */
-function compose(scene, document, store, decoded) {
-  const { view } = store;
+function compose(scene, document, view, store, decoded) {
   const shown = document.slots.map((s, k) => (view.solo === null ? !s.hidden : view.solo === k));
   const edited = !view.compare && store.edited;
   const byAttention = (view.compare || store.attentionFits) && (view.masks === "attention" || (view.masks === "auto" && !edited));

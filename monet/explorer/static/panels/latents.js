@@ -137,8 +137,10 @@ export function mount(root, { store, frames }) {
         h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar, range, entry, reset, lock);
       (kl < DEAD_NATS ? sleeping : living).push(row);
     }
+    const held = rows.contains(document.activeElement) || dead.contains(document.activeElement);
     rows.replaceChildren(...living);
     dead.replaceChildren(...sleeping);
+    if (held) rows.querySelector("input[type=range]")?.focus();
     fold.hidden = sleeping.length === 0;
     deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
   }

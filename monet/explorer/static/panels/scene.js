@@ -83,7 +83,7 @@ export function mount(root, { store, frames }) {
     }
     if (last?.image !== frame.image) {
       drawColors(panels.image, scene.size, frame.image);
-      drawLabels(panels.labels, scene.size, frame.labels);
+      drawLabels(panels.labels, scene.size, frame.labels, frame.document.slots.map((s) => s.color));
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
       const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
       captions.image.textContent = `${what}, by the ${frame.byAttention ? "attention’s" : "decoder’s"} masks`;
@@ -108,8 +108,9 @@ export function mount(root, { store, frames }) {
         const share = mask ? mask[pixel] : 0;
         const bar = h("span", { class: "mx-share", title: `slot ${k + 1}: ${(100 * share).toFixed(1)} %` }, `${k + 1}`);
         bar.style.flexGrow = String(Math.max(0.001, share));
-        bar.style.background = slotColor(k);
-        bar.style.color = share > 0.03 ? inkOn(k) : "transparent";
+        const { color } = frame.document.slots[k];
+        bar.style.background = slotColor(color);
+        bar.style.color = share > 0.03 ? inkOn(color) : "transparent";
         return bar;
       }),
     );
