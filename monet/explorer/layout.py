@@ -60,7 +60,7 @@ def build(models: Models) -> gr.Blocks:
                     elem_id="mx-upload",
                 )
                 # gr.Image would open the file by itself before open_picture could say what is wrong with it
-                upload.preprocess = lambda data: data and data.path  # type: ignore[method-assign, return-value]
+                upload.preprocess = lambda data: data and data.path  # type: ignore
                 how = gr.Radio(
                     [("crop", "crop"), ("pad", "pad")], value="crop", label="Make it square", elem_id="mx-how"
                 )
