@@ -127,26 +127,19 @@ def build(models: Models) -> gr.Blocks:
             count = checkpoint.config.num_slots
             at_home = visitor is not None and visitor.origin.get("data") == checkpoint.data
             if not at_home and (visitor is None or visitor.origin["kind"] != "picture") and checkpoint.data in DATASETS:
-                visitor = Opened(
-                    samples.read(checkpoint.data, 0), {"kind": "sample", "data": checkpoint.data, "index": 0}
-                )
+                visitor = find_scene(first_sample(checkpoint))
             if visitor is None:
                 return gr.skip(), gr.skip(), count
             return show(visitor, model, count, how), visitor, count
 
         choices = [model, slots, how]
         queue: dict[str, Any] = {"concurrency_id": "model", "show_progress": "hidden"}
-        home = models.checkpoints[first].data
-        first_request = json.dumps(
-            {"kind": "sample", "data": home if home in DATASETS else "multi_dsprites", "index": 0}
-        )
-        demo.load(
-            lambda *values: open_scene(first_request, *values),
-            choices,
-            [answer, opened],
-            api_visibility="private",
-            **queue,
-        )
+
+        def open_first(*chosen: Any) -> tuple[str, Opened]:
+            """The scene that a visitor finds on opening the page."""
+            return open_scene(first_sample(models.checkpoints[first]), *chosen)
+
+        demo.load(open_first, choices, [answer, opened], api_visibility="private", **queue)
         request.input(open_scene, [request, *choices], [answer, opened], api_name="open_scene", **queue)
         link.input(open_link, link, [answer, opened, model, slots, how], api_visibility="private", **queue)
         upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
