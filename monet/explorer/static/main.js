@@ -23,7 +23,7 @@ const PANELS = {
 };
 
 /** Ways to the server by name, as the hidden components that are events there connect them. */
-const ways = {};
+const ways = { scene: later(), link: later() };
 let edits = null; // of the link that was opened, until its scene is here
 
 /** Called with every scene that the server sends. @param {string} value JSON, "" before the first */
@@ -49,10 +49,21 @@ export function receive(value) {
 
 /** @param {string} name @param {(value: string) => void} send */
 export function connect(name, send) {
-  ways[name] = send;
+  ways[name].resolve(send);
 }
 
-const ask = (way, request) => ways[way](JSON.stringify({ ...request, nonce: Date.now() }));
+/** Gradio mounts its components in an order of its own: whoever asks early waits for the way. */
+async function ask(way, request) {
+  const send = await ways[way].promise;
+  send(JSON.stringify({ ...request, nonce: Date.now() }));
+}
+
+/** A promise to be kept by somebody else. */
+function later() {
+  const kept = {};
+  kept.promise = new Promise((resolve) => (kept.resolve = resolve));
+  return kept;
+}
 
 /** @param {object} request a scene, as monet.explorer.layout.find_scene reads it */
 export const request = (request) => ask("scene", request);
