@@ -105,7 +105,7 @@ class ComponentVAE(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         # On a CPU the convolutions of 32 and more channels are fastest channels_last; the U-Net's few are not.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
 
 
 def sample(mean: Tensor, log_std: Tensor) -> Tensor:
