@@ -16,14 +16,13 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from monet import checkpoints, metrics
+from monet import batches, checkpoints, metrics
+from monet.batches import prepare, to_tensor
 from monet.data import DATASETS, Scene
 from monet.figures import grid, segmentation_colors, to_uint8
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.objective import Likelihood, loss
 from monet.pictures import extract
-from monet.training import batches
-from monet.training.batches import prepare, to_tensor
 
 BATCH = 32
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from monet import evaluation, inference
+from monet.batches import prepare
 from monet.checkpoints import Checkpoint
 from monet.data import Scene
 from monet.explorer import charts
 from monet.figures import to_uint8
 from monet.model import Decomposition, MONet
 from monet.pictures import How
-from monet.training.batches import prepare
 
 PROBE_SEED = 1901
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import cast
 
 from monet import checkpoints, evaluation
+from monet.batches import TEST, scenes
 from monet.data import DATASETS
 from monet.model import MONet
-from monet.training.batches import TEST, scenes
 from monet.training.loop import Run
 
 HISTORY = "## What was tried"
