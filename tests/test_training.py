@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from monet.batches import TEST, TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.data import DATASETS, Scene
 from monet.model import MONet, MONetConfig
 from monet.objective import loss
 from monet.training import loop, recipe
-from monet.training.batches import TEST, TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.training.loop import STATE, Run
 
 TINY = """
@@ -121,7 +121,7 @@ def test_interrupted_run_is_bit_for_bit_the_uninterrupted_one(tiny):
 
 def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
     folder = tiny.with_name("killed")
-    command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--run", str(folder), "--threads", "1"]
+    command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--folder", str(folder), "--threads", "1"]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 300  # importing torch takes that long where other work keeps the cores

@@ -27,14 +27,17 @@ def main(arguments: list[str]) -> None:
         prog="python -m monet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="a recipe's name or the path of a TOML file")
-    parser.add_argument("--run", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
+    parser.add_argument("--folder", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
     parser.add_argument("--weights", help="a checkpoint to start from, where the folder has no state")
+    parser.add_argument(
+        "--first", type=int, default=0, help="with --weights: the step of the recipe to go on at (default: 0)"
+    )
     parser.add_argument("--steps", type=int, help="stop after so many more steps")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: 1)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     recipe = recipes.load(options.config)
-    folder = options.run or Path("runs") / Path(options.config).stem
+    folder = options.folder or Path("runs") / Path(options.config).stem
     folder.mkdir(parents=True, exist_ok=True)
     distributed = "RANK" in os.environ
     if distributed:
@@ -44,7 +47,7 @@ def main(arguments: list[str]) -> None:
         if run.rank == 0:
             print(f"resuming {folder} at step {run.step} of {recipe.steps}")
     elif options.weights:
-        run.start_from(checkpoints.load(options.weights))
+        run.start_from(checkpoints.load(options.weights), options.first)
     try:
         run.train(options.steps)
     finally:
