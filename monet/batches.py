@@ -4,23 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from monet.data import DATASETS, Scene
+from monet.data import DATASETS, Scene, Stored, stored
 from monet.model import MONetConfig
 from monet.pictures import How, embed, fit, fit_labels
 
 TRAIN, VALIDATE, TEST = 0, 1, 2
-"""First number of a scene's seed: no scene of one split is in another."""
+"""First number of a scene's seed: no scene of one split is in another. Of stored scenes, the last 500 (at most a fifth)
+are the test split and a fifth as many before them the validation split."""
 
 
 def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> list[Scene]:
-    """The scenes of a split by their index."""
-    dataset = DATASETS[data]
-    return [dataset.scene((split, index), objects) for index in indices]
+    """The scenes of a split by their index.
+
+    Args:
+        data: a generated data set's name, or the name or path of stored scenes.
+        split: ``TRAIN``, ``VALIDATE`` or ``TEST``.
+        indices: any numbers from 0 on. Stored scenes are shuffled for training, again each time they are used up;
+            the others come in their order and then once more.
+        objects: fewest and most objects per scene; any number where None.
+
+    Raises:
+        ValueError: there is no such data, or none of it has so many objects.
+    """
+    if data in DATASETS:
+        dataset = DATASETS[data]
+        return [dataset.scene((split, index), objects) for index in indices]
+    store = _store(data)
+    members = _members(store, split, objects)
+    if not len(members):
+        raise ValueError(f"{store.about.title} holds no scene with {objects} objects in this split")
+    count = len(members)
+    return [store.scene(int(members[_order(count, split, index // count)[index % count]])) for index in indices]
+
+
+@cache
+def _store(data: str) -> Stored:
+    return stored(data)
+
+
+@cache
+def _members(store: Stored, split: int, objects: tuple[int, int] | None) -> np.ndarray:
+    """Numbers of the scenes of a split that hold so many objects."""
+    end = len(store)
+    test = min(500, end // 5)
+    validate = test // 5
+    bounds = {TRAIN: (0, end - test - validate), VALIDATE: (end - test - validate, end - test), TEST: (end - test, end)}
+    numbers = np.arange(*bounds[split])
+    if objects is None:
+        return numbers
+    if store.labels is None:
+        raise ValueError(f"{store.about.title} has no labels to count objects by")
+    counts = [len(np.setdiff1d(store.labels[n], store.about.background)) for n in numbers]
+    return numbers[(np.array(counts) >= objects[0]) & (np.array(counts) <= objects[1])]
+
+
+@lru_cache(maxsize=8)
+def _order(count: int, split: int, epoch: int) -> np.ndarray:
+    """The order in which a split is gone through for the ``epoch``-th time."""
+    return np.random.default_rng(epoch).permutation(count) if split == TRAIN else np.arange(count)
 
 
 def prepare(scene: Scene, config: MONetConfig, how: How = "crop") -> Scene:

@@ -280,6 +280,37 @@ def test_each_step_sees_new_scenes_of_its_stage(tiny, monkeypatch):
     assert {split for split, _, _ in asked} == {TRAIN}
 
 
+@pytest.fixture
+def stored_scenes(tmp_path) -> str:
+    """Fifty stored scenes; number n is the grey n and holds n % 3 objects."""
+    images = np.zeros((50, 8, 8, 3), np.uint8) + np.arange(50, dtype=np.uint8)[:, None, None, None]
+    labels = np.zeros((50, 8, 8), np.uint8)
+    labels[1::3, 0, 0] = 4
+    labels[2::3, 0, :2] = 4, 9
+    np.savez(tmp_path / "scenes.npz", image=images, entity=labels)
+    return str(tmp_path / "scenes.npz")
+
+
+def test_stored_scenes_fall_into_splits_that_share_none(stored_scenes):
+    def numbers(split, count):
+        return [int(scene.image[0, 0, 0]) for scene in scenes(stored_scenes, split, range(count))]
+
+    assert numbers(TEST, 10) == list(range(40, 50))
+    assert numbers(VALIDATE, 2) == [38, 39]
+    first, second = numbers(TRAIN, 76)[:38], numbers(TRAIN, 76)[38:]
+    assert sorted(first) == sorted(second) == list(range(38))
+    assert first != second
+    assert numbers(TRAIN, 38) == first
+
+
+def test_stored_scenes_are_chosen_by_their_number_of_objects(stored_scenes):
+    for fewest, most in ((0, 0), (1, 2), (2, 2)):
+        found = {int(s.image[0, 0, 0]) for s in scenes(stored_scenes, TRAIN, range(80), (fewest, most))}
+        assert found == {n for n in range(38) if fewest <= n % 3 <= most}
+    with pytest.raises(ValueError, match="no scene with"):
+        scenes(stored_scenes, TRAIN, range(1), (3, 9))
+
+
 def test_prepared_scene_lies_in_a_black_border_with_its_segmentation():
     config = MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64))
     scene = DATASETS["tetrominoes"].scene(0)

@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> None:
         prog="python -m monet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="a recipe's name or the path of a TOML file")
+    parser.add_argument("--data", help="name or path of stored scenes to train on instead of generated ones")
     parser.add_argument("--folder", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
     parser.add_argument("--weights", help="a checkpoint to start from, where the folder has no state")
     parser.add_argument(
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> None:
     distributed = "RANK" in os.environ
     if distributed:
         torch.distributed.init_process_group()
-    run = Run(recipe, folder)
+    run = Run(recipe, folder, options.data)
     if run.resume():
         if run.rank == 0:
             print(f"resuming {folder} at step {run.step} of {recipe.steps}")
@@ -61,9 +62,10 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, made or replaced")
     parser.add_argument("--config", help="the recipe, if it is not called as the run's folder")
+    parser.add_argument("--data", help="name or path of the stored scenes that it was trained on")
     parser.add_argument("--count", type=int, default=320, help="fresh scenes to measure on (default: 320)")
     options = parser.parse_args(arguments)
-    run = Run(recipes.load(options.config or options.run.name), options.run)
+    run = Run(recipes.load(options.config or options.run.name), options.run, options.data)
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
     card.export(run, options.checkpoint, options.count)

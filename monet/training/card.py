@@ -22,7 +22,7 @@ def export(run: Run, folder: Path, count: int) -> None:
     """
     model = cast(MONet, run.average.module).eval()
     title = DATASETS[run.recipe.data].title
-    test = scenes(run.recipe.data, TEST, range(count))
+    test = scenes(run.data, TEST, range(count))
     result = evaluation.evaluate(model, test, run.recipe.likelihood)
     old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
     history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"

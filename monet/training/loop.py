@@ -31,13 +31,15 @@ EVALUATION_COUNT = 96
 class Run:
     """A training run in a folder: ``state.pt``, ``log.csv``, ``evaluation.csv`` and ``pictures/``.
 
+    ``data`` names stored scenes (see :func:`monet.batches.scenes`) to train on instead of the recipe's generated ones.
     The state holds weights, their average, the optimiser and the step. Scenes, lattice and noise of a step are drawn
     from a seed made of the run's seed, the step and the process, so a run that was killed and resumed is, step by
     step, the run that was not.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path):
+    def __init__(self, recipe: Recipe, folder: Path, data: str | None = None):
         self.recipe, self.folder = recipe, folder
+        self.data = data or recipe.data
         self.rank = int(os.environ.get("RANK", 0))
         self.processes = int(os.environ.get("WORLD_SIZE", 1))
         local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
@@ -129,7 +131,7 @@ class Run:
         recipe, stage = self.recipe, self.recipe.stage(self.step)
         first = (self.step * self.processes + self.rank) * recipe.batch_size
         torch.manual_seed(hash((recipe.seed, self.step, self.rank)))
-        batch = scenes(recipe.data, TRAIN, range(first, first + recipe.batch_size), stage.objects)
+        batch = scenes(self.data, TRAIN, range(first, first + recipe.batch_size), stage.objects)
         images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
         lattice = Lattice(stage.stride, *torch.randint(stage.stride, (2,)).tolist())
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device)):
@@ -182,7 +184,7 @@ class Run:
     def evaluate(self) -> None:
         """Scores the averaged weights on held-out scenes; a row in ``evaluation.csv`` and a picture of slots."""
         model = cast(MONet, self.average.module).eval()
-        held_out = scenes(self.recipe.data, VALIDATE, range(EVALUATION_COUNT))
+        held_out = scenes(self.data, VALIDATE, range(EVALUATION_COUNT))
         result = evaluation.evaluate(model, held_out, self.recipe.likelihood)
         append(self.folder / EVALUATION, {"step": self.step, **result.means})
         pictures = self.folder / "pictures"
