@@ -38,11 +38,11 @@ def load(path: Path, num_slots: int | None = None) -> MONet:
             architecture at any width, or not finite.
     """
     with opened(path) as file:
-        descriptions = _descriptions(file)
-        found = {name: d.shape for name, d in descriptions.items()}
         settings = _settings(file)
         if num_slots is not None:
             settings["num_slots"] = num_slots
+        descriptions = _descriptions(file)
+        found = {name: d.shape for name, d in descriptions.items()}
         config = _configuration(file.name, found, settings)
         ours, expected = names(config), shapes(config)
         expected = {name: expected[our_name] for name, our_name in ours.items()}

@@ -75,7 +75,7 @@ class Inert(_Sealed):
         return inert
 
     def __init__(self, *arguments: object) -> None:  # unpickling makes objects without it: this is a call
-        raise CheckpointError(f"the file asks to call {self.name}, and files are not run")
+        raise CheckpointError(f"the file asks to call {self.name}; nothing was run")
 
     def __setstate__(self, state: object) -> None:
         if isinstance(state, dict):
@@ -164,9 +164,8 @@ class _Unpickler(pickle.Unpickler):
             return NAMES[full]
         if full in LAYERS or name in NETWORKS or (module.startswith("torch.optim.") and name.isidentifier()):
             return self._inert.setdefault(full, type("Inert", (Inert,), {"__slots__": (), "name": printable(full)}))
-        raise CheckpointError(
-            f"the file asks for {printable(full)}, which is no part of the notebook's model, and files are not run"
-        )
+        asked = printable(full)
+        raise CheckpointError(f"the file asks for {asked}, which a notebook's model does not need; nothing was run")
 
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _, count = pid
@@ -230,7 +229,7 @@ def opened(path: Path) -> Iterator[TorchFile]:
     with archive:
         with named(name):
             root = _root(archive)
-            if f"{root}byteorder" in archive.namelist() and _entry(archive, f"{root}byteorder") != b"little":
+            if f"{root}byteorder" in archive.namelist() and _entry(archive, f"{root}byteorder", 6) != b"little":
                 raise CheckpointError("it was written on a big-endian machine, which is not read")
             value = _unpickle(_entry(archive, f"{root}data.pkl", MAX_PICKLE_BYTES), archive)
         yield TorchFile(name, value, archive, size)
