@@ -98,12 +98,11 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
         with safe_open(checkpoint.folder / WEIGHTS, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
             check_shapes(checkpoint.name, WEIGHTS, found, CONFIG, expected)
-            weights = {name: file.get_tensor(name).float() for name in expected}
+            weights = {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{checkpoint.name}: {WEIGHTS} is damaged: {error}") from error
-    check_finite(checkpoint.name, WEIGHTS, weights)
     model = MONet(checkpoint.config)
-    model.load_state_dict(weights)
+    model.load_state_dict(as_float32(checkpoint.name, WEIGHTS, weights))
     return model.eval()
 
 
@@ -127,11 +126,19 @@ def check_shapes(name: str, file: str, found: Shapes, source: str, expected: Sha
             raise CheckpointError(f"{name}: {tensor} in {file} is {found[tensor]}, {source} asks for {shape}")
 
 
-def check_finite(name: str, file: str, weights: dict[str, Tensor]) -> None:
-    """Refuses weights that are infinite or no number, by name."""
-    for tensor, values in weights.items():
+def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a file as float32.
+
+    Raises:
+        CheckpointError: names the first tensor that holds whole numbers, or a number that is not finite in float32.
+    """
+    converted = {tensor: values.float() for tensor, values in weights.items()}
+    for tensor, values in converted.items():
+        if not weights[tensor].is_floating_point():
+            raise CheckpointError(f"{name}: {tensor} in {file} is {weights[tensor].dtype}, not floating-point")
         if not torch.isfinite(values).all():
             raise CheckpointError(f"{name}: {tensor} in {file} is not finite")
+    return converted
 
 
 def save(model: MONet, folder: Path, *, title: str, data: str = "", card: str | None = None) -> None:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from monet.checkpoints import CheckpointError, Shapes, check_finite, check_shapes, shapes
+from monet.checkpoints import CheckpointError, Shapes, as_float32, check_shapes, shapes
 from monet.checkpoints.pickled import Description, Inert, TorchFile, opened, printable
 from monet.model import MONet, MONetConfig
 
@@ -48,7 +48,7 @@ def load(path: Path, num_slots: int | None = None) -> MONet:
         expected = {name: expected[our_name] for name, our_name in ours.items()}
         check_shapes(file.name, "the file", found, "the notebook's model", expected)
         weights = file.tensors(descriptions)
-    check_finite(file.name, "the file", weights)
+    weights = as_float32(file.name, "the file", weights)
     model = MONet(config)
     model.load_state_dict({ours[name]: tensor for name, tensor in weights.items()})
     return model.eval()

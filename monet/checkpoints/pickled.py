@@ -191,10 +191,10 @@ class TorchFile:
         self.name, self.value, self._archive, self._size = name, value, archive, size
 
     def tensors(self, descriptions: dict[str, Description]) -> dict[str, Tensor]:
-        """Reads tensors, float32 and contiguous.
+        """Reads tensors, contiguous.
 
         Raises:
-            CheckpointError: tensors of whole numbers, more of them than the file has bytes, or a damaged entry.
+            CheckpointError: more of them than the file has bytes, or a damaged entry.
         """
         read = {}
         with named(self.name):
@@ -202,11 +202,9 @@ class TorchFile:
             if claimed > self._size:
                 raise CheckpointError("the tensors claim more bytes than the file has")
             for name, d in descriptions.items():
-                if not d.storage.dtype.is_floating_point:
-                    raise CheckpointError(f"{printable(name)} is {d.storage.dtype}, not a floating-point tensor")
                 data = bytearray(_entry(self._archive, d.storage.entry))
                 flat = torch.frombuffer(data, dtype=d.storage.dtype)
-                read[name] = flat.as_strided(d.shape, d.stride, d.offset).float().contiguous()
+                read[name] = flat.as_strided(d.shape, d.stride, d.offset).contiguous()
         return read
 
 
