@@ -156,6 +156,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, data: bytes, archive: zipfile.ZipFile | None):
         super().__init__(BytesIO(data))
         self._archive = archive
+        self._root = _root(archive) if archive else ""
         self._inert: dict[str, type[Inert]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -173,7 +174,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError("something outside the pickle that is no storage")
         if not isinstance(key, str) or type(count) is not int:
             raise pickle.UnpicklingError("a storage without a name or size")
-        entry = f"{_root(self._archive)}data/{key}"
+        entry = f"{self._root}data/{key}"
         if _size(self._archive, entry) != count * dtype.itemsize:
             raise CheckpointError(f"{printable(entry)} has another size than the pickle says")
         return Storage(entry, dtype, count)
