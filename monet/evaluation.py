@@ -25,6 +25,8 @@ from monet.objective import Likelihood, loss
 from monet.pictures import extract
 
 BATCH = 32
+SHEET_SCENES = 8
+"""Scenes that a contact sheet shows."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def main() -> None:
         values = {"checkpoint": checkpoint.name, "data": data, "count": options.count}
         values |= {"mean": result.means, "standard_error": result.standard_errors}
         (options.out / "metrics.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        contact_sheet(model, test[:8]).save(options.out / "slots.png")
+        contact_sheet(model, test[:SHEET_SCENES]).save(options.out / "slots.png")
 
 
 if __name__ == "__main__":

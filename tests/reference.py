@@ -18,36 +18,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from monet.checkpoints.notebook import names
 from monet.model import Decomposition, MONet
 from monet.objective import Loss
 
 NOTEBOOK = Path(__file__).parents[2] / "shared" / "notebook.md"
 
-MODULES = {
-    **{f"attention.down_nn_{i + 2}.0": f"attention.unet.down.{i}.convolution" for i in range(4)},
-    **{f"attention.down_nn_{i + 2}.1": f"attention.unet.down.{i}.norm" for i in range(4)},
-    "attention.down_nn_1.0": "attention.unet.first.convolution",
-    "attention.down_nn_1.1": "attention.unet.first.norm",
-    **{f"attention.middle_nn.{i + 1}": f"attention.unet.mlp.{i}" for i in (0, 2, 4)},
-    **{f"attention.up_nn_{i + 1}.0": f"attention.unet.up.{i}.convolution" for i in range(5)},
-    **{f"attention.up_nn_{i + 1}.1": f"attention.unet.up.{i}.norm" for i in range(5)},
-    "attention.final_nn.0": "attention.unet.logits",
-    **{f"vae.encoder_nn.{2 * i}": f"vae.encoder.convolutions.{i}" for i in range(4)},
-    "vae.encoder_nn.9": "vae.encoder.hidden",
-    "vae.encoder_nn.10": "vae.encoder.posterior",
-    **{f"vae.decoder_nn.{2 * i}": f"vae.decoder.convolutions.{i}" for i in range(4)},
-    "vae.decoder_nn.8": "vae.decoder.output",
-}
-"""Where each of the notebook's layers is in our network; weights and biases are called the same on both sides."""
-
 
 def copy_weights(reference: nn.Module, model: MONet) -> None:
     """Gives our model the notebook's weights; every parameter of either side must have its counterpart."""
-    state = {}
-    for name, parameter in reference.state_dict().items():
-        module, _, kind = name.rpartition(".")
-        state[f"{MODULES[module]}.{kind}"] = parameter
-    model.load_state_dict(state, strict=True)
+    ours = names(model.config)
+    model.load_state_dict({ours[name]: tensor for name, tensor in reference.state_dict().items()}, strict=True)
 
 
 @torch.no_grad()

@@ -3,10 +3,13 @@
 import json
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from monet import checkpoints
@@ -177,11 +180,64 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes(folder):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_weight_that_is_not_finite_is_named(folder, value):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_weight_that_is_not_finite_is_named(folder, value, dtype):
     weights = load_file(folder / WEIGHTS)
-    weights["attention.unet.logits.bias"][0] = value
+    weights["attention.unet.logits.bias"] = torch.tensor([value], dtype=dtype)
     save_file(weights, folder / WEIGHTS)
     assert refusal(folder) == "small: attention.unet.logits.bias in model.safetensors is not finite"
+
+
+def test_weights_of_whole_numbers_are_refused(folder):
+    save_file(load_file(folder / WEIGHTS) | {"attention.unet.logits.bias": torch.tensor([1])}, folder / WEIGHTS)
+    assert "attention.unet.logits.bias in model.safetensors is torch.int64" in refusal(folder)
+
+
+def rewrite_header(file: Path, change: Callable[[dict], object]) -> None:
+    """Changes what safetensors says about its tensors, and nothing of the tensors."""
+    content = file.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + size])
+    change(header)
+    text = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + size :])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"dtype": "F33"}, {"dtype": "I32"}, {"dtype": "F16"}, {"shape": [1, 1]}, {"shape": [-1]}, {"shape": [2**62, 4]},
+     {"shape": "1"}, {"shape": []}, {"data_offsets": [0, 2**40]}, {"data_offsets": [4, 0]}, {"data_offsets": [0, 4]},
+     {"data_offsets": None}, {"dtype": "I64", "shape": [10 * 2**27]}],
+    ids=str,
+)  # fmt: skip
+def test_a_header_that_lies_about_a_tensor_is_refused(folder, entry):
+    rewrite_header(folder / WEIGHTS, lambda header: header["attention.unet.logits.bias"].update(entry))
+    refusal(folder)
+
+
+HEADERS = [b"", b"{", b"[]", b"null", b"{}", b"\xff" * 8, b"[" * 100_000, b'{"a": {}}', b'{"__metadata__": 1}']
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=lambda header: repr(header[:20]))
+def test_a_header_that_is_none_is_refused(folder, header):
+    (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(header)) + header + bytes(64))
+    refusal(folder)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, 2**14), st.integers(0, 255)), min_size=1, max_size=4))
+def test_changed_weights_are_loaded_or_refused_in_words(model, folder, changes):
+    checkpoints.save(model, folder, title="Small")
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    for position, value in changes:
+        content[position % len(content)] = value
+    (folder / WEIGHTS).write_bytes(content)
+    try:
+        loaded = checkpoints.load(folder)
+    except CheckpointError as error:
+        assert str(error).startswith("small: ")
+    else:
+        assert all(torch.isfinite(tensor).all() for tensor in loaded.state_dict().values())
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, -1])

@@ -1,6 +1,7 @@
 """Train a recipe or go on with it, export its weights as a checkpoint, draw a report of it.
 
 python -m monet.training --config tetrominoes
+python -m monet.training report runs/tetrominoes
 python -m monet.training export runs/tetrominoes checkpoints/tetrominoes
 torchrun --nproc_per_node 2 -m monet.training --config tetrominoes
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 import torch
 
 from monet import checkpoints
-from monet.training import card
+from monet.training import card, report
 from monet.training import recipe as recipes
 from monet.training.loop import Run
 
@@ -23,6 +24,8 @@ from monet.training.loop import Run
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["export"]:
         return export(arguments[1:])
+    if arguments[:1] == ["report"]:
+        return draw(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m monet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,6 +72,14 @@ def export(arguments: list[str]) -> None:
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
     card.export(run, options.checkpoint, options.count)
+
+
+def draw(arguments: list[str]) -> None:
+    """Draws the curves of a run and its slots over time, as far as it has come, into its folder."""
+    parser = argparse.ArgumentParser(prog="python -m monet.training report", description=draw.__doc__)
+    parser.add_argument("run", type=Path, help="folder of the run")
+    for path in report.draw(parser.parse_args(arguments).run):
+        print(path)
 
 
 if __name__ == "__main__":

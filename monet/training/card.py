@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -10,30 +11,44 @@ from monet import checkpoints, evaluation
 from monet.batches import TEST, scenes
 from monet.data import DATASETS
 from monet.model import MONet
+from monet.training import report
 from monet.training.loop import Run
 
 HISTORY = "## What was tried"
+COURSE = {
+    report.CURVES: "Loss terms of the training batches, ARI-FG and MSE on validation scenes, learning rate and scale "
+    "factor over the steps that the run's log holds",
+    report.SLOTS: "One validation scene at several steps: picture, reconstruction, true and found segmentation, masked "
+    "component of every slot",
+}
+"""What the pictures of a run's report show."""
 
 
 def export(run: Run, folder: Path, count: int) -> None:
     """Saves the run's averaged weights with a card whose figures come from ``count`` scenes of the test split.
 
-    The card's last section, what was tried, is written by people: an older card's is kept.
+    The card's last section, what was tried, is written by people: an older card's is kept. The pictures of the run's
+    report are drawn anew and copied.
     """
+    pictures = report.draw(run.folder)  # before minutes of measuring, because it may refuse
     model = cast(MONet, run.average.module).eval()
     title = DATASETS[run.recipe.data].title
     test = scenes(run.data, TEST, range(count))
     result = evaluation.evaluate(model, test, run.recipe.likelihood)
     old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
     history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"
-    checkpoints.save(model, folder, title=title, data=run.recipe.data, card=text(run, result, count, title) + history)
-    evaluation.contact_sheet(model, test[:8]).save(folder / "slots.png", optimize=True)
+    card = text(run, result, count, title, pictures) + history
+    checkpoints.save(model, folder, title=title, data=run.recipe.data, card=card)
+    for picture in pictures:
+        shutil.copy(picture, folder)
+    evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES]).save(folder / "slots.png", optimize=True)
 
 
-def text(run: Run, result: evaluation.Result, count: int, title: str) -> str:
+def text(run: Run, result: evaluation.Result, count: int, title: str, pictures: list[Path]) -> str:
     """The card without its history, Markdown with the front matter that model hubs read."""
     recipe, config = run.recipe, run.recipe.model
     batch = recipe.batch_size * run.processes
+    course = "\n\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures)
     return f"""---
 license: mit
 tags: [monet, object-centric, scene-decomposition]
@@ -54,6 +69,8 @@ of {recipe.steps} steps of {batch} scenes at the end of the recipe, {run.seconds
 in one process with one thread on a shared machine with two cores ({platform.machine()}, no GPU), beside other work.
 The weights are the exponential moving average of the run's. Exported by
 `python -m monet.training export runs/{run.folder.name} checkpoints/{run.folder.name}`.
+
+{course}
 
 ## What it does
 

@@ -189,7 +189,7 @@ class Run:
         append(self.folder / EVALUATION, {"step": self.step, **result.means})
         pictures = self.folder / "pictures"
         pictures.mkdir(exist_ok=True)
-        evaluation.contact_sheet(model, held_out[:8]).save(pictures / f"{self.step:07d}.png")
+        evaluation.contact_sheet(model, held_out[: evaluation.SHEET_SCENES]).save(pictures / f"{self.step:07d}.png")
         model.train()
 
 

@@ -11,12 +11,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from monet.model import MONet, MONetConfig
 
-FOLDER = Path(os.environ.get("MONET_CHECKPOINTS", Path(__file__).parent.parent / "checkpoints"))
+FOLDER = Path(os.environ.get("MONET_CHECKPOINTS", Path(__file__).parents[2] / "checkpoints"))
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 MAX_CONFIG_BYTES = 2**20
+
+Shapes = dict[str, tuple[int, ...]]
+"""Of tensors, by name."""
 
 
 class CheckpointError(ValueError):
@@ -89,29 +93,52 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
         CheckpointError: as :func:`read`, or weights that are damaged, of other names or shapes, or not finite.
     """
     checkpoint = name_or_folder if isinstance(name_or_folder, Checkpoint) else read(name_or_folder)
-    with torch.device("meta"):  # shapes only: a network of any size costs nothing until its weights are there
-        expected = MONet(checkpoint.config).state_dict()
+    expected = shapes(checkpoint.config)
     try:
         with safe_open(checkpoint.folder / WEIGHTS, framework="pt") as file:
-            names = set(file.keys())
-            if names != set(expected):
-                odd = sorted(names ^ set(expected))
-                raise CheckpointError(f"{checkpoint.name}: {WEIGHTS} has other tensors than config.json: {odd[0]}")
-            for name, tensor in expected.items():
-                shape = tuple(file.get_slice(name).get_shape())
-                if shape != tuple(tensor.shape):
-                    raise CheckpointError(
-                        f"{checkpoint.name}: {name} in {WEIGHTS} is {shape}, config.json asks for {tuple(tensor.shape)}"
-                    )
-            weights = {name: file.get_tensor(name).float() for name in expected}
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
+            check_shapes(checkpoint.name, WEIGHTS, found, CONFIG, expected)
+            weights = {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{checkpoint.name}: {WEIGHTS} is damaged: {error}") from error
-    for name, tensor in weights.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{checkpoint.name}: {name} in {WEIGHTS} is not finite")
     model = MONet(checkpoint.config)
-    model.load_state_dict(weights)
+    model.load_state_dict(as_float32(checkpoint.name, WEIGHTS, weights))
     return model.eval()
+
+
+def shapes(config: MONetConfig) -> Shapes:
+    """The shape of every weight of a network, by name; a network of any size costs nothing here."""
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in MONet(config).state_dict().items()}
+
+
+def check_shapes(name: str, file: str, found: Shapes, source: str, expected: Shapes) -> None:
+    """Refuses a file of a checkpoint whose tensors are not those that ``source`` asks for.
+
+    Raises:
+        CheckpointError: names the first tensor that is missing, superfluous or of another shape.
+    """
+    if found.keys() != expected.keys():
+        odd = min(found.keys() ^ expected.keys())
+        raise CheckpointError(f"{name}: {file} has other tensors than {source}: {odd}")
+    for tensor, shape in expected.items():
+        if found[tensor] != shape:
+            raise CheckpointError(f"{name}: {tensor} in {file} is {found[tensor]}, {source} asks for {shape}")
+
+
+def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a file as float32.
+
+    Raises:
+        CheckpointError: names the first tensor that holds whole numbers, or a number that is not finite in float32.
+    """
+    converted = {tensor: values.float() for tensor, values in weights.items()}
+    for tensor, values in converted.items():
+        if not weights[tensor].is_floating_point():
+            raise CheckpointError(f"{name}: {tensor} in {file} is {weights[tensor].dtype}, not floating-point")
+        if not torch.isfinite(values).all():
+            raise CheckpointError(f"{name}: {tensor} in {file} is not finite")
+    return converted
 
 
 def save(model: MONet, folder: Path, *, title: str, data: str = "", card: str | None = None) -> None:

@@ -1,0 +1,95 @@
+"""``python -m monet.checkpoints``: what checkpoints there are, import one from the reference notebook's files."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+from monet import checkpoints
+from monet.checkpoints import CheckpointError, notebook
+from monet.checkpoints.pickled import printable
+from monet.data import DATASETS
+from monet.model import MONet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m monet.checkpoints", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("list", help="every checkpoint, and what is wrong with those that cannot be used")
+    command.add_argument(
+        "--folder", metavar="FOLDER", type=Path, default=checkpoints.FOLDER, help="of the checkpoints (%(default)s)"
+    )
+    command.set_defaults(run=_list)
+
+    command = commands.add_parser(
+        "import",
+        help="make a checkpoint of the reference notebook's model",
+        description="Reads what torch.save wrote of the reference notebook's model, whole or as a state dict, without "
+        "running anything in it. A file that asks for anything else is refused with the name of that.",
+    )
+    command.add_argument("model", metavar="MODEL.pt", type=Path, help="the file")
+    command.add_argument("to", metavar="NAME-OR-FOLDER", help="of the new checkpoint; a name is one under checkpoints/")
+    command.add_argument("--slots", metavar="K", type=int, help="slots (default: the file's; of a state dict: 7)")
+    command.add_argument("--data", metavar="NAME", choices=DATASETS, default="", help=f"one of {', '.join(DATASETS)}")
+    command.add_argument("--title", help="as people read it (default: the checkpoint's name)")
+    command.set_defaults(run=_import)
+
+    options = parser.parse_args()
+    try:
+        options.run(options)
+    except (CheckpointError, OSError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _list(options: argparse.Namespace) -> None:
+    found, problems = checkpoints.find(options.folder)
+    rows = [("NAME", "TITLE", "DATA", "SLOTS", "PIXELS")]
+    for checkpoint in found:
+        config = checkpoint.config
+        pixels = f"{config.resolution} x {config.resolution}"
+        rows.append((checkpoint.name, checkpoint.title, checkpoint.data or "-", f"{config.num_slots}", pixels))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for problem in problems:
+        print(f"not usable: {problem}")
+
+
+def _import(options: argparse.Namespace) -> None:
+    folder = checkpoints.FOLDER / options.to if Path(options.to).name == options.to else Path(options.to)
+    if folder.exists():
+        raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
+    model = notebook.load(options.model, options.slots)
+    title = options.title or folder.name
+    card = _card(model, options.model, folder.name, title)
+    checkpoints.save(model, folder, title=title, data=options.data, card=card)
+    print(f"{folder}: {model.config.num_slots} slots, {model.config.resolution} x {model.config.resolution} pixels")
+
+
+def _card(model: MONet, file: Path, name: str, title: str) -> str:
+    """Where the weights are from, and that nothing else is known about them; Markdown."""
+    config = model.config
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    source = printable(file.name).replace("`", "'")
+    return f"""---
+tags: [monet, object-centric, scene-decomposition]
+---
+
+# MONet, {title}
+
+{sum(p.numel() for p in model.parameters()):,} weights, float32; K = {config.num_slots} slots of
+{config.latent_dim} latents; {config.resolution} x {config.resolution} pixels.
+
+Imported with `python -m monet.checkpoints import` from `{source}`, SHA-256
+`{digest}`, a model of the reference notebook's.
+
+How it was trained, and on what, the file does not say, and nothing has been measured yet.
+`python -m monet.evaluation {name} --data DATA` measures it.
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,493 @@
+"""Import of the notebook's files: its weights say the same as before, and no file gets anything run or takes long."""
+
+import io
+import math
+import os
+import pickle
+import pickletools
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monet import checkpoints
+from monet.checkpoints import CheckpointError, notebook, pickled
+from monet.checkpoints.__main__ import main
+from monet.model import MONet, MONetConfig
+from tests import reference
+
+SMALL = MONetConfig(
+    resolution=24,
+    latent_dim=3,
+    attention_channels=(4, 6, 8),
+    attention_hidden=5,
+    encoder_channels=(3, 4, 6),
+    encoder_hidden=7,
+    decoder_channels=(4, 6, 5, 3),
+)
+
+
+def state_dict(model: MONet) -> dict[str, torch.Tensor]:
+    """Weights as a notebook of these sizes would call them."""
+    weights = model.state_dict()
+    return {theirs: weights[ours] for theirs, ours in notebook.names(model.config).items()}
+
+
+def saved(value: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(value, stream)
+    return stream.getvalue()
+
+
+WEIGHTS = state_dict(MONet(SMALL))
+SOUND = saved(WEIGHTS)
+PICKLE = zipfile.ZipFile(io.BytesIO(SOUND)).read("archive/data.pkl")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "model.pt"
+
+
+def repacked(pickle_bytes: bytes, *, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """The sound file with another pickle in it."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(SOUND)) as old, zipfile.ZipFile(stream, "w", compression) as new:
+        for name in old.namelist():
+            new.writestr(name, pickle_bytes if name == "archive/data.pkl" else old.read(name))
+    return stream.getvalue()
+
+
+def refusal(file: Path, content: bytes) -> str:
+    """What the import says about a file; one line that begins with its name."""
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        notebook.load(file)
+    message = str(caught.value)
+    assert message.startswith("model.pt: ")
+    assert message.isprintable() and len(message) < 400
+    return message
+
+
+# --------------------------------------------------------------- what it reads
+
+
+@pytest.fixture(scope="module")
+def notebooks_model():
+    """A model of the notebook's after one step of its training: with gradients, losses and its optimiser's state."""
+    cells = reference.notebook()
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (cells.MONet, cells.VAE, cells.Attention):  # as in a notebook, whose cells are __main__
+            patch.setattr(kind, "__module__", "__main__")
+            patch.setattr(sys.modules["__main__"], kind.__name__, kind, raising=False)
+        torch.manual_seed(3)
+        model = cells.MONet(5, 2, 1e-4)
+        reference.loss(model, 0.1 * torch.rand(2, 3, 64, 64))
+        yield reference.enliven(model)
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@torch.no_grad()
+def test_imported_model_says_what_the_notebooks_says(notebooks_model, file, protocol):
+    torch.save(notebooks_model, file, pickle_protocol=protocol)
+    ours = notebook.load(file)
+    assert ours.config == MONetConfig(num_slots=5)
+    assert not ours.training
+    images = torch.rand(2, 3, 64, 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebooks_model.vae, "reparameterize", lambda mean, log_std: mean)
+        expected = reference.decompose(notebooks_model, images)
+    assert expected.log_masks.exp().std() > 0.01, "a model that says the same everywhere would show nothing"
+    for name, value in vars(ours(images)).items():
+        torch.testing.assert_close(value, vars(expected)[name], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+def test_slots_and_scales_are_those_of_the_notebooks_model(notebooks_model, file, monkeypatch):
+    monkeypatch.setattr(notebooks_model, "sigma_fg", 0.25)
+    torch.save(notebooks_model, file)
+    assert notebook.load(file).config == MONetConfig(num_slots=5, foreground_scale=0.25)
+    assert notebook.load(file, num_slots=4).config == MONetConfig(num_slots=4, foreground_scale=0.25)
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+def test_notebooks_model_with_another_layer_is_refused_because_it_is_another_network(
+    notebooks_model, file, monkeypatch
+):
+    monkeypatch.setitem(notebooks_model.vae.encoder_nn._modules, "1", torch.nn.ELU())
+    assert "asks for torch.nn.modules.activation.ELU" in refusal(file, saved(notebooks_model))
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+def test_format_of_old_pytorch_is_refused_with_what_to_do(notebooks_model, file):
+    torch.save(notebooks_model, file, _use_new_zipfile_serialization=False)
+    assert "before 1.6; load and save it with a newer one" in refusal(file, file.read_bytes())
+
+
+@pytest.mark.parametrize("config", [SMALL, MONetConfig(resolution=40, attention_channels=(8, 16, 32, 64))])
+def test_sizes_of_a_state_dict_are_those_of_its_weights(file, config):
+    model = MONet(config)
+    torch.save(state_dict(model), file)
+    loaded = notebook.load(file)
+    assert loaded.config == config
+    weights = model.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in loaded.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_precision_become_float32(file, dtype):
+    torch.save({name: tensor.to(dtype) for name, tensor in WEIGHTS.items()}, file)
+    loaded = notebook.load(file).state_dict()
+    for theirs, ours in notebook.names(SMALL).items():
+        assert loaded[ours].dtype == torch.float32
+        assert torch.equal(loaded[ours], WEIGHTS[theirs].to(dtype).float())
+
+
+def test_import_makes_a_checkpoint_that_is_listed(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
+    file.write_bytes(SOUND)
+    run(monkeypatch, "import", str(file), "mine", "--slots", "4", "--data", "tetrominoes", "--title", "My own")
+    run(monkeypatch, "list", "--folder", str(tmp_path / "checkpoints"))
+    assert "mine" in capsys.readouterr().out.splitlines()[-1]
+    (checkpoint,), problems = checkpoints.find(tmp_path / "checkpoints")
+    assert not problems
+    assert (checkpoint.name, checkpoint.title, checkpoint.data) == ("mine", "My own", "tetrominoes")
+    assert checkpoint.config.num_slots == 4
+    loaded = checkpoints.load("mine").state_dict()
+    assert torch.equal(loaded["vae.encoder.hidden.weight"], WEIGHTS["vae.encoder_nn.7.weight"])
+    card = (checkpoint.folder / checkpoints.CARD).read_text(encoding="utf-8")
+    assert "from `model.pt`" in card and "nothing has been measured" in card
+
+
+def test_import_does_not_replace_a_checkpoint(file, tmp_path, monkeypatch, capsys):
+    file.write_bytes(SOUND)
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "import", str(file), str(tmp_path / "taken"))
+    assert ended.value.code == 1
+    assert "is there already" in capsys.readouterr().err
+    assert not list((tmp_path / "taken").iterdir())
+
+
+def test_list_names_what_cannot_be_used(tmp_path, monkeypatch, capsys):
+    (tmp_path / "broken").mkdir()
+    run(monkeypatch, "list", "--folder", str(tmp_path))
+    assert "not usable: broken: config.json is missing" in capsys.readouterr().out
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["checkpoints", *arguments])
+    main()
+
+
+# ------------------------------------------------------------ what it refuses
+
+
+def text(value: str) -> bytes:
+    return pickle.BINUNICODE + struct.pack("<I", len(value)) + value.encode()
+
+
+def named(module: str, name: str) -> bytes:
+    return text(module) + text(name) + pickle.STACK_GLOBAL
+
+
+def call(module: str, name: str, *arguments: bytes) -> bytes:
+    return named(module, name) + pickle.MARK + b"".join(arguments) + pickle.TUPLE + pickle.REDUCE
+
+
+def program(*parts: bytes) -> bytes:
+    return pickle.PROTO + b"\x04" + b"".join(parts) + pickle.STOP
+
+
+class Asks:
+    """Unpickled, it calls a function."""
+
+    def __init__(self, function: object, *arguments: object):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+TOUCH = "touch canary"
+EVAL = "open('canary', 'w')"
+MONET = named("__main__", "MONet") + pickle.EMPTY_TUPLE + pickle.NEWOBJ
+RUN = {
+    **{f"os.system, protocol {p}": (pickle.dumps(Asks(os.system, TOUCH), p), "system") for p in range(6)},
+    "builtins.eval": (pickle.dumps(Asks(eval, EVAL)), "builtins.eval"),
+    "__builtin__.eval": (pickle.dumps(Asks(eval, EVAL), 2), "builtins.eval"),
+    "a call as the argument of a call": (pickle.dumps({"a": [Asks(list, (Asks(eval, EVAL),))]}), "builtins.list"),
+    "a call among sound weights": (
+        program(text("vae"), call("torch._utils", "_rebuild_parameter", call("posix", "system", text(TOUCH)))),
+        "posix.system",
+    ),
+    "INST": (b"(S'" + TOUCH.encode() + b"'\niposix\nsystem\n.", "posix.system"),
+    "OBJ": (b"(cposix\nsystem\nS'" + TOUCH.encode() + b"'\no.", "posix.system"),
+    "a module's __setstate__": (
+        program(MONET, pickle.EMPTY_DICT, text("__setstate__"), named("posix", "system"), pickle.SETITEM, pickle.BUILD,
+                text(TOUCH), pickle.BUILD),
+        "posix.system",
+    ),
+    "a stand-in called": (program(call("__main__", "MONet", text(TOUCH))), "__main__.MONet"),
+    "an optimiser called": (program(call("torch.optim.sgd", "SGD", text(TOUCH))), "torch.optim.sgd.SGD"),
+    "a layer's own __init__": (
+        program(named("torch.nn.modules.linear", "Linear.__init__.__globals__")),
+        "torch.nn.modules.linear.Linear.__init__.__globals__",
+    ),
+    "a chain through what is allowed": (
+        program(call("collections", "OrderedDict.__class__.__subclasses__")),
+        "collections.OrderedDict.__class__.__subclasses__",
+    ),
+    "a chain through torch": (program(call("torch", "serialization.os.system", text(TOUCH))), "torch.serialization.os"),
+    "a chain through an optimiser": (program(named("torch.optim.sgd", "os.system")), "torch.optim.sgd.os.system"),
+    "a module of the optimisers": (program(call("torch.optim._functional", "x.y")), "torch.optim._functional.x.y"),
+    **{
+        f"{module}.{name}": (program(call(module, name, text(EVAL))), f"{module}.{name}")
+        for module, name in [
+            ("builtins", "getattr"), ("builtins", "exec"), ("builtins", "__import__"), ("operator", "attrgetter"),
+            ("importlib", "import_module"), ("subprocess", "Popen"), ("functools", "partial"), ("_codecs", "encode"),
+            ("torch", "load"), ("torch.hub", "load"), ("torch.hub", "load_state_dict_from_url"), ("torch.jit", "load"),
+            ("torch.storage", "_load_from_bytes"), ("torch.serialization", "_get_layout"),
+            ("torch._utils", "_import_dotted_name"), ("torch._utils", "_rebuild_wrapper_subclass"),
+            ("torch._utils", "_rebuild_parameter_with_state"), ("torch._tensor", "_rebuild_from_type_v2"),
+            ("torch._utils", "_rebuild_device_tensor_from_numpy"), ("torch._dynamo.bytecode_transformation", "x"),
+            ("torch.nn.modules.module", "Module"), ("torch.nn.parallel.data_parallel", "DataParallel"),
+            ("numpy.core.multiarray", "_reconstruct"), ("monet.checkpoints.pickled", "Inert"), ("__main__", "main"),
+        ]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrap", [repacked, bytes], ids=["archive", "bare"])
+@pytest.mark.parametrize(("content", "asked"), RUN.values(), ids=RUN)
+def test_file_that_wants_to_run_code_is_refused_with_the_name_of_it(file, content, asked, wrap, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    assert asked in refusal(file, wrap(content))
+    assert not Path("canary").exists()
+
+
+@pytest.mark.parametrize("name", ["os.system, protocol 0", "builtins.eval", "INST", "OBJ", "a chain through torch"])
+def test_those_files_would_run_code_elsewhere(tmp_path, name, monkeypatch):
+    """Otherwise the test above would show nothing."""
+    monkeypatch.chdir(tmp_path)
+    pickle.loads(RUN[name][0])
+    assert Path("canary").exists()
+
+
+HANDED = ["collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
+          "torch.FloatStorage", "torch.nn.modules.linear.Linear", "__main__.MONet"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HANDED)
+@pytest.mark.parametrize("slots", [False, True])
+def test_file_cannot_change_what_it_is_handed(file, name, slots):
+    """BUILD sets attributes, of classes too: the next file would be read with what this one left behind."""
+    state = pickle.EMPTY_DICT + text("__new__") + text("left behind") + pickle.SETITEM
+    state = pickle.NONE + state + pickle.TUPLE2 if slots else state
+    refusal(file, repacked(program(named(*name.rsplit(".", 1)), state, pickle.BUILD)))
+    file.write_bytes(SOUND)
+    assert notebook.load(file).config == SMALL
+    assert "left behind" not in vars(pickled.Inert).values()
+
+
+LISTS = 60 * pickle.MARK + pickle.EMPTY_LIST + 60 * (pickle.DUP + pickle.LIST)
+"""A list of twice a list of twice a list...: short, until somebody writes it out."""
+
+COSTLY = {
+    "a memo of 17 GB": (program(pickle.EMPTY_DICT, pickle.LONG_BINPUT, b"\xff\xff\xff\x7f"), "LONG_BINPUT beyond"),
+    "a memo of 17 GB in words": (program(pickle.EMPTY_DICT, pickle.PUT, b"2147483647\n"), "PUT beyond"),
+    "a tuple too deep to hash": (
+        program(pickle.EMPTY_DICT, pickle.EMPTY_TUPLE, 300_000 * pickle.TUPLE1, pickle.NONE, pickle.SETITEM),
+        "TUPLE1 beyond",
+    ),
+    "a text of 10 GB": (program(pickle.BINUNICODE8, struct.pack("<Q", 10 * 2**30)), "10737418240 bytes"),
+    "bytes of 10 GB": (program(pickle.BYTEARRAY8, struct.pack("<Q", 10 * 2**30)), "10737418240 bytes"),
+    "a frame of 10 GB": (program(pickle.FRAME, struct.pack("<Q", 10 * 2**30)), "truncated"),
+    "a megabyte and more": (program(500_000 * pickle.EMPTY_LIST, 600_000 * pickle.POP), "more than the 1,048,576"),
+    "a storage called like 2**60 lists": (
+        program(
+            pickle.MARK, text("storage"), named("torch", "FloatStorage"), LISTS, text("cpu"), pickle.BININT1, b"\x01",
+            pickle.TUPLE, pickle.BINPERSID,
+        ),
+        "a storage without a name",
+    ),
+    "2**60 lists as the number of slots": (
+        program(MONET, pickle.MARK, text("K"), LISTS, pickle.DICT, pickle.BUILD),
+        "num_slots is no number",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "words"), COSTLY.values(), ids=COSTLY)
+def test_pickle_that_would_take_all_memory_is_refused(file, content, words):
+    assert words in refusal(file, repacked(content))
+
+
+def patched(entry: str, size: int) -> bytes:
+    """The sound file whose directory claims another size of an entry."""
+    content = bytearray(SOUND)
+    start = content.rindex(b"PK\x01\x02", 0, content.rindex(entry.encode()))
+    content[start + 20 : start + 28] = struct.pack("<II", size, size)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("entry", ["archive/data.pkl", "archive/data/0", "archive/byteorder"])
+@pytest.mark.parametrize("size", [2**32 - 2, 2**27, 1, 0])
+def test_entry_that_claims_another_size_is_refused(file, entry, size):
+    assert entry in refusal(file, patched(entry, size)) or size < 2**20
+
+
+def test_compressed_archive_is_refused_before_it_unfolds(file):
+    content = repacked(20 * 2**20 * b"N", compression=zipfile.ZIP_DEFLATED)
+    assert len(content) < 2**20
+    assert "compressed" in refusal(file, content)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 30, 1000, -1, -30])
+def test_cut_file_is_refused(file, keep):
+    refusal(file, SOUND[:keep])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"words", b"\x89PNG\r\n\x1a\n", b"PK\x05\x06" + 18 * b"\0", pickle.dumps({"a": 1}), b"\x80\x04"]
+)
+def test_other_file_is_refused(file, content):
+    refusal(file, content)
+
+
+def test_archive_of_something_else_is_refused(file):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("word/document.xml", "<x/>")
+    assert "word/data.pkl is missing" in refusal(file, stream.getvalue())
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"nothing\.pt: No such file"):
+        notebook.load(tmp_path / "nothing.pt")
+
+
+def test_file_name_cannot_break_the_line(tmp_path):
+    file = tmp_path / "a\nb\x1b[31m.pt"
+    file.write_bytes(b"")
+    with pytest.raises(CheckpointError) as caught:
+        notebook.load(file)
+    assert str(caught.value).isprintable()
+
+
+# ------------------------------------------------------------ weights that are wrong
+
+
+def test_missing_weight_is_named(file):
+    for name in ("vae.decoder_nn.8.bias", "attention.middle_nn.1.weight", "attention.down_nn_1.0.weight"):
+        assert name in refusal(file, saved({key: value for key, value in WEIGHTS.items() if key != name}))
+
+
+def test_extra_weight_is_named(file):
+    assert "vae.surprise" in refusal(file, saved(WEIGHTS | {"vae.surprise": torch.zeros(1)}))
+
+
+def test_weight_of_another_shape_is_named_with_both_shapes(file):
+    message = refusal(file, saved(WEIGHTS | {"vae.encoder_nn.8.bias": torch.zeros(7)}))
+    assert "vae.encoder_nn.8.bias" in message and "(7,)" in message and "(6,)" in message
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (0, 0, 0, 0), (5000, 4, 3, 3), (2, 2, 2, 2, 2)])
+@pytest.mark.parametrize("name", ["attention.down_nn_1.0.weight", "attention.middle_nn.1.weight"])
+def test_weight_that_says_a_size_and_has_no_possible_shape_is_refused(file, name, shape):
+    refusal(file, saved(WEIGHTS | {name: torch.zeros(shape)}))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weight_that_is_not_finite_is_named(file, value):
+    bias = torch.tensor([0, value, 0])
+    message = refusal(file, saved(WEIGHTS | {"vae.encoder_nn.0.bias": bias}))
+    assert message == "model.pt: vae.encoder_nn.0.bias in the file is not finite"
+
+
+def test_weight_that_is_infinite_in_float32_only_is_named(file):
+    bias = torch.tensor([0, 1e300, 0], dtype=torch.float64)
+    assert "not finite" in refusal(file, saved(WEIGHTS | {"vae.encoder_nn.0.bias": bias}))
+
+
+def test_weights_of_whole_numbers_are_refused(file):
+    message = refusal(file, saved(WEIGHTS | {"vae.encoder_nn.0.bias": torch.zeros(3, dtype=torch.int64)}))
+    assert "vae.encoder_nn.0.bias in the file is torch.int64" in message
+
+
+def test_tensor_that_blows_up_one_number_is_refused(file):
+    """A stride of zero shows one number as many as one likes; the file stays small."""
+    large = torch.zeros(1).expand(4096, 4, 3, 3)
+    assert "larger than its storage" in refusal(file, saved(WEIGHTS | {"attention.down_nn_1.0.weight": large}))
+
+
+def test_many_tensors_of_one_storage_are_refused(file):
+    """Each is within its storage, together they are more than the file has."""
+    weights = state_dict(MONet(MONetConfig()))
+    shared = torch.zeros(max(tensor.numel() for tensor in weights.values()))
+    views = {name: shared[: tensor.numel()].view(tensor.shape) for name, tensor in weights.items()}
+    assert "claim more bytes than the file has" in refusal(file, saved(views))
+
+
+@pytest.mark.parametrize(
+    "value", [[1, 2], {"epoch": 3, "model": WEIGHTS}, {}, torch.zeros(3), None, {1: torch.ones(1)}]
+)
+def test_file_that_holds_no_state_dict_is_refused(file, value):
+    refusal(file, saved(value))
+
+
+# ---------------------------------------------------------------------- fuzz
+
+
+def gives_a_model_or_a_sentence(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    try:
+        model = notebook.load(file)
+    except CheckpointError as error:
+        assert str(error).startswith("model.pt: ")
+        assert str(error).isprintable() and len(str(error)) < 400
+    else:
+        assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@FUZZ
+@given(changes=st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), min_size=1, max_size=8),
+       keep=st.integers(len(SOUND) // 2, 2 * len(SOUND)))  # fmt: skip
+def test_changed_file_gives_a_model_or_a_sentence(file, changes, keep):
+    content = bytearray(SOUND)
+    for position, value in changes:
+        content[position] = value
+    gives_a_model_or_a_sentence(file, bytes(content[:keep]))
+
+
+@FUZZ
+@given(changes=st.lists(st.tuples(st.integers(0, len(PICKLE) - 1), st.integers(0, 255)), min_size=1, max_size=8))
+def test_changed_pickle_in_a_sound_archive_gives_a_model_or_a_sentence(file, changes):
+    content = bytearray(PICKLE)
+    for position, value in changes:
+        content[position] = value
+    gives_a_model_or_a_sentence(file, repacked(bytes(content)))
+
+
+OPCODES = [operation.code.encode("latin-1") for operation in pickletools.opcodes]
+PART = st.one_of(
+    st.sampled_from(OPCODES),
+    st.sampled_from([named(*name.rsplit(".", 1)) for name in HANDED]),
+    st.sampled_from([MONET, text("_modules"), text("storage"), text("0"), pickle.BININT1 + b"\x02"]),
+    st.binary(max_size=3),
+)
+
+
+@FUZZ
+@given(parts=st.lists(PART, max_size=40))
+def test_made_up_pickle_gives_a_model_or_a_sentence(file, parts):
+    gives_a_model_or_a_sentence(file, repacked(program(*parts)))

@@ -1,0 +1,129 @@
+"""The report of a run shows what its files say, and only that; the model card shows the report."""
+
+import sys
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import pytest
+from PIL import Image
+
+from monet import checkpoints
+from monet.training import card, loop, recipe, report
+from monet.training.loop import EVALUATION, LOG, Run, append
+from monet.training.report import CURVES, SLOTS, ReportError
+from tests.test_training import TINY
+
+STEPS = [*range(22550, 24050, 50), *range(30000, 31000, 50)]
+"""Of a run that went on from a checkpoint, and lost a part of its log."""
+
+
+def loss_terms(step: int) -> dict[str, float]:
+    return {"reconstruction": -step, "latent_kl": step % 70, "mask_kl": step % 30}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A folder as the training leaves it."""
+    for step in STEPS:
+        append(tmp_path / LOG, {"step": step, **loss_terms(step), "learning_rate": 1e-3, "scale_factor": 2})
+        if step % 500 == 0:
+            append(tmp_path / EVALUATION, {"step": step, "mse": 1e-3, "ari_fg": 0.8, "ari_fg_decoded": step / 1e5})
+    return tmp_path
+
+
+def sheet(path: Path, color: tuple[int, int, int]) -> None:
+    """Eight scenes, of which the first has a colour."""
+    path.parent.mkdir(exist_ok=True)
+    image = np.full((8 * 24, 60, 3), 255, np.uint8)
+    image[:24] = color
+    Image.fromarray(image).save(path)
+
+
+def test_curves_are_the_rows_of_the_run_and_bridge_no_gap(run, monkeypatch):
+    figures = []
+    save = matplotlib.figure.Figure.savefig
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda *a, **k: (figures.append(a[0]), save(*a, **k)))
+    assert report.draw(run) == [run / CURVES]
+    panels = {axes.get_title(): [line for line in axes.lines if len(line.get_xdata())] for axes in figures[0].axes}
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in panels["mask KL, nats"]]
+    parts = [STEPS[:30], STEPS[30:]]
+    assert [drawn[0], drawn[2]] == [(part, [step % 30 for step in part]) for part in parts]
+    assert [drawn[1][0], drawn[3][0]] == parts, "the moving means"
+    decoded = [(list(line.get_xdata()), list(line.get_ydata())) for line in panels["ARI-FG"][2:]]
+    assert decoded == [([23000, 23500, 24000], [0.23, 0.235, 0.24]), ([30000, 30500], [0.3, 0.305])]
+    with Image.open(run / CURVES) as picture:
+        assert picture.format == "PNG"
+    assert (run / CURVES).stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 12])
+def test_moving_mean_is_the_mean_of_what_is_around(width):
+    values = np.random.default_rng(0).normal(size=9)
+    expected = [
+        np.mean([v for j, v in enumerate(values) if i - min(width, 9) // 2 <= j < i + (min(width, 9) + 1) // 2])
+        for i in range(9)
+    ]
+    np.testing.assert_allclose(report.moving_mean(values, width), expected)
+
+
+def test_slots_over_time_are_the_first_scene_at_six_steps_from_first_to_last(run):
+    for number in range(11):
+        sheet(run / "pictures" / f"{22500 + 500 * number:07d}.png", (20 * number, 0, 99))
+    sheet(run / "pictures" / "notes.png", (0, 255, 0))
+    assert report.draw(run) == [run / CURVES, run / SLOTS]
+    with Image.open(run / SLOTS) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert pixels.shape == (6 * 24, report.MARGIN + 60, 3)
+    assert [tuple(row[-1]) for row in pixels[12::24]] == [(20 * n, 0, 99) for n in (0, 2, 4, 6, 8, 10)]
+    assert all((pixels[top : top + 24, : report.MARGIN] < 128).any() for top in range(0, 144, 24)), (
+        "every step's number"
+    )
+
+
+def test_row_that_is_being_written_is_left_out_and_steps_rise(tmp_path):
+    path = tmp_path / LOG
+    path.write_text("step,mask_kl\n100,2\n50,1\n150", encoding="utf-8")
+    columns = report.table(path)
+    assert {name: values.tolist() for name, values in columns.items()} == {"step": [50, 100], "mask_kl": [1, 2]}
+
+
+@pytest.mark.parametrize("content", ["", "step,mse\n", "step,mse\n12"])
+def test_run_without_rows_is_refused(tmp_path, content):
+    (tmp_path / LOG).write_text(content, encoding="utf-8")
+    with pytest.raises(ReportError, match=r"holds no log\.csv|is not the table of a run"):
+        report.draw(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "step,mse\n1,words\n", "step,mse\n1\n2,3\n", "\0\xff"])
+def test_file_that_is_no_table_is_named(tmp_path, content):
+    (tmp_path / LOG).write_text(content, encoding="utf-8")
+    with pytest.raises(ReportError, match=r"log\.csv is not the table of a run"):
+        report.draw(tmp_path)
+
+
+def test_without_matplotlib_the_report_says_how_to_get_it(run, monkeypatch):
+    for name in ("matplotlib", "matplotlib.axes", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ReportError, match=r"pip install -r requirements-training\.txt"):
+        report.draw(run)
+
+
+def test_exported_card_shows_the_pictures_and_keeps_what_people_wrote(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "EVALUATION_COUNT", 8)
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY.replace("seed = 3", "evaluate_every = 50"), encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    trained = Run(recipe.load(str(path)), tmp_path / "run")
+    trained.train(50)
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / checkpoints.CARD).write_text(f"old figures\n\n{card.HISTORY}\n\nFour seeds.\n", encoding="utf-8")
+    card.export(trained, folder, 8)
+    text = (folder / checkpoints.CARD).read_text(encoding="utf-8")
+    assert text.endswith(f"{card.HISTORY}\n\nFour seeds.\n") and "old figures" not in text
+    for name in ("slots.png", CURVES, SLOTS):
+        assert f"]({name})" in text
+        with Image.open(folder / name) as picture:
+            assert picture.format == "PNG"
+    assert checkpoints.load(folder).config == trained.recipe.model
