@@ -22,3 +22,7 @@ class Scene:
     segmentation: np.ndarray | None
     source: str
     background: tuple[int, ...] = (0,)
+
+
+class Unavailable(ValueError):
+    """Scenes of a data set cannot be made here. The message is one sentence for the person at the keyboard."""

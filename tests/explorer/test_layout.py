@@ -55,8 +55,9 @@ def test_a_sample_is_found_with_its_segmentation(data):
 @pytest.mark.parametrize("data", DATASETS)
 @pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
 def test_a_seed_is_the_scene_of_its_generator(data, seed):
+    expected = DATASETS[data].scene(seed)
     opened = find_scene(json.dumps({"kind": "seed", "data": data, "seed": seed, "nonce": 1.5}))
-    np.testing.assert_array_equal(opened.scene.image, DATASETS[data].scene(seed).image)
+    np.testing.assert_array_equal(opened.scene.image, expected.image)
     assert opened.origin == {"kind": "seed", "data": data, "seed": seed}
 
 
