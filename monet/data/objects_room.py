@@ -66,8 +66,8 @@ def generate(seed: int | Sequence[int], objects: tuple[int, int] | None = None, 
         ]
         image, segmentation = render(view, things)
         if len(np.unique(segmentation[segmentation > max(BACKGROUND)])) == count:
-            source = f"Objects Room, {variant.replace('_', ' ')}, generated, seed {seed}"
-            return Scene(image, segmentation, source, BACKGROUND)
+            kind = "" if variant == "train" else f", {variant.replace('_', ' ')}"
+            return Scene(image, segmentation, f"Objects Room{kind}, generated, seed {seed}", BACKGROUND)
 
 
 def _color(rng: np.random.Generator) -> tuple[float, float, float]:

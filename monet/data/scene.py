@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 
+class Unavailable(ValueError):
+    """Scenes need something that is not installed. The message is one sentence for the person at the keyboard."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A picture and, where it is known, which object each pixel belongs to.
@@ -22,7 +26,3 @@ class Scene:
     segmentation: np.ndarray | None
     source: str
     background: tuple[int, ...] = (0,)
-
-
-class Unavailable(ValueError):
-    """Scenes of a data set cannot be made here. The message is one sentence for the person at the keyboard."""
