@@ -23,7 +23,7 @@ $(VENV)/demo.installed: requirements.txt
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-$(VENV)/test.installed: requirements.txt requirements-training.txt requirements-dev.txt
+$(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	touch $@

@@ -13,6 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 
 from monet import checkpoints
+from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.models import Models
 from monet.explorer.server import launch
@@ -31,9 +32,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 options = parse(sys.argv[1:] if __name__ == "__main__" else [])
 torch.set_num_threads(options.threads)
 models = Models(options.checkpoints)
-demo = build(models)
+stored, damaged = open_stores()
+demo = build(models, stored)
 
 if __name__ == "__main__":
-    for problem in models.problems:
+    for problem in (*models.problems, *damaged):
         print(f"skipped: {problem}", file=sys.stderr)
-    launch(demo, models, host=options.host, port=options.port, inbrowser=options.open)
+    launch(demo, models, stored, host=options.host, port=options.port, inbrowser=options.open)

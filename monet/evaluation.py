@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from monet import batches, checkpoints, metrics
 from monet.batches import prepare, to_tensor
-from monet.data import DATASETS, Scene
+from monet.data import DATASETS, Scene, StoreError, stored
 from monet.figures import grid, segmentation_colors, to_uint8
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.objective import Likelihood, loss
@@ -37,23 +37,40 @@ class Result:
 
     @property
     def means(self) -> dict[str, float]:
-        return {name: float(np.nanmean(v)) for name, v in self.values.items()}
+        """NaN where no scene has the metric."""
+        return {name: float(v.mean()) if len(v) else float("nan") for name, v in self._existing()}
 
     @property
     def standard_errors(self) -> dict[str, float]:
+        """NaN where fewer than two scenes have the metric."""
         return {
-            name: float(np.nanstd(v, ddof=1) / np.sqrt(np.isfinite(v).sum())) if len(v) > 1 else float("nan")
-            for name, v in self.values.items()
+            name: float(v.std(ddof=1) / np.sqrt(len(v))) if len(v) > 1 else float("nan") for name, v in self._existing()
         }
+
+    def _existing(self) -> Iterator[tuple[str, np.ndarray]]:
+        return ((name, v[np.isfinite(v)]) for name, v in self.values.items())
 
 
 def evaluate(model: MONet, scenes: Sequence[Scene], likelihood: Likelihood = "per_channel") -> Result:
-    """All metrics of a model in eval mode over scenes; see :func:`scores`."""
-    parts = []
+    """All metrics of a model in eval mode over scenes; see :func:`scores`.
+
+    Scenes may differ in their background labels. One without a segmentation has an MSE and loss terms and NaN for the
+    rest, which is left out where no scene has it.
+    """
+    values: dict[str, np.ndarray] = {}
+    start = 0
     for batch, images, decomposition in decompositions(model, scenes):
-        true = np.stack([scene.segmentation for scene in batch if scene.segmentation is not None])
-        parts.append(scores(model.config, images, decomposition, true, batch[0].background, likelihood))
-    return Result({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        alike: dict[tuple[bool, tuple[int, ...]], list[int]] = {}
+        for index, scene in enumerate(batch):
+            alike.setdefault((scene.segmentation is not None, scene.background), []).append(index)
+        for (_, background), at in alike.items():
+            part = Decomposition(**{name: x[at] for name, x in vars(decomposition).items()})
+            labels = [label_map for index in at if (label_map := batch[index].segmentation) is not None]
+            true = np.stack(labels) if labels else None
+            for name, value in scores(model.config, images[at], part, true, background, likelihood).items():
+                values.setdefault(name, np.full(len(scenes), np.nan))[start + np.array(at)] = value
+        start += len(batch)
+    return Result(values)
 
 
 def scores(
@@ -76,7 +93,8 @@ def scores(
         images: B,3,H,W in [0, 1].
         decomposition: of these images.
         true: integer B,H,W.
-        background: true labels that are no object.
+        background: true labels that are no object; where it is empty nobody knows which are, and the metrics of
+            objects (all but ``ari``) are left out.
         likelihood: of the reconstruction term.
     """
 
@@ -92,6 +110,8 @@ def scores(
         for suffix, masks in (("", decomposition.log_masks), ("_decoded", decomposition.mask_logits)):
             table = metrics.contingency(inside(true).astype(np.int64), inside(masks.argmax(1).numpy()))
             values[f"ari{suffix}"] = metrics.adjusted_rand_index(table)
+            if not background:
+                continue
             values[f"ari_fg{suffix}"] = metrics.adjusted_rand_index_foreground(table, background)
             values[f"covering{suffix}"] = metrics.segmentation_covering(table, background)
             values[f"matched_iou{suffix}"] = metrics.matched_iou(table, background)
@@ -132,7 +152,9 @@ def table(result: Result) -> str:
     means, errors = result.means, result.standard_errors
 
     def cell(name: str) -> str:
-        return f"{means[name]:.4f} ± {errors[name]:.4f}" if name in means else ""
+        if not np.isfinite(means.get(name, np.nan)):
+            return ""
+        return f"{means[name]:.4f}" + (f" ± {errors[name]:.4f}" if np.isfinite(errors[name]) else "")
 
     rows = [("metric", "attention masks", "decoder masks"), ("---", "---", "---")]
     rows += [(name, cell(name), cell(f"{name}_decoded")) for name in means if not name.endswith("_decoded")]
@@ -142,30 +164,63 @@ def table(result: Result) -> str:
     )
 
 
+def find_scenes(data: str, count: int) -> tuple[str, list[Scene]]:
+    """Title and scenes of a data set: fresh ones of a generated one, or the last of stored ones, or all of fewer.
+
+    Args:
+        data: name of a generated data set; or name or path of a stored one, see :func:`monet.data.stored`.
+        count: scenes, at least 1.
+
+    Raises:
+        ValueError: neither exists, what is stored is damaged, or the generator misses something on this machine.
+    """
+    if count < 1:
+        raise ValueError(f"A count of {count} scenes is less than one.")
+    if data in DATASETS:
+        return DATASETS[data].title, batches.scenes(data, batches.TEST, tqdm(range(count), "scenes", leave=False))
+    try:
+        source = stored(data)
+    except StoreError as error:
+        if Path(data).exists():
+            raise
+        raise ValueError(f"{error} Generated are {', '.join(DATASETS)}.") from error
+    # What a model may have been trained on stands in front.
+    return source.about.title, [source.scene(index) for index in range(max(0, len(source) - count), len(source))]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m monet.evaluation", description="Measure a checkpoint.")
     parser.add_argument("checkpoint", help="name under checkpoints/ or a folder")
-    parser.add_argument("--data", help="data set (default: the one that it was trained on)")
-    parser.add_argument("--count", type=int, default=320, help="fresh scenes to measure on (default: 320)")
+    parser.add_argument(
+        "--data",
+        help="generated data set, or name or path of stored data (folder, .npz, a picture), of which the last scenes "
+        "are taken (default: the one that it was trained on)",
+    )
+    parser.add_argument("--count", type=int, default=320, help="scenes to measure on (default: 320)")
     parser.add_argument("--out", type=Path, help="folder for metrics.json and slots.png")
     options = parser.parse_args()
     try:
         checkpoint = checkpoints.read(options.checkpoint)
         model = checkpoints.load(checkpoint)
         data = options.data or checkpoint.data
-        if data not in DATASETS:
-            raise ValueError(f"data {data!r} is none of {', '.join(DATASETS)}")
+        title, scenes = find_scenes(data, options.count)
     except ValueError as error:
         parser.exit(1, f"{error}\n")
-    test = batches.scenes(data, batches.TEST, tqdm(range(options.count), desc="scenes", leave=False))
-    result = evaluate(model, test, "joint")
-    print(f"{checkpoint.title} on {options.count} scenes of {DATASETS[data].title}\n\n{table(result)}")
+    result = evaluate(model, scenes, "joint")
+    print(f"{checkpoint.title} on {len(scenes)} scenes of {title}\n\n{table(result)}")
+    if unknown := sum(scene.segmentation is None for scene in scenes):
+        print(f"\n{unknown} of the scenes have no segmentation: they count in mse and the loss terms only.")
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        values = {"checkpoint": checkpoint.name, "data": data, "count": options.count}
-        values |= {"mean": result.means, "standard_error": result.standard_errors}
+        values = {"checkpoint": checkpoint.name, "data": data, "count": len(scenes)}
+        values |= {"mean": _finite(result.means), "standard_error": _finite(result.standard_errors)}
         (options.out / "metrics.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        contact_sheet(model, test[:SHEET_SCENES]).save(options.out / "slots.png")
+        contact_sheet(model, scenes[:SHEET_SCENES]).save(options.out / "slots.png")
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """JSON knows no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Evaluation of a model that answers what the test wants: every figure is known beforehand."""
 
 import dataclasses
+import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +12,13 @@ from torch import nn
 
 from monet import evaluation
 from monet.data import Scene, multi_dsprites, tetrominoes
+from monet.data.download import download
 from monet.evaluation import Result, contact_sheet, evaluate
 from monet.figures import SLOT_COLORS
 from monet.model import Decomposition, MONetConfig
 from monet.objective import loss
 
+GENUINE = Path(__file__).parents[2] / "shared" / "real"
 SURE = 30.0
 """Log odds of a mask that is as good as certain."""
 
@@ -146,6 +151,85 @@ def test_objects_are_what_the_data_set_does_not_call_background():
     means = evaluate(Oracle(TETROMINOES, scenes, decoded=merged), scenes).means
     assert means["ari_fg_decoded"] == means["covering_decoded"] == means["matched_iou_decoded"] == 1
     assert means["ari_decoded"] < 1
+
+
+def test_scenes_without_a_segmentation_count_in_what_needs_none():
+    scenes = tetromino_scenes(3)
+    mixed = [scenes[0], dataclasses.replace(scenes[1], segmentation=None), scenes[2]]
+    result = evaluate(Oracle(TETROMINOES, scenes, error=0.1), mixed)
+    assert np.isfinite(result.values["mse"]).all()
+    assert np.isnan(result.values["ari"]).tolist() == [False, True, False]
+    assert result.means["ari"] == 1
+    unknown = [dataclasses.replace(scene, segmentation=None) for scene in scenes]
+    result = evaluate(Oracle(TETROMINOES, scenes, error=0.1), unknown)
+    assert set(result.values) == {"mse", "reconstruction", "latent_kl", "mask_kl"}
+    assert "| mse " in evaluation.table(result)
+
+
+def test_every_scene_has_its_own_background_labels():
+    scenes = tetromino_scenes(2)
+    merged = np.stack([np.where(scene.segmentation == 1, 0, scene.segmentation) for scene in scenes]).astype(np.int64)
+    known = [scenes[0], dataclasses.replace(scenes[1], background=(0, 1))]
+    values = evaluate(Oracle(TETROMINOES, scenes, decoded=merged), known).values
+    # Two pieces of three are whole; the third shares its slot with 925 pixels of background.
+    np.testing.assert_allclose(values["covering_decoded"], [(1 + 1 + 100 / 1025) / 3, 1])
+
+
+def test_objects_are_not_scored_where_nobody_knows_which_labels_they_are():
+    scenes = [dataclasses.replace(scene, background=()) for scene in tetromino_scenes(2)]
+    values = evaluate(Oracle(TETROMINOES, scenes), scenes).values
+    np.testing.assert_allclose(values["ari"], 1)
+    assert not {"ari_fg", "covering", "matched_iou"} & set(values)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr("sys.argv", ["evaluation", *map(str, arguments)])
+    evaluation.main()
+
+
+@pytest.mark.parametrize("name", ["tetrominoes", "multi_dsprites"])
+def test_checkpoints_score_on_genuine_scenes_as_on_generated_ones(name, monkeypatch, tmp_path):
+    if not GENUINE.is_dir():
+        pytest.skip("the genuine scenes are not beside the project")
+    if name == "tetrominoes":
+        data = download(name, 10, tmp_path, GENUINE / "tetrominoes_mini.tfrecords").path
+    else:
+        data = GENUINE / "multi_dsprites_colored_on_grayscale.npz"
+    genuine, generated = ({}, {})
+    for result, source in ((genuine, data), (generated, name)):
+        command(monkeypatch, name, "--data", source, "--count", 40, "--out", tmp_path / "out")
+        result |= json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert genuine["count"] == (10 if name == "tetrominoes" else 40)
+    for metric in ("ari", "ari_fg", "covering"):
+        error = np.hypot(genuine["standard_error"][metric], generated["standard_error"][metric])
+        assert abs(genuine["mean"][metric] - generated["mean"][metric]) < 4 * error, metric
+
+
+@pytest.mark.parametrize("file", ["objects_room.npz", "objects_room_image.png", "clevrgen_img1.png"])
+def test_genuine_pictures_without_objects_to_score_are_evaluated(file, monkeypatch, capsys):
+    if not GENUINE.is_dir():
+        pytest.skip("the genuine scenes are not beside the project")
+    command(monkeypatch, "multi_dsprites", "--data", GENUINE / file, "--count", 4)
+    text = capsys.readouterr().out
+    assert "| mse " in text
+    assert "| ari_fg " not in text
+    assert ("have no segmentation" in text) == (file != "objects_room_image.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "nonsense"], "There is no stored data 'nonsense': .* Generated are tetrominoes, "),
+        (["--data", "some.tfrecords"], r"is a TFRecord file: python -m monet\.data download NAME --count N --from "),
+        (["--count", "0"], "A count of 0 scenes is less than one"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_in_a_sentence(arguments, sentence, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("some.tfrecords").touch()
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "tetrominoes", *arguments)
+    assert re.search(sentence, capsys.readouterr().err)
 
 
 def test_means_and_standard_errors_leave_out_what_does_not_exist():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from monet.data import DATASETS, __main__, store, stored
 from monet.data.store import IMAGES, LABELS, MANIFEST, About, Stored, StoreError
@@ -211,6 +212,26 @@ def test_an_npz_file_reads_as_a_store(tmp_path: Path) -> None:
     some = stored(path)
     np.testing.assert_array_equal(some.scene(1).segmentation, images[1, ..., 0])
     some.verify()
+
+
+def test_a_picture_reads_as_a_store_with_the_segmentation_beside_it(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    labels = np.arange(24).reshape(4, 6) // 9
+    Image.fromarray(image).save(tmp_path / "room_image.png")
+    assert stored(tmp_path / "room_image.png").scene(0).segmentation is None
+    colors = np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9]], np.uint8)
+    Image.fromarray(colors[labels]).save(tmp_path / "room_segmentation.png")
+    scene = stored(tmp_path / "room_image.png").scene(0)
+    np.testing.assert_array_equal(scene.image, image)
+    assert scene.segmentation is not None
+    assert len(set(zip(scene.segmentation.ravel(), labels.ravel(), strict=True))) == 3
+    assert scene.background == ()
+    Image.fromarray(colors[labels[:2]]).save(tmp_path / "room_segmentation.png")
+    with pytest.raises(StoreError, match="is not the segmentation of"):
+        stored(tmp_path / "room_image.png")
+    (tmp_path / "room_image.png").write_text("no picture")
+    with pytest.raises(StoreError, match="cannot be read: The file is not a readable PNG"):
+        stored(tmp_path / "room_image.png")
 
 
 def test_a_wrong_npz_file_is_told(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from monet.data import multi_dsprites, tetrominoes
-from monet.data.scene import Scene
+from monet.data import multi_dsprites, objects_room, tetrominoes
+from monet.data.scene import Scene, Unavailable
 from monet.data.store import Stored, StoreError, stored, stores
 
-__all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "stored", "stores"]
+__all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "Unavailable", "stored", "stores"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Dataset:
         size: side of its square pictures in pixels.
         objects: fewest and most objects in a scene.
         generate: ``generate(seed, objects)`` gives the scene of that seed.
+        background: the labels in its scenes that are not objects.
     """
 
     name: str
@@ -31,9 +32,15 @@ class Dataset:
     size: int
     objects: tuple[int, int]
     generate: Callable[[int | Sequence[int], tuple[int, int]], Scene]
+    background: tuple[int, ...] = (0,)
 
     def scene(self, seed: int | Sequence[int], objects: tuple[int, int] | None = None) -> Scene:
-        """The scene of a seed, with ``objects`` fewest and most objects, or the data set's own."""
+        """The scene of a seed, with ``objects`` fewest and most objects, or the data set's own.
+
+        Raises:
+            ValueError: the generator does not make so many objects.
+            Unavailable: the generator misses something on this machine.
+        """
         return self.generate(seed, objects or self.objects)
 
 
@@ -48,6 +55,18 @@ def _multi_dsprites(variant: multi_dsprites.Variant, title: str) -> Dataset:
     )
 
 
+def _objects_room(variant: objects_room.Variant, title: str) -> Dataset:
+    suffix = "" if variant == "train" else f"_{variant}"
+    return Dataset(
+        name=f"objects_room{suffix}",
+        title=f"Objects Room{title}",
+        size=objects_room.SIZE,
+        objects=objects_room.OBJECTS[variant],
+        generate=partial(objects_room.generate, variant=variant),
+        background=objects_room.BACKGROUND,
+    )
+
+
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -55,5 +74,9 @@ DATASETS: dict[str, Dataset] = {
         _multi_dsprites("colored_on_grayscale", "coloured on grey"),
         _multi_dsprites("colored_on_colored", "coloured on coloured"),
         _multi_dsprites("binarized", "binarised"),
+        _objects_room("train", ""),
+        _objects_room("empty_room", ", empty room"),
+        _objects_room("six_objects", ", six objects"),
+        _objects_room("identical_color", ", identical colours"),
     )
 }

@@ -45,8 +45,9 @@ def read(dataset: str, index: int, folder: Path = FOLDER) -> Scene:
         raise ValueError(f"there is no sample {index} of {dataset!r}")
     path = folder / dataset / f"{index:02d}"
     with Image.open(path.with_suffix(".png")) as image, Image.open(path.with_suffix(".labels.png")) as labels:
-        title = f"{DATASETS[dataset].title}, sample {index + 1}"
-        return Scene(np.asarray(image.convert("RGB")), np.asarray(labels), title)
+        known = DATASETS[dataset]
+        title = f"{known.title}, sample {index + 1}"
+        return Scene(np.asarray(image.convert("RGB")), np.asarray(labels), title, known.background)
 
 
 if __name__ == "__main__":

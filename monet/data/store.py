@@ -2,7 +2,8 @@
 
 A store is a folder of ``images.npy`` (uint8 N,H,W,3), ``labels.npy`` (uint8 N,H,W) and ``manifest.json``, which says
 where they come from and what their checksums are. It is made in ``NAME.part`` and moved to ``NAME`` when it is whole.
-An ``.npz`` file with the arrays ``image`` and, where it is known, ``entity`` reads as a store, too.
+An ``.npz`` file with the arrays ``image`` and, where it is known, ``entity`` reads as a store, too; so does a picture,
+``NAME_image.png`` with the segmentation ``NAME_segmentation.png`` where that lies beside it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from monet import pictures
 from monet.data.scene import Scene
 
 if sys.platform != "win32":
@@ -63,11 +65,11 @@ class Stored:
     """Scenes on disk.
 
     Attributes:
-        path: of the folder or ``.npz`` file.
+        path: of the folder or file.
         about: what its manifest tells.
         images: uint8 N,H,W,3, read-only.
         labels: uint8 N,H,W, read-only; None where nobody knows them.
-        checksums: SHA-256 of the values of images and labels, hexadecimal, by file name; empty for an ``.npz`` file.
+        checksums: SHA-256 of the values of images and labels, hexadecimal, by file name; empty for a file.
     """
 
     path: Path
@@ -137,13 +139,16 @@ def stored(name_or_path: str | os.PathLike[str], folder: Path | None = None) -> 
 
 
 def load(path: Path) -> Stored:
-    """A store from its folder or ``.npz`` file; of a folder, the manifest and the arrays' sizes are checked.
+    """A store from its folder, ``.npz`` file or picture; of a folder, the manifest and the arrays' sizes are checked.
 
     Raises:
         StoreError: it is damaged.
     """
     if path.is_file():
-        return _load_npz(path)
+        if path.suffix.startswith(".tfrecord"):
+            command = f"python -m monet.data download NAME --count N --from {path}"
+            raise StoreError(f"{path} is a TFRecord file: {command} stores its scenes.")
+        return _load_npz(path) if path.suffix == ".npz" else _load_picture(path)
     try:
         table = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         count, checksums = table.pop("count"), dict(table.pop("sha256"))
@@ -177,6 +182,22 @@ def _load_npz(path: Path) -> Stored:
     if labels is not None:
         labels.flags.writeable = False
     return Stored(path, About(path.stem, path.stem, str(path)), images, labels, {})
+
+
+def _load_picture(path: Path) -> Stored:
+    title = path.stem.removesuffix("_image")
+    beside = path.with_name(f"{title}_segmentation{path.suffix}")
+    try:
+        image, labels = pictures.read(path), None
+        if beside != path and beside.exists():
+            colors, numbers = np.unique(pictures.read(beside).reshape(-1, 3), axis=0, return_inverse=True)
+            if len(colors) > 256 or numbers.size != image[..., 0].size:
+                raise StoreError(f"{beside} is not the segmentation of {path}: it needs its size and flat colours.")
+            labels = numbers.reshape(1, *image.shape[:2]).astype(np.uint8)
+    except pictures.PictureError as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    note = "One label for each colour of the segmentation; which of them are background is not known."
+    return Stored(path, About(title, title, str(path), background=(), note=note), image[None], labels, {})
 
 
 def _check(path: Path, images: np.ndarray, labels: np.ndarray | None) -> None:

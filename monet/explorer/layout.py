@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import gradio as gr
 
 from monet.checkpoints import Checkpoint
-from monet.data import DATASETS, Scene, samples
+from monet.data import DATASETS, Scene, Stored, Unavailable, samples
 from monet.explorer import panels
+from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
 from monet.explorer.payload import scene_payload
 from monet.pictures import How, PictureError
@@ -29,8 +31,9 @@ class Opened:
     origin: dict[str, Any]
 
 
-def build(models: Models) -> gr.Blocks:
-    """The app for a set of models; without any, a page that says how to get one."""
+def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Blocks:
+    """The app for a set of models and stored data by name; without models, a page that says how to get one."""
+    stored = stored or {}
     if not models.checkpoints:
         return _without_models(models)
     first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
@@ -50,7 +53,13 @@ def build(models: Models) -> gr.Blocks:
                     label="Model",
                     filterable=False,
                 )
-                panels.panel("gallery", _datasets())
+                panels.panel(
+                    "gallery",
+                    {
+                        "galleries": galleries(stored),
+                        "unusual": {name: unusual(c) for name, c in models.checkpoints.items()},
+                    },
+                )
                 upload = gr.Image(
                     type="filepath",
                     image_mode=None,
@@ -90,14 +99,15 @@ def build(models: Models) -> gr.Blocks:
 
         def open_scene(request: str, model: str, slots: float, how: How) -> tuple[str, Opened]:
             """Opens a sample or a generated scene, as JSON: ``{"kind": "sample", "data": NAME, "index": N}`` or
-            ``{"kind": "seed", "data": NAME, "seed": N}``.
+            ``{"kind": "seed", "data": NAME, "seed": N}``, with ``"objects": N`` for a number of objects; or one of
+            stored data, ``{"kind": "stored", "data": NAME, "index": N}``.
             """
-            visitor = find_scene(request)
+            visitor = find_scene(request, stored)
             return show(visitor, model, slots, how), visitor
 
         def open_link(request: str) -> tuple[str, Opened, str, int, str]:
             """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names."""
-            visitor = find_scene(request)
+            visitor = find_scene(request, stored)
             table = json.loads(request)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
             whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
@@ -157,15 +167,18 @@ def first_sample(checkpoint: Checkpoint) -> str:
     return json.dumps({"kind": "sample", "data": data, "index": 0})
 
 
-def find_scene(request: str) -> Opened:
-    """The scene that a request of the page names.
+def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Opened:
+    """The scene that a request of the page names, among generated ones and what is stored.
 
     Raises:
-        gr.Error: it names none; the visitor reads why.
+        gr.Error: it names none, or one that cannot be made here; the visitor reads why.
     """
     try:
         table = json.loads(request)
         kind, data = table["kind"], table["data"]
+        if kind == "stored":
+            index = int(table["index"])
+            return Opened((stored or {})[data].scene(index), {"kind": kind, "data": data, "index": index})
         dataset = DATASETS[data]
         if kind == "sample":
             index = int(table["index"])
@@ -174,16 +187,18 @@ def find_scene(request: str) -> Opened:
             seed = int(table["seed"])
             if not 0 <= seed <= MAX_SEED:
                 raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
-            return Opened(dataset.scene(seed), {"kind": kind, "data": data, "seed": seed})
-        raise ValueError("a scene is a sample or a seed")
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            origin = {"kind": kind, "data": data, "seed": seed}
+            if "objects" not in table:
+                return Opened(dataset.scene(seed), origin)
+            objects = int(table["objects"])
+            return Opened(dataset.scene(seed, (objects, objects)), origin | {"objects": objects})
+        raise ValueError("a scene is a sample, a seed or stored")
+    except Unavailable as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise gr.Error(
             "There is no such scene: choose a sample or a seed from the gallery.", print_exception=False
         ) from error
-
-
-def _datasets() -> list[dict[str, Any]]:
-    return [{"name": d.name, "title": d.title, "samples": samples.count(d.name)} for d in DATASETS.values()]
 
 
 def _without_models(models: Models) -> gr.Blocks:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 import numpy as np
 import plotly
+from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -20,7 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monet.data import samples
+from monet.data import Stored, samples
 from monet.explorer import downloads
 from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
@@ -38,8 +41,9 @@ CONTENT_POLICY = (
 )
 
 
-def routes(models: Models) -> list[BaseRoute]:
-    """Files of the page, the decoder's weights for the browser, and decoding for pages that cannot do it."""
+def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[BaseRoute]:
+    """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
+    cannot do it."""
 
     async def decoder(request: Request) -> Response:
         name = request.path_params["model"]
@@ -104,8 +108,19 @@ def routes(models: Models) -> list[BaseRoute]:
             return PlainTextResponse("frames are width x height x 3 bytes", status_code=400)
         return Response(film, media_type="image/gif")
 
+    def picture(request: Request) -> Response:
+        """A scene of stored data as a PNG."""
+        name, index = request.path_params["name"], request.path_params["index"]
+        data = (stored or {}).get(name)
+        if data is None or index >= len(data):
+            return PlainTextResponse("there is no such scene", status_code=404)
+        file = io.BytesIO()
+        Image.fromarray(data.scene(index).image).save(file, "PNG")
+        return Response(file.getvalue(), media_type="image/png")
+
     return [
         Mount("/monet", routes=[
+            Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", decoder),
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),
@@ -159,7 +174,15 @@ class Edge:
         await self.app(scope, receive, send_with_headers)
 
 
-def launch(demo: gr.Blocks, models: Models, *, host: str, port: int, **options: Any) -> None:
+def launch(
+    demo: gr.Blocks,
+    models: Models,
+    stored: Mapping[str, Stored] | None = None,
+    *,
+    host: str,
+    port: int,
+    **options: Any,
+) -> None:
     """Serves the page until it is stopped; ``options`` go to ``Blocks.launch``."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     hosts = [*LOCAL_HOSTS, host] if host != "0.0.0.0" else ["*"]
@@ -179,7 +202,7 @@ def launch(demo: gr.Blocks, models: Models, *, host: str, port: int, **options: 
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=[STATIC / "explorer.css"],
         app_kwargs={
-            "routes": routes(models),
+            "routes": routes(models, stored),
             "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Edge)],
         },
         **options,

@@ -181,6 +181,21 @@ def test_a_seed_makes_a_new_scene_and_the_same_one_again(page):
     np.testing.assert_array_equal(pixels(page, INPUT), DATASETS[HOME].scene(number).image)
 
 
+def test_scenes_unlike_those_of_the_training_stand_in_a_corner_of_the_gallery(page):
+    visit(page)
+    page.get_by_label("Data set").select_option("Out of distribution")
+    crowd = page.get_by_role("button", name="8 objects It was trained on at most 5")
+    crowd.click()
+    wait_for_store(page, "store.scene.origin.objects === 8")
+    np.testing.assert_array_equal(pixels(page, INPUT), DATASETS[HOME].scene(7, (8, 8)).image)
+    expect(crowd).to_have_attribute("aria-pressed", "true")
+    button(page, "New random scene").wait_for(state="hidden")
+    page.get_by_role("button", name="Identical colours").click()
+    wait_for_store(page, 'store.scene.origin.data === "multi_dsprites_binarized"')
+    expect(page.locator('#mx-gallery [aria-pressed="true"]')).to_have_text(re.compile("^Identical colours"))
+    expect(page.locator('[data-figure="ari_fg"]')).to_be_visible()
+
+
 def test_another_model_brings_its_resolution_its_slots_and_a_scene_of_its_data(page):
     visit(page)
     page.get_by_label("Model", exact=True).click()

@@ -13,9 +13,12 @@ import pytest
 import torch
 
 from monet import checkpoints
-from monet.data import DATASETS, samples
+from monet.checkpoints import Checkpoint
+from monet.data import DATASETS, Scene, Stored, Unavailable, objects_room, samples
+from monet.explorer.galleries import galleries, open_stores, unusual
 from monet.explorer.layout import MAX_SEED, Opened, build, find_scene
 from monet.explorer.models import Models
+from monet.model import MONetConfig
 from monet.training import __main__ as training
 
 
@@ -55,8 +58,9 @@ def test_a_sample_is_found_with_its_segmentation(data):
 @pytest.mark.parametrize("data", DATASETS)
 @pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
 def test_a_seed_is_the_scene_of_its_generator(data, seed):
+    expected = DATASETS[data].scene(seed)
     opened = find_scene(json.dumps({"kind": "seed", "data": data, "seed": seed, "nonce": 1.5}))
-    np.testing.assert_array_equal(opened.scene.image, DATASETS[data].scene(seed).image)
+    np.testing.assert_array_equal(opened.scene.image, expected.image)
     assert opened.origin == {"kind": "seed", "data": data, "seed": seed}
 
 
@@ -98,6 +102,10 @@ RUBBISH = {
     "seed that is NaN": '{"kind": "seed", "data": "tetrominoes", "seed": NaN}',
     "seed that is infinite": '{"kind": "seed", "data": "tetrominoes", "seed": -1e999}',
     "seed that is words": SEED | {"seed": "seven"},
+    "fewer than no objects": SEED | {"objects": -1},
+    "more objects than there is room for": SEED | {"objects": 6},
+    "objects that are null": SEED | {"objects": None},
+    "nothing stored": {"kind": "stored", "data": "tetrominoes", "index": 0},
 }
 
 
@@ -107,6 +115,69 @@ def test_rubbish_is_refused_in_words(request_):
     with pytest.raises(gr.Error) as caught:
         find_scene(text)
     assert caught.value.message == "There is no such scene: choose a sample or a seed from the gallery."
+
+
+@pytest.mark.parametrize("data", DATASETS)
+def test_unusual_scenes_are_unlike_those_of_the_training(data):
+    home = DATASETS[data]
+    checkpoint = Checkpoint(data, Path(), MONetConfig(num_slots=6), data, data)
+    scenes = {entry["title"]: find_scene(json.dumps(entry["origin"])).scene for entry in unusual(checkpoint)}
+
+    def objects(scene: Scene) -> int:
+        return len(set(np.unique(scene.segmentation)) - set(scene.background))
+
+    assert objects(scenes.pop("Nothing in it")) == 0
+    assert objects(scenes.pop("Another data set's picture")) > 0
+    alike = scenes.pop("Identical colours", None)
+    assert alike is None or objects(alike) > 1
+    [(title, crowd)] = scenes.items()
+    assert title == f"{crowd_size(crowd)} objects"
+    assert crowd_size(crowd) > home.objects[1] or data.startswith("objects_room_")
+
+
+def crowd_size(scene: Scene) -> int:
+    """Objects of a scene, hidden ones too: labels are given one after the other."""
+    return int(scene.segmentation.max()) - max(scene.background)
+
+
+def test_a_model_of_unknown_data_has_no_unusual_scenes():
+    assert unusual(Checkpoint("mine", Path(), MONetConfig(), "Mine", "")) == []
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Stored]:
+    """Stored data ``mine``, 30 scenes without a segmentation, beside a file that is none."""
+    images = np.random.default_rng(0).integers(0, 256, (30, 64, 64, 3), np.uint8)
+    np.savez(tmp_path / "mine.npz", image=images)
+    (tmp_path / "other.npz").write_text("nothing")
+    stored, problems = open_stores(tmp_path)
+    assert [problem.split("/")[-1] for problem in problems] == ["other.npz is not a readable .npz file."]
+    return stored
+
+
+def test_stored_data_is_a_gallery(models, data):
+    *_, mine = galleries(data)
+    assert mine == {"kind": "stored", "name": "mine", "title": "mine", "samples": 24}
+    functions = {function.name: function.fn for function in build(models, data).fns.values()}
+    origin = {"kind": "stored", "data": "mine", "index": 29}
+    answer, opened = functions["open_scene"](json.dumps(origin), "multi_dsprites", 6, "crop")
+    np.testing.assert_array_equal(opened.scene.image, data["mine"].images[29])
+    payload = json.loads(answer)
+    assert (payload["origin"], payload["truth"]) == (origin, None)
+    assert set(payload["figures"]) == {"mse", "reconstruction", "latent_kl", "mask_kl"}
+    for beyond in (30, -1):
+        with pytest.raises(gr.Error, match="There is no such scene"):
+            find_scene(json.dumps(origin | {"index": beyond}), data)
+
+
+def test_a_scene_that_cannot_be_rendered_here_says_why(monkeypatch):
+    def missing(*_):
+        raise Unavailable("Something is missing.")
+
+    monkeypatch.setattr(objects_room, "render", missing)
+    with pytest.raises(gr.Error, match=r"Something is missing\."):
+        find_scene(json.dumps(SEED | {"data": "objects_room"}))
+    assert find_scene(json.dumps(SAMPLE | {"data": "objects_room"})).scene.background == (0, 1, 2, 3)
 
 
 @pytest.fixture

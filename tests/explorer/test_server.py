@@ -7,10 +7,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
-from monet import checkpoints
+from monet import checkpoints, pictures
+from monet.explorer.galleries import open_stores
+from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
-from monet.explorer.server import MAX_LATENTS
+from monet.explorer.server import MAX_LATENTS, routes
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("multi_dsprites", "tetrominoes")
@@ -178,3 +182,14 @@ def test_every_answer_tells_the_browser_what_the_page_may_do(client, path):
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "SAMEORIGIN"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_pictures_of_stored_data_are_served_and_nothing_beside_them(checkpoints_folder, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "mine.npz", image=images)
+    stored, _ = open_stores(tmp_path)
+    client = TestClient(Starlette(routes=routes(Models(checkpoints_folder), stored)))
+    answer = client.get("/monet/stored/mine/1.png")
+    np.testing.assert_array_equal(pictures.read(answer.content), images[1])
+    for path in ("mine/2.png", "mine/-1.png", "other/0.png", "..%2Fmine/0.png", "mine/0.npz"):
+        assert client.get(f"/monet/stored/{path}").status_code == 404

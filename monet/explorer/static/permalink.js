@@ -15,11 +15,12 @@ const decode = (text, length) => {
 /** @param {import("./store.js").Store} store @returns {string} the hash of the page's address */
 export function toHash(store) {
   const { scene, document } = store;
-  const { kind, data, index, seed } = scene.origin;
+  const { kind, data, index, seed, objects } = scene.origin;
   const link = new URLSearchParams({ model: scene.model, slots: String(scene.slots), how: scene.how, kind });
   if (kind !== "picture") {
     link.set("data", data);
     link.set(kind === "seed" ? "seed" : "index", String(seed ?? index));
+    if (objects !== undefined) link.set("objects", String(objects));
   }
   if (document !== store.original) link.set("edits", JSON.stringify(document.slots.map(pack)));
   return `#${link}`;
@@ -41,12 +42,13 @@ function pack(slot) {
  */
 export function fromHash(hash) {
   const link = new URLSearchParams(hash.replace(/^#/, ""));
-  if (!link.has("model") || !["sample", "seed"].includes(link.get("kind"))) return null;
+  if (!link.has("model") || !["sample", "seed", "stored"].includes(link.get("kind"))) return null;
   const kind = link.get("kind");
   const request = {
     kind, data: link.get("data"), model: link.get("model"), slots: Number(link.get("slots")), how: link.get("how"),
     [kind === "seed" ? "seed" : "index"]: Number(link.get(kind === "seed" ? "seed" : "index")),
   };
+  if (link.has("objects")) request.objects = Number(link.get("objects"));
   try {
     return { request, edits: link.has("edits") ? JSON.parse(link.get("edits")) : null };
   } catch {

@@ -5,15 +5,17 @@ const list = (latent) => `[${Array.from(latent, (v) => Number(v.toPrecision(7)))
 /** @param {import("./store.js").Store} store @returns {string} */
 export function toPython(store) {
   const { scene, document } = store;
-  const { kind, data, index, seed } = scene.origin;
+  const { kind, data, index, seed, objects } = scene.origin;
+  const number = objects === undefined ? "" : `, (${objects}, ${objects})`;
   const source = {
     sample: `picture = samples.read("${data}", ${index}).image`,
-    seed: `picture = DATASETS["${data}"].scene(${seed}).image`,
+    seed: `picture = DATASETS["${data}"].scene(${seed}${number}).image`,
+    stored: `picture = stored("${data}").scene(${index}).image`,
     picture: `picture = "picture.png"  # the file that you opened`,
   }[kind];
   const lines = [
     "import numpy as np", "", "import monet",
-    ...(kind === "sample" ? ["from monet.data import samples"] : kind === "seed" ? ["from monet.data import DATASETS"] : []),
+    ...({ sample: ["from monet.data import samples"], seed: ["from monet.data import DATASETS"], stored: ["from monet.data import stored"] }[kind] ?? []),
     "", `model = monet.load(${JSON.stringify(scene.model)})`, source,
     `scene = monet.decompose(model, picture, num_slots=${scene.slots}, how="${scene.how}")`,
   ];

@@ -1,72 +1,87 @@
-// Sample scenes per data set, and new ones from the generators.
+// Sample scenes per data set, those of stored data, new ones from the generators, and some that no model has seen.
 
 import { button, h } from "../dom.js";
 
+const UNUSUAL = "unusual";
+
 /**
+ * @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number}} Gallery
+ * @typedef {{title: string, expect: string, origin: object}} Unusual
  * @param {HTMLElement} root
- * @param {{data: {name: string, title: string, samples: number}[]}} context
+ * @param {{data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
  */
-export function mount(root, { store, frames, request, data: datasets }) {
-  const thumbnails = h("div", { class: "mx-thumbnails", role: "group", "aria-label": "Sample scenes" });
+export function mount(root, { store, frames, request, data: { galleries, unusual } }) {
+  const thumbnails = h("div", { role: "group", "aria-label": "Sample scenes" });
   const seed = h("input", {
     type: "number", class: "mx-number", min: "0", max: "999999", step: "1", value: "1", "aria-label": "Seed of the scene",
     title: "The same seed gives the same scene",
   });
+  const value = ({ kind, name, data }) => `${kind === "stored" ? kind : "sample"}/${name ?? data}`;
+  const options = (kind) =>
+    galleries.filter((g) => g.kind === kind).map((g) => h("option", { value: value(g) }, g.title));
+  const yours = options("stored");
   const select = h("select", { class: "mx-select", "aria-label": "Data set" },
-    ...datasets.map((d) => h("option", { value: d.name }, d.title)));
+    ...options("sample"),
+    ...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours)] : []),
+    h("option", { value: UNUSUAL }, "Out of distribution"));
 
-  const open = (origin) => request(origin);
+  const same = (a, b) => a && b && ["kind", "data", "index", "seed", "objects"].every((key) => a[key] === b[key]);
+  const current = () => galleries.find((g) => value(g) === select.value);
+  const corner = () => unusual[store.scene?.model] ?? [];
+  const picture = ({ kind, name }, index) => {
+    const file = kind === "stored" ? `stored/${encodeURIComponent(name)}/${index}` : `samples/${name}/${String(index).padStart(2, "0")}`;
+    return h("img", { src: new URL(`monet/${file}.png`, document.baseURI).href, alt: "", loading: "lazy" });
+  };
+  let entries = []; // the origin that each child of the group opens
+
   const show = () => {
-    const dataset = datasets.find((d) => d.name === select.value);
-    thumbnails.replaceChildren(
-      ...Array.from({ length: dataset.samples }, (_, index) => {
-        const number = String(index).padStart(2, "0");
-        const picture = h("img", {
-          src: new URL(`monet/samples/${dataset.name}/${number}.png`, document.baseURI).href, alt: "",
-        });
-        return h("button", {
-          type: "button", class: "mx-thumbnail", "aria-label": `${dataset.title}, sample ${index + 1}`,
-          "data-key": `${dataset.name}/${index}`,
-          onclick: () => open({ kind: "sample", data: dataset.name, index }),
-        }, picture);
-      }),
-    );
+    const gallery = current();
+    const list = gallery
+      ? Array.from({ length: gallery.samples }, (_, index) => ({
+        origin: { kind: gallery.kind, data: gallery.name, index },
+        properties: { class: "mx-thumbnail", "aria-label": `${gallery.title}, ${gallery.kind === "stored" ? "scene" : "sample"} ${index + 1}` },
+        children: [picture(gallery, index)],
+      }))
+      : corner().map(({ title, expect, origin }) => ({
+        origin, properties: { class: "mx-unusual" }, children: [h("strong", {}, title), h("span", {}, expect)],
+      }));
+    entries = list.map(({ origin }) => origin);
+    thumbnails.className = gallery ? "mx-thumbnails" : "mx-corner";
+    thumbnails.replaceChildren(...list.map(({ origin, properties, children }) =>
+      h("button", { type: "button", ...properties, onclick: () => request(origin) }, ...children)));
+    if (!list.length) thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
+    more.hidden = gallery?.kind !== "sample";
     mark();
   };
   const mark = () => {
-    const origin = store.scene?.origin;
-    const key = origin?.kind === "sample" ? `${origin.data}/${origin.index}` : null;
-    for (const thumbnail of thumbnails.children) {
-      thumbnail.setAttribute("aria-pressed", String(thumbnail.dataset.key === key));
-    }
+    entries.forEach((origin, at) => thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))));
   };
   const generate = () => {
     const number = Math.min(999999, Math.max(0, Math.floor(Number(seed.value) || 0)));
     seed.value = String(number);
-    open({ kind: "seed", data: select.value, seed: number });
+    request({ kind: "seed", data: current().name, seed: number });
   };
+  const more = h("div", { class: "mx-row" },
+    button("New random scene", () => {
+      seed.value = String(Math.floor(Math.random() * 1e6));
+      generate();
+    }, { title: "A scene that nobody has seen, from this data set's generator" }),
+    h("label", { class: "mx-label" }, "seed ", seed));
   select.addEventListener("change", show);
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());
-  root.append(
-    select,
-    thumbnails,
-    h("div", { class: "mx-row" },
-      button("New random scene", () => {
-        seed.value = String(Math.floor(Math.random() * 1e6));
-        generate();
-      }, { title: "A scene that nobody has seen, from this data set's generator" }),
-      h("label", { class: "mx-label" }, "seed ", seed)),
-  );
+  root.append(select, thumbnails, more);
   show();
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;
+    const other = scene?.model !== frame.scene.model;
     scene = frame.scene;
     const { origin } = scene;
-    if (origin.data && select.value !== origin.data) {
-      select.value = origin.data;
+    const inCorner = select.value === UNUSUAL && corner().some((entry) => same(entry.origin, origin));
+    if (origin.data && !inCorner && select.value !== value(origin)) {
+      select.value = value(origin);
       show();
-    }
+    } else if (inCorner && other) show();
     mark();
   });
 }
