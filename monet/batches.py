@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from monet.data import DATASETS, Scene
+from monet.data.seeds import TEST as TEST
+from monet.data.seeds import TRAIN as TRAIN
+from monet.data.seeds import VALIDATE as VALIDATE
 from monet.model import MONetConfig
 from monet.pictures import How, embed, fit, fit_labels
-
-TRAIN, VALIDATE, TEST = 0, 1, 2
-"""First number of a scene's seed: no scene of one split is in another."""
 
 
 def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> list[Scene]:

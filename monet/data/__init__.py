@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from monet.data import multi_dsprites, tetrominoes
-from monet.data.scene import Scene
+from monet.data import arc, clevr, multi_dsprites, tetrominoes
+from monet.data.scene import Scene, Unavailable
+from monet.data.seeds import Seed
 from monet.data.store import Stored, StoreError, stored, stores
 
-__all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "stored", "stores"]
+__all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "Unavailable", "stored", "stores"]
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,27 @@ class Dataset:
         title: as people read it.
         size: side of its square pictures in pixels.
         objects: fewest and most objects in a scene.
-        generate: ``generate(seed, objects)`` gives the scene of that seed.
+        generate: ``generate(seed, objects)`` gives the scene of that seed; of a seed (split, index), one that belongs
+            to that split.
+        licence: of its scenes, for people.
+        citation: whom to cite besides, for people.
     """
 
     name: str
     title: str
     size: int
     objects: tuple[int, int]
-    generate: Callable[[int | Sequence[int], tuple[int, int]], Scene]
+    generate: Callable[[Seed, tuple[int, int]], Scene]
+    licence: str = "made by this program, free to use"
+    citation: str = ""
 
-    def scene(self, seed: int | Sequence[int], objects: tuple[int, int] | None = None) -> Scene:
-        """The scene of a seed, with ``objects`` fewest and most objects, or the data set's own."""
+    def scene(self, seed: Seed, objects: tuple[int, int] | None = None) -> Scene:
+        """The scene of a seed, with ``objects`` fewest and most objects, or the data set's own.
+
+        Raises:
+            ValueError: there are no scenes with so many objects.
+            Unavailable: a package that the data set needs is not installed.
+        """
         return self.generate(seed, objects or self.objects)
 
 
@@ -48,6 +59,18 @@ def _multi_dsprites(variant: multi_dsprites.Variant, title: str) -> Dataset:
     )
 
 
+def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
+    return Dataset(
+        name=name,
+        title=f"{arc.TITLES[version]}, {manner}",
+        size=arc.SIZE,
+        objects=arc.OBJECTS,
+        generate=partial(arc.generate, version=version, manner=manner),
+        licence="grids of ARC-AGI, Apache-2.0",
+        citation="F. Chollet: On the Measure of Intelligence, 2019, arXiv:1911.01547",
+    )
+
+
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -55,5 +78,10 @@ DATASETS: dict[str, Dataset] = {
         _multi_dsprites("colored_on_grayscale", "coloured on grey"),
         _multi_dsprites("colored_on_colored", "coloured on coloured"),
         _multi_dsprites("binarized", "binarised"),
+        Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate),
+        _arc("arc", "arcagi", "zoomed"),
+        _arc("arc_centred", "arcagi", "centred"),
+        _arc("arc_padded", "arcagi", "padded"),
+        _arc("arc2", "arcagi2", "zoomed"),
     )
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from monet.data import DATASETS, store
+from monet.data import DATASETS, Unavailable, store
 from monet.data.download import DownloadError, download
 from monet.data.sources import SOURCES
 from monet.data.store import About, Stored, StoreError
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         options.run(options)
-    except (DownloadError, RecordError, StoreError, OSError) as error:
+    except (DownloadError, RecordError, StoreError, Unavailable, OSError) as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit(130, "Interrupted; the same command goes on where a download has stopped.\n")
@@ -98,7 +98,8 @@ def _generate(options: argparse.Namespace) -> None:
         title=f"{dataset.title}, generated with seed {options.seed}",
         source=f"python -m monet.data generate {dataset.name} --count {options.count} --seed {options.seed}",
         background=dataset.scene((options.seed, 0)).background,
-        licence="made by this program, free to use",
+        licence=dataset.licence,
+        citation=dataset.citation,
     )
 
     def scenes() -> Iterator[tuple[np.ndarray, np.ndarray]]:

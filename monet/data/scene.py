@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 
+class Unavailable(ValueError):
+    """Scenes need something that is not installed. The message is one sentence for the person at the keyboard."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A picture and, where it is known, which object each pixel belongs to.
