@@ -9,7 +9,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from monet.checkpoints import Checkpoint
-from monet.data import DATASETS, Scene, samples
+from monet.data import DATASETS, Scene, Unavailable, samples
 from monet.explorer import panels
 from monet.explorer.models import Models
 from monet.explorer.payload import scene_payload
@@ -120,13 +120,13 @@ def build(models: Models) -> gr.Blocks:
             return gr.skip() if visitor is None else show(visitor, model, slots, how)
 
         def change_model(visitor: Opened | None, model: str, how: How) -> tuple[Any, Any, Any]:
-            """Another model brings its own number of slots and, where a sample is on screen, its own data set."""
+            """Another model brings its own number of slots, and its own data set in place of another model's."""
             if model not in models.checkpoints:
                 raise gr.Error(f"There is no model {model!r}.", print_exception=False)
             checkpoint = models.checkpoints[model]
             count = checkpoint.config.num_slots
-            at_home = visitor is not None and visitor.origin.get("data") == checkpoint.data
-            if not at_home and (visitor is None or visitor.origin["kind"] != "picture") and checkpoint.data in DATASETS:
+            elsewhere = {c.data for c in models.checkpoints.values()} - {checkpoint.data}
+            if (visitor is None or visitor.origin.get("data") in elsewhere) and checkpoint.data in DATASETS:
                 visitor = find_scene(first_sample(checkpoint))
             if visitor is None:
                 return gr.skip(), gr.skip(), count
@@ -176,6 +176,8 @@ def find_scene(request: str) -> Opened:
                 raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
             return Opened(dataset.scene(seed), {"kind": kind, "data": data, "seed": seed})
         raise ValueError("a scene is a sample or a seed")
+    except Unavailable as error:
+        raise gr.Error(str(error), print_exception=False) from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise gr.Error(
             "There is no such scene: choose a sample or a seed from the gallery.", print_exception=False

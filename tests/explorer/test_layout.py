@@ -84,7 +84,7 @@ RUBBISH = {
     "no index": {"kind": "sample", "data": "tetrominoes"},
     "no seed": {"kind": "seed", "data": "tetrominoes"},
     "index below": SAMPLE | {"index": -1},
-    "index beyond": SAMPLE | {"index": 12},
+    "index beyond": SAMPLE | {"index": 24},
     "huge index": SAMPLE | {"index": 10**30},
     "index of 5000 digits": '{"kind": "sample", "data": "tetrominoes", "index": ' + "9" * 5000 + "}",
     "index that is a path": SAMPLE | {"index": "../../0"},
