@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 
 from monet.data import DATASETS, Scene, Stored, stored
+from monet.data.seeds import TEST as TEST
+from monet.data.seeds import TRAIN as TRAIN
+from monet.data.seeds import VALIDATE as VALIDATE
 from monet.model import MONetConfig
 from monet.pictures import How, embed, fit, fit_labels
 
-TRAIN, VALIDATE, TEST = 0, 1, 2
-"""First number of a scene's seed: no scene of one split is in another. Of stored scenes, the last 500 (at most a fifth)
-are the test split and a fifth as many before them the validation split."""
-
 
 def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> list[Scene]:
-    """The scenes of a split by their index.
+    """The scenes of a split by their index; no scene of one split is in another.
+
+    Of stored scenes, the last 500 (at most a fifth) are the test split and a fifth as many before them the validation
+    split.
 
     Args:
         data: a generated data set's name, or the name or path of stored scenes.

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from monet.data import multi_dsprites, objects_room, tetrominoes
+from monet.data import arc, clevr, multi_dsprites, objects_room, tetrominoes
 from monet.data.scene import Scene, Unavailable
+from monet.data.seeds import Seed
 from monet.data.store import Stored, StoreError, stored, stores
 
 __all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "Unavailable", "stored", "stores"]
@@ -23,22 +24,27 @@ class Dataset:
         title: as people read it.
         size: side of its square pictures in pixels.
         objects: fewest and most objects in a scene.
-        generate: ``generate(seed, objects)`` gives the scene of that seed.
+        generate: ``generate(seed, objects)`` gives the scene of that seed; of a seed (split, index), one that belongs
+            to that split.
         background: the labels in its scenes that are not objects.
+        licence: of its scenes, for people.
+        citation: whom to cite besides, for people.
     """
 
     name: str
     title: str
     size: int
     objects: tuple[int, int]
-    generate: Callable[[int | Sequence[int], tuple[int, int]], Scene]
+    generate: Callable[[Seed, tuple[int, int]], Scene]
     background: tuple[int, ...] = (0,)
+    licence: str = "made by this program, free to use"
+    citation: str = ""
 
-    def scene(self, seed: int | Sequence[int], objects: tuple[int, int] | None = None) -> Scene:
+    def scene(self, seed: Seed, objects: tuple[int, int] | None = None) -> Scene:
         """The scene of a seed, with ``objects`` fewest and most objects, or the data set's own.
 
         Raises:
-            ValueError: the generator does not make so many objects.
+            ValueError: there are no scenes with so many objects.
             Unavailable: the generator misses something on this machine.
         """
         return self.generate(seed, objects or self.objects)
@@ -67,6 +73,18 @@ def _objects_room(variant: objects_room.Variant, title: str) -> Dataset:
     )
 
 
+def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
+    return Dataset(
+        name=name,
+        title=f"{arc.TITLES[version]}, {manner}",
+        size=arc.SIZE,
+        objects=arc.OBJECTS,
+        generate=partial(arc.generate, version=version, manner=manner),
+        licence="grids of ARC-AGI, Apache-2.0",
+        citation="F. Chollet: On the Measure of Intelligence, 2019, arXiv:1911.01547",
+    )
+
+
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -78,5 +96,10 @@ DATASETS: dict[str, Dataset] = {
         _objects_room("empty_room", ", empty room"),
         _objects_room("six_objects", ", six objects"),
         _objects_room("identical_color", ", identical colours"),
+        Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate),
+        _arc("arc", "arcagi", "zoomed"),
+        _arc("arc_centred", "arcagi", "centred"),
+        _arc("arc_padded", "arcagi", "padded"),
+        _arc("arc2", "arcagi2", "zoomed"),
     )
 }

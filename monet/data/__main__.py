@@ -98,7 +98,8 @@ def _generate(options: argparse.Namespace) -> None:
         title=f"{dataset.title}, generated with seed {options.seed}",
         source=f"python -m monet.data generate {dataset.name} --count {options.count} --seed {options.seed}",
         background=dataset.background,
-        licence="made by this program, free to use",
+        licence=dataset.licence,
+        citation=dataset.citation,
     )
 
     def scenes() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,12 +7,12 @@ distributions measured on genuine Multi-dSprites pictures; the order in which sp
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 
 from monet.data.scene import Scene
+from monet.data.seeds import Seed
 
 SIZE = 64
 Variant = Literal["colored_on_grayscale", "colored_on_colored", "binarized"]
@@ -27,7 +27,7 @@ _ROWS, _COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float64)
 
 
 def generate(
-    seed: int | Sequence[int],
+    seed: Seed,
     objects: tuple[int, int] | None = None,
     variant: Variant = "colored_on_grayscale",
 ) -> Scene:

@@ -14,7 +14,7 @@ from monet.data import DATASETS
 from monet.data.scene import Scene
 
 FOLDER = Path(__file__).parent.parent.parent / "assets" / "samples"
-COUNT = 12
+COUNT = 24
 SEED = 2030
 
 

@@ -7,11 +7,10 @@ records; that shapes, colours and positions are uniform is assumed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from monet.data.scene import Scene
+from monet.data.seeds import Seed
 
 SIZE = 35
 TILE = 5
@@ -50,7 +49,7 @@ PIECES = tuple(_piece(shape) for shape in _SHAPES)
 """The 19 pieces as pictures of one lit channel, uint8 h,w, 0 outside."""
 
 
-def generate(seed: int | Sequence[int], objects: tuple[int, int] = OBJECTS) -> Scene:
+def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
     """One scene.
 
     Args:

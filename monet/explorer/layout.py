@@ -130,13 +130,13 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
             return gr.skip() if visitor is None else show(visitor, model, slots, how)
 
         def change_model(visitor: Opened | None, model: str, how: How) -> tuple[Any, Any, Any]:
-            """Another model brings its own number of slots and, where a sample is on screen, its own data set."""
+            """Another model brings its own number of slots, and its own data set in place of another model's."""
             if model not in models.checkpoints:
                 raise gr.Error(f"There is no model {model!r}.", print_exception=False)
             checkpoint = models.checkpoints[model]
             count = checkpoint.config.num_slots
-            at_home = visitor is not None and visitor.origin.get("data") == checkpoint.data
-            if not at_home and (visitor is None or visitor.origin["kind"] != "picture") and checkpoint.data in DATASETS:
+            elsewhere = {c.data for c in models.checkpoints.values()} - {checkpoint.data}
+            if (visitor is None or visitor.origin.get("data") in elsewhere) and checkpoint.data in DATASETS:
                 visitor = find_scene(first_sample(checkpoint))
             if visitor is None:
                 return gr.skip(), gr.skip(), count

