@@ -11,6 +11,7 @@ demo: $(VENV)/demo.installed
 
 test: $(VENV)/test.installed
 	@$(BIN)/python -m tests.browser.chromium || [ -z "$$CI" ]
+	@$(BIN)/python -m tests.opengl || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/test.installed

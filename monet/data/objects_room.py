@@ -4,7 +4,8 @@
 64x64 pixels: a square room under a flat sky, floor and walls of one colour each with faint textures, and objects of
 seven shapes on the floor under one lamp. The camera stands on a ring, looks across the centre and nods up or down. Its
 height and lens, the ring and the walls' height were fitted to sky lines and floor lines of 64 genuine pictures;
-colours, textures, lamp and sizes of objects by eye and by colour statistics. Where objects stand is assumed.
+colours, textures, lamp and sizes of objects by eye and by colour statistics. Where objects stand is assumed, and the
+light varies less from room to room than in the genuine pictures.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
+
+from tests import debian
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -17,14 +17,7 @@ def find() -> str | None:
 
 def install() -> bool:
     """Installs Debian's Chromium where that is possible without asking."""
-    if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
-        return False
-    print("installing Chromium for the browser tests", flush=True)
-    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"]
-    for step in (["apt-get", "update", "--quiet"], command):
-        if subprocess.run(step, stdout=subprocess.DEVNULL).returncode:
-            return False
-    return find() is not None
+    return debian.install("chromium") and find() is not None
 
 
 if __name__ == "__main__":
