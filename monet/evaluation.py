@@ -1,5 +1,6 @@
 """How well a model decomposes: metrics over scenes with ground truth, and a picture of what it does.
 
+python -m monet.evaluation
 python -m monet.evaluation multi_dsprites --count 320
 """
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from monet import batches, checkpoints, metrics
 from monet.batches import prepare, to_tensor
+from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, StoreError, stored
 from monet.figures import grid, segmentation_colors, to_uint8
 from monet.model import Decomposition, MONet, MONetConfig
@@ -149,18 +151,33 @@ def contact_sheet(model: MONet, scenes: Sequence[Scene]) -> Image.Image:
 
 def table(result: Result) -> str:
     """Mean and standard error of every metric, a Markdown table; of the attention's masks and of the decoder's."""
-    means, errors = result.means, result.standard_errors
+    names = [name for name in result.values if not name.endswith("_decoded")]
+    rows = [(name, _cell(result, name), _cell(result, f"{name}_decoded")) for name in names]
+    return _markdown(("metric", "attention masks", "decoder masks"), rows)
 
-    def cell(name: str) -> str:
-        if not np.isfinite(means.get(name, np.nan)):
-            return ""
-        return f"{means[name]:.4f}" + (f" ± {errors[name]:.4f}" if np.isfinite(errors[name]) else "")
 
-    rows = [("metric", "attention masks", "decoder masks"), ("---", "---", "---")]
-    rows += [(name, cell(name), cell(f"{name}_decoded")) for name in means if not name.endswith("_decoded")]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+def summary(results: Sequence[tuple[Checkpoint, Result]]) -> str:
+    """One row per checkpoint, a Markdown table."""
+    rows = [
+        (
+            c.title, str(c.config.num_slots), str(c.config.resolution),
+            _cell(r, "ari_fg"), _cell(r, "ari_fg_decoded"), _cell(r, "mse"),
+        )
+        for c, r in results
+    ]  # fmt: skip
+    return _markdown(("checkpoint", "slots", "pixels", "ARI-FG", "ARI-FG, decoder's masks", "MSE"), rows)
+
+
+def _cell(result: Result, name: str) -> str:
+    mean, error = result.means.get(name, np.nan), result.standard_errors.get(name, np.nan)
+    return (f"{mean:.4f}" if np.isfinite(mean) else "") + (f" ± {error:.4f}" if np.isfinite(error) else "")
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "| " + " | ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)) + " |" for row in rows
+        "| " + " | ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) + " |" for line in lines
     )
 
 
@@ -189,33 +206,47 @@ def find_scenes(data: str, count: int) -> tuple[str, list[Scene]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m monet.evaluation", description="Measure a checkpoint.")
-    parser.add_argument("checkpoint", help="name under checkpoints/ or a folder")
+    parser = argparse.ArgumentParser(prog="python -m monet.evaluation", description="Measure checkpoints.")
+    parser.add_argument(
+        "checkpoint", nargs="*", help="names under checkpoints/ or folders (default: all under checkpoints/)"
+    )
     parser.add_argument(
         "--data",
         help="generated data set, or name or path of stored data (folder, .npz, a picture), of which the last scenes "
         "are taken (default: the one that it was trained on)",
     )
     parser.add_argument("--count", type=int, default=320, help="scenes to measure on (default: 320)")
-    parser.add_argument("--out", type=Path, help="folder for metrics.json and slots.png")
+    parser.add_argument(
+        "--out", type=Path, help="folder for metrics.json and slots.png; a folder in it for each of many"
+    )
     options = parser.parse_args()
     try:
-        checkpoint = checkpoints.read(options.checkpoint)
-        model = checkpoints.load(checkpoint)
-        data = options.data or checkpoint.data
-        title, scenes = find_scenes(data, options.count)
+        chosen = [checkpoints.read(name) for name in options.checkpoint] or checkpoints.find()[0]
+        results = []
+        for checkpoint in chosen:
+            out = options.out and (options.out / checkpoint.name if len(chosen) > 1 else options.out)
+            results.append((checkpoint, _measure(checkpoint, options.data or checkpoint.data, options.count, out)))
     except ValueError as error:
         parser.exit(1, f"{error}\n")
+    if len(results) > 1:
+        print(summary(results))
+
+
+def _measure(checkpoint: Checkpoint, data: str, count: int, out: Path | None) -> Result:
+    """Evaluates a checkpoint, prints its table and writes what was asked for."""
+    model = checkpoints.load(checkpoint)
+    title, scenes = find_scenes(data, count)
     result = evaluate(model, scenes, "joint")
-    print(f"{checkpoint.title} on {len(scenes)} scenes of {title}\n\n{table(result)}")
+    print(f"{checkpoint.title} on {len(scenes)} scenes of {title}\n\n{table(result)}\n")
     if unknown := sum(scene.segmentation is None for scene in scenes):
-        print(f"\n{unknown} of the scenes have no segmentation: they count in mse and the loss terms only.")
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
+        print(f"{unknown} of the scenes have no segmentation: they count in mse and the loss terms only.\n")
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
         values = {"checkpoint": checkpoint.name, "data": data, "count": len(scenes)}
         values |= {"mean": _finite(result.means), "standard_error": _finite(result.standard_errors)}
-        (options.out / "metrics.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        contact_sheet(model, scenes[:SHEET_SCENES]).save(options.out / "slots.png")
+        (out / "metrics.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        contact_sheet(model, scenes[:SHEET_SCENES]).save(out / "slots.png")
+    return result
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -71,7 +71,13 @@ def test_the_folder_says_what_it_is(folder):
     checkpoint = checkpoints.read(folder)
     assert (checkpoint.name, checkpoint.title, checkpoint.data) == ("small", "Small", "tetrominoes")
     assert (checkpoint.folder, checkpoint.config) == (folder, SMALL)
+    assert checkpoint.measured == {}
     assert {path.name for path in folder.iterdir()} == {CONFIG, WEIGHTS}
+
+
+def test_the_folder_says_what_was_measured(model, folder):
+    checkpoints.save(model, folder, title="Small", measured={"scenes": 320, "mse": 0.0042})
+    assert checkpoints.read(folder).measured == {"scenes": 320, "mse": 0.0042}
 
 
 def test_saving_again_replaces_the_weights_and_keeps_the_model_card(folder):
@@ -153,6 +159,7 @@ def test_a_configuration_of_no_possible_network_is_refused_with_its_value(folder
         ("decoder_channels", [4, 6, 4, None]),
         ("background_scale", "0.1"), ("background_scale", float("inf")), ("foreground_scale", float("nan")),
         ("beta", "0.5"), ("beta", None), ("gamma", [0.5]), ("gamma", float("nan")),
+        ("measured", [0.5]), ("measured", {"mse": "good"}),
     ],
 )  # fmt: skip
 def test_a_configuration_value_of_another_kind_is_refused(folder, name, value):

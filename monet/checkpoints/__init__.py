@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Checkpoint:
         config: the network's configuration.
         title: as people read it.
         data: name of the data set that it was trained on, "" if it does not say.
+        measured: means over ``scenes`` scenes of the test split by metric, empty if it does not say.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Checkpoint:
     config: MONetConfig
     title: str
     data: str
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 def find(folder: Path = FOLDER) -> tuple[list[Checkpoint], list[CheckpointError]]:
@@ -78,9 +81,10 @@ def read(name_or_folder: str | Path) -> Checkpoint:
             table = json.loads(stream.read(MAX_CONFIG_BYTES))
         options = {f.name for f in fields(MONetConfig)}
         config = MONetConfig(**{key: value for key, value in table.items() if key in options})
+        measured = {str(name): float(value) for name, value in table.get("measured", {}).items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{name}: {CONFIG} is not a MONet configuration: {error}") from error
-    return Checkpoint(name, folder, config, str(table.get("title", name)), str(table.get("data", "")))
+    return Checkpoint(name, folder, config, str(table.get("title", name)), str(table.get("data", "")), measured)
 
 
 def load(name_or_folder: str | Path | Checkpoint) -> MONet:
@@ -141,7 +145,15 @@ def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Te
     return converted
 
 
-def save(model: MONet, folder: Path, *, title: str, data: str = "", card: str | None = None) -> None:
+def save(
+    model: MONet,
+    folder: Path,
+    *,
+    title: str,
+    data: str = "",
+    card: str | None = None,
+    measured: Mapping[str, float] | None = None,
+) -> None:
     """Writes a checkpoint folder, each file whole or not at all.
 
     Args:
@@ -150,9 +162,12 @@ def save(model: MONet, folder: Path, *, title: str, data: str = "", card: str | 
         title: as people read it.
         data: name of the data set that it was trained on.
         card: text of the model card, Markdown.
+        measured: see :class:`Checkpoint`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table: dict[str, Any] = {"architecture": "MONet", "title": title, "data": data, **asdict(model.config)}
+    if measured:
+        table["measured"] = dict(measured)
     weights = {name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}
     part = folder / f"{WEIGHTS}.part"
     save_file(weights, part, metadata={"format": "pt"})

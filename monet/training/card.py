@@ -37,8 +37,9 @@ def export(run: Run, folder: Path, count: int) -> None:
     result = evaluation.evaluate(model, test, run.recipe.likelihood)
     old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
     history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"
+    measured = {"scenes": count, **{name: round(value, 6) for name, value in result.means.items()}}
     card = text(run, result, count, title, pictures) + history
-    checkpoints.save(model, folder, title=title, data=run.recipe.data, card=card)
+    checkpoints.save(model, folder, title=title, data=run.recipe.data, card=card, measured=measured)
     for picture in pictures:
         shutil.copy(picture, folder)
     evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES]).save(folder / "slots.png", optimize=True)
