@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from monet.data import samples
 from monet.explorer import downloads
 from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
+from monet.explorer.slotmap import slot_map
 
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
@@ -104,9 +106,19 @@ def routes(models: Models) -> list[BaseRoute]:
             return PlainTextResponse("frames are width x height x 3 bytes", status_code=400)
         return Response(film, media_type="image/gif")
 
+    slots_of = cache(partial(slot_map, models))
+
+    async def slots(request: Request) -> Response:
+        """The map of slots of a model, made when first asked for."""
+        name = request.path_params["model"]
+        if name not in models.checkpoints:
+            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+        return JSONResponse(await run_in_threadpool(slots_of, name))
+
     return [
         Mount("/monet", routes=[
             Route("/decoder/{model}", decoder),
+            Route("/map/{model}", slots),
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),
             Route("/gif", gif, methods=["POST"]),
