@@ -87,8 +87,11 @@ export function mount(root, { store, frames }) {
     return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
   };
   for (const element of Object.values(panels)) {
-    element.addEventListener("pointermove", (e) => store.scene && store.look({ pixel: at(element, e) }));
-    element.addEventListener("pointerleave", () => store.scene && store.look({ pixel: null }));
+    for (const event of ["pointermove", "pointerdown"]) {
+      element.addEventListener(event, (e) => store.scene && store.look({ pixel: at(element, e) }));
+    }
+    // what a finger has touched stays
+    element.addEventListener("pointerleave", (e) => store.scene && e.pointerType === "mouse" && store.look({ pixel: null }));
     element.addEventListener("click", (e) => {
       const pixel = store.scene && at(element, e);
       if (pixel !== null) own(pixel);
