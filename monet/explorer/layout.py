@@ -104,7 +104,7 @@ def build(models: Models) -> gr.Blocks:
             The picture of ``{"kind": "picture"}`` is not in the link: the scene ``before`` it stays, and a sentence
             asks for the picture.
             """
-            table = read_request(request)
+            table: Any = read_request(request)
             picture = table.get("kind") == "picture"
             visitor = before if picture else find_scene(request)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
