@@ -54,7 +54,7 @@ def latent_kl(scene: DecomposedScene) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return _style(figure, x="latent dimension", y="")
+    return _style(figure, x="latent dimension", y="").update_layout(margin_t=8)
 
 
 def scope_left(scene: DecomposedScene) -> go.Figure:
@@ -93,10 +93,10 @@ def slot_color(k: int) -> str:
 def _style(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         template="none",
-        margin={"l": 48, "r": 8, "t": 8, "b": 40},
+        margin={"l": 48, "r": 8, "t": 44, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.12},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         uirevision="scene",  # zoom survives new data
     )
     figure.update_xaxes(title_text=x, zeroline=False)

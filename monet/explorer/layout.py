@@ -15,6 +15,7 @@ from monet.explorer import panels
 from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
 from monet.explorer.payload import scene_payload
+from monet.explorer.slotmap import samples_of
 from monet.pictures import How, PictureError
 from monet.pictures import read as read_picture
 
@@ -52,6 +53,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
                     value=first,
                     label="Model",
                     filterable=False,
+                    elem_id="mx-model",
                 )
                 panels.panel(
                     "gallery",
@@ -85,6 +87,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
                 panels.panel("pad")
         panels.panel("traversals")
         panels.panel("charts")
+        panels.panel("map")
         panels.panel("take")
 
         def show(visitor: Opened, model: str, slots: float, how: How) -> str:
@@ -105,15 +108,22 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
             visitor = find_scene(request, stored)
             return show(visitor, model, slots, how), visitor
 
-        def open_link(request: str) -> tuple[str, Opened, str, int, str]:
-            """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names."""
-            visitor = find_scene(request, stored)
-            table = json.loads(request)
+        def open_link(request: str, before: Opened | None = None) -> tuple[Any, Any, str, int, str]:
+            """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names.
+
+            The picture of ``{"kind": "picture"}`` is not in the link: the scene ``before`` it stays, and a sentence
+            asks for the picture.
+            """
+            table: Any = read_request(request)
+            picture = table.get("kind") == "picture"
+            visitor = before if picture else find_scene(request, stored)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
             whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
             if not (isinstance(model, str) and whole and how in get_args(How)):
                 raise gr.Error("The link is damaged.", print_exception=False)
-            return show(visitor, model, slots, how), visitor, model, slots, how
+            if picture:
+                gr.Info("The picture is not in the link: open it here, and the link’s edits are made to it.")
+            return again(visitor, model, slots, how), visitor, model, slots, how
 
         def open_picture(path: str | None, model: str, slots: float, how: How) -> tuple[Any, Any]:
             """Opens a picture file of any size."""
@@ -151,8 +161,10 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
 
         demo.load(open_first, choices, [answer, opened], api_visibility="private", **queue)
         request.input(open_scene, [request, *choices], [answer, opened], api_name="open_scene", **queue)
-        link.input(open_link, link, [answer, opened, model, slots, how], api_visibility="private", **queue)
-        upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
+        link.input(open_link, [link, opened], [answer, opened, model, slots, how], api_visibility="private", **queue)
+        opening = upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
+        # no empty frame where a picture would be
+        opening.failure(None, js="() => null", outputs=upload, api_visibility="private")
         model.input(change_model, [opened, model, how], [answer, opened, slots], api_visibility="private", **queue)
         gr.on(
             [slots.input, slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
@@ -163,8 +175,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
 
 def first_sample(checkpoint: Checkpoint) -> str:
     """The request for the first sample of the data set that a model knows, or of any."""
-    data = checkpoint.data if checkpoint.data in DATASETS else next(iter(DATASETS))
-    return json.dumps({"kind": "sample", "data": data, "index": 0})
+    return json.dumps({"kind": "sample", "data": samples_of(checkpoint.data), "index": 0})
 
 
 def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Opened:
@@ -173,8 +184,8 @@ def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Open
     Raises:
         gr.Error: it names none, or one that cannot be made here; the visitor reads why.
     """
+    table = read_request(request)
     try:
-        table = json.loads(request)
         kind, data = table["kind"], table["data"]
         if kind == "stored":
             index = int(table["index"])
@@ -195,10 +206,27 @@ def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Open
         raise ValueError("a scene is a sample, a seed or stored")
     except Unavailable as error:
         raise gr.Error(str(error), print_exception=False) from error
-    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-        raise gr.Error(
-            "There is no such scene: choose a sample or a seed from the gallery.", print_exception=False
-        ) from error
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
+        raise _no_such_scene() from error
+
+
+def read_request(request: str) -> dict[str, Any]:
+    """What the page asks for, as it stands.
+
+    Raises:
+        gr.Error: it is no JSON object; the visitor reads why.
+    """
+    try:
+        table = json.loads(request)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _no_such_scene() from error
+    if not isinstance(table, dict):
+        raise _no_such_scene()
+    return table
+
+
+def _no_such_scene() -> gr.Error:
+    return gr.Error("There is no such scene: choose a sample or a seed from the gallery.", print_exception=False)
 
 
 def _without_models(models: Models) -> gr.Blocks:

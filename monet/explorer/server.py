@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from monet.data import Stored, samples
 from monet.explorer import downloads
 from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
+from monet.explorer.slotmap import slot_map
 
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
@@ -118,10 +120,20 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         Image.fromarray(data.scene(index).image).save(file, "PNG")
         return Response(file.getvalue(), media_type="image/png")
 
+    slots_of = cache(partial(slot_map, models))
+
+    async def slots(request: Request) -> Response:
+        """The map of slots of a model, made when first asked for."""
+        name = request.path_params["model"]
+        if name not in models.checkpoints:
+            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+        return JSONResponse(await run_in_threadpool(slots_of, name))
+
     return [
         Mount("/monet", routes=[
             Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", decoder),
+            Route("/map/{model}", slots),
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),
             Route("/gif", gif, methods=["POST"]),

@@ -1,117 +1,35 @@
-"""What one can do to a slot, done as a person does it: every edit can be taken back to the last bit."""
+"""What there is to do in the laboratory, done as a person does it, and what can be taken out of it."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from monet.data import samples
+from monet.figures import SLOT_COLORS
+from tests.browser.laboratory import READY, drag, open_page, press, state
 from tests.conftest import CONFIGS
 
 pytestmark = pytest.mark.browser
-
-READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.frames.frame"
-LATENTS = "JSON.stringify(monetExplorer.store.document.slots.map((s) => [s.color, s.hidden, ...s.latent]))"
-DRAWN = "monetExplorer.frames.frame.document === monetExplorer.store.document"
-PICTURE = "document.querySelector('[data-name=image] canvas').toDataURL()"
 
 
 @pytest.fixture
 def laboratory(page: Page) -> Page:
     """The page with its first scene decomposed and the second slot selected."""
-    page.goto("/")
-    page.wait_for_function(READY)
+    open_page(page)
     page.keyboard.press("2")
     return page
 
 
-def state(page: Page) -> tuple[str, str]:
-    """Latents and the recomposed picture, once they belong together."""
-    page.wait_for_function(DRAWN)
-    return page.evaluate(LATENTS), page.evaluate(PICTURE)
-
-
-def press(name: str) -> Callable[[Page], None]:
-    return lambda page: page.get_by_role("button", name=name, exact=True).click()
-
-
 def drag_latent(page: Page) -> None:
-    box = page.locator(".mx-latent .mx-range").first.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2, steps=8)
-    page.mouse.up()
-
-
-def copy_and_paste(page: Page) -> None:
-    press("Copy")(page)
-    page.keyboard.press("3")
-    press("Paste")(page)
-
-
-def press_pad(page: Page) -> None:
-    page.locator(".mx-pad").click(position={"x": 20, "y": 30})
-
-
-def blend(page: Page) -> None:
-    slider = page.get_by_label("Blend this slot into the other")
-    slider.focus()
-    page.keyboard.press("End")
-
-
-def traverse(page: Page) -> None:
-    page.locator(".mx-strip .mx-thumbnail").first.click()
-
-
-def type_value(page: Page) -> None:
-    entry = page.locator(".mx-latent .mx-number").first
-    entry.fill("2.5")
-    entry.press("Enter")
-    entry.blur()
-
-
-ACTIONS = {
-    "drag": drag_latent,
-    "type": type_value,
-    "pad": press_pad,
-    "sample posterior": press("Sample posterior"),
-    "sample prior": press("Sample prior"),
-    "copy and paste": copy_and_paste,
-    "swap": press("Swap"),
-    "blend": blend,
-    "duplicate": press("Duplicate"),
-    "delete": press("Delete"),
-    "move": press("Move slot right"),
-    "hide": press("Hide slot 2"),
-    "traversal": traverse,
-}
-
-
-def test_every_action_is_one_edit_that_undo_takes_back_and_redo_makes_again(laboratory: Page) -> None:
-    undo = laboratory.get_by_role("button", name="Undo")
-    for index, (action, do) in enumerate(ACTIONS.items(), start=1):  # on one page: another scene is another history
-        laboratory.locator("#mx-gallery .mx-thumbnail").nth(index % 12).click()
-        laboratory.wait_for_function(f"monetExplorer.store.scene.origin.index === {index % 12}")
-        laboratory.locator("h2").first.click()
-        laboratory.keyboard.press("2")
-        before = state(laboratory)
-        do(laboratory)
-        laboratory.wait_for_function(f"({LATENTS}) !== {json.dumps(before[0])}")
-        after = state(laboratory)
-        undo.click()
-        assert state(laboratory) == before, action
-        expect(undo, action).to_be_disabled()
-        laboratory.get_by_role("button", name="Redo").click()
-        assert state(laboratory) == after, action
-        press("Reset scene")(laboratory)
-        assert state(laboratory) == before, action
+    drag(page, page.locator(".mx-latent .mx-range").first)
 
 
 def test_a_seed_brings_its_sample_back_and_another_seed_another(laboratory: Page) -> None:
@@ -119,7 +37,7 @@ def test_a_seed_brings_its_sample_back_and_another_seed_another(laboratory: Page
     drawn = []
     for value in ("7", "7", "8"):
         seed.fill(value)
-        press("Sample posterior")(laboratory)
+        press(laboratory, "Sample posterior")
         drawn.append(state(laboratory))
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -127,7 +45,7 @@ def test_a_seed_brings_its_sample_back_and_another_seed_another(laboratory: Page
 def test_a_locked_latent_keeps_its_value_and_does_not_change_what_the_others_draw(laboratory: Page) -> None:
     def sample() -> list[float]:
         laboratory.get_by_label("Seed of the samples").fill("3")
-        press("Sample prior")(laboratory)
+        press(laboratory, "Sample prior")
         return json.loads(state(laboratory)[0])[1][2:]
 
     start = json.loads(state(laboratory)[0])[1][2:]
@@ -142,7 +60,7 @@ def test_a_locked_latent_keeps_its_value_and_does_not_change_what_the_others_dra
 
 
 def test_deleting_an_object_lets_the_others_fill_its_place(laboratory: Page) -> None:
-    press("Delete")(laboratory)
+    press(laboratory, "Delete")
     state(laboratory)
     total = laboratory.evaluate(
         "(() => { const m = monetExplorer.frames.frame.decodedMasks;"
@@ -155,7 +73,7 @@ def test_deleting_an_object_lets_the_others_fill_its_place(laboratory: Page) -> 
 
 def test_an_object_is_carried_over_from_a_scene_that_was_set_aside(laboratory: Page) -> None:
     guest = laboratory.evaluate("[...monetExplorer.store.document.slots[2].latent]")
-    press("Set this scene aside")(laboratory)
+    press(laboratory, "Set this scene aside")
     laboratory.locator("#mx-gallery .mx-thumbnail").nth(4).click()
     laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 4")
     laboratory.get_by_label("Carry over slot 3 of the scene set aside").click()
@@ -167,7 +85,7 @@ def test_an_object_is_carried_over_from_a_scene_that_was_set_aside(laboratory: P
 
 def test_blending_two_scenes_ends_at_the_other_scene(laboratory: Page) -> None:
     guest = laboratory.evaluate("monetExplorer.store.document.slots.map((s) => [...s.latent])")
-    press("Set this scene aside")(laboratory)
+    press(laboratory, "Set this scene aside")
     laboratory.locator("#mx-gallery .mx-thumbnail").nth(2).click()
     laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 2")
     scrubber = laboratory.get_by_label("Blend the whole scene into the one set aside")
@@ -184,10 +102,10 @@ def test_a_link_restores_the_scene_with_its_edits(laboratory: Page) -> None:
     laboratory.locator("#mx-gallery .mx-thumbnail").nth(5).click()
     laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 5")
     drag_latent(laboratory)
-    press("Duplicate")(laboratory)
-    press("Hide slot 1")(laboratory)
+    press(laboratory, "Duplicate")
+    press(laboratory, "Hide slot 1")
     before = state(laboratory)
-    press("Copy link")(laboratory)
+    press(laboratory, "Copy link")
     expect(laboratory.locator("#mx-take [role=status]")).to_contain_text("link copied")
     link = laboratory.evaluate("navigator.clipboard.readText()")
     assert "#" in link and "edits" in link
@@ -219,13 +137,18 @@ def test_panels_leave_as_png_films_as_gif_and_everything_as_npz(laboratory: Page
 
     def download(name: str) -> bytes:
         with laboratory.expect_download() as waiting:
-            press(name)(laboratory)
+            press(laboratory, name)
         return waiting.value.path().read_bytes()
 
-    for panel in ("scene", "attention", "slots", "traversals"):
-        laboratory.get_by_label("Panel", exact=True).select_option(panel)
-        picture = Image.open(io.BytesIO(download("PNG")))
-        assert picture.width > 1000 and len(set(picture.convert("L").tobytes())) > 20
+    panels = laboratory.get_by_label("Panel", exact=True)
+    for panel in panels.locator("option").evaluate_all("(options) => options.map((o) => o.value)"):
+        panels.select_option(panel)
+        picture = Image.open(io.BytesIO(download("PNG"))).convert("RGB")
+        assert picture.width > 1000
+        colours = {colour for _, colour in picture.getcolors(picture.width * picture.height) or []}
+        assert len(colours) > 40 and picture.getpixel((0, 0)) == (255, 255, 255), panel
+        if panel in ("charts", "map"):
+            assert {(*map(int, colour),) for colour in SLOT_COLORS[:3]} <= colours
     slots = CONFIGS["multi_dsprites"].num_slots
     assert Image.open(io.BytesIO(download("GIF of the attention"))).n_frames == slots  # type: ignore[attr-defined]
     assert Image.open(io.BytesIO(download("GIF of the traversal"))).n_frames > 10  # type: ignore[attr-defined]
@@ -280,3 +203,177 @@ def test_the_tour_leads_through_the_panels_and_can_be_left(laboratory: Page) -> 
     expect(tour).to_contain_text("Step by step")
     laboratory.keyboard.press("Escape")
     expect(tour).to_have_count(0)
+
+
+def test_a_traversal_is_a_film_that_plays_when_asked_and_rests_when_not(laboratory: Page) -> None:
+    laboratory.emulate_media(reduced_motion="reduce")
+    where = laboratory.locator(".mx-player output")
+    scrub = laboratory.get_by_label("Place in the traversal")
+    picture = "document.querySelector('.mx-player canvas').toDataURL()"
+    expect(where).to_contain_text("=")
+    at_rest = where.inner_text()
+    latents = state(laboratory)[0]
+    laboratory.evaluate(
+        """() => {
+            const { decoder } = monetExplorer.frames;
+            const real = decoder.decode;
+            window.decodings = 0;
+            decoder.decode = (latents) => (window.decodings++, real(latents));
+        }"""
+    )
+    play = laboratory.get_by_role("button", name="Play the traversal")
+    play.focus()
+    laboratory.keyboard.press("Enter")
+    seen = set()
+    for _ in range(4):
+        laboratory.wait_for_function(
+            f"!{json.dumps([*seen, at_rest])}.includes(document.querySelector('.mx-player output').innerText)"
+        )
+        seen.add(where.inner_text())
+    assert laboratory.evaluate("window.decodings") == 1
+    laboratory.keyboard.press("Enter")
+    still = where.inner_text(), scrub.input_value(), laboratory.evaluate(picture)
+    laboratory.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert (where.inner_text(), scrub.input_value(), laboratory.evaluate(picture)) == still
+    scrub.press("Home")
+    expect(where).to_contain_text("= -2.00")
+    begin = laboratory.evaluate(picture)
+    scrub.press("End")
+    expect(where).to_contain_text("= 2.00")
+    assert laboratory.evaluate(picture) != begin
+    assert state(laboratory)[0] == latents
+
+
+def test_an_arc_keeps_the_length_that_a_line_cuts_short(laboratory: Page) -> None:
+    a, b = np.eye(16, dtype=np.float32)[:2] * 3
+    given = f"Float32Array.from({a.tolist()}), Float32Array.from({b.tolist()})"
+    for share, angle in ((0.25, np.pi / 8), (0.5, np.pi / 4), (1, np.pi / 2)):
+        arc, line = laboratory.evaluate(
+            f"""import(new URL("monet/static/actions.js", document.baseURI)).then(({{ between }}) =>
+                [true, false].map((arc) => [...between({given}, {share}, arc)]))"""
+        )
+        np.testing.assert_allclose(arc, np.cos(angle) * a + np.sin(angle) * b, atol=1e-6)
+        np.testing.assert_allclose(line, (1 - share) * a + share * b, atol=1e-6)
+
+
+def test_blending_begins_from_what_has_been_edited_meanwhile(laboratory: Page) -> None:
+    press(laboratory, "Set this scene aside")
+    laboratory.locator("#mx-gallery .mx-thumbnail").nth(2).click()
+    laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 2")
+    scrubber = laboratory.get_by_label("Blend the whole scene into the one set aside")
+    press(laboratory, "Delete")
+    drag_latent(laboratory)
+    edited = state(laboratory)
+    scrubber.press("End")
+    assert state(laboratory) != edited
+    assert len(json.loads(state(laboratory)[0])) == CONFIGS["multi_dsprites"].num_slots - 1
+    press(laboratory, "Undo")
+    assert state(laboratory) == edited
+    expect(scrubber).to_have_value("0")
+
+
+def test_undo_works_while_a_choice_has_the_focus(laboratory: Page) -> None:
+    before = state(laboratory)
+    drag_latent(laboratory)
+    laboratory.wait_for_function("monetExplorer.store.edited")
+    laboratory.get_by_label("Order of the latents").focus()
+    laboratory.keyboard.press("Control+z")
+    assert state(laboratory) == before
+
+
+def test_the_pixel_inspector_walks_by_arrow_keys(laboratory: Page) -> None:
+    inspector = laboratory.locator(".mx-inspector")
+    inspector.focus()
+    for key in ("ArrowUp", "ArrowLeft", "Shift+ArrowDown"):
+        laboratory.keyboard.press(key)
+    expect(inspector).to_contain_text("row 39, column 31")
+    expect(laboratory.locator(".mx-mark:visible")).to_have_count(4)
+    expect(laboratory.locator("#mx-scene .mx-sr")).to_contain_text("row 39, column 31: slot")
+    inspector.blur()
+    expect(inspector).to_contain_text("Point at a pixel")
+    expect(laboratory.locator(".mx-mark:visible")).to_have_count(0)
+
+
+@pytest.mark.parametrize("look", ["as it is", "hidden", "alone", "edited", "by the decoder"])
+def test_the_program_makes_the_picture_that_is_on_screen(laboratory: Page, checkpoints_folder: Path, look: str) -> None:
+    laboratory.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if look == "hidden":
+        press(laboratory, "Hide slot 1")
+    elif look == "alone":
+        press(laboratory, "Show slot 2 alone")
+    elif look == "edited":
+        drag_latent(laboratory)
+        press(laboratory, "Duplicate")
+        press(laboratory, "Hide slot 3")
+    elif look == "by the decoder":
+        laboratory.get_by_label("Masks that recompose the scene").select_option("decoder")
+    laboratory.wait_for_function("monetExplorer.frames.frame.view === monetExplorer.store.view")
+    state(laboratory)
+    press(laboratory, "Copy as Python")
+    expect(laboratory.locator("#mx-take [role=status]")).to_have_text("program copied")
+    program = laboratory.evaluate("navigator.clipboard.readText()")
+    table: dict[str, np.ndarray] = {}
+    exec(program.replace('"multi_dsprites")\n', f'r"{checkpoints_folder / "multi_dsprites"}")\n'), table)
+    shown = laboratory.evaluate("[...monetExplorer.frames.frame.image]")
+    # The page has the attention's masks in half precision.
+    np.testing.assert_allclose(table["image"].transpose(1, 2, 0).ravel(), shown, atol=2e-3)
+
+
+def test_a_link_to_a_picture_asks_for_it_and_then_makes_its_edits(laboratory: Page, tmp_path: Path) -> None:
+    laboratory.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    Image.fromarray(samples.read("multi_dsprites", 7).image).save(tmp_path / "own.png")
+    laboratory.set_input_files("#mx-upload input[type=file]", tmp_path / "own.png")
+    laboratory.wait_for_function("monetExplorer.store.scene.origin.kind === 'picture'")
+    drag_latent(laboratory)
+    before = state(laboratory)
+    press(laboratory, "Copy link")
+    expect(laboratory.locator("#mx-take [role=status]")).to_contain_text("your picture is not in it")
+    link = laboratory.evaluate("navigator.clipboard.readText()")
+    other = laboratory.context.new_page()
+    other.goto(link)
+    expect(other.get_by_text("The picture is not in the link")).to_be_visible()
+    other.set_input_files("#mx-upload input[type=file]", tmp_path / "own.png")
+    other.wait_for_function("monetExplorer.store.scene.origin.kind === 'picture' && monetExplorer.store.edited")
+    assert state(other) == before
+
+
+def test_the_address_lets_go_of_a_scene_that_is_gone(laboratory: Page) -> None:
+    laboratory.goto("/#model=multi_dsprites&slots=6&how=crop&kind=sample&data=multi_dsprites&index=3")
+    laboratory.reload()
+    laboratory.wait_for_function(f"{READY} && monetExplorer.store.scene.origin.index === 3")
+    assert "#model" in laboratory.url
+    laboratory.locator("#mx-gallery .mx-thumbnail").nth(1).click()
+    laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 1")
+    assert "#" not in laboratory.url
+
+
+def test_edits_show_in_the_posteriors_chart_which_keeps_its_zoom(laboratory: Page) -> None:
+    laboratory.locator("#mx-charts").scroll_into_view_if_needed()
+    chart = laboratory.locator("#mx-charts .mx-plot").first
+    expect(chart.locator(".main-svg").first).to_be_visible()
+    chart.evaluate("(plot) => Plotly.relayout(plot, { 'xaxis.range': [3, 9], 'yaxis.range': [-5, 5] })")
+    laboratory.evaluate(
+        """import(new URL("monet/static/actions.js", document.baseURI)).then(({ setLatent }) =>
+            monetExplorer.store.edit(setLatent(1, 5, 2.5)))"""
+    )
+    laboratory.wait_for_function("document.querySelector('#mx-charts .mx-plot').data.at(-1).y?.[0] === 2.5")
+    assert chart.evaluate("(plot) => plot.layout.xaxis.range") == [3, 9]
+    assert chart.evaluate("(plot) => plot.data.at(-1).customdata") == [[2, 5]]
+
+
+def test_the_map_of_slots_opens_the_scene_of_the_slot_that_is_pointed_at(laboratory: Page) -> None:
+    surface = laboratory.locator("#mx-map .mx-map")
+    surface.scroll_into_view_if_needed()
+    expect(surface.locator(".main-svg").first).to_be_visible()
+    # The scene on screen is the first sample: its rings lie on the first points.
+    points, rings = surface.locator(".mx-plot").evaluate("(plot) => plot.data.map(({ x, y }) => [x, y])")[:2]
+    slots = CONFIGS["multi_dsprites"].num_slots
+    np.testing.assert_allclose(rings, np.array(points)[:, :slots], atol=1e-4)
+    surface.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown"):
+        laboratory.keyboard.press(key)
+    expect(laboratory.locator("#mx-map [role=status]")).to_contain_text(
+        "slot 2 of Multi-dSprites, coloured on grey, sample 3"
+    )
+    laboratory.keyboard.press("Enter")
+    laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 2 && monetExplorer.store.view.slot === 1")

@@ -204,6 +204,14 @@ def test_a_link_opens_its_scene_with_the_model_the_slots_and_the_crop_that_it_na
     assert choices == ["tetrominoes", 3, "pad"]
 
 
+def test_a_link_to_a_picture_sets_its_choices_and_keeps_the_scene_until_the_picture_comes(handler):
+    link = {"kind": "picture", "model": "tetrominoes", "slots": 3, "how": "pad"}
+    before = find_scene(json.dumps(SAMPLE))
+    answer, opened, *choices = handler("open_link")(json.dumps(link), before)
+    assert json.loads(answer)["origin"] == SAMPLE
+    assert opened is before and choices == ["tetrominoes", 3, "pad"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

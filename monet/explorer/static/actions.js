@@ -82,5 +82,17 @@ export const move = (k, by) => (document) => {
   return { ...document, slots };
 };
 
-/** (1 - t) a + t b. @param {Float32Array} a @param {Float32Array} b @param {number} t in [0, 1] */
-export const between = (a, b, t) => (t === 0 ? a : t === 1 ? b : a.map((v, d) => (1 - t) * v + t * b[d]));
+/**
+ * From a to b, on the line between them or on the arc, whose points keep the length: (1 - t) a + t b, or with the angle
+ * w between a and b (sin((1 - t) w) a + sin(t w) b) / sin w (Shoemake 1985).
+ * @param {Float32Array} a @param {Float32Array} b @param {number} t in [0, 1] @param {boolean} arc
+ */
+export function between(a, b, t, arc = false) {
+  if (t === 0) return a;
+  if (t === 1) return b;
+  let [p, q] = [1 - t, t];
+  const dot = (x, y) => x.reduce((sum, v, d) => sum + v * y[d], 0);
+  const angle = Math.acos(Math.max(-1, Math.min(1, dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)))));
+  if (arc && Math.sin(angle) > 1e-6) [p, q] = [Math.sin(p * angle) / Math.sin(angle), Math.sin(q * angle) / Math.sin(angle)];
+  return a.map((v, d) => p * v + q * b[d]);
+}

@@ -24,7 +24,16 @@ const TEXTS = {
     h("p", { class: "mx-equation" }, "KL = ½ (", i("μ", "", "2"), " + ", i("σ", "", "2"), " − 1) − ln ", i("σ")),
   ],
   traversals: () => [
-    "One latent goes from end to end while the others hold still: what changes is what it encodes. Δ is the root mean square change of the component between the ends.",
+    "One latent goes from end to end while the others hold still: what changes is what it encodes. Beside it, how much it says (KL) and how much it does (Δ, root mean square over pixels and channels between the two ends).",
+    h("p", { class: "mx-equation" }, "Δ = √ ⟨ ( ", i("x̂"), "(", i("z", "d"), " = end) − ", i("x̂"), "(", i("z", "d"), " = start) )", h("sup", {}, "2"), " ⟩"),
+  ],
+  pad: () => [
+    "Two latents of the slot under one finger: the rings are one and two σ of the prior, the ellipse is one σ of the slot’s posterior, whose axes are those of the pad since the latents are independent.",
+    h("p", { class: "mx-equation" }, i("q"), "(", i("z", "i"), ", ", i("z", "j"), ") = 𝒩(", i("z", "i"), "; ", i("μ", "i"), ", ", i("σ", "i", "2"), ") 𝒩(", i("z", "j"), "; ", i("μ", "j"), ", ", i("σ", "j", "2"), ")"),
+  ],
+  map: () => [
+    "All slots share one VAE, so their latents can be compared: the map is the plane over which the posterior means of all slots of the sample scenes spread most (principal components u). A point’s area is its slot’s share of the pixels.",
+    h("p", { class: "mx-equation" }, "place = (", i("u", "1"), "·(", i("μ", "k"), " − ", i("μ̄"), "), ", i("u", "2"), "·(", i("μ", "k"), " − ", i("μ̄"), "))"),
   ],
   charts: () => [
     "The objective that the model was trained with has three terms: how well the pixels are explained, how much the latents say, and how well the decoder’s masks foretell the attention’s.",

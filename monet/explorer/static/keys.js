@@ -1,14 +1,16 @@
-// The keyboard, page-wide. Inside a text field only undo and redo are left to the field itself.
+// The keyboard, page-wide. A text field keeps all keys to itself, a choice those without Ctrl.
 
 import { paste } from "./actions.js";
 
-const typing = (target) => target.closest?.("input:not([type=range]), textarea, select, [contenteditable=true]");
+const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [role=combobox]), textarea, [contenteditable=true]";
+const CHOICES = "select, [role=combobox], [role=listbox]";
 
 /** @param {import("./store.js").Store} store */
 export function bindKeys(store) {
   addEventListener("keydown", (event) => {
-    if (!store.scene || typing(event.target)) return;
+    const within = (selector) => event.target.closest?.(selector);
     const command = event.ctrlKey || event.metaKey;
+    if (!store.scene || within(FIELDS) || (!command && within(CHOICES))) return;
     const key = event.key.toLowerCase();
     if (command && key === "z") {
       event.preventDefault();

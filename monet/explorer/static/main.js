@@ -2,7 +2,7 @@
 
 import { bindKeys } from "./keys.js";
 import { FrameLoop } from "./frames.js";
-import { fromHash, restore } from "./permalink.js";
+import { fromHash, isOf, restore } from "./permalink.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
 
@@ -18,27 +18,30 @@ const PANELS = {
   latents: () => import("./panels/latents.js"),
   traversals: () => import("./panels/traversals.js"),
   charts: () => import("./panels/charts.js"),
+  map: () => import("./panels/map.js"),
   pad: () => import("./panels/pad.js"),
   take: () => import("./panels/take.js"),
 };
 
 /** Ways to the server by name, as the hidden components that are events there connect them. */
 const ways = { scene: later(), link: later() };
-let edits = null; // of the link that was opened, until its scene is here
+let awaited = null; // the link that was opened, until its scene is here
 
 /** Called with every scene that the server sends. @param {string} value JSON, "" before the first */
 export function receive(value) {
   if (!value) return;
   const payload = JSON.parse(value);
   store.load(payload);
-  if (edits && payload.model === edits.model) {
+  if (awaited && isOf(awaited.request, payload)) {
+    const { edits } = awaited;
+    awaited = null;
     try {
-      const { list } = edits;
-      store.edit(() => restore(store.original, list));
+      if (edits) store.edit(() => restore(store.original, edits));
     } catch (error) {
       console.warn("the link's edits do not fit its scene:", error.message);
     }
-    edits = null;
+  } else if (document.documentElement.dataset.monet === "ready" && !awaited && location.hash) {
+    history.replaceState(null, "", location.pathname + location.search); // it named a scene that is gone
   }
   if (document.documentElement.dataset.monet !== "ready") {
     document.documentElement.dataset.monet = "ready";
@@ -72,7 +75,7 @@ export const request = (request) => ask("scene", request);
 function openLink() {
   const link = fromHash(location.hash);
   if (!link) return;
-  edits = link.edits && { model: link.request.model, list: link.edits };
+  awaited = link;
   ask("link", link.request);
 }
 addEventListener("hashchange", openLink);

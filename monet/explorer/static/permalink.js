@@ -42,11 +42,12 @@ function pack(slot) {
  */
 export function fromHash(hash) {
   const link = new URLSearchParams(hash.replace(/^#/, ""));
-  if (!link.has("model") || !["sample", "seed", "stored"].includes(link.get("kind"))) return null;
   const kind = link.get("kind");
+  const number = { sample: "index", seed: "seed", stored: "index" }[kind];
+  if (!link.has("model") || !(number || kind === "picture")) return null;
   const request = {
-    kind, data: link.get("data"), model: link.get("model"), slots: Number(link.get("slots")), how: link.get("how"),
-    [kind === "seed" ? "seed" : "index"]: Number(link.get(kind === "seed" ? "seed" : "index")),
+    kind, model: link.get("model"), slots: Number(link.get("slots")), how: link.get("how"),
+    ...(number && { data: link.get("data"), [number]: Number(link.get(number)) }),
   };
   if (link.has("objects")) request.objects = Number(link.get("objects"));
   try {
@@ -55,6 +56,12 @@ export function fromHash(hash) {
     return { request, edits: null };
   }
 }
+
+/** Whether a scene is the one that a link asks for; any picture is the picture that is not in it. */
+export const isOf = ({ kind, data, index, seed, objects, model, slots, how }, { origin, ...scene }) =>
+  model === scene.model && slots === scene.slots && how === scene.how &&
+  kind === origin.kind && data === origin.data && index === origin.index && seed === origin.seed &&
+  objects === origin.objects;
 
 /**
  * The document that the edits of a link make of a scene.

@@ -1,10 +1,9 @@
 // The view as a Python program that makes it again with `monet`.
 
-const list = (latent) => `[${Array.from(latent, (v) => Number(v.toPrecision(7))).join(", ")}]`;
+const list = (latent) => `[${Array.from(latent, (v) => Number(v.toPrecision(9))).join(", ")}]`;
 
-/** @param {import("./store.js").Store} store @returns {string} */
-export function toPython(store) {
-  const { scene, document } = store;
+/** @param {import("./frames.js").Frame} frame @returns {string} */
+export function toPython({ scene, document, masks, byAttention }) {
   const { kind, data, index, seed, objects } = scene.origin;
   const number = objects === undefined ? "" : `, (${objects}, ${objects})`;
   const source = {
@@ -19,16 +18,23 @@ export function toPython(store) {
     "", `model = monet.load(${JSON.stringify(scene.model)})`, source,
     `scene = monet.decompose(model, picture, num_slots=${scene.slots}, how="${scene.how}")`,
   ];
-  if (!store.edited) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
-  lines.push("", "latents = np.array([");
-  for (const slot of document.slots) {
-    if (slot.hidden) continue;
-    const untouched = slot.step !== null && slot.latent === slot.mean;
-    lines.push(untouched ? `    scene.latent_mean[${slot.step}],` : `    ${list(slot.latent)},`);
+  const untouched = document.slots.every(({ step, latent, mean }, k) => step === k && latent === mean && masks[k]);
+  if (untouched && byAttention) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
+  lines.push(
+    "", "latents = np.array([",
+    ...document.slots.map(({ step, latent, mean }) =>
+      (step !== null && latent === mean ? `    scene.latent_mean[${step}],` : `    ${list(latent)},`)),
+    "], np.float32)", "components, mask_logits = monet.decode(model, latents)",
+  );
+  const numbers = (chosen) => `[${document.slots.flatMap((slot, k) => (chosen(slot, k) ? [k] : [])).join(", ")}]`;
+  if (byAttention) {
+    lines.push(`masks = scene.masks[[${document.slots.map((slot) => slot.step).join(", ")}]]  # the attention's`);
+  } else {
+    const hidden = document.slots.some((slot) => slot.hidden) && document.slots.some((slot) => !slot.hidden);
+    if (hidden) lines.push(`mask_logits[${numbers((slot) => slot.hidden)}] = -np.inf  # hidden`);
+    lines.push("masks = np.exp(mask_logits - mask_logits.max(0))", "masks /= masks.sum(0)  # the decoder's");
   }
-  return [
-    ...lines, "], np.float32)", "components, mask_logits = monet.decode(model, latents)",
-    "masks = np.exp(mask_logits - mask_logits.max(0))", "masks /= masks.sum(0)",
-    "image = monet.compose(components, masks)  # 3, H, W", "",
-  ].join("\n");
+  if (!masks.every(Boolean)) lines.push(`shown = ${numbers((_, k) => masks[k])}`);
+  const shown = masks.every(Boolean) ? "" : "[shown]";
+  return [...lines, `image = monet.compose(components${shown}, masks${shown})  # 3, H, W`, ""].join("\n");
 }

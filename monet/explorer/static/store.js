@@ -47,7 +47,9 @@ export class Store {
   scene = null;
   /** @type {Document | null} */
   document = null;
-  view = { slot: 0, dimension: 0, step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set() };
+  view = {
+    slot: 0, dimension: 0, reach: "2", step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set(),
+  };
   /** A latent that was copied. @type {Float32Array | null} */
   clipboard = null;
   /** A scene set aside, to carry objects over from. @type {{scene: any, document: Document} | null} */

@@ -16,7 +16,7 @@ export function mount(root, { store, frames }) {
     { name: "mask", label: h("span", {}, "mask ", symbol("m", "k")), title: "Attention mask: scope times alpha; the last step takes what is left" },
     { name: "after", label: h("span", {}, "left ", symbol("s", "k")), title: "Scope that is left after this step" },
   ]);
-  const play = button("▶ Play", () => (timer ? stop() : start()), { title: "Watch the scene being handed out" });
+  const play = button("▶ Play", () => (timer ? stop() : start()), { class: "mx-button mx-play", title: "Watch the scene being handed out" });
   const scrub = h("input", {
     type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Step of the attention",
     oninput: () => {

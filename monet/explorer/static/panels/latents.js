@@ -9,6 +9,12 @@ import { normal } from "../random.js";
 /** A latent that says less than this about the slot, in nats, is folded away. */
 const DEAD_NATS = 0.01;
 
+/** A latent further out than this, in sigmas, is worth a word. */
+const FAR = 3;
+
+const names = (dimensions) =>
+  dimensions.slice(0, 3).map((d) => `z${d}`).join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
+
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
   const chip = h("span", { class: "mx-chip mx-static" });
@@ -25,7 +31,7 @@ export function mount(root, { store, frames }) {
   const dead = h("div", { class: "mx-latents" });
   const deadTitle = h("summary");
   const fold = h("details", { class: "mx-fold" }, deadTitle, dead);
-  const warning = h("div", { class: "mx-note", role: "status" });
+  const note = h("div", { class: "mx-note", role: "status" });
   const previews = {
     component: canvas("Component of the selected slot", "mx-medium"),
     mask: canvas("Decoded mask of the selected slot", "mx-medium"),
@@ -57,12 +63,13 @@ export function mount(root, { store, frames }) {
     h("div", { class: "mx-row" },
       button("Reset slot", () => store.edit(resetSlot(store.view.slot)), { title: "Every latent of this slot back to its posterior mean" }),
       button("Reset scene", () => store.reset(), { title: "Everything as the model saw it" }),
-      button("Sample posterior", take("posterior"), { title: "Draw from q(z|x, m): mean plus sigma times noise" }),
-      button("Sample prior", take("prior"), { title: "Draw from N(0, 1): an object that was never seen" }),
+      h("span", { class: "mx-spring" }), sort),
+    h("div", { class: "mx-row mx-sample" }, h("span", { class: "mx-muted" }, "Sample"),
+      button("posterior", take("posterior"), { "aria-label": "Sample posterior", title: "Draw from q(z|x, m): mean plus sigma times noise" }),
+      button("prior", take("prior"), { "aria-label": "Sample prior", title: "Draw from N(0, 1): an object that was never seen" }),
       h("label", { class: "mx-label" }, "seed ", seed),
-      h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots"),
-      sort),
-    warning, rows, fold,
+      h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots")),
+    note, rows, fold,
   );
 
   let built = null; // what the rows were built for
@@ -112,9 +119,12 @@ export function mount(root, { store, frames }) {
         type: "number", class: "mx-number", step: "0.05", "aria-label": `Value of latent ${d}`,
         onchange: () => {
           const value = Number(entry.value);
+          store.endGesture();
           if (entry.value !== "" && Number.isFinite(value)) set(value);
           store.endGesture();
         },
+        // The slider takes over, and with it the arrow keys and undo; leaving the field brings its change.
+        onkeydown: (event) => event.key === "Enter" && range.focus(),
       });
       const bar = h("span", { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` }, h("span"));
       bar.firstChild.style.width = `${(100 * kl) / most}%`;
@@ -163,19 +173,24 @@ export function mount(root, { store, frames }) {
       drawValues(previews.mask, scene.size, frame.decodedMasks[view.slot]);
       drawColors(previews.scene, scene.size, frame.image);
     }
-    let far = 0;
+    const [offPrior, offPosterior] = [[], []];
     for (const { d, mean, std, range, entry, reset, lock } of inputs) {
       const value = slot.latent[d];
       if (Number(range.value) !== value) range.value = String(value);
       if (entry !== globalThis.document.activeElement) entry.value = value.toFixed(2);
       reset.disabled = value === mean;
       lock.setAttribute("aria-pressed", String(view.locks.has(d)));
-      const offPosterior = Math.abs(value - mean) > 3 * std;
-      entry.classList.toggle("mx-far", Math.abs(value) > 3);
-      if (Math.abs(value) > 3 && offPosterior) far += 1;
+      if (Math.abs(value) > FAR) offPrior.push(d);
+      else if (Math.abs(value - mean) > FAR * std) offPosterior.push(d);
+      entry.classList.toggle("mx-far", offPrior.includes(d));
       range.setAttribute("aria-valuetext", value.toFixed(2));
     }
-    warning.textContent = far ? `${far} of these latents lie further out than the prior ever goes: expect the unexpected` : "";
+    const said = [
+      offPrior.length ? `beyond ${FAR} σ of the prior: ${names(offPrior)}` : "",
+      offPosterior.length ? `off the posterior by over ${FAR} σ: ${names(offPosterior)}` : "",
+    ].filter(Boolean).join("; ");
+    if (note.textContent !== said) note.textContent = said;
+    note.classList.toggle("mx-far", offPrior.length > 0);
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     last = frame;

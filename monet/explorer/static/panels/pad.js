@@ -3,8 +3,10 @@
 import { setLatents } from "../actions.js";
 import { slotColor } from "../draw.js";
 import { h, svg } from "../dom.js";
+import { explanation } from "../explain.js";
 
 const REACH = 3;
+const EDGE = 0.2;
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
@@ -44,7 +46,7 @@ export function mount(root, { store, frames }) {
     set(latent[Number(across.value)] + step[0], latent[Number(up.value)] + step[1], "pad");
   });
   root.append(h("div", { class: "mx-pad-row" }, surface,
-    h("div", { class: "mx-pad-text" }, h("h2", {}, "Two at once"),
+    h("div", { class: "mx-pad-text" }, h("div", { class: "mx-head" }, h("h2", {}, "Two at once"), explanation("pad")),
       h("label", { class: "mx-label" }, "across ", across), h("label", { class: "mx-label" }, "up ", up),
       h("span", { class: "mx-muted" }, "rings: 1 and 2 σ of the prior; ellipse: the posterior"))));
 
@@ -60,9 +62,12 @@ export function mount(root, { store, frames }) {
       }
     }
     const [x, y] = [Number(across.value), Number(up.value)];
-    knob.setAttribute("cx", slot.latent[x]);
-    knob.setAttribute("cy", -slot.latent[y]);
-    knob.setAttribute("fill", slotColor(slot.color));
+    const inside = (v) => Math.max(-REACH + EDGE, Math.min(REACH - EDGE, v));
+    const [left, top] = [slot.latent[x], -slot.latent[y]];
+    knob.setAttribute("cx", inside(left));
+    knob.setAttribute("cy", inside(top));
+    // hollow at the rim: the value lies further out
+    knob.setAttribute("fill", Math.max(Math.abs(left), Math.abs(top)) > REACH ? "none" : slotColor(slot.color));
     for (const [name, value] of [["cx", slot.mean[x]], ["cy", -slot.mean[y]], ["rx", slot.std[x]], ["ry", slot.std[y]]]) spread.setAttribute(name, value);
     last = { mean: slot.mean };
   });

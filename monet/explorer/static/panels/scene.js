@@ -29,10 +29,34 @@ export function mount(root, { store, frames }) {
     error: canvas("Squared error at each pixel", "mx-large"),
   };
   const captions = Object.fromEntries(Object.keys(panels).map((name) => [name, h("figcaption")]));
-  const figure = (name) => h("figure", { class: "mx-figure", "data-name": name }, panels[name], captions[name]);
+  const marks = []; // the pixel that is looked at, on every picture
+  const figure = (name) => {
+    const mark = h("i", { class: "mx-mark", hidden: true });
+    marks.push(mark);
+    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, panels[name], mark), captions[name]);
+  };
   const title = h("span", { class: "mx-muted" });
   const figures = h("dl", { class: "mx-figures" });
-  const inspector = h("div", { class: "mx-inspector", "aria-live": "off" });
+  const inspector = h("div", {
+    class: "mx-inspector", tabIndex: 0, role: "application", "aria-label": "Pixel inspector: arrow keys move, Enter selects the slot",
+    onfocus: () => inspector.matches(":focus-visible") && store.scene && store.look({ pixel: store.view.pixel ?? middle() }),
+    onblur: () => store.scene && store.look({ pixel: null }),
+    onkeydown: (event) => {
+      const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      const { pixel } = store.view;
+      if (event.key === "Enter" && pixel !== null) own(pixel);
+      if (!by || !store.scene) return;
+      event.preventDefault();
+      const { size } = store.scene;
+      const inside = (v) => Math.max(0, Math.min(size - 1, v));
+      const [row, column] = [Math.floor((pixel ?? middle()) / size), (pixel ?? middle()) % size];
+      const far = event.shiftKey ? 8 : 1;
+      store.look({ pixel: inside(row + far * by[0]) * size + inside(column + far * by[1]) });
+    },
+  });
+  const said = h("span", { class: "mx-sr", "aria-live": "polite" });
+  const middle = () => (store.scene.size * (store.scene.size + 1)) / 2;
+  const own = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
   const masks = h("select", {
     class: "mx-select", "aria-label": "Masks that recompose the scene",
     title: "After an edit an object may have moved, so only the decoder's masks fit it",
@@ -52,7 +76,7 @@ export function mount(root, { store, frames }) {
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
     h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), figures),
-    inspector,
+    inspector, said,
   );
 
   const at = (element, event) => {
@@ -63,11 +87,14 @@ export function mount(root, { store, frames }) {
     return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
   };
   for (const element of Object.values(panels)) {
-    element.addEventListener("pointermove", (e) => store.scene && store.look({ pixel: at(element, e) }));
-    element.addEventListener("pointerleave", () => store.scene && store.look({ pixel: null }));
+    for (const event of ["pointermove", "pointerdown"]) {
+      element.addEventListener(event, (e) => store.scene && store.look({ pixel: at(element, e) }));
+    }
+    // what a finger has touched stays
+    element.addEventListener("pointerleave", (e) => store.scene && e.pointerType === "mouse" && store.look({ pixel: null }));
     element.addEventListener("click", (e) => {
       const pixel = store.scene && at(element, e);
-      if (pixel !== null && frames.frame) store.look({ slot: frames.frame.labels[pixel] });
+      if (pixel !== null) own(pixel);
     });
   }
 
@@ -97,17 +124,23 @@ export function mount(root, { store, frames }) {
 
   function inspect(frame) {
     const { pixel } = frame.view;
-    inspector.classList.toggle("mx-idle", pixel === null);
+    for (const mark of marks) mark.hidden = pixel === null;
     if (pixel === null) {
       inspector.textContent = "Point at a pixel to see every slot’s share of it; click to select the slot that owns it.";
+      said.textContent = "";
       return;
     }
-    const [row, column] = [Math.floor(pixel / frame.scene.size), pixel % frame.scene.size];
+    const { size } = frame.scene;
+    const [row, column] = [Math.floor(pixel / size), pixel % size];
+    for (const mark of marks) {
+      for (const [name, value] of [["left", column], ["top", row], ["width", 1], ["height", 1]]) mark.style[name] = `${(100 * value) / size}%`;
+    }
+    const shares = frame.masks.map((mask) => (mask ? mask[pixel] : 0));
+    const percent = (share) => `${(100 * share).toFixed(1)} %`;
     inspector.replaceChildren(
       h("span", { class: "mx-muted" }, `row ${row}, column ${column}`),
-      ...frame.masks.map((mask, k) => {
-        const share = mask ? mask[pixel] : 0;
-        const bar = h("span", { class: "mx-share", title: `slot ${k + 1}: ${(100 * share).toFixed(1)} %` }, `${k + 1}`);
+      ...shares.map((share, k) => {
+        const bar = h("span", { class: "mx-share", title: `slot ${k + 1}: ${percent(share)}` }, `${k + 1}`);
         bar.style.flexGrow = String(Math.max(0.001, share));
         const { color } = frame.document.slots[k];
         bar.style.background = slotColor(color);
@@ -115,5 +148,9 @@ export function mount(root, { store, frames }) {
         return bar;
       }),
     );
+    if (document.activeElement === inspector) {
+      const most = shares.map((share, k) => [share, k]).sort((a, b) => b[0] - a[0]).slice(0, 2);
+      said.textContent = `row ${row}, column ${column}: ${most.map(([share, k]) => `slot ${k + 1} ${percent(share)}`).join(", ")}`;
+    }
   }
 }

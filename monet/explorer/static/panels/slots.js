@@ -1,6 +1,7 @@
 // Slots: what the component VAE makes of each mask, and what one can do to a slot as a whole.
 
 import { between, carryOver, changeSlot, duplicate, move, paste, remove, swap } from "../actions.js";
+import { blender } from "../blender.js";
 import { Columns, symbol } from "../columns.js";
 import { canvas, drawColors, drawValues } from "../draw.js";
 import { button, h } from "../dom.js";
@@ -29,27 +30,27 @@ export function mount(root, { store, frames }) {
   const selected = () => store.view.slot;
   const slotAt = (k) => store.document.slots[k];
   const act = (change) => () => store.edit(change(selected()));
-  const other = h("select", { class: "mx-select", "aria-label": "The other slot", title: "The other slot, for swap and blend" });
+  const other = h("select", { class: "mx-select", "aria-label": "The other slot", title: "The other slot, for swap and blend", onchange: () => blend.reset() });
   const pasteButton = button("Paste", () => store.edit(paste(selected(), store.clipboard)), { title: "Give this slot the latents that were copied (Ctrl+V)" });
   const removeButton = button("Delete", act(remove), { title: "Take the object out; the others fill its place" });
-  const blend = h("input", {
-    type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Blend this slot into the other",
-    title: "From this slot’s latents to the other’s",
-    onpointerdown: () => begin(), onfocus: () => begin(),
-    oninput: (event) => {
-      if (!blending) begin();
-      frames.answer(event);
-      const { slot, from, to } = blending;
-      store.edit(paste(slot, between(from, to, Number(blend.value))), `blend/${slot}`);
+  const arc = h("input", {
+    type: "checkbox", "aria-label": "Blend on an arc", onchange: () => {
+      blend.again();
+      blendScene?.again();
     },
-    onchange: () => store.endGesture(),
   });
-  let blending = null;
-  function begin() {
-    const to = Number(other.value);
-    if (blending?.slot === selected() && blending.other === to && Number(blend.value) > 0) return;
-    blending = { slot: selected(), other: to, from: slotAt(selected()).latent, to: slotAt(to).latent };
-  }
+  const swapButton = button("Swap", () => store.edit(swap(selected(), Number(other.value))), { title: "The two slots exchange their latents" });
+  const blend = blender({ store, frames }, {
+    label: "Blend this slot into the other", title: "From this slot’s latents to the other’s",
+    at: (start, t) => {
+      const [from, to] = [start.slots[selected()].latent, start.slots[Number(other.value)].latent];
+      return paste(selected(), between(from, to, t, arc.checked))(start);
+    },
+  });
+  let blendScene = null; // the same for the scene set aside, if there is one
+  const setAside = button("Set this scene aside", () => store.setAside(true), {
+    title: "Keep it here, open another one, and carry objects over",
+  });
   const aside = h("div", { class: "mx-guest" });
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Slots"),
@@ -62,8 +63,10 @@ export function mount(root, { store, frames }) {
           button("◀", () => shift(-1), { "aria-label": "Move slot left", title: "Move the slot to the left" }),
           button("▶", () => shift(1), { "aria-label": "Move slot right", title: "Move the slot to the right" })),
         h("div", { class: "mx-row" }, h("label", { class: "mx-label" }, "with slot ", other),
-          button("Swap", () => store.edit(swap(selected(), Number(other.value))), { title: "The two slots exchange their latents" })),
-        h("label", { class: "mx-label mx-wide" }, "blend ", blend),
+          swapButton),
+        h("div", { class: "mx-row mx-nowrap" }, h("label", { class: "mx-label mx-wide" }, "blend ", blend.element),
+          h("label", { class: "mx-label", title: "Blend on the arc between the latents, which keeps their length, and not on the line" }, arc, "arc")),
+        setAside,
       )),
     aside,
   );
@@ -94,32 +97,29 @@ export function mount(root, { store, frames }) {
       });
     }
     columns.mark({ slot: view.slot, step: null });
-    if (other.length !== document.slots.length) {
+    const alone = document.slots.length === 1;
+    if (last?.view.slot !== view.slot || last.document.slots.length !== document.slots.length) {
       const before = Number(other.value);
-      other.replaceChildren(...document.slots.map((_, k) => h("option", { value: String(k) }, String(k + 1))));
-      other.value = String(before < document.slots.length && before !== view.slot ? before : (view.slot + 1) % document.slots.length);
+      const others = document.slots.map((_, k) => k).filter((k) => k !== view.slot);
+      other.replaceChildren(...others.map((k) => h("option", { value: String(k) }, String(k + 1))));
+      other.value = String(others.includes(before) ? before : (view.slot + 1) % document.slots.length);
+      blend.reset();
     }
-    if (last?.view.slot !== view.slot || last?.scene !== scene) {
-      blending = null;
-      blend.value = "0";
-    }
+    blend.follow();
+    blendScene?.follow();
     pasteButton.disabled = !store.clipboard || store.clipboard.length !== document.slots[0].latent.length;
-    removeButton.disabled = document.slots.length === 1;
-    if (guest !== store.aside || last?.scene !== scene) {
-      guest = store.aside;
-      drawGuest();
-    }
+    for (const control of [removeButton, swapButton, other, blend.element]) control.disabled = alone;
+    if (guest !== store.aside || last?.scene !== scene) drawGuest();
+    guest = store.aside;
     last = frame;
   });
 
   /** The scene that was set aside: its slots can be carried over one by one, or blended in as a whole. */
   async function drawGuest() {
-    if (!guest) {
-      aside.replaceChildren(button("Set this scene aside", () => store.setAside(true), {
-        title: "Keep it here, open another one, and carry objects over",
-      }));
-      return;
-    }
+    blendScene = null;
+    aside.hidden = !store.aside;
+    if (!store.aside) return;
+    const { aside: guest } = store;
     const letGo = button("Let go", () => store.setAside(false));
     if (guest.scene.model !== store.scene.model) {
       aside.replaceChildren(h("span", { class: "mx-muted" }, `“${guest.scene.title}” was set aside with another model, whose latents mean other things.`), letGo);
@@ -127,6 +127,7 @@ export function mount(root, { store, frames }) {
     }
     const { slots } = guest.document;
     const decoded = await frames.decode(slots.map((s) => s.latent));
+    if (guest !== store.aside) return;
     const pictures = slots.map((slot, k) => {
       const picture = canvas("", "mx-small");
       drawColors(picture, guest.scene.size, decoded[k], 4, slot.step === null ? null : guest.scene.masks[slot.step]);
@@ -135,23 +136,17 @@ export function mount(root, { store, frames }) {
         title: "Carry this object over into the scene", onclick: () => store.edit(carryOver(slot)),
       }, picture);
     });
-    const start = store.document;
-    const all = h("input", {
-      type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Blend the whole scene into the one set aside",
-      oninput: (event) => {
-        frames.answer(event);
-        const t = Number(all.value);
-        store.edit(() => ({
-          ...start,
-          slots: start.slots.map((slot, k) => (slots[k] ? { ...slot, latent: between(slot.latent, slots[k].latent, t) } : slot)),
-        }), "blend/scene");
-      },
-      onchange: () => store.endGesture(),
+    blendScene = blender({ store, frames }, {
+      label: "Blend the whole scene into the one set aside", title: "Slot by slot, in their order",
+      at: (start, t) => ({
+        ...start,
+        slots: start.slots.map((slot, k) => (slots[k] ? { ...slot, latent: between(slot.latent, slots[k].latent, t, arc.checked) } : slot)),
+      }),
     });
     aside.replaceChildren(
       h("span", { class: "mx-muted" }, `set aside: ${guest.scene.title}`),
       h("div", { class: "mx-guest-slots" }, ...pictures),
-      h("label", { class: "mx-label" }, "blend slot by slot ", all), letGo,
+      h("label", { class: "mx-label" }, "blend slot by slot ", blendScene.element), letGo,
     );
   }
 }

@@ -1,31 +1,46 @@
 // Out of the app: figures, films, arrays, a link, a program.
 
-import { blend, scopes as leftAfter, softmaxMasks } from "../compose.js";
+import { blend, scopes as leftAfter } from "../compose.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
 import { toHash } from "../permalink.js";
 import { toPython } from "../python.js";
-import { toPng } from "../sheet.js";
+import * as sheet from "../sheet.js";
+import { film } from "../sweep.js";
 
-const PANELS = [["scene", "Scene"], ["attention", "Attention"], ["slots", "Slots"], ["traversals", "Traversals"]];
+/** Panels that leave as PNG: what they are called, and what of them is on the sheet if not their canvases. */
+const PANELS = {
+  scene: ["Scene"], attention: ["Attention"], slots: ["Slots"], latents: ["Latents", sheet.latents],
+  traversals: ["Traversals"], charts: ["Charts", (panel, store) => sheet.charts(store)], map: ["Map of slots", (panel) => panel.querySelector("section").parts()],
+};
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
   const note = h("span", { class: "mx-muted", role: "status" });
-  const which = h("select", { class: "mx-select", "aria-label": "Panel" }, ...PANELS.map(([name, title]) => h("option", { value: name }, title)));
+  const byHand = h("textarea", {
+    class: "mx-by-hand", readOnly: true, hidden: true, rows: 4, "aria-label": "Text to copy", onfocus: () => byHand.select(),
+  });
+  const which = h("select", { class: "mx-select", "aria-label": "Panel" }, ...Object.entries(PANELS).map(([name, [title]]) => h("option", { value: name }, title)));
 
-  /** Does it, and says how it went. */
-  const guard = (action) => async (event) => {
-    const pressed = event.currentTarget;
-    pressed.disabled = true;
+  /** Does it, and says how it went; meanwhile the button does nothing. */
+  const guard = (action) => async ({ currentTarget: pressed }) => {
+    if (pressed.ariaBusy === "true") return;
+    pressed.ariaBusy = "true";
+    say("");
     try {
-      note.textContent = (await action()) ?? "";
+      const done = await action();
+      say(done.said ?? done, done.text);
     } catch (error) {
-      note.textContent = `That did not work: ${error.message}`;
+      say(`That did not work: ${error.message}`);
     } finally {
-      pressed.disabled = false;
+      pressed.ariaBusy = "false";
     }
+  };
+  const say = (words, text = "") => {
+    note.textContent = words;
+    byHand.hidden = !text;
+    byHand.value = text;
   };
   const save = (blob, name) => {
     const link = h("a", { href: URL.createObjectURL(blob), download: name });
@@ -33,9 +48,14 @@ export function mount(root, { store, frames }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     return `saved ${name}`;
   };
+  /** Without a secure address a browser has no clipboard for us: then people copy by hand. */
   const copy = async (text, said) => {
-    await navigator.clipboard.writeText(text);
-    return said;
+    try {
+      await navigator.clipboard.writeText(text);
+      return said;
+    } catch {
+      return { said: "Your browser does not let the page copy; copy it from here:", text };
+    }
   };
   const stem = () => `monet-${store.scene.model}`;
   const post = async (path, body, headers = {}) => {
@@ -44,12 +64,13 @@ export function mount(root, { store, frames }) {
     return response.blob();
   };
 
-  const png = () => {
-    const [name, title] = PANELS.find(([name]) => name === which.value);
-    const edited = store.edited ? ", edited" : "";
-    const panel = document.querySelector(`#mx-${name}`);
-    return toPng(panel, `${title}: ${store.scene.title}${edited}, MONet ${store.scene.model}, K = ${store.scene.slots}`)
-      .then((blob) => save(blob, `${stem()}-${name}.png`));
+  const png = async () => {
+    const [title, parts = sheet.canvases] = PANELS[which.value];
+    const { scene, view, edited } = store;
+    const of = ["latents", "traversals"].includes(which.value) ? ` of slot ${view.slot + 1}` : "";
+    const rows = await parts(document.querySelector(`#mx-${which.value}`), store);
+    const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K = ${scene.slots}`;
+    return save(await sheet.toPng(rows, caption), `${stem()}-${which.value}.png`);
   };
 
   /** Pictures [H*W][3] side by side as the bytes of one frame, times 255. */
@@ -83,16 +104,10 @@ export function mount(root, { store, frames }) {
   };
 
   const traversalGif = async () => {
-    const { scene, document, view } = store;
-    const slot = document.slots[view.slot];
-    const others = await frames.decode(document.slots.map((s) => s.latent));
-    const values = Array.from({ length: 16 }, (_, i) => -2.5 + (5 * i) / 15);
-    const swept = await frames.decode(values.map((v) => slot.latent.map((z, d) => (d === view.dimension ? v : z))));
-    const list = swept.map((pixels) => {
-      const decoded = others.map((other, k) => (k === view.slot ? pixels : other));
-      const colors = Float32Array.from({ length: 3 * scene.size ** 2 }, (_, i) => pixels[4 * Math.floor(i / 3) + (i % 3)]);
-      const masks = softmaxMasks(decoded, document.slots.map((s) => !s.hidden));
-      return frameOf(scene.size, [colors, grey(masks[view.slot]), blend(decoded, masks)]);
+    const { scene, view } = store;
+    const list = (await film(frames, store)).map(({ decoded, mask, image }) => {
+      const colors = Float32Array.from({ length: 3 * mask.length }, (_, i) => decoded[4 * Math.floor(i / 3) + (i % 3)]);
+      return frameOf(scene.size, [colors, grey(mask), image]);
     });
     return gif([...list, ...list.slice(1, -1).reverse()], scene.size, 3, 80, `${stem()}-slot${view.slot + 1}-z${view.dimension}.gif`);
   };
@@ -111,7 +126,7 @@ export function mount(root, { store, frames }) {
     history.replaceState(null, "", hash);
     const missing = store.scene.origin.kind === "picture";
     return copy(location.href, missing
-      ? "link copied; your picture is not in it: open it again there" : "link copied: it opens this scene with its edits");
+      ? "link copied; your picture is not in it: whoever opens the link is asked for it" : "link copied: it opens this scene with its edits");
   };
 
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Take it with you"),
@@ -121,6 +136,12 @@ export function mount(root, { store, frames }) {
       button("GIF of the traversal", guard(traversalGif), { title: "Component, mask and scene while the selected latent goes from end to end" }),
       button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),
       button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
-      button("Copy as Python", guard(() => copy(toPython(store), "program copied")), { title: "A program that makes this view again" })),
-    note, h("span", { class: "mx-spring" }), explanation("take")));
+      button("Copy as Python", guard(() => copy(toPython(frames.frame), "program copied")), { title: "A program that makes this view again" })),
+    note, h("span", { class: "mx-spring" }), explanation("take")), byHand);
+
+  let last = null;
+  frames.onFrame(({ scene, document }) => {
+    if (last && (last.scene !== scene || last.document !== document)) say(""); // it was about what is no longer there
+    last = { scene, document };
+  });
 }

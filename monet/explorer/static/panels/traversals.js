@@ -4,6 +4,8 @@ import { canvas, drawColors } from "../draw.js";
 import { setLatent } from "../actions.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { player } from "../player.js";
+import { along, REACHES, values } from "../sweep.js";
 
 const COUNT = 9;
 
@@ -11,54 +13,59 @@ const COUNT = 9;
 export function mount(root, { store, frames }) {
   const dimension = h("select", { class: "mx-select", "aria-label": "Latent to traverse",
     onchange: () => store.look({ dimension: Number(dimension.value) }) });
-  const reach = h("select", { class: "mx-select", "aria-label": "Range of the traversal", onchange: () => draw() },
-    h("option", { value: "2" }, "± 2 (prior)"), h("option", { value: "3" }, "± 3 (prior)"),
-    h("option", { value: "posterior" }, "± 3 σ (posterior)"));
+  const reach = h("select", { class: "mx-select", "aria-label": "Range of the traversal",
+    onchange: () => store.look({ reach: reach.value }) },
+    ...Object.entries(REACHES).map(([value, label]) => h("option", { value }, label)));
   const whole = button("All latents", () => {
     atlas = !atlas;
     whole.setAttribute("aria-pressed", String(atlas));
     draw();
   }, { "aria-pressed": "false", title: "A row for each latent of this slot" });
   const strips = h("div", { class: "mx-strips" });
+  const screen = player({ store, frames });
   let atlas = false;
   let drawing = 0;
 
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Traversals"),
-    h("span", { class: "mx-muted" }, "component and decoded mask logit of the selected slot; click a picture to go there"),
-    h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")), strips);
+    h("span", { class: "mx-muted" }, "what one latent of the selected slot does; click a picture to go there"),
+    h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")),
+    h("div", { class: "mx-with-side" }, strips, screen.element));
 
   async function draw() {
     const { frame } = frames;
     if (!frame) return;
     const token = ++drawing; // a newer drawing takes over
-    const { slot, dimension: selected } = store.view;
+    const { slot, dimension: selected, reach } = store.view;
     const base = store.document.slots[slot];
     const { scene } = store;
     const order = base.kl.map((_, d) => d).sort((a, b) => base.kl[b] - base.kl[a]);
     const rows = [];
     for (const d of atlas ? order : [selected]) {
-      const [mean, std] = [base.mean[d], base.std[d]];
-      const span = reach.value === "posterior" ? [mean - 3 * std, mean + 3 * std] : [-Number(reach.value), Number(reach.value)];
-      const values = Array.from({ length: COUNT }, (_, i) => span[0] + ((span[1] - span[0]) * i) / (COUNT - 1));
-      const latents = values.map((value) => base.latent.map((v, j) => (j === d ? value : v)));
-      const decoded = await frames.decode(latents);
+      const steps = values(base, d, reach, COUNT);
+      const decoded = await frames.decode(along(base.latent, d, steps));
       if (token !== drawing) return;
-      rows.push(h("div", { class: "mx-strip" },
-        h("span", { class: "mx-z", title: `${base.kl[d].toFixed(2)} nats; change ${change(decoded).toFixed(3)}` },
-          "z", h("sub", {}, String(d))),
+      const name = h("button", {
+        type: "button", class: "mx-z mx-plain", "aria-pressed": String(d === selected), "aria-label": `Select latent ${d}`,
+        title: "Select this latent", onclick: () => store.look({ dimension: d }),
+      }, "z", h("sub", {}, String(d)));
+      rows.push(h("div", { class: "mx-strip" }, name,
         ...decoded.map((pixels, i) => {
-          const picture = canvas(`latent ${d} at ${values[i].toFixed(2)}`, "mx-small");
+          const picture = canvas(`latent ${d} at ${steps[i].toFixed(2)}`, "mx-small");
           drawColors(picture, scene.size, pixels, 4, present(pixels));
           return h("button", {
-            type: "button", class: "mx-thumbnail", title: values[i].toFixed(2), "aria-label": `Set latent ${d} to ${values[i].toFixed(2)}`,
-            onclick: () => store.edit(setLatent(slot, d, values[i])),
+            type: "button", class: "mx-thumbnail", title: steps[i].toFixed(2), "aria-label": `Set latent ${d} to ${steps[i].toFixed(2)}`,
+            onclick: () => store.edit(setLatent(slot, d, steps[i])),
           }, picture);
         }),
-        h("span", { class: "mx-muted mx-change" }, `Δ ${change(decoded).toFixed(3)}`)));
+        h("span", { class: "mx-muted mx-change" },
+          h("span", { title: "What the latent says about this slot: its divergence from the prior" }, `${base.kl[d].toFixed(2)} nats`),
+          h("span", { title: "What it does: root mean square change of the component between the ends" }, `Δ ${change(decoded).toFixed(3)}`))));
       // The whole atlas takes a while: let the page breathe between its rows.
       if (atlas) await new Promise(requestAnimationFrame);
     }
+    const held = strips.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
     strips.replaceChildren(...rows);
+    if (held) [...strips.querySelectorAll("button")].find((b) => b.getAttribute("aria-label") === held)?.focus();
   }
 
   /** Where the slot would claim the pixel against an empty logit: shows extent as well as colour. */
@@ -80,18 +87,20 @@ export function mount(root, { store, frames }) {
 
   let last = null;
   let timer;
-  frames.onFrame((frame) => {
-    const { view, scene, document } = frame;
-    if (last?.scene !== scene) {
+  frames.onFrame(({ scene, view, document }) => {
+    if (last?.[0] !== scene) {
       dimension.replaceChildren(...scene.kl[0].map((_, d) => h("option", { value: String(d) }, `z${d}`)));
     }
     dimension.value = String(view.dimension);
-    const latent = document.slots[view.slot]?.latent;
-    const key = [scene, latent, view.dimension, view.slot];
-    if (!last || key.some((v, i) => v !== last.key[i])) {
+    reach.value = view.reach;
+    const now = [scene, document, view.dimension, view.slot, view.reach];
+    if (now.some((v, i) => v !== last?.[i])) {
       clearTimeout(timer);
-      timer = setTimeout(draw, 120); // after the drag, not during it
+      timer = setTimeout(() => { // after the drag, not during it
+        draw();
+        screen.refresh();
+      }, 120);
     }
-    last = { scene, key };
+    last = now;
   });
 }

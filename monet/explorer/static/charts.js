@@ -1,0 +1,76 @@
+// Plotly: fetched when it is first needed, and given the page's colours, or paper's.
+
+import { slotColor } from "./draw.js";
+import { h } from "./dom.js";
+
+/** Charts of a scene by the name that the server gives them, with what they are called and what they say. */
+export const CHARTS = {
+  posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects."],
+  kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],
+  scope: ["Scope left per step", "How much of the scene is unexplained before each step, and what each step takes. Click selects."],
+};
+
+export const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d"] };
+
+let library = null;
+/** Plotly is large: it is fetched when charts come into view, and only then. */
+export function plotly() {
+  library ??= new Promise((resolve, reject) => {
+    const script = h("script", { src: new URL("monet/plotly/plotly.min.js", document.baseURI).href });
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      library = null;
+      reject(new Error("the charts’ library did not load"));
+    };
+    document.head.append(script);
+  });
+  return library;
+}
+
+/** The figure in these colours. @param {{data: object[], layout: object}} figure @param {{ink: string, grid: string}} colours */
+export function styled(figure, { ink, grid }, size = 11) {
+  const { data, layout } = structuredClone(figure);
+  const axis = { gridcolor: grid, linecolor: grid };
+  return {
+    data,
+    layout: {
+      ...layout, font: { ...layout.font, color: ink, size },
+      xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis },
+    },
+  };
+}
+
+/** The colours of the page at an element, light or dark. */
+export function coloursAt(element) {
+  const style = getComputedStyle(element);
+  return { ink: style.color, grid: style.getPropertyValue("--border-color-primary") };
+}
+
+/** The posterior's chart with the latents as they are edited, in diamonds on top; copies and guests are not in it. */
+export function withEdits(figure, { scene, document }) {
+  const moved = document.slots.filter((slot) => slot.step !== null)
+    .flatMap(({ step, color, latent, mean }) => Array.from(latent, (value, d) => ({ step, color, value, mean: mean[d], d })))
+    .filter(({ value, mean }) => value !== mean);
+  if (!moved.length) return figure;
+  return {
+    ...figure,
+    data: [...figure.data, {
+      type: "scatter", mode: "markers", showlegend: false,
+      x: moved.map(({ step, d }) => d + ((step - (scene.slots - 1) / 2) * 0.8) / scene.slots),
+      y: moved.map(({ value }) => value),
+      customdata: moved.map(({ step, d }) => [step + 1, d]),
+      marker: { symbol: "diamond-open", size: 9, line: { width: 2 }, color: moved.map(({ color }) => slotColor(color)) },
+      hovertemplate: "slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}, edited<extra></extra>",
+    }],
+  };
+}
+
+/** A figure for paper as a picture. @param {{data: object[], layout: object}} figure @returns {Promise<HTMLImageElement>} */
+export async function picture(figure, width, height, scale) {
+  const Plotly = await plotly();
+  const paper = styled(figure, { ink: "#000", grid: "#ddd" }, 13);
+  const image = new Image();
+  image.src = await Plotly.toImage({ ...paper, config: CONFIG }, { format: "png", width, height, scale });
+  await image.decode();
+  return image;
+}

@@ -1,0 +1,161 @@
+// The map of slots: every slot of the sample scenes, laid out by what its latents say, and the scene's own among them.
+
+import { chart } from "../sheet.js";
+import { coloursAt, CONFIG, plotly, styled } from "../charts.js";
+import { canvas, drawColors, slotColor } from "../draw.js";
+import { button, h } from "../dom.js";
+import { explanation } from "../explain.js";
+
+/** @param {HTMLElement} root */
+export function mount(root, { store, frames, request }) {
+  const plot = h("div", { class: "mx-plot" });
+  const surface = h("div", {
+    class: "mx-map", tabIndex: 0, role: "application",
+    "aria-label": "Map of slots: left and right go from slot to slot, up and down from scene to scene, Enter opens the scene",
+    onkeydown: (event) => {
+      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (event.key === "Enter" && at !== null) open(at);
+      if (!by || !map) return;
+      event.preventDefault();
+      const steps = map.slots.filter((s) => s.index === 0).length;
+      const next = (at ?? -by[0] - steps * by[1]) + by[0] + steps * by[1];
+      if (next >= 0 && next < map.slots.length) point(next);
+    },
+  }, plot);
+  const component = canvas("Component of the slot on the map", "mx-small");
+  const scene = h("img", { class: "mx-canvas", alt: "" });
+  const words = h("p", { class: "mx-muted", role: "status" }, "Point at a slot to see what it paints and where it comes from; click to open its scene.");
+  const go = button("Open this scene", () => open(at), { disabled: true });
+  const detail = h("div", { class: "mx-map-detail" },
+    h("figure", { class: "mx-figure" }, component, h("figcaption", {}, "component")),
+    h("figure", { class: "mx-figure" }, scene, h("figcaption", {}, "scene")), words, go);
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Map of slots"),
+      h("span", { class: "mx-muted" }, "slots of all sample scenes: near one another if their latents are; rings are this scene’s"),
+      h("span", { class: "mx-spring" }), explanation("map")),
+    h("div", { class: "mx-with-side" }, surface, detail));
+
+  let map = null;
+  let at = null; // number of the slot that is pointed at
+  let wanted = null; // a slot to be selected once its scene is here
+  const origin = (slot) => ({ kind: "sample", data: map.data, index: slot.index });
+
+  /** A latent's place. @returns {[number, number]} */
+  const project = (latent) => map.axes.map((axis) => axis.reduce((sum, a, d) => sum + a * (latent[d] - map.mean[d]), 0));
+
+  function open(number) {
+    wanted = map.slots[number];
+    request(origin(wanted));
+  }
+
+  /** Says and shows what stands at a point. */
+  async function point(number) {
+    at = number;
+    const slot = map.slots[number];
+    go.disabled = false;
+    words.textContent = `slot ${slot.step + 1} of ${map.title}, sample ${slot.index + 1}: ${(100 * slot.share).toFixed(1)} % of its pixels`;
+    const file = `${String(slot.index).padStart(2, "0")}.png`;
+    scene.alt = `${map.title}, sample ${slot.index + 1}`;
+    scene.src = new URL(`monet/samples/${map.data}/${file}`, document.baseURI).href;
+    mark();
+    const [pixels] = await frames.decode([slot.latent]);
+    if (at === number) drawColors(component, store.scene.size, pixels, 4);
+  }
+
+  function figure() {
+    const places = map.slots.map((slot) => project(slot.latent));
+    const own = store.document.slots.map((slot) => project(slot.latent));
+    const axis = (i) => ({
+      title: { text: `principal component ${i + 1}, ${(100 * map.explained[i]).toFixed(0)} % of the variance` }, zeroline: false,
+    });
+    return {
+      data: [{
+        type: "scatter", mode: "markers", x: places.map(([x]) => x), y: places.map(([, y]) => y),
+        marker: {
+          // area as the slot's share of the scene; an empty slot is a dot
+          size: map.slots.map((slot) => 6 + 26 * Math.sqrt(slot.share)), opacity: 0.75,
+          color: map.slots.map((slot) => slotColor(slot.step)), line: { width: 1, color: "#8888" },
+        },
+        hovertemplate: map.slots.map((slot) => `slot ${slot.step + 1}, sample ${slot.index + 1}<extra></extra>`),
+      }, {
+        type: "scatter", mode: "markers+text", x: own.map(([x]) => x), y: own.map(([, y]) => y), hoverinfo: "skip",
+        marker: { symbol: "circle-open", size: 20, line: { width: 2.5 }, color: store.document.slots.map((s) => slotColor(s.color)) },
+        text: own.map((_, k) => String(k + 1)), textposition: "top right",
+      }, {
+        type: "scatter", mode: "markers", hoverinfo: "skip", x: at === null ? [] : [places[at][0]], y: at === null ? [] : [places[at][1]],
+        marker: { symbol: "cross-thin", size: 18, line: { width: 2, color: "#888" } },
+      }],
+      layout: {
+        margin: { l: 48, r: 8, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+        showlegend: false, uirevision: map.data, hovermode: "closest", xaxis: axis(0), yaxis: axis(1),
+      },
+    };
+  }
+  // For the sheet: the map as it is, for paper.
+  root.parts = async () => {
+    await load();
+    return [[await chart(figure(), "every slot of the sample scenes by its latents; size: its share of the pixels; rings: this scene’s slots")]];
+  };
+
+  let loading = null;
+  /** Another model has another map. */
+  function load() {
+    const { model } = store.scene;
+    if (loading?.model !== model) {
+      map = at = null;
+      const made = (async () => {
+        const response = await fetch(new URL(`monet/map/${encodeURIComponent(model)}`, document.baseURI));
+        if (!response.ok) throw new Error(await response.text());
+        const answer = await response.json();
+        for (const slot of answer.slots) slot.latent = Float32Array.from(slot.latent);
+        if (loading.made === made) map = answer;
+      })();
+      loading = { model, made };
+      made.catch(() => (loading = null));
+    }
+    return loading.made;
+  }
+
+  async function draw() {
+    if (!visible || !store.scene) return;
+    try {
+      const [Plotly] = await Promise.all([plotly(), load()]);
+      if (!map) return;
+      const { data, layout } = styled(figure(), coloursAt(root));
+      await Plotly.react(plot, data, { ...layout, height: 340, autosize: true }, CONFIG);
+      if (plot.listening) return;
+      plot.listening = true;
+      const number = ({ points }) => (points[0].curveNumber === 0 ? points[0].pointIndex : null);
+      plot.on("plotly_hover", (event) => number(event) !== null && number(event) !== at && point(number(event)));
+      plot.on("plotly_click", (event) => number(event) !== null && open(number(event)));
+    } catch (error) {
+      words.textContent = `The map cannot be drawn: ${error.message}`;
+    }
+  }
+  const mark = () => {
+    if (!plot.listening) return;
+    const { data } = figure();
+    window.Plotly.restyle(plot, { x: [data[2].x], y: [data[2].y] }, [2]);
+  };
+
+  let visible = false;
+  new IntersectionObserver((entries) => {
+    visible = entries.at(-1).isIntersecting;
+    if (visible) draw();
+  }).observe(root);
+  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  let drawn = null;
+  let timer;
+  frames.onFrame((frame) => {
+    const { origin: here } = frame.scene;
+    if (wanted && here.kind === "sample" && here.data === map?.data && here.index === wanted.index) {
+      const { step } = wanted;
+      wanted = null;
+      if (step < frame.scene.slots) store.look({ slot: step });
+    }
+    if (frame.document === drawn) return;
+    drawn = frame.document;
+    clearTimeout(timer);
+    timer = setTimeout(draw, 120); // after the drag, not during it
+  });
+}

@@ -1,0 +1,118 @@
+// The traversal as a film: component, mask and scene while the selected latent goes from end to end and back.
+
+import { canvas, drawColors, drawValues } from "./draw.js";
+import { button, h } from "./dom.js";
+import { film, still, values } from "./sweep.js";
+
+/** From one end to the other. */
+const SWEEP_MS = 1800;
+
+/** Instead of an animation frame while the film is still being decoded. */
+const AWAITED = 0;
+
+/**
+ * @param {{store: import("./store.js").Store, frames: import("./frames.js").FrameLoop}} context
+ * @returns {{element: HTMLElement, refresh: () => void}} `refresh` after anything that the film is made of has changed
+ */
+export function player({ store, frames }) {
+  const pictures = {
+    component: canvas("The traversal’s component", "mx-small"),
+    mask: canvas("The traversal’s decoded mask", "mx-small"),
+    scene: canvas("The traversal’s scene", "mx-small"),
+  };
+  const play = button("▶ Play", () => (playing === null ? start() : stop()), { class: "mx-button mx-play", "aria-label": "Play the traversal" });
+  const scrub = h("input", {
+    type: "range", class: "mx-range", min: "0", max: "1", step: "any", value: "0.5", "aria-label": "Place in the traversal",
+    oninput: () => {
+      stop();
+      place = Number(scrub.value);
+      develop().then(show);
+    },
+  });
+  const where = h("output", { class: "mx-z" });
+  const element = h("div", { class: "mx-player" },
+    h("div", { class: "mx-previews" }, ...Object.entries(pictures).map(([name, picture]) =>
+      h("figure", { class: "mx-figure" }, picture, h("figcaption", {}, name === "mask" ? "decoded mask" : name)))),
+    h("div", { class: "mx-row mx-nowrap" }, play, scrub, where));
+
+  let stills = null; // of the film; null until it is asked for, and again after an edit
+  let making = null;
+  let shown = null;
+  let place = 0.5; // in the film, 0 to 1
+  let direction = 1;
+  let playing = null; // the animation frame that is awaited
+  let before = null;
+
+  /** Decodes the film once; after an edit meanwhile, the newer one. */
+  async function develop() {
+    if (stills) return;
+    const made = (making ??= film(frames, store));
+    try {
+      const list = await made;
+      if (made === making) stills = list;
+      else await develop();
+    } catch (error) {
+      making = null;
+      stop();
+      console.warn("the traversal was not decoded:", error.message);
+    }
+  }
+
+  function show() {
+    const now = stills?.[Math.round(place * (stills.length - 1))];
+    if (now && now !== shown) draw(now);
+  }
+
+  function draw(now) {
+    shown = now;
+    const { size } = store.scene;
+    drawColors(pictures.component, size, now.decoded, 4);
+    drawValues(pictures.mask, size, now.mask);
+    drawColors(pictures.scene, size, now.image);
+    where.replaceChildren("z", h("sub", {}, String(store.view.dimension)), ` = ${now.value.toFixed(2)}`);
+  }
+
+  async function start() {
+    playing = AWAITED;
+    before = null;
+    play.textContent = "❚❚ Pause";
+    play.setAttribute("aria-label", "Pause the traversal");
+    await develop();
+    if (playing === AWAITED) playing = requestAnimationFrame(tick);
+  }
+
+  function stop() {
+    if (playing !== null) cancelAnimationFrame(playing);
+    playing = null;
+    play.textContent = "▶ Play";
+    play.setAttribute("aria-label", "Play the traversal");
+  }
+
+  function tick(time) {
+    place += (direction * (time - (before ?? time))) / SWEEP_MS;
+    before = time;
+    if (place >= 1 || place <= 0) {
+      direction = place >= 1 ? -1 : 1;
+      place = Math.max(0, Math.min(1, place));
+    }
+    scrub.value = String(place);
+    show();
+    playing = requestAnimationFrame(tick);
+  }
+
+  /** At rest the pictures are the scene as it is; a film that plays is made anew and goes on from the same place. */
+  function refresh() {
+    stills = making = null;
+    const { document, view } = store;
+    const slot = document.slots[view.slot];
+    if (playing !== null) return void develop().then(show);
+    const { frame } = frames;
+    if (frame?.document !== document) return; // while comparing
+    const [from, to] = values(slot, view.dimension, view.reach, 2);
+    place = Math.max(0, Math.min(1, (slot.latent[view.dimension] - from) / (to - from)));
+    scrub.value = String(place);
+    draw(still(slot.latent[view.dimension], frame.decoded, document, view.slot));
+  }
+
+  return { element, refresh };
+}

@@ -1,0 +1,54 @@
+// One latent of a slot goes from one end to the other while everything else is held: strip, film and GIF alike.
+
+import { blend, softmaxMasks } from "./compose.js";
+
+/** How far a traversal goes, by the name that the view keeps. */
+export const REACHES = { 2: "± 2 (prior)", 3: "± 3 (prior)", posterior: "± 3 σ (posterior)" };
+
+/** Pictures of a film from end to end; back again they are the same. */
+const FILM_COUNT = 25;
+
+/**
+ * @param {import("./store.js").Slot} slot
+ * @param {number} dimension
+ * @param {keyof REACHES} reach
+ * @param {number} count
+ * @returns {number[]} values of the latent, evenly from end to end
+ */
+export function values(slot, dimension, reach, count) {
+  const [mean, std] = [slot.mean[dimension], slot.std[dimension]];
+  const [from, to] = reach === "posterior" ? [mean - 3 * std, mean + 3 * std] : [-Number(reach), Number(reach)];
+  return Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
+}
+
+/** The latent with one dimension set to each value. @returns {Float32Array[]} */
+export const along = (latent, dimension, values) =>
+  values.map((value) => latent.map((v, d) => (d === dimension ? value : v)));
+
+/**
+ * @typedef {object} Still
+ * @property {number} value of the latent
+ * @property {Float32Array} decoded [H*W][4] of the slot
+ * @property {Float32Array} mask [H*W] of the slot, softmax over the slots that are not hidden
+ * @property {Float32Array} image [H*W][3] the scene recomposed
+ */
+
+/**
+ * The selected slot's selected latent from end to end, in the scene as it is edited.
+ * @param {import("./frames.js").FrameLoop} frames
+ * @param {import("./store.js").Store} store
+ * @returns {Promise<Still[]>}
+ */
+export async function film(frames, { document, view }) {
+  const slot = document.slots[view.slot];
+  const steps = values(slot, view.dimension, view.reach, FILM_COUNT);
+  const others = await frames.decode(document.slots.map((s) => s.latent));
+  const swept = await frames.decode(along(slot.latent, view.dimension, steps));
+  return swept.map((decoded, i) => still(steps[i], others.with(view.slot, decoded), document, view.slot));
+}
+
+/** @returns {Still} */
+export function still(value, slots, document, selected) {
+  const masks = softmaxMasks(slots, document.slots.map((s) => !s.hidden));
+  return { value, decoded: slots[selected], mask: masks[selected], image: blend(slots, masks) };
+}

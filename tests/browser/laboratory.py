@@ -1,0 +1,117 @@
+"""What a person does to the slots, by mouse, by keyboard alone and by finger on a phone."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page
+
+READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.frames.frame"
+LATENTS = "JSON.stringify(monetExplorer.store.document.slots.map((s) => [s.color, s.hidden, ...s.latent]))"
+DRAWN = "monetExplorer.frames.frame.document === monetExplorer.store.document"
+PICTURE = "document.querySelector('[data-name=image] canvas').toDataURL()"
+
+PHONE = {"width": 390, "height": 844}
+TARGET = 24
+"""Pixels that a finger needs at least (WCAG 2.5.8)."""
+
+
+def open_page(page: Page) -> None:
+    page.goto("/")
+    page.wait_for_function(READY)
+
+
+def state(page: Page) -> tuple[str, str]:
+    """Latents and the recomposed picture, once they belong together."""
+    page.wait_for_function(DRAWN)
+    return page.evaluate(LATENTS), page.evaluate(PICTURE)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def drag(page: Page, slider: Locator, start: float = 0.5, end: float = 0.2) -> None:
+    """Along a slider, from one share of its width to another."""
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * start, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, y, steps=8)
+    page.mouse.up()
+
+
+class Mouse:
+    """Everything by pointing."""
+
+    def __init__(self, page: Page):
+        self.page = page
+
+    def reach(self, what: Locator) -> Locator:
+        what.scroll_into_view_if_needed()
+        return what
+
+    def press(self, name: str, within: str = "body") -> None:
+        self.reach(self.page.locator(within).get_by_role("button", name=name, exact=True)).click()
+
+    def slide(self, label: str) -> None:
+        """To somewhere on the slider's left."""
+        drag(self.page, self.reach(self.page.get_by_label(label, exact=True)))
+
+    def pad(self) -> None:
+        self.reach(self.page.locator(".mx-pad")).click(position={"x": 20, "y": 30})
+
+    def own(self) -> None:
+        """Selects whoever owns the pixel in the middle of the scene."""
+        self.reach(self.page.locator("[data-name=image] canvas")).click()
+
+    def select(self, slot: int) -> None:
+        self.press(f"Select slot {slot}", "#mx-slots")
+
+    def undo(self) -> None:
+        self.press("Undo")
+
+    def redo(self) -> None:
+        self.press("Redo")
+
+
+class Keyboard(Mouse):
+    """Everything by keys; what has the focus could have been reached by Tab."""
+
+    def reach(self, what: Locator) -> Locator:
+        assert what.evaluate("(e) => e.tabIndex >= 0 && e.checkVisibility()")
+        what.focus()
+        return what
+
+    def press(self, name: str, within: str = "body") -> None:
+        self.reach(self.page.locator(within).get_by_role("button", name=name, exact=True)).press("Enter")
+
+    def slide(self, label: str) -> None:
+        self.reach(self.page.get_by_label(label, exact=True)).press("End")
+
+    def pad(self) -> None:
+        self.reach(self.page.locator(".mx-pad")).press("ArrowUp")
+
+    def own(self) -> None:
+        self.reach(self.page.locator(".mx-inspector")).press("Enter")
+
+    def select(self, slot: int) -> None:
+        self.page.keyboard.press(str(slot))
+
+    def undo(self) -> None:
+        self.page.keyboard.press("Control+z")
+
+    def redo(self) -> None:
+        self.page.keyboard.press("Control+Shift+z")
+
+
+class Finger(Mouse):
+    """On a phone: whatever is touched is in the window and large enough."""
+
+    def reach(self, what: Locator) -> Locator:
+        what.scroll_into_view_if_needed()
+        box = what.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], what
+        assert min(box["width"], box["height"]) >= TARGET, (what, box)
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        return what
