@@ -7,6 +7,7 @@ counted and stepped over. What is no picture at all is left to the decoder to sa
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 
@@ -30,10 +31,8 @@ def check(content: bytes) -> None:
     """
     for start, walk in _WALKS.items():
         if content.startswith(start):
-            try:
+            with contextlib.suppress(struct.error, IndexError):  # cut off in the middle; the decoder says so
                 walk(content)
-            except (struct.error, IndexError):
-                pass  # cut off in the middle; the decoder says so
 
 
 def _png(content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -13,12 +14,16 @@ from monet.data import DATASETS, Scene, samples
 from monet.explorer import panels
 from monet.explorer.models import Models
 from monet.explorer.payload import scene_payload
+from monet.explorer.uploads import Uploads
+from monet.faults import sentence
 from monet.pictures import How, PictureError
 from monet.pictures import read as read_picture
 
 TITLE = "MONet Explorer"
 MAX_SEED = 999_999
 MAX_SLOTS = 12
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,32 @@ class Opened:
     origin: dict[str, Any]
 
 
-def build(models: Models) -> gr.Blocks:
+class Page(gr.Blocks):
+    """Blocks that forget uploads, and whose every failure is one sentence for the visitor and one line for the log."""
+
+    def __init__(self, **options: Any):
+        self.uploads = Uploads()
+        super().__init__(title=TITLE, analytics_enabled=False, **options)
+
+    async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return await super().process_api(*arguments, **options)
+        except gr.Error:
+            raise
+        except OSError as error:
+            log.warning("%s", error)
+            raise gr.Error(sentence(OSError(error.errno, error.strerror)), print_exception=False) from error
+        except Exception as error:
+            log.warning("%s: %s", type(error).__name__, error)
+            raise gr.Error("The server can make nothing of this request.", print_exception=False) from error
+
+
+def build(models: Models) -> Page:
     """The app for a set of models; without any, a page that says how to get one."""
     if not models.checkpoints:
         return _without_models(models)
     first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
+    with Page(fill_width=True) as demo:
         opened = gr.State(None)
         request, link = panels.request_carrier("scene"), panels.request_carrier("link")
         answer = panels.scene_carrier()
@@ -105,10 +130,11 @@ def build(models: Models) -> gr.Blocks:
                 raise gr.Error("The link is damaged.", print_exception=False)
             return show(visitor, model, slots, how), visitor, model, slots, how
 
-        def open_picture(path: str | None, model: str, slots: float, how: How) -> tuple[Any, Any]:
+        def open_picture(path: str | None, model: str, slots: float, how: How, asked: gr.Request) -> tuple[Any, Any]:
             """Opens a picture file of any size."""
             if path is None:  # the visitor took the picture away; the scene on screen stays
                 return gr.skip(), gr.skip()
+            demo.uploads.opened(asked.session_hash, path)
             try:
                 visitor = Opened(Scene(read_picture(path), None, "your picture"), {"kind": "picture"})
             except PictureError as error:
@@ -132,6 +158,10 @@ def build(models: Models) -> gr.Blocks:
                 return gr.skip(), gr.skip(), count
             return show(visitor, model, count, how), visitor, count
 
+        def leave(asked: gr.Request) -> None:
+            """The visitor closed the page."""
+            demo.uploads.forget(asked.session_hash)
+
         choices = [model, slots, how]
         queue: dict[str, Any] = {"concurrency_id": "model", "show_progress": "hidden"}
 
@@ -148,6 +178,7 @@ def build(models: Models) -> gr.Blocks:
             [slots.input, slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
             trigger_mode="always_last", **queue,
         )  # fmt: skip
+        demo.unload(leave)
     return demo
 
 
@@ -186,8 +217,8 @@ def _datasets() -> list[dict[str, Any]]:
     return [{"name": d.name, "title": d.title, "samples": samples.count(d.name)} for d in DATASETS.values()]
 
 
-def _without_models(models: Models) -> gr.Blocks:
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as demo:
+def _without_models(models: Models) -> Page:
+    with Page() as demo:
         gr.Markdown(
             f"# {TITLE}\n\nThere is no checkpoint to show. Train one with\n\n"
             "    python -m monet.training --config tetrominoes\n"
