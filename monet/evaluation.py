@@ -19,6 +19,7 @@ from tqdm import tqdm
 from monet import batches, checkpoints, metrics
 from monet.batches import prepare, to_tensor
 from monet.data import DATASETS, Scene
+from monet.faults import told
 from monet.figures import grid, segmentation_colors, to_uint8
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.objective import Likelihood, loss
@@ -167,4 +168,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

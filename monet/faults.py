@@ -9,21 +9,21 @@ from contextlib import contextmanager
 
 _WORDS = {
     errno.ENOSPC: "There is no space left on the disk{at}: make room and try again.",
-    errno.EDQUOT: "There is no space left on the disk{at}: make room and try again.",
+    errno.EDQUOT: "There is no space left for you on the disk{at}: make room and try again.",
     errno.EROFS: "The disk is read-only{at}: choose a folder that can be written.",
-    errno.EACCES: "There is no permission to use{at}: choose another place or ask for the permission.",
-    errno.EPERM: "There is no permission to use{at}: choose another place or ask for the permission.",
-    errno.ENOENT: "There is no file or folder{at}.",
-    errno.EADDRINUSE: "The port is taken{at}: choose another one.",
-    errno.EADDRNOTAVAIL: "The address is none of this machine's{at}: choose another one.",
+    errno.EACCES: "There is no permission{at}: choose another place or ask for it.",
+    errno.EPERM: "There is no permission{at}: choose another place or ask for it.",
+    errno.ENOENT: "There is no such file or folder{at}.",
+    errno.EADDRINUSE: "The port is taken{at}: choose another one with --port.",
+    errno.EADDRNOTAVAIL: "This machine has no such address{at}: choose another one with --host.",
 }
 
 
 def sentence(error: OSError) -> str:
-    """What went wrong and what helps; the file or address is named if the error names it."""
-    name = error.filename if error.filename is not None else ""
+    """What went wrong and what helps; the file or address stands in it if the error names one."""
+    name = error.filename
     words = _WORDS.get(error.errno or 0, f"The system refuses{{at}}: {error.strerror or error}.")
-    return words.format(at=f" {name}" if name else "")
+    return words.format(at="" if name is None else f" ({name})")
 
 
 @contextmanager
