@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import gradio as gr
+import numpy as np
 
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, samples
@@ -16,7 +17,8 @@ from monet.explorer.models import Models
 from monet.explorer.payload import scene_payload
 from monet.explorer.uploads import Uploads
 from monet.faults import sentence
-from monet.pictures import How, PictureError
+from monet.model import MONetConfig
+from monet.pictures import How, PictureError, extract
 from monet.pictures import read as read_picture
 
 TITLE = "MONet Explorer"
@@ -121,13 +123,16 @@ def build(models: Models) -> Page:
             return show(visitor, model, slots, how), visitor
 
         def open_link(request: str) -> tuple[str, Opened, str, int, str]:
-            """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names."""
-            visitor = find_scene(request)
-            table = json.loads(request)
+            """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names; or
+            the picture of a page that lost its server, ``{"kind": "picture", "image": [...]}``.
+            """
+            table = read_request(request)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
             whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
             if not (isinstance(model, str) and whole and how in get_args(How)):
                 raise gr.Error("The link is damaged.", print_exception=False)
+            picture = table.get("kind") == "picture" and model in models.checkpoints
+            visitor = kept_picture(table, models.checkpoints[model].config) if picture else find_scene(request)
             return show(visitor, model, slots, how), visitor, model, slots, how
 
         def open_picture(path: str | None, model: str, slots: float, how: How, asked: gr.Request) -> tuple[Any, Any]:
@@ -188,14 +193,46 @@ def first_sample(checkpoint: Checkpoint) -> str:
     return json.dumps({"kind": "sample", "data": data, "index": 0})
 
 
+NO_SCENE = "There is no such scene: choose a sample or a seed from the gallery."
+
+
+def read_request(request: str) -> dict[str, Any]:
+    """The object that a request of the page is.
+
+    Raises:
+        gr.Error: it is none.
+    """
+    try:
+        table = json.loads(request)
+        if isinstance(table, dict):
+            return table
+        raise ValueError("no object")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise gr.Error(NO_SCENE, print_exception=False) from error
+
+
+def kept_picture(table: dict[str, Any], config: MONetConfig) -> Opened:
+    """A visitor's picture from ``image``, the H*W*3 values 0..255 that a model of this configuration was fed.
+
+    Raises:
+        gr.Error: other values.
+    """
+    side = config.resolution
+    try:
+        fed = np.array(table["image"], np.uint8).reshape(side, side, 3)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise gr.Error("The picture is damaged; choose it again.", print_exception=False) from error
+    return Opened(Scene(extract(fed, config.picture_size or side), None, "your picture"), {"kind": "picture"})
+
+
 def find_scene(request: str) -> Opened:
     """The scene that a request of the page names.
 
     Raises:
         gr.Error: it names none; the visitor reads why.
     """
+    table = read_request(request)
     try:
-        table = json.loads(request)
         kind, data = table["kind"], table["data"]
         dataset = DATASETS[data]
         if kind == "sample":
@@ -207,10 +244,8 @@ def find_scene(request: str) -> Opened:
                 raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
             return Opened(dataset.scene(seed), {"kind": kind, "data": data, "seed": seed})
         raise ValueError("a scene is a sample or a seed")
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise gr.Error(
-            "There is no such scene: choose a sample or a seed from the gallery.", print_exception=False
-        ) from error
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise gr.Error(NO_SCENE, print_exception=False) from error
 
 
 def _datasets() -> list[dict[str, Any]]:
