@@ -11,7 +11,8 @@ import httpx
 
 NONSENSE: list[Any] = [
     None, True, -1, 0, 10**30, 1.5, "", "\0", "x" * 5000, "${1+1}", "<img src=x onerror=alert(1)>", "../../etc/passwd",
-    [], [[[[]]]], list(range(20_000)), {}, {"path": "/etc/passwd"}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
+    [], [[[[]]]], list(range(20_000)), {}, {"path": "/etc/passwd"},
+    {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
     {"__type__": "update", "value": 1}, '{"kind": "seed", "data": "tetrominoes", "seed": 1e400}',
     '{"kind": "sample", "data": "tetrominoes", "index": -1}', '{"kind": "picture", "model": "tetrominoes"}', "[" * 3000,
 ]  # fmt: skip
@@ -35,9 +36,9 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
         for content in RAW:
             yield "POST", f"/gradio_api/{path}", {"content": content, "headers": json_type}
     for function in config["dependencies"]:
-        right = len(function["inputs"])
+        inputs = len(function["inputs"])
         for _ in range(per_function):
-            for count in {0, right, right + 1}:
+            for count in (0, inputs, inputs + 1):
                 body = {"fn_index": function["id"], "data": [rng.choice(NONSENSE) for _ in range(count)]}
                 yield "POST", "/gradio_api/run/predict", {"json": body}
                 name = function["api_name"]
@@ -55,13 +56,14 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
         yield "POST", "/gradio_api/upload", {"content": b"--y\r\n\r\n", "headers": headers}
     for name in ("../../evil.png", "\0.png", "x" * 4000, "", "${1}.png"):
         yield "POST", "/gradio_api/upload", {"files": {"files": (name, b"x")}}
-    scenes: list[Any] = [
-        3, [], {}, {"image": [0] * 12288, "slots": 1e300, "latents": [[0] * 16]}, {"image": [-1], "slots": 1, "latents": [[]]},
-        {"image": [300] * 4800, "slots": 4, "latents": [[0] * 16]}, {"image": [0] * 4800, "slots": 4, "latents": [[0] * 15]},
-        {"image": [0] * 4800, "slots": -4, "latents": [[0] * 16]}, {"image": [0] * 4800, "slots": 4, "latents": [["x"] * 16]},
-        {"image": [0] * 4800, "slots": 4, "latents": 7}, {"image": "x", "slots": 4, "latents": [[[0] * 16]]},
-        {"image": [0] * 4800, "slots": 4, "latents": [[None] * 16]}, {"image": [0] * 4800, "slots": "4", "latents": {}},
+    right = {"image": [0] * 4800, "slots": 4, "latents": [[0] * 16]}  # of tetrominoes, 40 x 40
+    changes: list[dict[str, Any]] = [
+        {"image": [0] * 12288}, {"image": [-1] * 4800}, {"image": [300] * 4800}, {"image": "x"}, {"image": None},
+        {"slots": 1e300}, {"slots": -4}, {"slots": "4x"}, {"slots": 65}, {"slots": None}, {"slots": []},
+        {"latents": [[0] * 15]}, {"latents": [["x"] * 16]}, {"latents": 7}, {"latents": [[[0] * 16]]}, {"latents": {}},
+        {"latents": [[None] * 16]}, {"latents": []}, {"latents": [[0] * 16] * 65}, {"latents": [[1e39] * 16]},
     ]  # fmt: skip
+    scenes: list[Any] = [3, [], {}, None, *({**right, **change} for change in changes)]
     for model in ("tetrominoes", "none"):
         for scene in scenes:
             yield "POST", f"/monet/npz/{model}", {"json": scene}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import ipaddress
 import json
@@ -102,7 +103,9 @@ class Edge:
         else:
             return
         if not started:
-            await PlainTextResponse(words, status, extra)(scope, receive, send_with_headers)
+            return await PlainTextResponse(words, status, extra)(scope, receive, send_with_headers)
+        with contextlib.suppress(Exception):  # a stream that breaks ends as streams do, if anybody still listens
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         if not self._is_called(headers.get("host", "")):
