@@ -13,7 +13,7 @@ import struct
 
 MAX_PARTS = 20_000  # chunks, segments or blocks; an ordinary file of 20 MB has fewer than 3,000
 MAX_EXIF = 2**16  # as much as one JPEG segment can hold
-MAX_SCAN_PIXELS = 400_000_000  # of a progressive JPEG, over all its scans; encoders make about ten scans
+MAX_SCAN_PIXELS = 260_000_000  # over all scans of a progressive JPEG; encoders make ten, of 25 megapixels at most
 RUN_LENGTH = (1, 2)  # values of a BMP's field for its compression
 
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")

@@ -106,3 +106,18 @@ def page(context: BrowserContext, app: str, expected_errors: list[str]) -> Itera
     page.close()
     assert [e for e in errors if not any(re.search(pattern, e) for pattern in expected_errors)] == []
     assert [url for url in requests if not url.startswith((f"{app}/", "data:", "blob:"))] == []
+
+
+FIGURES = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a test measured, in words by name, for the table that a soak ends with."""
+    return request.config.stash.setdefault(FIGURES, {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "not soak" not in config.option.markexpr:
+        for name, words in config.stash.get(FIGURES, {}).items():
+            terminalreporter.write_line(f"| {name} | {words} |")

@@ -126,7 +126,7 @@ def build(models: Models) -> Page:
             """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names; or
             the picture of a page that lost its server, ``{"kind": "picture", "image": [...]}``.
             """
-            table = read_request(request)
+            table: Any = read_request(request)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
             whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
             if not (isinstance(model, str) and whole and how in get_args(How)):

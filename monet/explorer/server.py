@@ -45,6 +45,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._limiter = CapacityLimiter(1)
+        self._asked = 0
 
     async def take(self, work: Callable[..., T], *arguments: Any) -> T:
         """Waits for its turn.
@@ -52,9 +53,13 @@ class Turns:
         Raises:
             Busy: too many wait already.
         """
-        if self._limiter.statistics().tasks_waiting >= MAX_WAITING:
+        if self._asked > MAX_WAITING:
             raise Busy(f"the server is busy, {MAX_WAITING} requests are waiting: try again in a moment")
-        return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
+        self._asked += 1
+        try:
+            return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
+        finally:
+            self._asked -= 1
 
 
 def routes(models: Models) -> list[BaseRoute]:
