@@ -15,7 +15,7 @@ test: $(VENV)/test.installed
 
 # The long half: hostile files and requests, visitors at once, kills. Under ten minutes, on this machine only.
 soak: $(VENV)/test.installed
-	$(BIN)/python -m pytest -m soak tests/soak
+	$(BIN)/python -m pytest -m soak
 
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .
