@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test soak lint clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python app.py --open
@@ -13,6 +13,10 @@ test: $(VENV)/test.installed
 	@$(BIN)/python -m tests.browser.chromium || [ -z "$$CI" ]
 	@$(BIN)/python -m tests.opengl || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
+
+# The long half: hostile files and requests, visitors at once, kills. Under ten minutes, on this machine only.
+soak: $(VENV)/test.installed
+	$(BIN)/python -m pytest -m soak
 
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .

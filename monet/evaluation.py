@@ -21,6 +21,7 @@ from monet import batches, checkpoints, metrics
 from monet.batches import prepare, to_tensor
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, StoreError, stored
+from monet.faults import told
 from monet.figures import grid, segmentation_colors, to_uint8
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.objective import Likelihood, loss
@@ -255,4 +256,5 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

@@ -11,18 +11,24 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from monet import picture_structure
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 25_000_000  # a phone's "24 megapixels" are 5712 x 4284, a little more than 24 million
+MAX_WEBP_PIXELS = 16_000_000  # its decoder holds every picture four times
 MAX_SIDE = 12_000
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 How = Literal["crop", "pad"]
 
 _TOO_LARGE = (
-    f"The picture has too many pixels: at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a side "
-    "are read, so make it smaller first."
+    f"The picture has too many pixels: at most {MAX_PIXELS // 10**6} megapixels ({MAX_WEBP_PIXELS // 10**6} as WebP) "
+    f"and {MAX_SIDE} pixels a side are read, so make it smaller first."
 )
+_TOO_DEEP = "The picture's values go beyond 16 bits; save it with 8 bits a channel."
+_STRIP = 256  # rows
+_PNG_EXIF = "Raw profile type exif"  # where ImageMagick puts it
 
 
 class PictureError(ValueError):
@@ -42,19 +48,25 @@ def read(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> 
         uint8 of shape H,W,3 in 0..255, writable and never sharing memory with `source`.
 
     Raises:
-        PictureError: the file is missing, empty, damaged, of another format or larger than MAX_BYTES; the
-            picture has no pixels, or more than MAX_PIXELS or MAX_SIDE (told from the header, before any pixel
-            is decoded); or the array has another shape or type.
+        PictureError: the file is missing, empty, damaged, of another format or larger than MAX_BYTES; it is
+            built to keep its reader busy (see `picture_structure`); the picture has no pixels, or more than
+            MAX_PIXELS (MAX_WEBP_PIXELS as WebP) or MAX_SIDE, told from the header, before any pixel is decoded;
+            or the array has another shape or type.
     """
     try:
         if isinstance(source, np.ndarray):
             return _to_rgb(_from_array(source), background)
         if isinstance(source, Image.Image):
-            return _to_rgb(source, background)
-        with Image.open(io.BytesIO(_content(source)), formats=FORMATS) as image:
+            _check_size(source)
+            return _to_rgb(ImageOps.exif_transpose(source), background)  # a copy: the caller keeps their own
+        content = _content(source)
+        picture_structure.check(content)
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             return _to_rgb(image, background)
     except PictureError:
         raise
+    except picture_structure.StructureError as error:
+        raise PictureError(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
@@ -176,25 +188,43 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
-    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+    _check_size(image)
+    if len(image.info.get(_PNG_EXIF, "")) > 2 * picture_structure.MAX_EXIF:  # two digits a byte
+        raise PictureError("The picture carries too much about itself; save it again without its EXIF data.")
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "F":
+        raise PictureError(_TOO_DEEP)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    # In strips, so that a large picture is held twice and not five times.
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+        rgb[top : top + _STRIP] = _strip_to_rgb(strip, background)
+    return rgb
+
+
+def _check_size(image: Image.Image) -> None:
+    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    if image.width * image.height > most or max(image.size) > MAX_SIDE:
         raise PictureError(_TOO_LARGE)
     if 0 in image.size:
         raise PictureError("The picture has no pixels; choose another one.")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith(("I", "F")):
+
+
+def _strip_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
+    if image.mode.startswith("I"):
         image = _to_8_bits(image)
     if image.has_transparency_data:
         canvas = Image.new("RGBA", image.size, (*background, 255))
         canvas.alpha_composite(image.convert("RGBA"))
         image = canvas
-    return np.array(image.convert("RGB"))
+    return np.asarray(image.convert("RGB"))
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     # Pillow's own conversion clips 16-bit grey at 255, which turns such pictures white.
     values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise PictureError("The picture's values go beyond 16 bits; save it with 8 bits a channel.")
+    if values.min() < 0 or values.max() > 65535:
+        raise PictureError(_TOO_DEEP)
     grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))  # 65535 / 257 = 255
     if "transparency" in image.info:
         grey.putalpha(Image.fromarray(values != image.info["transparency"]))

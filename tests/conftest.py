@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import torch
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -20,8 +15,8 @@ from monet import checkpoints
 from monet.data import Unavailable
 from monet.model import MONet, MONetConfig
 from tests.browser import chromium as finder
+from tests.serving import Server
 
-ROOT = Path(__file__).parents[1]
 CONFIGS = {
     "multi_dsprites": MONetConfig(num_slots=6),
     "tetrominoes": MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64), num_slots=4),
@@ -73,38 +68,11 @@ def checkpoints_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def app(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of ``python app.py`` on the checkpoints above, without a slash at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("app")
-    options = {"--port": port, "--checkpoints": checkpoints_folder, "--threads": 1}
-    command = [sys.executable, "app.py", *(str(part) for option in options.items() for part in option)]
-    log = folder / "log"
-    with log.open("wb") as out:
-        environment = os.environ | {"GRADIO_TEMP_DIR": str(folder / "gradio")}
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}"
+    server = Server(checkpoints_folder, tmp_path_factory.mktemp("app"))
     try:
-        _wait(server, address, log)
-        yield address
+        yield server.start(5 * PATIENCE).address
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + 5 * PATIENCE
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(address).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(f"the app does not answer:\n{log.read_text(errors='replace')}")
+        server.stop()
 
 
 @pytest.fixture(scope="module")  # no longer: Playwright's event loop stays in the thread as long as it lives
@@ -150,3 +118,18 @@ def page(context: BrowserContext, app: str, expected_errors: list[str]) -> Itera
     page.close()
     assert [e for e in errors if not any(re.search(pattern, e) for pattern in expected_errors)] == []
     assert [url for url in requests if not url.startswith((f"{app}/", "data:", "blob:"))] == []
+
+
+FIGURES = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a test measured, in words by name, for the table that a soak ends with."""
+    return request.config.stash.setdefault(FIGURES, {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "not soak" not in config.option.markexpr:
+        for name, words in config.stash.get(FIGURES, {}).items():
+            terminalreporter.write_line(f"| {name} | {words} |")

@@ -332,6 +332,64 @@ def test_paths_that_cannot_be_opened(tmp_path: Path) -> None:
         assert "opened" in refusal(path)
 
 
+def exif(tags: int, size: int) -> bytes:
+    """EXIF of many tags that all point to the same value."""
+    entries = b"".join(struct.pack(">HHLL", 1000 + tag, 7, size, 8) for tag in range(tags))
+    return b"MM\0*\0\0\0\x08" + struct.pack(">H", tags) + entries + bytes(4 + size)
+
+
+def built_to_keep_busy() -> dict[str, bytes]:
+    """Files of half a megabyte at most; each costs Pillow seconds or gigabytes when it is made as large as allowed."""
+    black = Image.new("RGB", (16, 16))
+    jpeg, many = encoded(black, "JPEG"), 20_001
+    gif = encoded(Image.new("P", (16, 16)), "GIF")
+    palette = 13 + 3 * (2 << (gif[10] & 7))
+    large = encoded(Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
+    scan = large[large.rindex(b"\xff\xda") : -2]
+    webp = encoded(black, "WEBP", lossless=True, exif=b"Exif\0\0" + exif(2, 70_000))
+    sizes = struct.pack("<IiiHHI", 40, 16, 16, 1, 8, 1)
+    hexadecimal = ("\nexif\n     140000\n" + exif(9, 69_000).hex()).encode()
+    return {
+        "png of many chunks": png(1, 1, 8, 2, bytes(4), chunk(b"teSt", b"") * many),
+        "png with exif": png(1, 1, 8, 2, bytes(4), chunk(b"eXIf", exif(9, 66_000))),
+        "png with exif as text": png(1, 1, 8, 2, bytes(4), chunk(b"tEXt", b"Raw profile type exif\0" + hexadecimal)),
+        "jpeg of many comments": jpeg[:2] + b"\xff\xfe\0\2" * many + jpeg[2:],
+        "jpeg with junk": jpeg[:20] + bytes(many) + jpeg[20:],
+        "jpeg with exif": jpeg[:2] + 2 * (b"\xff\xe1\xff\xff" + bytes(65_533)) + jpeg[2:],
+        "jpeg of many scans": large[:-2] + 25 * scan + large[-2:],
+        "gif of many comments": gif[:palette] + b"!\xfe\1a\0" * many + gif[palette:],
+        "gif of one long comment": gif[:palette] + b"!\xfe" + b"\1a" * many + b"\0" + gif[palette:],
+        "webp with exif": webp,
+        "bmp in run lengths": b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + sizes + bytes(1044) + b"\1\1" * 300,
+    }
+
+
+@pytest.mark.parametrize("name", built_to_keep_busy())
+def test_a_file_that_would_keep_its_reader_busy_is_refused_unread(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_(*arguments: object, **options: object) -> Image.Image:
+        if name != "png with exif as text":  # hidden in text, it shows only once that has been read
+            raise AssertionError("opened")  # would be reported as a damaged file
+        return whole(*arguments, **options)
+
+    whole = Image.open
+    content = built_to_keep_busy()[name]
+    monkeypatch.setattr(Image, "open", open_)
+    monkeypatch.setattr(Image.Exif, "load", lambda *_: pytest.fail("the EXIF data was read"))
+    message = refusal(content)
+    assert "damaged" not in message and "save it" in message
+
+
+def test_a_picture_of_many_parts_is_still_read() -> None:
+    """An ordinary file may have EXIF data, a profile, comments, a few scans and hundreds of chunks."""
+    picture = noise(24, 32)
+    pieces = chunk(b"tEXt", b"Comment\0hello") * 500
+    rows = b"".join(b"\0" + row.tobytes() for row in picture)
+    np.testing.assert_array_equal(read(png(32, 24, 8, 2, rows, pieces + chunk(b"eXIf", exif(9, 6000)))), picture)
+    content = encoded(Image.fromarray(picture), "JPEG", progressive=True, comment=b"\xff\xda" * 500)
+    with Image.open(io.BytesIO(content)) as image:
+        np.testing.assert_array_equal(read(content), np.asarray(image))
+
+
 def samples() -> dict[str, bytes]:
     image = Image.fromarray(noise(24, 32))
     exif = Image.Exif()

@@ -140,6 +140,38 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
     assert_identical(state(resumed), state(whole))
 
 
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
+def test_run_that_is_killed_again_and_again_goes_on_every_time(tiny, kills, figures):
+    folder = tiny.with_name("killed")
+    command = [sys.executable, "-m", "tests.killing", str(tiny), str(folder), str(kills), "0"]
+    killing = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert killing.returncode == 0, killing.stderr
+    resumed = start(tiny, "killed")
+    resumed.train(3)
+    whole = start(tiny, "whole")
+    whole.train(resumed.step)
+    assert_identical(state(resumed), state(whole))
+    figures[f"training killed {kills} times"] = f"resumed every time, identical at step {resumed.step}"
+
+
+def test_log_that_a_kill_cut_off_does_not_stop_the_resumption(tiny):
+    run = start(tiny, "cut")
+    run.train(2)
+    log = run.folder / loop.LOG
+    for content, kept in (
+        ("", ""),
+        ("step,re", "step,re"),
+        ("step,nll\n2,7\n4,8\n", "step,nll\n2,7\n"),
+        ("step\n2\n1", "step\n2\n"),
+    ):
+        log.write_text(content, encoding="utf-8")
+        assert start(tiny, "cut").step == 2
+        assert log.read_text(encoding="utf-8") == kept
+    log.write_text("", encoding="utf-8")
+    loop.append(log, {"step": 3})
+    assert log.read_text(encoding="utf-8").splitlines() == ["step", "3"]
+
+
 def test_stop_signal_ends_the_run_after_its_step_with_a_saved_state(tiny, monkeypatch):
     def stop(*arguments: object) -> list[Scene]:
         if run.step == 2:

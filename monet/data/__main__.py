@@ -14,6 +14,7 @@ from monet.data.download import DownloadError, download
 from monet.data.sources import SOURCES
 from monet.data.store import About, Stored, StoreError
 from monet.data.tfrecord import RecordError
+from monet.faults import sentence
 
 _GENERATED = "_generated"
 """Behind the name of a store that was generated, so that it does not take the genuine data's place."""
@@ -55,7 +56,9 @@ def main() -> None:
     options = parser.parse_args()
     try:
         options.run(options)
-    except (DownloadError, RecordError, StoreError, Unavailable, OSError) as error:
+    except OSError as error:
+        parser.exit(1, f"{sentence(error)}\n")
+    except (DownloadError, RecordError, StoreError, Unavailable) as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit(130, "Interrupted; the same command goes on where a download has stopped.\n")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import gradio as gr
+import numpy as np
 
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, Stored, Unavailable, samples
@@ -16,12 +18,17 @@ from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
 from monet.explorer.payload import scene_payload
 from monet.explorer.slotmap import samples_of
-from monet.pictures import How, PictureError
+from monet.explorer.uploads import Uploads
+from monet.faults import sentence
+from monet.model import MONetConfig
+from monet.pictures import How, PictureError, extract
 from monet.pictures import read as read_picture
 
 TITLE = "MONet Explorer"
 MAX_SEED = 999_999
 MAX_SLOTS = 12
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,33 @@ class Opened:
     origin: dict[str, Any]
 
 
-def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Blocks:
+class Page(gr.Blocks):
+    """Blocks that forget uploads, and whose every failure is one sentence for the visitor and one line for the log."""
+
+    def __init__(self, **options: Any):
+        self.uploads = Uploads()
+        super().__init__(title=TITLE, analytics_enabled=False, **options)
+
+    async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return await super().process_api(*arguments, **options)
+        except gr.Error:
+            raise
+        except OSError as error:
+            log.warning("%s", error)
+            raise gr.Error(sentence(OSError(error.errno, error.strerror)), print_exception=False) from error
+        except Exception as error:
+            log.warning("%s: %s", type(error).__name__, error)
+            raise gr.Error("The server can make nothing of this request.", print_exception=False) from error
+
+
+def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
     """The app for a set of models and stored data by name; without models, a page that says how to get one."""
     stored = stored or {}
     if not models.checkpoints:
         return _without_models(models)
     first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
+    with Page(fill_width=True) as demo:
         opened = gr.State(None)
         request, link = panels.request_carrier("scene"), panels.request_carrier("link")
         answer = panels.scene_carrier()
@@ -112,23 +139,27 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
             """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names.
 
             The picture of ``{"kind": "picture"}`` is not in the link: the scene ``before`` it stays, and a sentence
-            asks for the picture.
+            asks for the picture. A page that lost its server sends the picture as well, ``"image": [...]``.
             """
             table: Any = read_request(request)
             picture = table.get("kind") == "picture"
-            visitor = before if picture else find_scene(request, stored)
             model, slots, how = table.get("model"), table.get("slots"), table.get("how")
             whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
             if not (isinstance(model, str) and whole and how in get_args(How)):
                 raise gr.Error("The link is damaged.", print_exception=False)
+            if picture and "image" in table and model in models.checkpoints:
+                visitor = kept_picture(table, models.checkpoints[model].config)
+                return show(visitor, model, slots, how), visitor, model, slots, how
             if picture:
                 gr.Info("The picture is not in the link: open it here, and the link’s edits are made to it.")
-            return again(visitor, model, slots, how), visitor, model, slots, how
+            opened = before if picture else find_scene(request, stored)
+            return again(opened, model, slots, how), opened, model, slots, how
 
-        def open_picture(path: str | None, model: str, slots: float, how: How) -> tuple[Any, Any]:
+        def open_picture(path: str | None, model: str, slots: float, how: How, asked: gr.Request) -> tuple[Any, Any]:
             """Opens a picture file of any size."""
             if path is None:  # the visitor took the picture away; the scene on screen stays
                 return gr.skip(), gr.skip()
+            demo.uploads.opened(asked.session_hash, path)
             try:
                 visitor = Opened(Scene(read_picture(path), None, "your picture"), {"kind": "picture"})
             except PictureError as error:
@@ -152,6 +183,10 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
                 return gr.skip(), gr.skip(), count
             return show(visitor, model, count, how), visitor, count
 
+        def leave(asked: gr.Request) -> None:
+            """The visitor closed the page."""
+            demo.uploads.forget(asked.session_hash)
+
         choices = [model, slots, how]
         queue: dict[str, Any] = {"concurrency_id": "model", "show_progress": "hidden"}
 
@@ -170,12 +205,27 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> gr.Bloc
             [slots.input, slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
             trigger_mode="always_last", **queue,
         )  # fmt: skip
+        demo.unload(leave)
     return demo
 
 
 def first_sample(checkpoint: Checkpoint) -> str:
     """The request for the first sample of the data set that a model knows, or of any."""
     return json.dumps({"kind": "sample", "data": samples_of(checkpoint.data), "index": 0})
+
+
+def kept_picture(table: dict[str, Any], config: MONetConfig) -> Opened:
+    """A visitor's picture from ``image``, the H*W*3 values 0..255 that a model of this configuration was fed.
+
+    Raises:
+        gr.Error: other values.
+    """
+    side = config.resolution
+    try:
+        fed = np.array(table["image"], np.uint8).reshape(side, side, 3)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise gr.Error("The picture is damaged; choose it again.", print_exception=False) from error
+    return Opened(Scene(extract(fed, config.picture_size or side), None, "your picture"), {"kind": "picture"})
 
 
 def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Opened:
@@ -229,8 +279,8 @@ def _no_such_scene() -> gr.Error:
     return gr.Error("There is no such scene: choose a sample or a seed from the gallery.", print_exception=False)
 
 
-def _without_models(models: Models) -> gr.Blocks:
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as demo:
+def _without_models(models: Models) -> Page:
+    with Page() as demo:
         gr.Markdown(
             f"# {TITLE}\n\nThere is no checkpoint to show. Train one with\n\n"
             "    python -m monet.training --config tetrominoes\n"

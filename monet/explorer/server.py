@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
 import plotly
+from anyio import CapacityLimiter, to_thread
 from PIL import Image
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monet.data import Stored, samples
 from monet.explorer import downloads
+from monet.explorer.edge import Edge, body
+from monet.explorer.layout import Page
 from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
 from monet.explorer.slotmap import slot_map
@@ -33,30 +33,63 @@ from monet.explorer.slotmap import slot_map
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
 MAX_BODY = 8 * 2**20
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+MAX_WAITING = 64
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+ANYWHERE = ("0.0.0.0", "::")
 
-# Gradio compiles its templates in the page and needs inline and eval; all else must come from this server.
-CONTENT_POLICY = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; frame-ancestors 'self'; "
-    "base-uri 'self'; form-action 'self'; object-src 'none'"
-)
+T = TypeVar("T")
+
+
+class Busy(Exception):
+    """More people wait than can be served soon; the message says so to them."""
+
+
+class Turns:
+    """Work in the order in which it was asked for, one piece at a time and in one thread."""
+
+    def __init__(self) -> None:
+        self._limiter = CapacityLimiter(1)
+        self._asked = 0
+
+    async def take(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Waits for its turn.
+
+        Raises:
+            Busy: too many wait already.
+        """
+        if self._asked > MAX_WAITING:
+            raise Busy(f"the server is busy, {MAX_WAITING} requests are waiting: try again in a moment")
+        self._asked += 1
+        try:
+            return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
+        finally:
+            self._asked -= 1
 
 
 def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[BaseRoute]:
     """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
     cannot do it."""
 
+    with_model, with_frames = Turns(), Turns()
+
+    async def in_words(turns: Turns, work: Callable[[], Response]) -> Response:
+        try:
+            return await turns.take(work)
+        except ValueError as error:
+            return PlainTextResponse(str(error), status_code=400)
+        except Busy as busy:
+            return PlainTextResponse(str(busy), status_code=503)
+
     async def decoder(request: Request) -> Response:
         name = request.path_params["model"]
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
 
-        def answer() -> dict[str, Any]:
+        def answer() -> Response:
             with models.use(name) as model:
-                return decoder_payload(model)
+                return JSONResponse(decoder_payload(model))
 
-        return JSONResponse(await run_in_threadpool(answer))
+        return await in_words(with_model, answer)
 
     async def decode(request: Request) -> Response:
         """Latents N,Z as float32 bytes to pixels N,H,W,4 as float32 bytes."""
@@ -64,51 +97,51 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         each = 4 * models.checkpoints[name].config.latent_dim
-        body = await limited(request, MAX_LATENTS * each)
-        if body is None:
+        content = await body(request, MAX_LATENTS * each)
+        if content is None:
             return PlainTextResponse(f"more than {MAX_LATENTS} latents at once", status_code=413)
-        if not body or len(body) % each:
+        if not content or len(content) % each:
             return PlainTextResponse(f"latents of this model are {each} bytes each", status_code=400)
 
-        def answer() -> bytes:
-            latents = np.frombuffer(body, "<f4").reshape(-1, each // 4)
+        def answer() -> Response:
+            latents = np.frombuffer(content, "<f4").reshape(-1, each // 4)
             with models.use(name) as model:
-                return decode_pixels(model, latents).astype("<f4").tobytes()
+                pixels = decode_pixels(model, latents).astype("<f4").tobytes()
+            return Response(pixels, media_type="application/octet-stream")
 
-        try:
-            return Response(await run_in_threadpool(answer), media_type="application/octet-stream")
-        except ValueError as error:
-            return PlainTextResponse(str(error), status_code=400)
+        return await in_words(with_model, answer)
 
     async def npz(request: Request) -> Response:
         """A scene as the page shows it, ``{image, slots, latents}`` in JSON, to an NPZ of everything about it."""
         name = request.path_params["model"]
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
-        body = await limited(request, MAX_BODY)
-        if body is None:
+        content = await body(request, MAX_BODY)
+        if content is None:
             return PlainTextResponse("more than a scene", status_code=413)
 
-        def answer() -> bytes:
+        def answer() -> Response:
             with models.use(name) as model:
-                return downloads.scene_npz(model, body)
+                arrays = downloads.scene_npz(model, content)
+            return Response(arrays, media_type="application/octet-stream")
 
-        try:
-            return Response(await run_in_threadpool(answer), media_type="application/octet-stream")
-        except ValueError as error:
-            return PlainTextResponse(str(error), status_code=400)
+        return await in_words(with_model, answer)
 
     async def gif(request: Request) -> Response:
         """Frames of ``width`` x ``height`` RGB bytes, one after the other, to a film that never ends."""
-        body = await limited(request, MAX_BODY)
-        if body is None:
+        content = await body(request, MAX_BODY)
+        if content is None:
             return PlainTextResponse("a film that long does not fit", status_code=413)
-        try:
-            options = {name: int(request.query_params[name]) for name in ("width", "height", "milliseconds")}
-            film = await run_in_threadpool(downloads.film, body, **options)
-        except (ValueError, KeyError):
-            return PlainTextResponse("frames are width x height x 3 bytes", status_code=400)
-        return Response(film, media_type="image/gif")
+
+        def answer() -> Response:
+            try:
+                options = {name: int(request.query_params[name]) for name in ("width", "height", "milliseconds")}
+                film = downloads.film(content, **options)
+            except (ValueError, KeyError):
+                return PlainTextResponse("frames are width x height x 3 bytes", status_code=400)
+            return Response(film, media_type="image/gif")
+
+        return await in_words(with_frames, answer)
 
     def picture(request: Request) -> Response:
         """A scene of stored data as a PNG."""
@@ -127,7 +160,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         name = request.path_params["model"]
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
-        return JSONResponse(await run_in_threadpool(slots_of, name))
+        return JSONResponse(await to_thread.run_sync(slots_of, name))
 
     return [
         Mount("/monet", routes=[
@@ -144,61 +177,57 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
     ]  # fmt: skip
 
 
-async def limited(request: Request, most: int) -> bytes | None:
-    """The body of a request, None if it is longer than ``most`` bytes; no more than that is ever held."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            return None
-    return bytes(body)
+def is_local(host: str) -> bool:
+    """Whether only programs on this machine can reach an address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
-class Edge:
-    """Refuses what another page sends in a visitor's name, and tells browsers what this page may do."""
+def check_address(host: str, port: int) -> None:
+    """Whether an address can be listened on, before anything is built for it.
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
+    Raises:
+        OSError: it cannot, with the address as the error's file name.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except (OSError, OverflowError) as error:
+        raise OSError(
+            getattr(error, "errno", None), getattr(error, "strerror", str(error)), f"{host}:{port}"
+        ) from error
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        if (
-            scope["method"] not in ("GET", "HEAD", "OPTIONS")
-            and origin
-            and urlsplit(origin).netloc != headers.get("host")
-        ):
-            return await PlainTextResponse("requests from other pages are refused", 403)(scope, receive, send)
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                answer["content-security-policy"] = CONTENT_POLICY
-                answer["x-content-type-options"] = "nosniff"
-                answer["x-frame-options"] = "SAMEORIGIN"
-                answer["referrer-policy"] = "no-referrer"
-                if scope["path"].startswith("/monet/static"):
-                    answer["cache-control"] = "no-cache"  # revalidate: an update is never half old
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
+def names(host: str) -> set[str]:
+    """What a server that listens on ``host`` is called, lower case."""
+    own = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"} if host in ANYWHERE else {host}
+    return {name.strip("[]").lower() for name in (*LOCAL_HOSTS, *own)}
 
 
 def launch(
-    demo: gr.Blocks,
+    demo: Page,
     models: Models,
     stored: Mapping[str, Stored] | None = None,
     *,
     host: str,
     port: int,
+    auth: str | None = None,
     **options: Any,
 ) -> None:
-    """Serves the page until it is stopped; ``options`` go to ``Blocks.launch``."""
+    """Serves the page until it is stopped; visitors give ``auth``, USER:PASSWORD; ``options`` go to ``Blocks.launch``.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    hosts = [*LOCAL_HOSTS, host] if host != "0.0.0.0" else ["*"]
-    demo.queue(max_size=64, default_concurrency_limit=1)
+    check_address(host, port)
+    demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
     demo.launch(
         server_name=host,
         server_port=port,
@@ -215,7 +244,8 @@ def launch(
         css_paths=[STATIC / "explorer.css"],
         app_kwargs={
             "routes": routes(models, stored),
-            "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Edge)],
+            "lifespan": demo.uploads.lifespan,
+            "middleware": [Middleware(Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth)],
         },
         **options,
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from monet import checkpoints
+from monet.faults import told
 from monet.training import card, report
 from monet.training import recipe as recipes
 from monet.training.loop import Run
@@ -83,7 +84,5 @@ def draw(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with told():
         main(sys.argv[1:])
-    except ValueError as error:
-        sys.exit(str(error))

@@ -222,15 +222,18 @@ def fast_bfloat16(device: torch.device) -> bool:
 
 
 def forget_after(path: Path, step: int) -> None:
-    """Drops the rows of a CSV file, first column ``step``, that are later than a step."""
+    """Drops the rows of a CSV file, first column ``step``, that are later than a step or were not finished."""
     if path.exists():
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        path.write_text("".join([header, *(row for row in rows if float(row.split(",")[0]) <= step)]), encoding="utf-8")
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        kept = [row for row in rows if row.endswith("\n") and float(row.split(",")[0]) <= step]
+        temporary = path.with_name(f"{path.name}.part")
+        temporary.write_text("".join([header, *kept]), encoding="utf-8")
+        temporary.replace(path)
 
 
 def append(path: Path, row: dict[str, float]) -> None:
     """Adds a row to a CSV file that starts with its column names."""
-    new = not path.exists()
+    new = not path.exists() or path.stat().st_size == 0  # killed between opening the file and writing to it
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row)
         if new:

@@ -1,5 +1,6 @@
 """The page as it is built, and what it makes of a request."""
 
+import base64
 import json
 import shlex
 import shutil
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from monet import checkpoints
+from monet import checkpoints, inference
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, Stored, Unavailable, arc, objects_room, samples
 from monet.explorer.galleries import galleries, open_stores, unusual
@@ -226,6 +227,21 @@ def test_a_damaged_link_is_refused_in_words(handler, change):
     link = SEED | {"model": "tetrominoes", "slots": 3, "how": "crop"} | change
     with pytest.raises(gr.Error):
         handler("open_link")(json.dumps(link))
+
+
+@pytest.mark.parametrize("name", ["tetrominoes", "multi_dsprites"])
+def test_a_page_that_lost_its_server_has_its_picture_taken_apart_as_before(handler, models, name):
+    picture = np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
+    with models.use(name) as model:
+        fed = inference.feed(model, picture)
+    kept = {"kind": "picture", "model": name, "slots": 3, "how": "crop", "image": fed.ravel().tolist()}
+    answer, opened, *_ = handler("open_link")(json.dumps(kept))
+    payload = json.loads(answer)
+    assert base64.b64decode(payload["image"]) == fed.tobytes()
+    assert payload["origin"] == opened.origin == {"kind": "picture"}
+    for damaged in ([], [0] * 3, [300] * fed.size, "x", None, {}):
+        with pytest.raises(gr.Error, match="choose it again"):
+            handler("open_link")(json.dumps(kept | {"image": damaged}))
 
 
 def test_another_model_opens_a_scene_of_its_own_data(handler):

@@ -1,5 +1,6 @@
 // The page: one store, one frame loop, and panels that Gradio mounts one by one.
 
+import { takeKept, watchServer } from "./connection.js";
 import { bindKeys } from "./keys.js";
 import { FrameLoop } from "./frames.js";
 import { fromHash, isOf, restore } from "./permalink.js";
@@ -45,7 +46,7 @@ export function receive(value) {
   }
   if (document.documentElement.dataset.monet !== "ready") {
     document.documentElement.dataset.monet = "ready";
-    openLink();
+    openKept();
     tour();
   }
 }
@@ -71,14 +72,25 @@ function later() {
 /** @param {object} request a scene, as monet.explorer.layout.find_scene reads it */
 export const request = (request) => ask("scene", request);
 
-/** Opens what the address asks for; a hash that is no link of ours changes nothing. */
-function openLink() {
-  const link = fromHash(location.hash);
-  if (!link) return;
+function open(link) {
   awaited = link;
   ask("link", link.request);
 }
+
+/** Opens what the address asks for; a hash that is no link of ours changes nothing. */
+function openLink() {
+  const link = fromHash(location.hash);
+  if (link) open(link);
+}
 addEventListener("hashchange", openLink);
+
+/** Opens what was on screen when the server went away, or else what the address asks for. */
+async function openKept() {
+  const kept = await takeKept().catch(() => null);
+  if (kept) open(kept);
+  else openLink();
+  watchServer(store);
+}
 
 /** @param {string} name @param {HTMLElement} element */
 export async function mount(name, element) {

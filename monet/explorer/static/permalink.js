@@ -26,6 +26,18 @@ export function toHash(store) {
   return `#${link}`;
 }
 
+/**
+ * The scene and its edits as the server opens them again, the visitor's own picture included as the model was fed it.
+ * @returns {{request: object, edits: object[] | null}}
+ */
+export function toRequest(store) {
+  const { scene, document } = store;
+  const { model, slots, how, origin } = scene;
+  const request = { ...origin, model, slots, how };
+  if (origin.kind === "picture") request.image = Array.from(scene.image, (v) => Math.round(255 * v));
+  return { request, edits: document === store.original ? null : document.slots.map(pack) };
+}
+
 // A slot without what the scene says of it anyway.
 function pack(slot) {
   const packed = { c: slot.color };

@@ -1,0 +1,37 @@
+"""What the machine refuses, said to people in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_WORDS = {
+    errno.ENOSPC: "There is no space left on the disk{at}: make room and try again.",
+    errno.EDQUOT: "There is no space left for you on the disk{at}: make room and try again.",
+    errno.EROFS: "The disk is read-only{at}: choose a folder that can be written.",
+    errno.EACCES: "There is no permission{at}: choose another place or ask for it.",
+    errno.EPERM: "There is no permission{at}: choose another place or ask for it.",
+    errno.ENOENT: "There is no such file or folder{at}.",
+    errno.EADDRINUSE: "The port is taken{at}: choose another one with --port.",
+    errno.EADDRNOTAVAIL: "This machine has no such address{at}: choose another one with --host.",
+}
+
+
+def sentence(error: OSError) -> str:
+    """What went wrong and what helps; the file or address stands in it if the error names one."""
+    name = error.filename
+    words = _WORDS.get(error.errno or 0, f"The system refuses{{at}}: {error.strerror or error}.")
+    return words.format(at="" if name is None else f" ({name})")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Ends a command with one sentence where the machine refuses or an argument is wrong."""
+    try:
+        yield
+    except OSError as error:
+        sys.exit(sentence(error))
+    except ValueError as error:
+        sys.exit(str(error))

@@ -1,0 +1,184 @@
+"""What strangers send to the running app: it is answered in words, and nobody sees what is another visitor's."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from monet import checkpoints
+from monet.explorer.payload import decode_pixels
+from tests.hostile_requests import assert_in_words, every_request
+from tests.serving import Server
+
+EVIL = {"origin": "http://evil.example"}
+FORM = {"files": ("a.png", b"picture")}
+
+
+@pytest.fixture(scope="module")
+def server(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(checkpoints_folder, tmp_path_factory.mktemp("strangers"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.address, timeout=120) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("GET", "/", {"headers": {"host": "evil.example"}}, 400),
+        ("POST", "/gradio_api/upload", {"headers": EVIL, "files": FORM}, 403),
+        ("POST", "/gradio_api/upload", {"headers": {"origin": "null"}, "files": FORM}, 403),
+        ("POST", "/gradio_api/upload", {"files": FORM}, 200),
+        ("POST", "/gradio_api/upload", {"files": {"files": ("a.png", bytes(21 * 2**20))}}, 413),
+        ("POST", "/gradio_api/upload", {"files": [("files", ("a.png", bytes(9 * 2**20)))] * 3}, 413),
+        ("POST", "/gradio_api/run/predict", {"headers": {"content-type": "text/plain"}, "content": "{}"}, 422),
+        ("POST", "/gradio_api/run/open_scene", {"content": bytes(2**20 + 1)}, 413),
+        ("GET", "/gradio_api/file=/etc/passwd", {}, 403),
+        ("GET", "/gradio_api/file=http://127.0.0.1:1/", {}, 403),
+        ("GET", "/gradio_api/proxy=http://127.0.0.1:1/", {}, 404),
+        ("GET", "/monitoring", {}, 404),
+        ("GET", "/docs", {}, 404),
+        ("GET", "/gradio_api/openapi.json", {}, 404),
+        ("GET", "/gradio_api/deep_link", {}, 404),
+        ("GET", "/gradio_api/runs", {}, 404),
+        ("POST", "/gradio_api/component_server", {"json": {"data": [], "component_id": 1}}, 404),
+        ("POST", "/gradio_api/vibe-edit/", {"json": {"prompt": "x"}}, 404),
+        ("GET", "/gradio_api/vibe-code/", {}, 404),
+        ("GET", "/gradio_api/info", {}, 200),
+    ],
+)
+def test_what_stock_gradio_leaves_open_is_closed(client, method, path, options, status) -> None:
+    answer = client.request(method, path, **options)
+    assert answer.status_code == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_endpoint_answers_nonsense_in_words(client) -> None:
+    tried = 0
+    for method, path, options in every_request(client.get("/config").json(), seed=0, per_function=1):
+        assert_in_words(client, method, path, options)
+        tried += 1
+    assert tried > 100
+    assert client.get("/").status_code == 200
+
+
+# --- other people's sessions
+
+
+def join(client: httpx.Client, session: str, function: str, data: list[Any]) -> httpx.Response:
+    table = client.get("/config").json()["dependencies"]
+    index = next(d["id"] for d in table if d["api_name"] == function)
+    return client.post(
+        "/gradio_api/queue/join", json={"session_hash": session, "fn_index": index, "data": data, "trigger_id": None}
+    )
+
+
+def messages(client: httpx.Client, session: str) -> list[dict[str, Any]]:
+    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
+        return [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
+
+
+def completed(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(message["output"] for message in found if message["msg"] == "process_completed")
+
+
+def test_the_id_of_another_visitors_session_is_of_no_use(server: Server) -> None:
+    session, seed = uuid.uuid4().hex, 4711
+    request = json.dumps({"kind": "seed", "data": "tetrominoes", "seed": seed})
+    with (
+        httpx.Client(base_url=server.address, timeout=120) as owner,
+        httpx.Client(base_url=server.address, timeout=120) as browser,
+        httpx.Client(base_url=server.address, timeout=120) as program,
+    ):
+        owner.get("/")  # gives a browser what it is known by
+        browser.get("/")
+        assert join(owner, session, "open_scene", [request, "tetrominoes", 4, "crop"]).status_code == 200
+        for thief in (browser, program):
+            assert not any(message["msg"] == "process_completed" for message in messages(thief, session))
+        opened = completed(messages(owner, session))
+        assert json.loads(opened["data"][0])["origin"]["seed"] == seed
+        # The page's own event for another number of slots: its input is what the session has on screen.
+        for thief in (browser, program):
+            assert join(thief, session, "again", [None, "tetrominoes", 3, "crop"]).status_code == 200
+            assert str(seed) not in json.dumps(messages(thief, session))
+        assert join(owner, session, "again", [None, "tetrominoes", 3, "crop"]).status_code == 200
+        assert json.loads(completed(messages(owner, session))["data"][0])["origin"]["seed"] == seed
+
+
+def test_a_picture_of_the_machine_or_of_the_network_cannot_be_opened(server: Server, client, tmp_path) -> None:
+    with Server.listener() as (address, calls):
+        Image.new("RGB", (9, 9)).save(tmp_path / "private.png")
+        for path in (str(tmp_path / "private.png"), "/etc/passwd", f"{address}/a.png", "../../private.png"):
+            for url in (None, path, f"{address}/b.png"):
+                picture = {"path": path, "url": url, "meta": {"_type": "gradio.FileData"}}
+                answer = client.post("/gradio_api/run/open_picture", json={"data": [picture, "tetrominoes", 4, "crop"]})
+                assert answer.status_code == 500 and len(answer.json()["error"]) > 20
+                assert str(tmp_path) not in answer.text
+        assert calls == []
+
+
+# --- uploads
+
+
+def test_an_uploaded_picture_is_gone_when_its_visitor_is(server: Server, client, tmp_path) -> None:
+    def kept() -> list[Path]:
+        return [path for path in server.uploads.rglob("*") if path.is_file() and path.name == "own.png"]
+
+    assert all(f.stat().st_mode & 0o077 == 0 for f in server.uploads.glob("monet-explorer-*"))
+    Image.effect_noise((40, 30), 60).save(tmp_path / "own.png")
+    session = uuid.uuid4().hex
+    with client.stream("GET", f"/gradio_api/heartbeat/{session}") as heart:
+        beats = heart.iter_lines()  # the stream ends with its reader
+        assert next(beats)
+        (path,) = client.post(
+            "/gradio_api/upload", files={"files": ("own.png", (tmp_path / "own.png").read_bytes())}
+        ).json()
+        picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        assert join(client, session, "open_picture", [picture, "tetrominoes", 4, "crop"]).status_code == 200
+        assert completed(messages(client, session))["data"][0]
+        assert kept()
+    deadline = time.monotonic() + 120
+    while kept() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert kept() == []
+
+
+# --- many at once
+
+
+def test_visitors_who_drag_at_once_each_get_their_own_pixels(server: Server, checkpoints_folder: Path) -> None:
+    model = checkpoints.load(checkpoints_folder / "tetrominoes")
+    wrong: list[str] = []
+    end = time.monotonic() + 3
+
+    def drag(number: int) -> None:
+        latents = np.random.default_rng(number).standard_normal((5, 16)).astype("<f4")
+        expected = [decode_pixels(model, latent[None]).tobytes() for latent in latents]
+        with httpx.Client(base_url=server.address, timeout=120) as client:
+            while True:
+                for latent, pixels in zip(latents, expected, strict=True):
+                    answer = client.post("/monet/decode/tetrominoes", content=latent.tobytes())
+                    if answer.content != pixels:
+                        wrong.append(f"{answer.status_code} for visitor {number}")
+                if time.monotonic() > end:
+                    return
+
+    visitors = [threading.Thread(target=drag, args=(number,)) for number in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert wrong == []

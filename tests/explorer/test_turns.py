@@ -1,0 +1,73 @@
+"""However many ask at once: one thread is in the model, everybody is served or told that too many wait."""
+
+import asyncio
+import json
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from starlette.applications import Starlette
+
+from monet.explorer import server
+from monet.explorer.layout import build
+from monet.explorer.models import Models
+from monet.model import MONet
+
+
+@pytest.fixture
+def models(checkpoints_folder: Path, tmp_path: Path) -> Models:
+    """Of a folder that is gone since."""
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints_folder, folder)
+    models = Models(folder)
+    shutil.rmtree(folder)
+    return models
+
+
+def test_one_thread_at_a_time_is_in_the_model_and_a_full_queue_says_so(models: Models, monkeypatch) -> None:
+    inside, most = 0, 0
+    lock = threading.Lock()
+
+    def watch(method: Any) -> Any:
+        def entered(*arguments: Any, **options: Any) -> Any:
+            nonlocal inside, most
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.005)  # long enough for another to come in, were it let
+            try:
+                return method(*arguments, **options)
+            finally:
+                with lock:
+                    inside -= 1
+
+        return entered
+
+    monkeypatch.setattr(MONet, "forward", watch(MONet.forward))
+    monkeypatch.setattr(MONet, "decode", watch(MONet.decode))
+    open_scene = next(f.fn for f in build(models).fns.values() if f.name == "open_scene")
+    request = json.dumps({"kind": "sample", "data": "tetrominoes", "index": 0})
+    openers = [threading.Thread(target=open_scene, args=(request, "tetrominoes", 4, "crop")) for _ in range(4)]
+    app = Starlette(routes=server.routes(models))
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app", timeout=None) as client:
+            latent = torch.zeros(16).numpy().tobytes()
+            return await asyncio.gather(*(client.post("/monet/decode/tetrominoes", content=latent) for _ in range(90)))
+
+    for opener in openers:
+        opener.start()
+    answers = asyncio.run(ask())
+    for opener in openers:
+        opener.join()
+    served = [answer for answer in answers if answer.status_code == 200]
+    refused = {(answer.status_code, answer.text) for answer in answers if answer not in served}
+    assert most == 1
+    assert len(served) == 1 + server.MAX_WAITING
+    assert len({answer.content for answer in served}) == 1
+    assert refused == {(503, "the server is busy, 64 requests are waiting: try again in a moment")}

@@ -1,0 +1,49 @@
+"""Trains a recipe in processes that are killed at random moments: ``python -m tests.killing RECIPE FOLDER KILLS SEED``.
+
+Ends with 0 if every process resumed and trained until it was killed. Processes are forked, so that PyTorch is imported
+once and a kill costs less than a second.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import torch
+
+from monet.training import recipe
+from monet.training.loop import Run
+
+
+def train(path: str, folder: Path) -> None:
+    run = Run(recipe.load(path), folder)
+    run.resume()
+    run.train()
+
+
+def main(path: str, folder: Path, kills: int, seed: int) -> None:
+    torch.set_num_threads(1)
+    folder.mkdir()
+    rng = random.Random(seed)
+    for number in range(kills):
+        child = os.fork()
+        if child == 0:
+            try:
+                train(path, folder)
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)
+        time.sleep(rng.uniform(0, 0.6))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            sys.exit(f"run {number + 1} ended by itself")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,93 @@
+"""``python app.py`` as a process of its own, on this machine only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Server:
+    """The app on some checkpoints; ``start`` waits until it answers.
+
+    Args:
+        checkpoints: folder of them.
+        folder: for its log and its uploads.
+        options: more of the command line.
+    """
+
+    def __init__(self, checkpoints: Path, folder: Path, *options: str, host: str = "127.0.0.1"):
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.log, self.uploads = folder / "log", folder / "gradio"
+        self._command = [sys.executable, "app.py", "--host", host, "--port", str(self.port), "--threads", "1"]
+        self._command += ["--checkpoints", str(checkpoints), *options]
+
+    def start(self, patience: float = 600) -> Server:
+        with self.log.open("ab") as out:
+            environment = os.environ | {"GRADIO_TEMP_DIR": str(self.uploads)}
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + patience
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                if httpx.get(self.address).status_code in (200, 401):
+                    return self
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise AssertionError(f"the app does not answer:\n{self.log.read_text(errors='replace')}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    @staticmethod
+    @contextmanager
+    def listener() -> Iterator[tuple[str, list[str]]]:
+        """Something else in the network: its address, and who called there."""
+        calls: list[str] = []
+
+        class Note(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                calls.append(self.path)
+
+            do_HEAD = do_GET
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Note) as other:
+            thread = threading.Thread(target=other.serve_forever)
+            thread.start()
+            yield f"http://127.0.0.1:{other.server_port}", calls
+            other.shutdown()
+            thread.join()
+
+    def memory(self) -> float:
+        """Resident megabytes of the process."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        raise AssertionError("the app does not run")
