@@ -66,7 +66,7 @@ def _jpeg(content: bytes) -> None:
             break
         at += 2 + length
     scans = sum(1 for found in _MARKER_IN_SCAN.finditer(content, at) if found.group() == b"\xff\xda")
-    if scans * height * width > MAX_SCAN_PIXELS:
+    if scans > 1 and scans * height * width > MAX_SCAN_PIXELS:  # of one pass, the pixels themselves are the limit
         raise StructureError("The picture is a JPEG of too many passes; save it again as PNG or JPEG.")
 
 

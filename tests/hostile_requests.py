@@ -23,7 +23,7 @@ RAW = [
     b'{"session_hash": null, "data": []}', b'{"data": [], "fn_index": 1e9}', b'{"event_data": 3, "data": []}',
     b'{"data": [], "session_hash": "' + b"x" * 100_000 + b'"}',
 ]  # fmt: skip
-LEAKS = ("Traceback", 'File "', "site-packages", "line ", ".py", "/tmp/", "/root", "object at 0x")
+LEAKS = ("Traceback", 'File "', "site-packages", ", line ", ".py", "/tmp/", "/root", "object at 0x")
 
 Request = tuple[str, str, dict[str, Any]]
 

@@ -143,7 +143,7 @@ class Launched(Exception):
 def run_app(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs ``app.py`` with arguments as far as the launch; gives what it would have launched."""
 
-    def launch(demo: Any, models: Any, **options: Any) -> None:
+    def launch(demo: Any, models: Any, stored: Any, **options: Any) -> None:
         raise Launched(demo, models, options)
 
     def run(*arguments: str) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ APP = str(Path(__file__).parents[1] / "app.py")
 def app(monkeypatch: pytest.MonkeyPatch, checkpoints_folder: Path, tmp_path: Path):
     """Runs ``app.py`` with arguments; what it would have launched with."""
     launched: dict[str, object] = {}
-    monkeypatch.setattr(server, "launch", lambda demo, models, **options: launched.update(options))
+    monkeypatch.setattr(server, "launch", lambda demo, models, stored, **options: launched.update(options))
     monkeypatch.setattr(uploads, "PARENT", tmp_path)
     monkeypatch.delenv("MONET_AUTH", raising=False)
 

@@ -14,6 +14,9 @@ const FIGURES = [
   ["mask_kl", "KL(mask)", "Divergence of the attention's masks from the decoder's, nats"],
 ];
 
+/** What to compare a scene's figures with, where the checkpoint says what was measured of it. */
+const USUAL = ["mse", "ari_fg"];
+
 /** Squared error that is drawn brightest: half the range in every channel. */
 const ERROR_TOP = 0.25;
 
@@ -106,8 +109,16 @@ export function mount(root, { store, frames }) {
       title.textContent = scene.foreign ? `${scene.title}: not what this model was trained on` : scene.title;
       const scaled = scene.scaled ? `, scaled from ${scene.scaled[0]} × ${scene.scaled[1]}` : "";
       captions.input.textContent = `input, ${scene.size} × ${scene.size}${scaled}`;
-      figures.replaceChildren(...FIGURES.filter(([name]) => scene.figures[name] != null).map(([name, label, help]) =>
-        h("div", { title: help }, h("dt", {}, label), h("dd", { "data-figure": name }, number(name, scene.figures[name])))));
+      const row = (name, label, help, value, data) =>
+        h("div", { title: help }, h("dt", {}, label), h("dd", data, number(name, value)));
+      figures.replaceChildren(
+        ...FIGURES.filter(([name]) => scene.figures[name] != null)
+          .map(([name, label, help]) => row(name, label, help, scene.figures[name], { "data-figure": name })),
+        ...FIGURES.filter(([name]) => USUAL.includes(name) && scene.usual[name] != null)
+          .map(([name, label]) => row(name, `usual ${label}`,
+            `Mean over ${scene.usual.scenes} test scenes of the data that this model was trained on`,
+            scene.usual[name], { "data-usual": name })),
+      );
     }
     if (last?.image !== frame.image) {
       drawColors(panels.image, scene.size, frame.image);
