@@ -13,19 +13,34 @@ HALO = 4
 
 
 class Lattice(NamedTuple):
-    """Every ``stride``-th pixel of a picture, from ``row`` and ``column`` on. The default is the whole picture.
+    """Every ``stride``-th pixel of a picture from ``row`` and ``column`` on, in a square of side ``window`` (None: to
+    the edges). The default is the whole picture.
 
-    A training step may decode and score a lattice at a random offset instead of every pixel: neighbouring pixels say
-    nearly the same, and the decoder is nine tenths of the work of a small step.
+    A training step may decode and score one such part instead of every pixel: neighbouring pixels say nearly the
+    same, and the decoder is nine tenths of the work of a small step. In a window the decoder gives exactly what it
+    gives for the whole picture; with a stride its convolutions see their neighbours further apart.
     """
 
     stride: int = 1
     row: int = 0
     column: int = 0
+    window: int | None = None
+
+    @classmethod
+    def draw(cls, side: int, stride: int = 1, window: int | None = None) -> Lattice:
+        """One of the lattices that a picture of ``side`` is laid out with, each as likely: losses stay unbiased."""
+        window = window or side
+        starts = torch.randint(stride * (side // window), (2,))
+        row, column = (window * (starts // stride) + starts % stride).tolist()
+        return cls(stride, row, column, window)
+
+    def along(self, start: int) -> slice:
+        """The lattice's pixels along one axis, from its ``row`` or its ``column`` on."""
+        return slice(start, None if self.window is None else start + self.window, self.stride)
 
     def take(self, x: Tensor) -> Tensor:
         """The lattice's pixels of ...,H,W."""
-        return x[..., self.row :: self.stride, self.column :: self.stride]
+        return x[..., self.along(self.row), self.along(self.column)]
 
 
 class Encoder(nn.Module):
@@ -88,7 +103,7 @@ def coordinates(height: int, width: int, lattice: Lattice) -> Tensor:
     """Row and column coordinate of the tiled latent, 1,2,H'+8,W'+8: from -1 to 1 over H+8 and W+8 pixels."""
 
     def axis(size: int, offset: int) -> Tensor:
-        count = len(range(offset, size, lattice.stride)) + 2 * HALO
+        count = len(range(size)[lattice.along(offset)]) + 2 * HALO
         position = HALO + offset + lattice.stride * (torch.arange(count) - HALO)
         return 2 * position / (size + 2 * HALO - 1) - 1
 

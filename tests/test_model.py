@@ -1,5 +1,6 @@
 """The network equals the reference notebook's, whatever the number of slots, the batch and the resolution."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -201,6 +202,24 @@ def test_lattice_decodes_its_pixels_with_coordinates_that_far_apart(decoder, str
     everywhere = plain_decode(decoder, latents, 16, stride)
     for ours, plain in zip(decoder(latents, 16, 16, lattice), everywhere, strict=True):
         torch.testing.assert_close(ours, plain[..., row::stride, column::stride], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("stride", "row", "column", "window"), [(1, 8, 16, 8), (1, 0, 3, 20), (2, 17, 8, 8)])
+def test_window_decodes_to_the_cut_of_the_whole_picture(decoder, stride, row, column, window):
+    latents, cut = torch.randn(2, 3), np.s_[..., row : row + window : stride, column : column + window : stride]
+    everywhere = plain_decode(decoder, latents, 24, stride)
+    for ours, plain in zip(decoder(latents, 24, 24, Lattice(stride, row, column, window)), everywhere, strict=True):
+        torch.testing.assert_close(ours, plain[cut], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("stride", "window"), [(1, None), (3, None), (1, 4), (2, 4)])
+def test_drawn_lattices_share_the_picture_out_without_remainder(stride, window):
+    torch.manual_seed(0)
+    lattices = {Lattice.draw(12, stride, window) for _ in range(2000)}
+    counts = torch.zeros(12, 12)
+    for lattice in lattices:
+        lattice.take(counts).add_(1)
+    assert (counts == 1).all()
 
 
 def test_decoder_tells_height_from_width(decoder):

@@ -152,18 +152,21 @@ def test_loss_is_the_batch_mean_of_sums_over_pixels_with_the_first_scale_for_the
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("stride", [2, 4])
-def test_lattices_of_all_offsets_average_to_the_loss_of_every_pixel(likelihood, stride):
+@pytest.mark.parametrize(("stride", "window"), [(2, None), (4, None), (1, 4), (2, 4)])
+def test_lattices_of_all_offsets_average_to_the_loss_of_every_pixel(likelihood, stride, window):
     images, whole = scene()
     expected = loss(images, whole, MONetConfig(), likelihood)
+    side = images.shape[-1]
+    starts = [tile + offset for tile in range(0, side, window or side) for offset in range(stride)]
     terms = []
-    for row in range(stride):
-        for column in range(stride):
-            pixels = np.s_[..., row::stride, column::stride]
+    for row in starts:
+        for column in starts:
+            end = window or side
+            pixels = np.s_[..., row : row + end : stride, column : column + end : stride]
             part = dataclasses.replace(
                 whole, components=whole.components[pixels], mask_logits=whole.mask_logits[pixels]
             )
-            terms.append(loss(images, part, MONetConfig(), likelihood, Lattice(stride, row, column)))
+            terms.append(loss(images, part, MONetConfig(), likelihood, Lattice(stride, row, column, window)))
     for name, value in vars(expected).items():
         torch.testing.assert_close(torch.stack([getattr(t, name) for t in terms]).mean(), value)
     assert terms[0].reconstruction != terms[1].reconstruction

@@ -42,6 +42,7 @@ until = 4
 slots = 2
 objects = [1, 1]
 stride = 2
+window = 16
 
 [[stages]]
 until = 500
@@ -336,7 +337,8 @@ def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
     run = start(tiny, "scheduled")
     run.train(8)
     assert factors == pytest.approx([3, 3, 3, 2.8, 2.6, 2.4, 2.2, 2])
-    assert [lattice.stride for lattice in lattices] == [2] * 4 + [1] * 4
+    assert [(lattice.stride, lattice.window) for lattice in lattices] == [(2, 16)] * 4 + [(1, 32)] * 4
+    assert len(set(lattices[:4])) > 1
     assert run.optimizer.param_groups[0]["lr"] == pytest.approx(run.recipe.value("learning_rate", 7))
 
 
@@ -377,6 +379,9 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
         ("[schedules]", "[schedules", "line"),
         ("batch_size = 2", "batch_size = 0", "batch_size 0 must be"),
         ("stride = 2", "stride = 0", "stride must be at least 1"),
+        ("window = 16", "window = 12", "window 12 must divide the resolution 32"),
+        ("window = 16", "window = 0", "window 0 must divide the resolution 32"),
+        ("stride = 2", "stride = 3", "window 16 must .* be a multiple of the stride"),
         ("objects = [1, 1]", "objects = [2]", "fewest and the most"),
         ("objects = [1, 2]", "objects = [1, 6]", "fewest <= most <= 5"),
         ("[[0, 1e-3], [6, 2e-3], [500, 1e-3]]", "[]", "schedule learning_rate must be points"),

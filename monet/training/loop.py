@@ -131,7 +131,7 @@ class Run:
         torch.manual_seed(hash((recipe.seed, self.step, self.rank)))
         batch = scenes(recipe.data, TRAIN, range(first, first + recipe.batch_size), stage.objects)
         images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
-        lattice = Lattice(stage.stride, *torch.randint(stage.stride, (2,)).tolist())
+        lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device)):
             decomposition = network(images, stage.slots, lattice)
         terms = loss(

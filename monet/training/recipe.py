@@ -29,12 +29,14 @@ class Stage:
         slots: K.
         objects: fewest and most objects per scene.
         stride: decode and score every stride-th pixel only, at a random offset (see ``monet.vae.Lattice``).
+        window: decode and score one random tile of this side only; the tiles make up the picture.
     """
 
     until: int
     slots: int
     objects: tuple[int, int]
     stride: int = 1
+    window: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ class Recipe:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
             if stage.stride < 1 or stage.slots < 1:
                 raise ValueError("slots and stride must be at least 1")
+            window, side = stage.window, self.model.resolution
+            if window is not None and (window < 1 or side % window or window % stage.stride):
+                raise ValueError(f"window {window} must divide the resolution {side} and be a multiple of the stride")
             DATASETS[self.data].scene(0, stage.objects)  # says itself what it cannot generate
         if not isinstance(self.batch_size, int) or self.batch_size < 1:
             raise ValueError(f"batch_size {self.batch_size!r} must be a whole number from 1 on")
