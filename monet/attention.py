@@ -93,7 +93,9 @@ class Attention(nn.Module):
         Returns:
             log masks ``log m_k`` and log scopes ``log s_{k-1}`` that step k was given, both B,K,H,W, finite, float32.
         """
-        picture_share = self.unet.picture_share(images)
+        # Pictures come channels_last from their files, and PyTorch's group norm is ten times less exact in that layout:
+        # it subtracts squares.
+        picture_share = self.unet.picture_share(images.contiguous())
         log_scope = images.new_zeros(images.shape[0], 1, *images.shape[2:], dtype=torch.float32)
         log_masks, log_scopes = [], [log_scope]
         for _ in range(num_slots - 1):

@@ -11,6 +11,14 @@ from torch import Tensor, nn
 HALO = 4
 """Pixels that four unpadded 3x3 convolutions eat on each side; the latent is tiled to H+8, W+8."""
 
+SLOTS_AT_ONCE = 8
+"""Slots that a CPU encodes and decodes together: their layers stay in its cache, and a batch's in bounded memory."""
+
+
+def parts(x: Tensor) -> tuple[Tensor, ...]:
+    """N,... in runs of at most ``SLOTS_AT_ONCE`` on a CPU; whole elsewhere."""
+    return x.split(SLOTS_AT_ONCE if x.device.type == "cpu" else len(x))
+
 
 class Lattice(NamedTuple):
     """Every ``stride``-th pixel of a picture from ``row`` and ``column`` on, in a square of side ``window`` (None: to
@@ -61,10 +69,13 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
         """Images N,3,H,W and log masks N,1,H,W to the posterior's mean and log standard deviation, N,Z each."""
-        x = torch.cat((images, log_masks), dim=1)
-        for convolution in self.convolutions:
-            x = F.relu(convolution(x))
-        mean, log_std = self.posterior(self.hidden(x.flatten(1))).float().chunk(2, dim=1)
+        posteriors = []
+        for image, log_mask in zip(parts(images), parts(log_masks), strict=True):
+            x = torch.cat((image, log_mask), dim=1)
+            for convolution in self.convolutions:
+                x = F.relu(convolution(x))
+            posteriors.append(self.posterior(self.hidden(x.flatten(1))).float())
+        mean, log_std = torch.cat(posteriors).chunk(2, dim=1)
         return mean, log_std
 
 
@@ -84,32 +95,33 @@ class SpatialBroadcastDecoder(nn.Module):
     def forward(self, latents: Tensor, height: int, width: int, lattice: Lattice = Lattice()) -> tuple[Tensor, Tensor]:
         """Latents N,Z to component means N,3,H',W' and mask logits N,1,H',W' on the lattice, float32."""
         first, *rest = (layer for layer in self.convolutions if isinstance(layer, nn.Conv2d))
-        # Convolution is linear and a tiled latent is constant over space, so its share is one matrix product with
-        # the kernel summed over its taps; the coordinates' share is the same for every latent. Exact, and
-        # Z of the Z+2 input channels cost nothing.
-        latent_weight, coordinate_weight = first.weight.split((self.latent_dim, 2), dim=1)
-        latent_share = latents @ latent_weight.sum((2, 3)).t()
-        coordinate_share = F.conv2d(
-            coordinates(height, width, lattice).to(latents.device), coordinate_weight, first.bias
-        )
-        x = F.relu(coordinate_share + latent_share[:, :, None, None])
-        for convolution in rest:
-            x = F.relu(convolution(x))
-        means, logits = self.output(x).float().split((3, 1), dim=1)
+        # Convolution is linear. A tiled latent is constant over space, so its share is one matrix product with the
+        # kernel summed over its taps; a coordinate changes along one axis only, so its share is a convolution along
+        # that axis, and the same for every latent. Exact, and the layer costs nothing.
+        latent_weight, (row_weight, column_weight) = first.weight[:, :-2], first.weight[:, -2:].unbind(1)
+        latent_share = F.linear(latents, latent_weight.sum((2, 3)), first.bias)
+        rows, columns = (axis.to(latents.device).unfold(0, 3, 1) for axis in coordinates(height, width, lattice))
+        coordinate_share = (rows @ row_weight.sum(2).t())[:, None] + columns @ column_weight.sum(1).t()
+        coordinate_share = coordinate_share.permute(2, 0, 1)  # C,H'+6,W'+6, channels last in memory
+        outputs = []
+        for share in parts(latent_share):
+            x = F.relu(coordinate_share + share[:, :, None, None])
+            for convolution in rest:
+                x = F.relu(convolution(x))
+            outputs.append(self.output(x).float())
+        means, logits = torch.cat(outputs).split((3, 1), dim=1)
         return means, logits
 
 
-def coordinates(height: int, width: int, lattice: Lattice) -> Tensor:
-    """Row and column coordinate of the tiled latent, 1,2,H'+8,W'+8: from -1 to 1 over H+8 and W+8 pixels."""
+def coordinates(height: int, width: int, lattice: Lattice) -> tuple[Tensor, Tensor]:
+    """Row and column coordinates of the tiled latent, H'+8 and W'+8: from -1 to 1 over H+8 and W+8 pixels."""
 
     def axis(size: int, offset: int) -> Tensor:
         count = len(range(size)[lattice.along(offset)]) + 2 * HALO
         position = HALO + offset + lattice.stride * (torch.arange(count) - HALO)
         return 2 * position / (size + 2 * HALO - 1) - 1
 
-    rows, columns = axis(height, lattice.row), axis(width, lattice.column)
-    grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
-    return grid.contiguous(memory_format=torch.channels_last)
+    return axis(height, lattice.row), axis(width, lattice.column)
 
 
 class ComponentVAE(nn.Module):
@@ -119,7 +131,7 @@ class ComponentVAE(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        # On a CPU the convolutions of 32 and more channels are fastest channels_last; the U-Net's few are not.
+        # On a CPU the convolutions of 32 and more channels are fastest channels_last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
 
 

@@ -133,6 +133,15 @@ def test_pictures_of_a_batch_do_not_touch_each_other():
     assert (whole.components[0] - whole.components[1]).abs().mean() > 0.01
 
 
+def test_layout_of_a_picture_in_memory_does_not_touch_its_masks():
+    model, images = small(slots=3), scenes(2, 32)
+    with torch.no_grad():
+        planes, pixels = (
+            model(images.contiguous(memory_format=f)) for f in (torch.contiguous_format, torch.channels_last)
+        )
+    assert torch.equal(planes.log_masks, pixels.log_masks)
+
+
 def test_first_slots_do_not_depend_on_how_many_follow():
     model, images = small(slots=3), scenes(2, 32)
     with torch.no_grad():

@@ -1,7 +1,9 @@
 """Training: recipes are checked in words, and a run that was killed is the run that was not."""
 
 import csv
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from monet.model import MONet, MONetConfig
 from monet.objective import loss
 from monet.training import loop, recipe
 from monet.training.loop import STATE, Run
+from monet.vae import Lattice
 
 TINY = """
 data = "tetrominoes"
@@ -190,6 +193,73 @@ def test_stop_signal_ends_the_run_after_its_step_with_a_saved_state(tiny, monkey
     finally:
         signal.signal(signal.SIGTERM, before)
     assert run.step == state(run)["step"] == 3
+
+
+def processes(tiny: Path, folder: Path, *arguments: str) -> list[subprocess.Popen]:
+    """Two processes of one run, as ``torchrun`` starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--folder", str(folder), *arguments]
+    return [
+        subprocess.Popen(
+            command,
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, **address, "RANK": rank, "LOCAL_RANK": rank},
+            stderr=subprocess.DEVNULL,
+        )
+        for rank in "01"
+    ]
+
+
+def test_two_processes_are_one_with_twice_the_batch_in_two_parts(tiny):
+    folder = tiny.with_name("two")
+    assert [process.wait(timeout=300) for process in processes(tiny, folder, "--steps", "50")] == [0, 0]
+    tiny.write_text(TINY.replace("batch_size = 2", "batch_size = 4\nat_once = 2"), encoding="utf-8")
+    one = start(tiny, "one")
+    one.train(50)
+    two = torch.load(folder / STATE, weights_only=True)
+    assert two["step"] == 50
+    logs = [np.genfromtxt(path / "log.csv", delimiter=",", names=True) for path in (folder, one.folder)]
+    for name in logs[0].dtype.names:
+        assert logs[0][name] == pytest.approx(logs[1][name], rel=1e-3), name
+    for name, value in one.model.state_dict().items():
+        torch.testing.assert_close(two["model"][name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_process_that_dies_ends_the_run_with_a_saved_state(tiny, victim):
+    tiny.write_text(TINY.replace("save_every = 2", "save_every = 500"), encoding="utf-8")
+    folder = tiny.with_name("bereft")
+    pair = processes(tiny, folder)
+    try:
+        deadline = time.monotonic() + 300
+        while not (folder / "log.csv").is_file() and time.monotonic() < deadline:
+            assert all(process.poll() is None for process in pair)
+            time.sleep(0.005)
+        pair[victim].kill()
+        assert pair[1 - victim].wait(timeout=300) != 0
+    finally:
+        for process in pair:
+            process.kill()
+            process.wait()
+    resumed = start(tiny, "bereft")
+    assert 50 <= resumed.step < 500
+    resumed.train(1)
+
+
+def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(tiny, monkeypatch):
+    # Without noise and with the same pixels in each part, nothing else is left that could differ.
+    monkeypatch.setattr("monet.model.sample", lambda mean, log_std: mean)
+    monkeypatch.setattr(loop.Lattice, "draw", lambda *arguments: Lattice())
+    gradients = []
+    for text in ("batch_size = 4", "batch_size = 4\nat_once = 1"):
+        tiny.write_text(TINY.replace("batch_size = 2", text), encoding="utf-8")
+        run = start(tiny, f"parts{len(gradients)}")
+        run.train(1)
+        gradients.append([parameter.grad for parameter in run.model.parameters()])
+    for whole, parts in zip(*gradients, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-3, atol=1e-4 * whole.abs().max().item())
 
 
 def test_failed_save_leaves_the_old_state_whole(tiny, monkeypatch):
@@ -441,6 +511,7 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
         ("slots = 3", "slots = 3\nspeed = 1", "speed"),
         ("[schedules]", "[schedules", "line"),
         ("batch_size = 2", "batch_size = 0", "batch_size 0 must be"),
+        ("batch_size = 2", "batch_size = 4\nat_once = 3", "at_once 3 must divide the batch_size 4"),
         ("stride = 2", "stride = 0", "stride must be at least 1"),
         ("window = 16", "window = 12", "window 12 must divide the resolution 32"),
         ("window = 16", "window = 0", "window 0 must divide the resolution 32"),

@@ -43,9 +43,10 @@ def scene_payload(
 
     Returns:
         ``image`` uint8 H,W,3, ``masks`` float16 K,H,W, ``alphas`` uint8 K,H,W and ``truth`` uint8 H,W or None in
-        base64, ``mean``, ``std`` and ``kl`` K x Z, ``figures`` by name, ``usual`` with the means that were
-        measured of the model, ``charts`` as Plotly figures, what the scene is called, ``scaled`` with the width and height of a picture that had another size, or None, and whether
-        it is ``foreign``: from another data set than the model's.
+        base64, ``mean``, ``std`` and ``kl`` K x Z, ``figures`` by name, ``usual`` with the means that were measured
+        of the model, ``charts`` as Plotly figures, what the scene is called, ``scaled`` with the width and height of
+        a picture that had another size, or None, and whether it is ``foreign``: from another data set than the
+        model's.
     """
     fed = prepare(scene, model.config, how)
     image, decomposition = inference.forward(model, fed.image, num_slots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 import torch
 import torch.distributed
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from monet import evaluation
 from monet.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.model import MONet
-from monet.objective import Loss, loss
+from monet.objective import loss
 from monet.training.recipe import Recipe
 from monet.vae import Lattice
 
@@ -32,9 +33,10 @@ class Run:
     """A training run in a folder: ``state.pt``, ``log.csv``, ``evaluation.csv`` and ``pictures/``.
 
     ``data`` names stored scenes (see :func:`monet.batches.scenes`) to train on instead of the recipe's generated ones.
-    The state holds weights, their average, the optimiser and the step. Scenes, lattice and noise of a step are drawn
-    from a seed made of the run's seed, the step and the process, so a run that was killed and resumed is, step by
-    step, the run that was not.
+    The state holds weights, their average, the optimiser and the step. Scenes, lattice and noise are drawn from a seed
+    made of the run's seed, the step and the part of the batch that goes through the network at once. So a run that
+    was killed and resumed is, step by step, the run that was not, and one with a batch in two parts is the run of two
+    processes with half the batch each.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, data: str | None = None):
@@ -66,7 +68,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        temporary = self.folder / f"{STATE}.part"
+        temporary = self.folder / f"{STATE}.{self.rank}.part"
         with temporary.open("wb") as file:
             torch.save(state, file)
             file.flush()
@@ -115,24 +117,49 @@ class Run:
                 self.step += 1
                 self.seconds += time.monotonic() - start
                 progress.update()
-                if self.rank == 0:
-                    self._report(progress, values)
+                self._report(progress, values)
+        except BaseException:
+            self.save()  # every process that is left: the first may be the one that is gone
+            raise
+        else:
+            if self.rank == 0:
+                self.save()
         finally:
             progress.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            if self.rank == 0:
-                self.save()
 
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True
 
-    def _step(self, network: nn.Module) -> Loss:
+    def _step(self, network: nn.Module) -> Tensor:
         recipe, stage = self.recipe, self.recipe.stage(self.step)
         first = (self.step * self.processes + self.rank) * recipe.batch_size
-        torch.manual_seed(hash((recipe.seed, self.step, self.rank)))
         batch = scenes(self.data, TRAIN, range(first, first + recipe.batch_size), stage.objects)
         images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
+        parts = images.split(recipe.at_once or recipe.batch_size)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms = []
+        for number, part in enumerate(parts):
+            torch.manual_seed(hash((recipe.seed, self.step, self.rank * len(parts) + number)))
+            exchange: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+            if isinstance(network, DistributedDataParallel) and number < len(parts) - 1:
+                exchange = network.no_sync()  # gradients go to the other processes once, when all parts are added
+            with exchange:
+                terms.append(self._backward(network, part, len(parts)))
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
+            raise FloatingPointError(f"the gradient is not finite at step {self.step}: lower the learning rate or clip")
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.value("learning_rate", self.step)
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        self.gradient_norm = norm.item()
+        return torch.stack(terms).mean(0)
+
+    def _backward(self, network: nn.Module, images: Tensor, parts: int) -> Tensor:
+        """Adds the gradient of one of the parts of a batch; returns its three terms."""
+        recipe, stage = self.recipe, self.recipe.stage(self.step)
         lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device)):
             decomposition = network(images, stage.slots, lattice)
@@ -143,28 +170,25 @@ class Run:
         total = terms.total(recipe.value("beta", self.step), recipe.value("gamma", self.step))
         if not torch.isfinite(total):
             raise FloatingPointError(f"the loss is {total.item()} at step {self.step}: lower the learning rate or clip")
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-        if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
-            raise FloatingPointError(f"the gradient is not finite at step {self.step}: lower the learning rate or clip")
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.value("learning_rate", self.step)
-        self.optimizer.step()
-        self.average.update_parameters(self.model)
-        self.gradient_norm = norm.item()
-        return terms
+        (total / parts).backward()
+        return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl)).detach()
 
     # ----------------------------------------------------------------- report
 
-    def _report(self, progress: tqdm[Any], terms: Loss) -> None:
-        recipe = self.recipe
-        if self.step % 50 == 0:
+    def _report(self, progress: tqdm[Any], terms: Tensor) -> None:
+        recipe, log = self.recipe, self.step % 50 == 0
+        if log and self.processes > 1:
+            torch.distributed.all_reduce(terms)
+            terms /= self.processes
+        if self.rank > 0:
+            return
+        if log:
+            reconstruction, latent_kl, mask_kl = terms.tolist()
             row = {
                 "step": self.step,
-                "reconstruction": terms.reconstruction.item(),
-                "latent_kl": terms.latent_kl.item(),
-                "mask_kl": terms.mask_kl.item(),
+                "reconstruction": reconstruction,
+                "latent_kl": latent_kl,
+                "mask_kl": mask_kl,
                 "gradient_norm": self.gradient_norm,
                 "learning_rate": recipe.value("learning_rate", self.step),
                 "scale_factor": recipe.value("scale_factor", self.step),

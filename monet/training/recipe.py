@@ -51,6 +51,7 @@ class Recipe:
             scales), ``beta`` and ``gamma``.
         likelihood: see ``monet.objective``.
         batch_size: pictures per step and process.
+        at_once: pictures per forward and backward pass (None: all of the batch); the step is the same, its memory less.
         he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
         average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
         clip: largest norm of the gradient.
@@ -65,6 +66,7 @@ class Recipe:
     schedules: dict[str, Schedule]
     likelihood: Likelihood = "joint"
     batch_size: int = 16
+    at_once: int | None = None
     he_initialisation: bool = True
     average: float = 0.998
     clip: float = float("inf")
@@ -92,6 +94,8 @@ class Recipe:
             DATASETS[self.data].scene(0, stage.objects)  # says itself what it cannot generate
         if not isinstance(self.batch_size, int) or self.batch_size < 1:
             raise ValueError(f"batch_size {self.batch_size!r} must be a whole number from 1 on")
+        if self.at_once is not None and (self.at_once < 1 or self.batch_size % self.at_once):
+            raise ValueError(f"at_once {self.at_once} must divide the batch_size {self.batch_size}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average {self.average} must lie in [0, 1)")
         defaults = {"scale_factor": 1.0, "beta": self.model.beta, "gamma": self.model.gamma}
