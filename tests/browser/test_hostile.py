@@ -76,6 +76,7 @@ def test_edits_outlive_the_server_and_the_page_goes_on_when_it_is_back(
     before = shown(visitor)
     server.kill()
     banner = visitor.locator(".mx-lost")
+    expect(banner).to_be_visible()
     expect(banner).to_have_text(re.compile("The server does not answer. Your edits are kept"))
     edit(visitor)  # goes on in the browser
     assert shown(visitor)["latents"] != before["latents"]

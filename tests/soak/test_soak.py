@@ -102,7 +102,7 @@ def test_the_server_takes_every_hostile_file_and_answers_the_next_request(server
             if sent % 10 == 0:
                 opens(client, sent)
         opens(client, 1)
-    figures["hostile files uploaded"] = f"{sent}, the server answered the request after each"
+    figures["hostile files uploaded"] = f"{sent}, and the server answered on"
 
 
 def test_every_endpoint_answers_much_nonsense_in_words(server: Server, figures) -> None:
