@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from monet.training import recipe
-from monet.training.loop import Run
+from monet.training.loop import STATE, Run
 
 
 def train(path: str, folder: Path) -> None:
@@ -30,7 +30,9 @@ def main(path: str, folder: Path, kills: int, seed: int) -> None:
     torch.set_num_threads(1)
     folder.mkdir()
     rng = random.Random(seed)
+    state, pace = folder / STATE, 0.0
     for number in range(kills):
+        saved, begin = modified(state), time.monotonic()
         child = os.fork()
         if child == 0:
             try:
@@ -38,11 +40,19 @@ def main(path: str, folder: Path, kills: int, seed: int) -> None:
             except BaseException:
                 traceback.print_exc()
             os._exit(1)
-        time.sleep(rng.uniform(0, 0.6))
+        if number % 2 == 0:  # at a random moment after it has saved; every other one at any moment
+            while modified(state) == saved and os.waitpid(child, os.WNOHANG) == (0, 0):
+                time.sleep(0.005)
+            pace = time.monotonic() - begin
+        time.sleep(rng.uniform(0, pace))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
             sys.exit(f"run {number + 1} ended by itself")
+
+
+def modified(state: Path) -> int:
+    return state.stat().st_mtime_ns if state.exists() else 0
 
 
 if __name__ == "__main__":

@@ -145,11 +145,13 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
 
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
 def test_run_that_is_killed_again_and_again_goes_on_every_time(tiny, kills, figures):
+    tiny.write_text(TINY.replace("500", "5000"), encoding="utf-8")
     folder = tiny.with_name("killed")
     command = [sys.executable, "-m", "tests.killing", str(tiny), str(folder), str(kills), "0"]
     killing = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert killing.returncode == 0, killing.stderr
     resumed = start(tiny, "killed")
+    assert resumed.step >= kills  # every other one saved before it was killed, every second step
     resumed.train(3)
     whole = start(tiny, "whole")
     whole.train(resumed.step)

@@ -76,10 +76,13 @@ def test_edits_outlive_the_server_and_the_page_goes_on_when_it_is_back(
     before = shown(visitor)
     server.kill()
     banner = visitor.locator(".mx-lost")
+    expect(banner).to_be_visible()
     expect(banner).to_have_text(re.compile("The server does not answer. Your edits are kept"))
     edit(visitor)  # goes on in the browser
     assert shown(visitor)["latents"] != before["latents"]
     before = shown(visitor)
+    if picture == "sample":  # asked for in vain: then Gradio opens the page anew by itself
+        visitor.locator("#mx-gallery .mx-thumbnail").nth(2).click()
     visitor.evaluate("window.before = true")
     server.start()
     visitor.wait_for_function("!window.before && document.documentElement.dataset.monet === 'ready'")
@@ -89,19 +92,6 @@ def test_edits_outlive_the_server_and_the_page_goes_on_when_it_is_back(
     visitor.get_by_label("number input for Slots K").press("Tab")
     visitor.wait_for_function("monetExplorer.store.scene.slots === 3")
     np.testing.assert_array_equal(shown(visitor)["fed"], before["fed"])
-
-
-def test_a_scene_that_is_asked_for_in_vain_does_not_cost_the_edits(server: Server, visitor: Page) -> None:
-    """Gradio opens the page anew by itself when a request of its own was lost."""
-    edit(visitor)
-    before = shown(visitor)
-    server.kill()
-    visitor.locator("#mx-gallery .mx-thumbnail").nth(2).click()
-    expect(visitor.locator(".mx-lost")).to_be_visible()
-    visitor.evaluate("window.before = true")
-    server.start()
-    visitor.wait_for_function("!window.before && document.documentElement.dataset.monet === 'ready'")
-    same(visitor, before)
 
 
 def test_a_visitors_own_reload_begins_anew(visitor: Page) -> None:

@@ -90,7 +90,7 @@ def test_the_server_takes_every_hostile_file_and_answers_the_next_request(server
     sent = 0
     with visit(server) as client:
         for name, content in everything(seed=1):
-            if len(content) > 4 * 2**20 and sent % 4:  # the reader above read them all
+            if len(content) > 4 * 2**20 and sent % 8:  # the reader above read them all
                 continue
             answer = client.post("/gradio_api/upload", files={"files": (f"{sent}.png", content)})
             assert answer.status_code == 200, name
@@ -102,7 +102,7 @@ def test_the_server_takes_every_hostile_file_and_answers_the_next_request(server
             if sent % 10 == 0:
                 opens(client, sent)
         opens(client, 1)
-    figures["hostile files uploaded"] = f"{sent}, the server answered the request after each"
+    figures["hostile files uploaded"] = f"{sent}, and the server answered on"
 
 
 def test_every_endpoint_answers_much_nonsense_in_words(server: Server, figures) -> None:
