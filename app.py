@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+gc.disable()  # looking for garbage in what imports leave behind is a seventh of the start, and finds none
 
 import torch
 
@@ -32,6 +35,8 @@ options = parse(sys.argv[1:] if __name__ == "__main__" else [])
 torch.set_num_threads(options.threads)
 models = Models(options.checkpoints)
 demo = build(models)
+gc.freeze()
+gc.enable()
 
 if __name__ == "__main__":
     for problem in models.problems:
