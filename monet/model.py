@@ -135,6 +135,9 @@ class MONet(nn.Module):
             Encoder(c.encoder_channels, c.encoder_hidden, c.latent_dim, c.resolution),
             SpatialBroadcastDecoder(c.decoder_channels, c.latent_dim),
         )
+        # A layer's few megabytes go back to the system when they are freed, and every page is paid for again, until
+        # glibc has seen a block of nearly its limit of 32 MB freed once. It is never written to.
+        torch.empty(31 << 20, dtype=torch.uint8, device="cpu")
 
     def forward(self, images: Tensor, num_slots: int | None = None, lattice: Lattice = Lattice()) -> Decomposition:
         """Decomposes a batch.
