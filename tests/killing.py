@@ -44,7 +44,7 @@ def main(path: str, folder: Path, kills: int, seed: int) -> None:
             while modified(state) == saved and os.waitpid(child, os.WNOHANG) == (0, 0):
                 time.sleep(0.005)
             pace = time.monotonic() - begin
-        time.sleep(rng.uniform(0, pace))
+        time.sleep(rng.uniform(0, min(pace, 0.5)))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
