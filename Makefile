@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python app.py --open
@@ -12,6 +12,9 @@ demo: $(VENV)/demo.installed
 test: $(VENV)/test.installed
 	@$(BIN)/python -m tests.browser.chromium || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/test.installed
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .
