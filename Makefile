@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak lint clean
+.PHONY: demo test soak bench lint clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python app.py --open
@@ -17,6 +17,9 @@ test: $(VENV)/test.installed
 # The long half: hostile files and requests, visitors at once, kills. Under ten minutes, on this machine only.
 soak: $(VENV)/test.installed
 	$(BIN)/python -m pytest -m soak
+
+bench: $(VENV)/test.installed
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .

@@ -42,7 +42,7 @@ def enliven(network: nn.Module) -> Any:
         if parameter.ndim > 1:
             nn.init.kaiming_normal_(parameter, a=0.6)
         else:
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(0.3 * torch.randn_like(parameter))
     return network
 
 
@@ -80,15 +80,18 @@ def loss(reference: Any, images: Tensor) -> Loss:
 
 
 @functools.cache
-def notebook() -> SimpleNamespace:
-    """What the notebook's cells define, without the first, which imports data sets and chooses the device."""
+def notebook(as_it_stands: bool = False) -> SimpleNamespace:
+    """What the notebook's cells define, without the first, which imports data sets and chooses the device.
+
+    Its training leaves float32 where the machine has bfloat16 only if it is taken as it stands.
+    """
     if not NOTEBOOK.is_file():
         pytest.skip("the reference notebook is not beside the project")
     # A cell ends where the next one or a heading begins; prose follows headings only.
     cell = re.compile(r"^In \[\d+\]:\n(.*?)(?=^In \[\d+\]:|^#{1,6} |\Z)", re.MULTILINE | re.DOTALL)
     _, *definitions = cell.findall(NOTEBOOK.read_text(encoding="utf-8"))
     namespace: dict[str, Any] = {
-        "torch": _full_precision_torch(),
+        "torch": _quiet_torch({} if as_it_stands else FULL_PRECISION),
         "nn": nn,
         "device": "cpu",
         "os": SimpleNamespace(path=os.path, makedirs=lambda path: None),
@@ -100,13 +103,12 @@ def notebook() -> SimpleNamespace:
     return SimpleNamespace(**{name: namespace[name] for name in ("MONet", "VAE", "Attention", "learn")})
 
 
-def _full_precision_torch() -> SimpleNamespace:
-    """torch for the notebook's eyes only: its training neither leaves float32 nor writes files."""
-    return SimpleNamespace(
-        **{
-            **vars(torch),
-            "autocast": lambda device: contextlib.nullcontext(),
-            "amp": SimpleNamespace(GradScaler=lambda device: torch.amp.GradScaler(device, enabled=False)),
-            "save": lambda model, path: None,
-        }
-    )
+FULL_PRECISION: dict[str, Any] = {
+    "autocast": lambda device: contextlib.nullcontext(),
+    "amp": SimpleNamespace(GradScaler=lambda device: torch.amp.GradScaler(device, enabled=False)),
+}
+
+
+def _quiet_torch(changes: dict[str, Any]) -> SimpleNamespace:
+    """torch for the notebook's eyes only: its training writes no files."""
+    return SimpleNamespace(**{**vars(torch), "save": lambda model, path: None, **changes})

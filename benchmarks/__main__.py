@@ -1,0 +1,102 @@
+"""Measures speed and memory, prints a table in Markdown, writes JSON and plots beside it.
+
+python -m benchmarks                        # everything but the loss curves
+python -m benchmarks --quick                # few rounds: ratios at a glance
+python -m benchmarks --only slot --only slider
+python -m benchmarks --only curves --curves 4800
+
+Every ratio is the median over rounds in which the alternatives took turns in one run, so that a machine that other
+work makes slower makes both slower.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import curves, growth, network, page, training
+from benchmarks.measure import ROOT, Row, Settings, machine
+
+PARTS: dict[str, Callable[[Settings], list[Row]]] = {
+    "picture": network.picture,
+    "batch": network.batch,
+    "slot": network.slot,
+    "step": training.step,
+    "profile": training.profile,
+    "torchrun": training.torchrun,
+    "slider": page.slider,
+    "start": page.start,
+    "import": page.imports,
+    "visitors": page.visitors,
+    "growth": growth.growth,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", action="append", choices=[*PARTS, "curves"], help="one part; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="few rounds")
+    parser.add_argument("--curves", type=int, metavar="IMAGES", help="loss curves too, over so many pictures a seed")
+    parser.add_argument("--readme", action="store_true", help="put the table into the README")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of both sides")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results.json", help="where the JSON goes")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # the notebook's scaler, of a machine without CUDA
+    torch.set_num_threads(options.threads)
+    settings = Settings(options.quick, options.threads, options.out)
+    parts = {**PARTS, "curves": lambda settings: curves.curves(settings, options.curves or 1600)}
+    names = options.only or [*PARTS, *(["curves"] if options.curves else [])]
+    results: dict[str, Any] = {"machine": machine(options.threads), "quick": options.quick, "rows": {}}
+    text = f"{describe(results)}\n\n{HEAD}\n"
+    print(text, end="", flush=True)
+    for name in names:
+        rows = parts[name](settings)
+        lines = "".join(f"{line(row)}\n" for row in rows)
+        print(lines, end="", flush=True)
+        text += lines
+        results["rows"][name] = [asdict(row) for row in rows]
+        options.out.write_text(json.dumps(rounded(results), indent=1) + "\n", encoding="utf-8")
+    if options.readme:
+        before, mark, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+        README.write_text(f"{before}{mark}\n{text}{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+README, BEGIN, END = ROOT / "README.md", "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+HEAD = "| what | ours | against | times better | at least | met | |\n|---|---|---|---|---|---|---|"
+
+
+def line(row: Row) -> str:
+    met = {True: "yes", False: "**no**", None: ""}[row.met]
+    better = "" if row.ratio is None else f"{row.ratio:.2g}" if row.ratio < 10 else f"{row.ratio:.0f}"
+    return f"| {row.what} | {row.ours} | {row.against} | {better} | {row.wanted} | {met} | {row.note} |"
+
+
+def rounded(value: Any) -> Any:
+    """The same with figures of four digits: more were not measured."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def describe(results: dict[str, Any]) -> str:
+    m = results["machine"]
+    return (
+        f"`python -m benchmarks{' --quick' if results['quick'] else ''}` on {m['cpu']}, {m['cores']} logical cores "
+        f"({m['capability']}), {m['memory_gb']} GB, {m['system']}, Python {m['python']}, torch {m['torch']}, "
+        f"{m['threads']} threads; load before {', '.join(map(str, m['load']))}."
+    )
+
+
+if __name__ == "__main__":
+    main()

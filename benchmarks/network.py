@@ -1,0 +1,161 @@
+"""The network on pictures: whole, in batches, one slot; beside the notebook's with the same weights.
+
+As a module it measures the memory of one batch: ``python -m benchmarks.network WHO BATCH THREADS``.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import monet
+from benchmarks.measure import Row, Settings, in_turns, missing, module, peak, quantity, resident, versus
+from monet.model import MONet, MONetConfig
+from tests import reference
+
+OURS, NOTEBOOK = "MONet Explorer", "notebook"
+NO_NOTEBOOK = "the reference notebook is not beside the project"
+SLOTS = 7
+SLOT_MULTIPLIES = 120e6
+"""Multiply-adds of the decoder's three 3x3 convolutions of 32 to 32 channels that cannot be avoided."""
+
+
+def both(batch: int) -> tuple[MONet, Any]:
+    """Our model and the notebook's for a batch, in eval mode, with the same weights."""
+    theirs, ours = reference.build(SLOTS, batch), MONet(MONetConfig(num_slots=SLOTS)).eval()
+    reference.copy_weights(theirs, ours)
+    return ours, theirs
+
+
+def picture(settings: Settings) -> list[Row]:
+    """One picture from uint8 to arrays, as the app does it."""
+    what = "decompose one 64x64 picture, K = 7, uint8 to arrays"
+    if not reference.NOTEBOOK.is_file():
+        return [missing(what, NO_NOTEBOOK)]
+    ours, theirs = both(1)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+    @torch.no_grad()
+    def notebook() -> list[np.ndarray]:
+        return [x.numpy() for x in theirs(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255)]
+
+    samples = in_turns(
+        {OURS: lambda: monet.decompose(ours, pixels), NOTEBOOK: notebook},
+        settings.rounds(50),
+    )
+    image = torch.rand(1, 3, 64, 64)
+    parts = {
+        "attention": torch.inference_mode()(lambda: ours.attention(image, SLOTS)),
+        "decoder": lambda: ours.decode(torch.zeros(SLOTS, 16)),
+    }
+    seconds = {name: statistics.median(s) for name, s in in_turns(parts, settings.rounds(20)).items()}
+    rate = convolution_rate(settings)
+    least = SLOTS * 2 * SLOT_MULTIPLIES / rate
+    note = (
+        f"attention {quantity(seconds['attention'], 's')}, decoder {quantity(seconds['decoder'], 's')}, of which its "
+        f"convolutions need {quantity(least, 's')} at the machine's best rate, {rate / 1e9:.0f} GFLOP/s"
+    )
+    return [versus(what, samples, OURS, NOTEBOOK, 4, "s", note)]
+
+
+def batch(settings: Settings) -> list[Row]:
+    """A batch of 64: time, and memory above what the process held before."""
+    what = ("batch of 64, forward", "its memory")
+    if not reference.NOTEBOOK.is_file():
+        return [missing(w, NO_NOTEBOOK) for w in what]
+    ours, theirs = both(64)
+    images = torch.rand(64, 3, 64, 64)
+    with torch.inference_mode():
+        samples = in_turns({OURS: lambda: ours(images), NOTEBOOK: lambda: theirs(images)}, settings.rounds(10))
+    memory = {who: [module("network", who, 64, settings.threads)["megabytes"]] for who in (OURS, NOTEBOOK)}
+    return [
+        versus(what[0], samples, OURS, NOTEBOOK, 3, "s"),
+        versus(what[1], memory, OURS, NOTEBOOK, 1, "MB", "peak above what the process held before"),
+    ]
+
+
+def slot(settings: Settings) -> list[Row]:
+    """One slot after an edit."""
+    config = MONetConfig()
+    ours, z = MONet(config).eval(), torch.randn(1, 16)
+    latent = z.numpy()
+    alternatives: dict[str, Callable[[], object]] = {OURS: lambda: monet.decode(ours, latent)}
+    if reference.NOTEBOOK.is_file():
+        ours, theirs = both(1)
+        alternatives[NOTEBOOK] = notebook_decoder(theirs, z)
+    samples = in_turns(alternatives, settings.rounds(200))
+    row = "re-decode one edited slot"
+    rows = [versus(row, samples, OURS, NOTEBOOK, 4, "s")] if NOTEBOOK in samples else [missing(row, NO_NOTEBOOK)]
+
+    threads = {}
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        threads[str(count)] = in_turns({OURS: lambda: monet.decode(ours, latent)}, settings.rounds(100))[OURS]
+    torch.set_num_threads(settings.threads)
+    seconds = statistics.median(samples[OURS])
+    rate = convolution_rate(settings)
+    allowed = 2 * SLOT_MULTIPLIES / rate
+    return [
+        *rows,
+        Row(
+            "the same against 120 M multiply-adds at the machine's best convolution rate",
+            quantity(seconds, "s"),
+            quantity(allowed, "s"),
+            allowed / seconds,
+            "0.5",
+            seconds <= 2 * allowed,
+            f"best rate {rate / 1e9:.0f} GFLOP/s; with one thread {quantity(statistics.median(threads['1']), 's')}, "
+            f"with two {quantity(statistics.median(threads['2']), 's')}",
+            {"threads": threads, "rate": rate},
+        ),
+    ]
+
+
+def notebook_decoder(theirs: Any, z: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
+    """The notebook's tiling and decoding of a latent 1,Z: its VAE, whose encoder gives what it is told."""
+    theirs.vae.encode = lambda image, log_mask: (z, z)
+    theirs.vae.reparameterize = lambda mean, log_std: mean
+
+    @torch.no_grad()
+    def decode() -> tuple[Tensor, Tensor]:
+        _, _, means, logits = theirs.vae(None, None)
+        return means, logits
+
+    return decode
+
+
+def convolution_rate(settings: Settings) -> float:
+    """The machine's best measured rate of 3x3 convolutions with the present threads, in floating point operations
+    per second."""
+    best = 0.0
+    for channels, side, count in ((32, 66, 1), (32, 66, 8), (64, 64, 1), (64, 64, 4), (128, 32, 4), (256, 32, 1)):
+        x = torch.rand(count, channels, side, side).contiguous(memory_format=torch.channels_last)
+        weight = torch.rand(channels, channels, 3, 3).contiguous(memory_format=torch.channels_last)
+        operations = 2 * 9 * channels**2 * count * (side - 2) ** 2
+        with torch.inference_mode():
+            seconds = in_turns({"": partial(F.conv2d, x, weight)}, settings.rounds(30))[""]
+        best = max(best, operations / min(seconds))
+    return best
+
+
+def main(who: str, count: str, threads: str) -> None:
+    torch.set_num_threads(int(threads))
+    network = both(int(count))[who == NOTEBOOK]
+    images = torch.rand(int(count), 3, 64, 64)
+    before = resident()
+    with torch.inference_mode():
+        network(images)
+    print(json.dumps({"megabytes": peak() - before}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

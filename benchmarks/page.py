@@ -1,0 +1,275 @@
+"""The app in Chromium: slider to pixels, start, visitors; and what ``import monet`` costs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+
+import httpx
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.measure import ROOT, Row, Settings, free_port, missing, quantity, versus
+from tests import reference
+from tests.browser import chromium
+
+PATIENCE = 300
+NO_CHROMIUM = "Chromium is missing: python -m tests.browser.chromium"
+MODEL = "multi_dsprites"
+READY = "document.documentElement.dataset.monet === 'ready' && !!window.monetExplorer.frames.frame"
+SLIDERS = f"{READY} && !!document.querySelector('#mx-latents .mx-latents input[type=range]')"
+VISITORS = (1, 2, 4, 8, 16)
+
+# Milliseconds from the input event of a drag to the pixels that it caused; the first argument is the next value.
+DRAG = """(value) => new Promise((resolve) => {
+    const { frames } = window.monetExplorer;
+    const slider = document.querySelector("#mx-latents .mx-latents input[type=range]");
+    const before = frames.latencies.length;
+    const watch = () => (frames.latencies.length > before ? resolve(frames.latencies.at(-1)) : setTimeout(watch, 1));
+    slider.value = String(Number(slider.min) + value * (slider.max - slider.min));
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    watch();
+})"""
+STOCK_DRAG = """(value) => new Promise((resolve) => {
+    const slider = document.querySelector("input[type=range]");
+    const source = () => document.querySelector(".image-container img, [data-testid=image] img, .image-frame img");
+    const before = source().src;
+    const start = performance.now();
+    const watch = async () => {
+        if (source()?.src && source().src !== before) {
+            await source().decode();
+            resolve(performance.now() - start);
+        } else setTimeout(watch, 1);
+    };
+    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+    set.call(slider, String(-4 + 8 * value));
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    watch();
+})"""
+
+
+def slider(settings: Settings) -> list[Row]:
+    """One latent dragged on the browser path, on the server path and in a stock Gradio app, in turns."""
+    browser_path, server_path, stock = "browser path", "server path", "stock Gradio"
+    what = "slider to pixels, p50"
+    with app(settings) as ours, Chromium() as browser:
+        if browser is None:
+            return [missing(what, NO_CHROMIUM)]
+        pages: dict[str, Callable[[float], float]] = {
+            browser_path: dragging(browser, f"{ours}/", SLIDERS, DRAG),
+            server_path: dragging(browser, f"{ours}/?decoder=server", SLIDERS, DRAG),
+        }
+        if not reference.NOTEBOOK.is_file():
+            return [row(what, latencies(pages, settings), browser_path, server_path, None)]
+        with server("-m", "benchmarks.stock", "--threads", str(settings.threads)) as other:
+            pages[stock] = dragging(browser, other, "!!document.querySelector('img[src]')", STOCK_DRAG)
+            samples = latencies(pages, settings)
+    return [
+        row(f"{what}, browser path", samples, browser_path, stock, 10),
+        row(f"{what}, server path", samples, server_path, stock, 3),
+        row(f"{what}, browser against server path", samples, browser_path, server_path, None),
+    ]
+
+
+def row(what: str, samples: dict[str, list[float]], ours: str, against: str, wanted: float | None) -> Row:
+    p90 = [f"{name} {1000 * np.quantile(samples[name], 0.9):.1f} ms" for name in (ours, against)]
+    return versus(what, samples, ours, against, wanted, "s", f"p90: {', '.join(p90)}; event to pixels in the page")
+
+
+def latencies(pages: dict[str, Callable[[float], float]], settings: Settings) -> dict[str, list[float]]:
+    """Seconds of each page in each round; the first rounds do not count."""
+    samples: dict[str, list[float]] = {name: [] for name in pages}
+    for number, value in enumerate(np.random.default_rng(0).permutation(np.linspace(0, 1, settings.rounds(60) + 5))):
+        for name, drag in pages.items():
+            seconds = drag(float(value))
+            if number >= 5:
+                samples[name].append(seconds)
+    return samples
+
+
+def start(settings: Settings) -> list[Row]:
+    """From ``python app.py`` to the first decomposed scene on the screen; the files are in memory."""
+    what = "start of the app to the first scene on screen"
+    samples = []
+    with Chromium() as browser:
+        if browser is None:
+            return [missing(what, NO_CHROMIUM)]
+        for _ in range(settings.rounds(5) + 1):
+            began = time.perf_counter()
+            with app(settings) as address:
+                page = browser.new_page()
+                page.goto(f"{address}/")
+                page.wait_for_function(READY)
+                samples.append(time.perf_counter() - began)
+                page.close()
+    seconds = statistics.median(samples[1:])
+    return [Row(what, quantity(seconds, "s"), wanted="6 s", met=seconds < 6, samples={"seconds": samples[1:]})]
+
+
+def imports(settings: Settings) -> list[Row]:
+    """``import monet`` in a new process, and what else it imports."""
+    program = (
+        "import sys, time; start = time.perf_counter(); import torch; middle = time.perf_counter(); import monet;"
+        "print(time.perf_counter() - start, middle - start, *({'gradio', 'plotly'} & set(sys.modules)))"
+    )
+    samples, torch_alone, foreign = [], [], []
+    for _ in range(settings.rounds(5) + 1):
+        said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+        whole, alone, *foreign = said.stdout.split()
+        samples.append(float(whole))
+        torch_alone.append(float(alone))
+    seconds = statistics.median(samples[1:])
+    return [
+        Row(
+            "import monet",
+            quantity(seconds, "s"),
+            wanted="2.5 s",
+            met=seconds < 2.5 and not foreign,
+            note=f"imports {', '.join(foreign) or 'neither Gradio nor Plotly'}; "
+            f"torch alone {quantity(statistics.median(torch_alone[1:]), 's')}",
+            samples={"seconds": samples[1:], "torch": torch_alone[1:]},
+        )
+    ]
+
+
+def visitors(settings: Settings) -> list[Row]:
+    """Visitors who drag at the same time: what they wait on the server path, what they cost on the browser path."""
+    counts = VISITORS[:3] if settings.quick else VISITORS
+    drags = settings.rounds(50)
+    with app(settings) as address, Chromium() as browser:
+        waits = {count: drag_on_server(address, count, drags) for count in counts}
+        medians = {count: statistics.median(values) for count, values in waits.items()}
+        rows = [
+            Row(
+                f"{counts[-1]} visitors on the server path, p50 of a decode, against 1",
+                quantity(medians[counts[-1]], "s"),
+                quantity(medians[1], "s"),
+                medians[1] / medians[counts[-1]],
+                note=", ".join(f"{count}: {quantity(m, 's')}" for count, m in medians.items()),
+                samples={str(count): values for count, values in waits.items()},
+            )
+        ]
+        what = f"{counts[-1]} visitors on the browser path, p50 slider to pixels, against 1"
+        if browser is None:
+            return [*rows, missing(what, NO_CHROMIUM)]
+        pages: list[Callable[[float], float]] = []
+        requests: list[str] = []
+        shown: dict[int, list[float]] = {}
+        for count in counts:
+            while len(pages) < count:
+                pages.append(dragging(browser, f"{address}/", SLIDERS, DRAG, requests))
+            requests.clear()
+            values = np.random.default_rng(count).random((max(drags // count, 2), count))
+            # One after the other: each visitor has a machine of his own, here they would share one.
+            shown[count] = [drag(value) for line in values for drag, value in zip(pages, line, strict=True)]
+        medians = {count: statistics.median(values) for count, values in shown.items()}
+    return [
+        *rows,
+        Row(
+            what,
+            quantity(medians[counts[-1]], "s"),
+            quantity(medians[1], "s"),
+            medians[1] / medians[counts[-1]],
+            "no request",
+            not requests,
+            f"{len(requests)} requests to the server while they dragged; "
+            + ", ".join(f"{count}: {quantity(m, 's')}" for count, m in medians.items()),
+            {str(count): values for count, values in shown.items()},
+        ),
+    ]
+
+
+def drag_on_server(address: str, count: int, drags: int) -> list[float]:
+    """Seconds of each decode of so many visitors, each of whom asks again as soon as there is an answer."""
+
+    def visit(number: int) -> list[float]:
+        latents = np.random.default_rng(number).standard_normal((drags, 16), np.float32)
+        seconds = []
+        with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+            for latent in latents:
+                began = time.perf_counter()
+                client.post(f"/monet/decode/{MODEL}", content=latent.tobytes()).raise_for_status()
+                seconds.append(time.perf_counter() - began)
+        return seconds[2:]
+
+    with ThreadPoolExecutor(count) as pool:
+        return [s for seconds in pool.map(visit, range(count)) for s in seconds]
+
+
+# ------------------------------------------------------------------------ tools
+
+
+class Chromium:
+    """``with Chromium() as browser``: None where there is none."""
+
+    def __enter__(self) -> Browser | None:
+        path = chromium.find()
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=path) if path else None
+        return self._browser
+
+    def __exit__(self, *error: object) -> None:
+        if self._browser:
+            self._browser.close()
+        self._playwright.stop()
+
+
+def dragging(
+    browser: Browser, url: str, ready: str, drag: str, requests: list[str] | None = None
+) -> Callable[[float], float]:
+    """A page with a slider; the function drags it to a share of its range and returns the seconds to the pixels."""
+    page: Page = browser.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(url)
+    page.wait_for_function(ready)
+    if requests is not None:
+        page.on("request", lambda request: requests.append(request.url))
+
+    def seconds(value: float) -> float:
+        page.bring_to_front()
+        return page.evaluate(drag, value) / 1000
+
+    return seconds
+
+
+def app(settings: Settings) -> AbstractContextManager[str]:
+    """The app itself, on the checkpoints that come with it."""
+    return server("app.py", "--threads", str(settings.threads))
+
+
+@contextmanager
+def server(*command: str) -> Iterator[str]:
+    """The address of a server that runs as long as the context."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, *command, "--port", str(port)],
+        cwd=ROOT,
+        env=os.environ | {"GRADIO_ANALYTICS_ENABLED": "False"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + PATIENCE
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                httpx.get(address)
+                break
+            except httpx.TransportError:
+                time.sleep(0.02)
+        else:
+            raise RuntimeError(f"{' '.join(command)} does not answer")
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

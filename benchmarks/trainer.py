@@ -1,0 +1,80 @@
+"""Training steps in a process of their own, or in several that find each other as ``torchrun`` lets them:
+
+python -m benchmarks.trainer RECIPE.toml WHO STEPS THREADS FOLDER
+
+WHO is "ours" (what ``python -m monet.training`` runs), "notebook" (the inner loop of its ``learn`` as it stands, with
+the automatic bfloat16 that it asks for) or "float32" (the same without). The pictures of all three are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.distributed
+
+from benchmarks.measure import peak, resident
+from monet.batches import TRAIN, prepare, scenes, to_tensor
+from monet.training import recipe as recipes
+from monet.training.loop import Run
+from monet.training.recipe import Recipe
+from tests import reference
+
+WARM = 3
+"""Steps that do not count: PyTorch prepares kernels on the first ones."""
+
+
+def ours(recipe: Recipe, folder: Path) -> Callable[[int], float]:
+    """Seconds of so many further steps of ours, from their scenes to their weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(recipe, folder)
+
+    def train(steps: int) -> float:
+        before = run.seconds
+        run.train(steps)
+        return run.seconds - before
+
+    return train
+
+
+def notebook(recipe: Recipe, as_it_stands: bool) -> Callable[[int], float]:
+    """Seconds of so many further steps of the notebook's, on pictures that are ready in memory."""
+    batch, stage = recipe.batch_size, recipe.stages[0]
+    theirs = reference.notebook(as_it_stands).MONet(stage.slots, batch, 1e-4)
+    images = to_tensor(prepare(s, recipe.model) for s in scenes(recipe.data, TRAIN, range(batch), stage.objects))
+
+    def train(steps: int) -> float:
+        loader = [{"image": 255 * images}] * steps
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            reference.notebook(as_it_stands).learn(theirs, [loader], 1, "unused")
+        return time.perf_counter() - start
+
+    return train
+
+
+def main(config: str, who: str, steps: str, threads: str, folder: str) -> None:
+    torch.set_num_threads(int(threads))
+    recipe = recipes.load(config)
+    distributed = "RANK" in os.environ
+    if distributed:
+        torch.distributed.init_process_group()
+    train = ours(recipe, Path(folder)) if who == "ours" else notebook(recipe, as_it_stands=who == "notebook")
+    before = resident()
+    train(WARM)
+    seconds = train(int(steps)) / int(steps)
+    if int(os.environ.get("RANK", 0)) == 0:
+        print(json.dumps({"seconds": seconds, "megabytes": peak() - before}))
+    if distributed:
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,157 @@
+"""Training: a step's speed and memory, two processes against one, and loss curves over the same pictures."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.measure import Row, Settings, in_turns, missing, module, quantity, ratio, versus
+from monet.model import MONet, MONetConfig
+from monet.vae import Lattice
+from tests import reference
+
+RECIPE = """
+data = "multi_dsprites"
+batch_size = {batch}
+{at_once}
+save_every = 1000000
+evaluate_every = 1000000
+[model]
+num_slots = {slots}
+[[stages]]
+until = 1000000
+slots = {slots}
+objects = [1, {objects}]
+{window}
+[schedules]
+learning_rate = [[0, 1e-3]]
+"""
+BATCH = 16
+PAIR, ONE = "two processes", "one process"
+NAMES = {"ours": "MONet Explorer", "notebook": "notebook", "float32": "notebook in float32"}
+
+
+@contextmanager
+def recipes() -> Iterator[Any]:
+    """A maker of recipe files in a folder that vanishes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def write(batch: int, at_once: int | None = None, window: int | None = None, slots: int = 6) -> Path:
+            path = folder / f"{batch}_{at_once}_{window}_{slots}.toml"
+            values = {"at_once": at_once, "window": window}
+            lines = {key: f"{key} = {value}" if value else "" for key, value in values.items()}
+            path.write_text(RECIPE.format(batch=batch, slots=slots, objects=slots - 1, **lines), encoding="utf-8")
+            return path
+
+        yield write
+
+
+def train(recipe: Path, who: str, steps: int, threads: int = 1, processes: int = 1) -> dict[str, Any]:
+    """Seconds per step, and megabytes above what the process held before, of a training of its own."""
+    return module("trainer", recipe, who, steps, threads, recipe.with_suffix(f".{processes}"), processes=processes)
+
+
+def step(settings: Settings) -> list[Row]:
+    """Images per second on the whole machine, and the memory of the step."""
+    speed = f"training step, K = 6, batch of {BATCH}: seconds on the whole machine"
+    memory = "peak memory of that step"
+    if not reference.NOTEBOOK.is_file():
+        return [missing(what, "the reference notebook is not beside the project") for what in (speed, memory)]
+    steps = 4 if settings.quick else 12
+    with recipes() as write:
+        half, every = write(BATCH // 2, window=32), write(BATCH // 2)
+        whole = write(BATCH, at_once=BATCH // 2, window=32)
+        alternatives = {
+            NAMES["ours"]: lambda: train(half, "ours", steps, 1, processes=2),
+            "every pixel": lambda: train(every, "ours", steps, 1, processes=2),
+            NAMES["notebook"]: lambda: train(whole, "notebook", steps, settings.threads),
+            NAMES["float32"]: lambda: train(whole, "float32", steps, settings.threads),
+        }
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in alternatives}
+        for _ in range(settings.rounds(5)):
+            for name, call in alternatives.items():
+                runs[name].append(call())
+        alone = [train(whole, "ours", steps) for _ in range(settings.rounds(5))]
+    seconds = {name: [run["seconds"] for run in values] for name, values in runs.items()}
+    megabytes = {name: [run["megabytes"] for run in values] for name, values in runs.items()}
+    megabytes[NAMES["ours"]] = [run["megabytes"] for run in alone]
+    pair = runs[NAMES["ours"]][0]["megabytes"]
+    return [
+        versus(
+            speed, seconds, NAMES["ours"], NAMES["notebook"], 5, "s",
+            "two processes of one thread, 8 pictures each, one window of 32x32 pixels decoded; every pixel: "
+            f"{ratio(seconds[NAMES['notebook']], seconds['every pixel']):.1f} times the notebook",
+        ),
+        versus("the same without bfloat16", seconds, NAMES["ours"], NAMES["float32"], None, "s"),
+        versus(
+            memory, megabytes, NAMES["ours"], NAMES["notebook"], 2, "MB",
+            f"peak above what one process held before, {BATCH // 2} pictures at once; each of the two: {pair:.0f} MB",
+        ),
+    ]  # fmt: skip
+
+
+def profile(settings: Settings) -> list[Row]:
+    """Where a step's time goes: forward and backward of each part, 8 pictures, one thread."""
+    torch.set_num_threads(1)
+    model, pictures, slots = MONet(MONetConfig()).train(), BATCH // 2, 6
+    images = torch.rand(pictures, 3, 64, 64)
+    latents, log_masks = torch.randn(pictures * slots, 16), torch.rand(pictures * slots, 1, 64, 64).log()
+    parts: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
+        "attention": partial(model.attention, images, slots),
+        "encoder": partial(model.vae.encoder, images.repeat_interleave(slots, 0), log_masks.requires_grad_()),
+        "decoder of a window": partial(model.vae.decoder, latents.requires_grad_(), 64, 64, Lattice(window=32)),
+        "decoder of every pixel": partial(model.vae.decoder, latents, 64, 64),
+    }
+
+    def both_ways(part: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        first, second = part()
+        (first.sum() + second.sum()).backward()
+
+    samples = in_turns({name: partial(both_ways, part) for name, part in parts.items()}, settings.rounds(20))
+    torch.set_num_threads(settings.threads)
+    listed = ", ".join(f"{name} {quantity(statistics.median(values), 's')}" for name, values in samples.items())
+    return [Row(f"parts of a step of {pictures} pictures, one thread", "", note=listed, samples=samples)]
+
+
+def torchrun(settings: Settings) -> list[Row]:
+    """Two processes against one with twice the batch: the same losses, and how much faster."""
+    steps = 4 if settings.quick else 12
+    with recipes() as write:
+        one, two = write(16, at_once=8), write(8)
+        seconds: dict[str, list[float]] = {PAIR: [], ONE: []}
+        for _ in range(settings.rounds(5)):
+            seconds[PAIR].append(train(two, "ours", steps, processes=2)["seconds"])
+            seconds[ONE].append(train(one, "ours", steps)["seconds"])
+        single, pair = write(8, at_once=4, window=16, slots=2), write(4, window=16, slots=2)
+        train(pair, "ours", 47, processes=2)  # 50 with those that do not count: the first row of the log
+        train(single, "ours", 47)
+        rows = [log(single.with_suffix(".1")), log(pair.with_suffix(".2"))]
+    difference = max(abs(a - b) / abs(a) for a, b in zip(*rows, strict=True))
+    return [
+        versus("torchrun, two processes of 8 pictures against one of 16: a step", seconds, PAIR, ONE, 1.6, "s"),
+        Row(
+            "largest relative difference of their loss terms and gradient after 50 steps",
+            f"{difference:.0e}",
+            wanted="1e-3",
+            met=difference <= 1e-3,
+            note="same scenes, same noise",
+            samples={"rows": rows},
+        ),
+    ]  # fmt: skip
+
+
+def log(folder: Path) -> list[float]:
+    """Loss terms and gradient of the first row of a run's log."""
+    with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    return [float(row[name]) for name in ("reconstruction", "latent_kl", "mask_kl", "gradient_norm")]

@@ -1,0 +1,39 @@
+"""The measurements measure what they say: turns, ratios and exponents; nothing here depends on time."""
+
+import pytest
+
+from benchmarks.__main__ import line
+from benchmarks.growth import exponent
+from benchmarks.measure import in_turns, quantity, ratio, versus
+
+
+def test_alternatives_take_turns_and_the_first_round_does_not_count():
+    calls = []
+    samples = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3)
+    assert "".join(calls) == "abababab"
+    assert [len(values) for values in samples.values()] == [3, 3]
+
+
+def test_ratio_is_the_median_of_the_rounds_ratios_so_that_one_bad_round_does_not_show():
+    assert ratio([4.0, 40.0, 4.0], [2.0, 20.0, 100.0]) == 2
+
+
+def test_row_says_how_many_times_better_and_whether_that_is_enough():
+    samples = {"ours": [0.01, 0.01, 0.01], "theirs": [0.03, 0.03, 0.03]}
+    assert line(versus("decode", samples, "ours", "theirs", 4, "s")) == (
+        "| decode | 10 ms | 30 ms | 3 | 4 | **no** |  |"
+    )
+    assert versus("decode", samples, "ours", "theirs", 3, "s").met
+    assert versus("decode", samples, "ours", "theirs", None, "s").met is None
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(0.0123, "s", "12.3 ms"), (2.0, "s", "2 s"), (1234.5, "MB", "1234 MB"), (0.5, "MB", "0.5 MB")],
+)
+def test_quantity_has_three_digits(value, unit, words):
+    assert quantity(value, unit) == words
+
+
+def test_exponent_of_a_power_law():
+    assert exponent({x: [3 * x**1.5] for x in (1, 2, 4, 8)}) == pytest.approx(1.5)
