@@ -205,7 +205,7 @@ def test_another_model_brings_its_resolution_its_slots_and_a_scene_of_its_data(p
     assert store(page, "store.scene.origin") == {"kind": "sample", "data": "tetrominoes", "index": 0}
     expect(page.locator("#mx-slots .mx-chip")).to_have_count(4)
     expect(page.get_by_label("number input for Slots K")).to_have_value("4")
-    expect(page.get_by_label("Data set")).to_have_value("tetrominoes")
+    expect(page.get_by_label("Data set")).to_have_value("sample/tetrominoes")
 
 
 def test_the_number_of_slots_may_be_chosen_by_number_and_by_arrow_key(page):
