@@ -8,6 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from monet.parts import parts
+
+PICTURES_AT_ONCE = 16
+"""Pictures that a CPU attends to together."""
+
 
 class Block(nn.Module):
     """3x3 bias-free convolution, instance normalisation with learned scale and bias, ReLU (appendix B.2)."""
@@ -93,6 +98,11 @@ class Attention(nn.Module):
         Returns:
             log masks ``log m_k`` and log scopes ``log s_{k-1}`` that step k was given, both B,K,H,W, finite, float32.
         """
+        each = (self._steps(part, num_slots) for part in parts(images, PICTURES_AT_ONCE))
+        log_masks, log_scopes = zip(*each, strict=True)
+        return torch.cat(log_masks), torch.cat(log_scopes)
+
+    def _steps(self, images: Tensor, num_slots: int) -> tuple[Tensor, Tensor]:
         # Pictures come channels_last from their files, and PyTorch's group norm is ten times less exact in that layout:
         # it subtracts squares.
         picture_share = self.unet.picture_share(images.contiguous())

@@ -8,16 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from monet.parts import parts
+
 HALO = 4
 """Pixels that four unpadded 3x3 convolutions eat on each side; the latent is tiled to H+8, W+8."""
 
 SLOTS_AT_ONCE = 8
-"""Slots that a CPU encodes and decodes together: their layers stay in its cache, and a batch's in bounded memory."""
-
-
-def parts(x: Tensor) -> tuple[Tensor, ...]:
-    """N,... in runs of at most ``SLOTS_AT_ONCE`` on a CPU; whole elsewhere."""
-    return x.split(SLOTS_AT_ONCE if x.device.type == "cpu" else len(x))
+"""Slots that a CPU encodes and decodes together."""
 
 
 class Lattice(NamedTuple):
@@ -70,7 +67,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
         """Images N,3,H,W and log masks N,1,H,W to the posterior's mean and log standard deviation, N,Z each."""
         posteriors = []
-        for image, log_mask in zip(parts(images), parts(log_masks), strict=True):
+        for image, log_mask in zip(parts(images, SLOTS_AT_ONCE), parts(log_masks, SLOTS_AT_ONCE), strict=True):
             x = torch.cat((image, log_mask), dim=1)
             for convolution in self.convolutions:
                 x = F.relu(convolution(x))
@@ -104,7 +101,7 @@ class SpatialBroadcastDecoder(nn.Module):
         coordinate_share = (rows @ row_weight.sum(2).t())[:, None] + columns @ column_weight.sum(1).t()
         coordinate_share = coordinate_share.permute(2, 0, 1)  # C,H'+6,W'+6, channels last in memory
         outputs = []
-        for share in parts(latent_share):
+        for share in parts(latent_share, SLOTS_AT_ONCE):
             x = F.relu(coordinate_share + share[:, :, None, None])
             for convolution in rest:
                 x = F.relu(convolution(x))
