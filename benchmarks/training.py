@@ -90,8 +90,9 @@ def step(settings: Settings) -> list[Row]:
     return [
         versus(
             speed, seconds, NAMES["ours"], NAMES["notebook"], 5, "s",
-            f"two processes of one thread, 8 pictures each, one window of 32x32 pixels decoded, against {cores} threads; every "
-            f"pixel: {ratio(seconds[NAMES['notebook']], seconds['every pixel']):.1f} times the notebook",
+            f"two processes of one thread, 8 pictures each, one window of 32x32 pixels decoded, against "
+            f"{cores} threads; every pixel: "
+            f"{ratio(seconds[NAMES['notebook']], seconds['every pixel']):.1f} times the notebook",
         ),
         versus("the same without bfloat16", seconds, NAMES["ours"], NAMES["float32"], None, "s"),
         versus(
