@@ -18,7 +18,7 @@ GIVEN = "ada:loveläce"
 
 
 async def answer(request: Request) -> PlainTextResponse:
-    raised = {"disk": OSError(errno.ENOSPC, "No space left on device", "/root/x"), "bug": KeyError("/root/x")}
+    raised = {"disk": OSError(errno.ENOSPC, "No space left on device", "/elsewhere/x"), "bug": KeyError("/elsewhere/x")}
     if error := raised.get(request.url.path.rpartition("/")[2]):
         raise error
     return PlainTextResponse((await request.body()).decode() or request.url.query)
