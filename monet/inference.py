@@ -98,7 +98,7 @@ def decode(model: MONet, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: latents of another shape, or not finite.
     """
-    latents = np.ascontiguousarray(latents, np.float32)
+    latents = np.array(latents, np.float32)  # a copy: PyTorch wants to be able to write to what it is given
     if latents.ndim != 2 or latents.shape[1] != model.config.latent_dim:
         raise ValueError(f"latents of shape {latents.shape}; this model wants N,{model.config.latent_dim}")
     if not np.isfinite(latents).all():

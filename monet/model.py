@@ -27,6 +27,8 @@ class MONetConfig:
         encoder_channels: widths of the encoder's strided convolutions.
         encoder_hidden: width of the encoder's hidden linear layer.
         decoder_channels: widths of the broadcast decoder's four convolutions.
+        log_mask_floor: the encoder sees no log mask below this. None: log m_k as it is, as in the reference; outside a
+            slot it then lies lower with every step, by some six nats, and the encoder has to learn each slot's level.
         background_scale: sigma_bg, standard deviation of the first slot's pixels, in units of the [0, 1] range.
         foreground_scale: sigma_fg, that of the other slots.
         beta: weight of the latents' KL divergence.
@@ -45,6 +47,7 @@ class MONetConfig:
     encoder_channels: tuple[int, ...] = (32, 32, 64, 64)
     encoder_hidden: int = 256
     decoder_channels: tuple[int, ...] = (32, 32, 32, 32)
+    log_mask_floor: float | None = None
     background_scale: float = 0.09
     foreground_scale: float = 0.11
     beta: float = 0.5
@@ -78,6 +81,9 @@ class MONetConfig:
             raise ValueError(f"picture_size {self.picture_size!r} must lie between 1 and {self.resolution}")
         if not _whole(self.num_slots, 1, 64):
             raise ValueError(f"num_slots {self.num_slots!r} must be a whole number between 1 and 64")
+        floor = self.log_mask_floor
+        if floor is not None and not (_finite(floor) and floor < 0):
+            raise ValueError(f"log_mask_floor {floor!r} must be a number below 0")
         for name in ("background_scale", "foreground_scale"):
             if not (_finite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be a positive number")
@@ -139,20 +145,30 @@ class MONet(nn.Module):
         # glibc has seen a block of nearly its limit of 32 MB freed once. It is never written to.
         torch.empty(31 << 20, dtype=torch.uint8, device="cpu")
 
-    def forward(self, images: Tensor, num_slots: int | None = None, lattice: Lattice = Lattice()) -> Decomposition:
+    def forward(
+        self,
+        images: Tensor,
+        num_slots: int | None = None,
+        lattice: Lattice = Lattice(),
+        detach_masks: bool = False,
+    ) -> Decomposition:
         """Decomposes a batch.
 
         Args:
             images: B,3,H,W float in [0, 1] with H = W = ``config.resolution``.
             num_slots: K for this call; the weights are shared over slots, so any number works.
             lattice: which pixels to decode; all of them unless training says otherwise.
+            detach_masks: the encoder's input sends no gradient back to the attention; no value changes.
         """
         batch, _, height, width = images.shape
         slots = num_slots or self.config.num_slots
         log_masks, log_scopes = self.attention(images, slots)
         # Only the attention is sequential: all slots of all pictures go through the VAE as one batch (B*K).
         every_image = images.repeat_interleave(slots, dim=0)
-        mean, log_std = self.vae.encoder(every_image, log_masks.reshape(-1, 1, height, width))
+        shown = log_masks if self.config.log_mask_floor is None else log_masks.clamp(min=self.config.log_mask_floor)
+        if detach_masks:
+            shown = shown.detach()
+        mean, log_std = self.vae.encoder(every_image, shown.reshape(-1, 1, height, width))
         latents = sample(mean, log_std) if self.training else mean
         components, mask_logits = self.vae.decoder(latents, height, width, lattice)
         return Decomposition(

@@ -277,3 +277,19 @@ def test_configuration_that_no_network_can_have_is_refused_in_words(wrong, words
 
 def test_configuration_read_from_lists_is_the_same_value():
     assert MONetConfig(decoder_channels=[32, 32, 32, 32]) == MONetConfig()
+
+
+def test_log_mask_floor_and_detached_masks_change_what_the_encoder_sees_and_teaches():
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, 32, 32)
+    model = MONet(MONetConfig(resolution=32, log_mask_floor=-0.5)).eval()
+    seen: list[torch.Tensor] = []
+    model.vae.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    free, detached = model(images, 3), model(images, 3, detach_masks=True)
+    assert seen[0].min() == -0.5 and free.log_masks.min() < -0.5
+    torch.testing.assert_close(vars(detached), vars(free), rtol=0, atol=0)
+    weight = model.attention.unet.logits.weight
+    (gradient,) = torch.autograd.grad(free.latent_mean.sum(), weight)
+    assert gradient.abs().sum() > 0
+    assert torch.autograd.grad(detached.latent_mean.sum(), weight, allow_unused=True) == (None,)
+    assert torch.autograd.grad(detached.reconstruction.sum(), weight)[0].abs().sum() > 0

@@ -3,7 +3,6 @@
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,9 @@ from monet.model import MONet, MONetConfig
 from monet.objective import loss
 from monet.training import loop, recipe
 from monet.training.loop import STATE, Run
+from monet.training.widen import widen
 from monet.vae import Lattice
+from tests.serving import free_port
 
 TINY = """
 data = "tetrominoes"
@@ -55,6 +56,7 @@ objects = [1, 2]
 [schedules]
 learning_rate = [[0, 1e-3], [6, 2e-3], [500, 1e-3]]
 scale_factor = [[2, 3.0], [12, 1.0]]
+vae_factor = [[0, 1.0], [10, 0.5]]
 """
 
 
@@ -199,9 +201,7 @@ def test_stop_signal_ends_the_run_after_its_step_with_a_saved_state(tiny, monkey
 
 def processes(tiny: Path, folder: Path, *arguments: str) -> list[subprocess.Popen]:
     """Two processes of one run, as ``torchrun`` starts them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--folder", str(folder), *arguments]
     return [
         subprocess.Popen(
@@ -440,6 +440,27 @@ def test_tensor_of_scenes_is_channels_first_from_zero_to_one():
     assert tensor.sum().item() == pytest.approx(1.2)
 
 
+def test_a_wider_attention_starts_as_the_narrower_one_and_can_learn_more():
+    torch.manual_seed(0)
+    sizes = {"resolution": 32, "encoder_channels": (8, 8), "decoder_channels": (8, 8, 8, 8)}
+    narrow = MONet(MONetConfig(attention_channels=(4, 8, 8, 16), **sizes))
+    wide = MONet(MONetConfig(attention_channels=(8, 10, 16, 16), **sizes))
+    for parameter in narrow.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    widen(narrow, wide)
+    images = torch.rand(2, 3, 32, 32)
+    for ours, theirs in zip(
+        vars(wide.eval()(images, 3)).values(), vars(narrow.eval()(images, 3)).values(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    wide(images, 3).log_masks[:, 0].sum().backward()
+    assert (wide.attention.unet.logits.weight.grad[0, 2:] != 0).all(), "what reads the new channels learns"
+    with pytest.raises(ValueError, match="only blocks before the last"):
+        widen(wide, narrow)
+    with pytest.raises(ValueError, match="differ in vae"):
+        widen(narrow, MONet(MONetConfig(attention_channels=(8, 10, 16, 16), resolution=32)))
+
+
 # ---------------------------------------------------------------------- recipes
 
 
@@ -474,7 +495,32 @@ def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
     assert factors == pytest.approx([3, 3, 3, 2.8, 2.6, 2.4, 2.2, 2])
     assert [(lattice.stride, lattice.window) for lattice in lattices] == [(2, 16)] * 4 + [(1, 32)] * 4
     assert len(set(lattices[:4])) > 1
-    assert run.optimizer.param_groups[0]["lr"] == pytest.approx(run.recipe.value("learning_rate", 7))
+    rate = run.recipe.value("learning_rate", 7)
+    assert [group["lr"] for group in run.optimizer.param_groups] == pytest.approx([rate, 0.65 * rate])
+    assert run.optimizer.param_groups[1]["params"] == list(run.model.vae.parameters())
+
+
+def test_a_stage_without_slots_has_one_for_each_object_and_one_for_the_background(tiny, monkeypatch):
+    table = vars_of(tiny)
+    table["stages"] = [{"until": 30, "objects": [1, 2], "window": 16}]
+    run = Run(recipe.from_table(table), tiny.parent)
+    seen = []
+
+    def watch(images, decomposition, *rest):
+        seen.append((objects_of(drawn[-1]), decomposition.log_masks.shape[1]))
+        return loss(images, decomposition, *rest)
+
+    drawn = []
+    monkeypatch.setattr(loop, "scenes", lambda *where: drawn.append(scenes(*where)) or drawn[-1])
+    monkeypatch.setattr(loop, "loss", watch)
+    run.train(12)
+    assert all(len(counts) == 1 and slots == counts.pop() + 1 for counts, slots in seen)
+    assert {slots for _, slots in seen} == {2, 3}
+
+
+def objects_of(batch: list[Scene]) -> set[int]:
+    """How many objects the scenes of a batch show."""
+    return {len(np.setdiff1d(scene.segmentation, scene.background)) for scene in batch}
 
 
 def vars_of(path: Path) -> dict:
@@ -490,8 +536,9 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
     dataset = DATASETS[r.data]
     for stage in r.stages:
         assert dataset.scene(0, stage.objects).image.shape == (dataset.size, dataset.size, 3)
-        assert stage.objects[1] < stage.slots <= r.model.num_slots, "every object and the background have a slot"
-    assert (r.stages[-1].slots, r.stages[-1].objects[1]) == (r.model.num_slots, dataset.objects[1])
+        assert stage.objects[1] < (stage.slots or r.model.num_slots) <= r.model.num_slots, "an object has no slot"
+    assert r.stages[-1].slots in (None, r.model.num_slots)
+    assert r.stages[-1].objects[1] == dataset.objects[1]
     for points in r.schedules.values():
         steps, values = zip(*points, strict=True)
         assert list(steps) == sorted(set(steps)), "between points out of order nothing is defined"

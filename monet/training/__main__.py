@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> None:
         "--first", type=int, default=0, help="with --weights: the step of the recipe to go on at (default: 0)"
     )
     parser.add_argument("--steps", type=int, help="stop after so many more steps")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the attention first: a minute, and it needs a C++ compiler"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: 1)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -53,6 +56,8 @@ def main(arguments: list[str]) -> None:
             print(f"resuming {folder} at step {run.step} of {recipe.steps}")
     elif options.weights:
         run.start_from(checkpoints.load(options.weights), options.first)
+    if options.compile:
+        run.compile()
     try:
         run.train(options.steps)
     finally:

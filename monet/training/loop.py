@@ -23,6 +23,7 @@ from monet.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.model import MONet
 from monet.objective import loss
 from monet.training.recipe import Recipe
+from monet.training.widen import widen
 from monet.vae import Lattice
 
 STATE, LOG, EVALUATION = "state.pt", "log.csv", "evaluation.csv"
@@ -54,10 +55,15 @@ class Run:
             initialise(self.model)
         self.model.to(self.device)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
-        self.optimizer = torch.optim.Adam(self.model.parameters())
+        # The attention first, then the VAE: each has its own pace and is clipped on its own.
+        self.optimizer = torch.optim.Adam([{"params": list(part.parameters())} for part in self._parts])
         self._stop = False
 
     # ------------------------------------------------------------------ state
+
+    @property
+    def _parts(self) -> tuple[nn.Module, nn.Module]:
+        return self.model.attention, self.model.vae
 
     def save(self) -> None:
         """Writes the state beside the old one and swaps them in one move: there is always a whole one."""
@@ -91,10 +97,20 @@ class Run:
         return True
 
     def start_from(self, trained: MONet, step: int = 0) -> None:
-        """Takes over the weights of a checkpoint and goes on at a step of the recipe; the optimiser begins anew."""
+        """Takes over the weights of a checkpoint and goes on at a step of the recipe; the optimiser begins anew.
+
+        The recipe's attention may be wider than the checkpoint's (:func:`monet.training.widen.widen`).
+        """
         self.step = step
-        self.model.load_state_dict(trained.state_dict())
-        self.average.module.load_state_dict(trained.state_dict())
+        widen(trained, self.model)
+        self.average.module.load_state_dict(self.model.state_dict())
+
+    def compile(self) -> None:
+        """Lets PyTorch fuse the attention's many small layers, which are half of a step; needs a C++ compiler.
+
+        The first step then takes a minute, or a few seconds where PyTorch still has in its cache what it made.
+        """
+        self.model.attention.unet.compile(dynamic=False)
 
     # ------------------------------------------------------------------- loop
 
@@ -135,7 +151,8 @@ class Run:
     def _step(self, network: nn.Module) -> Tensor:
         recipe, stage = self.recipe, self.recipe.stage(self.step)
         first = (self.step * self.processes + self.rank) * recipe.batch_size
-        batch = scenes(self.data, TRAIN, range(first, first + recipe.batch_size), stage.objects)
+        objects, slots = stage.draw((recipe.seed, self.step))
+        batch = scenes(self.data, TRAIN, range(first, first + recipe.batch_size), objects)
         images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
         parts = images.split(recipe.at_once or recipe.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
@@ -146,23 +163,25 @@ class Run:
             if isinstance(network, DistributedDataParallel) and number < len(parts) - 1:
                 exchange = network.no_sync()  # gradients go to the other processes once, when all parts are added
             with exchange:
-                terms.append(self._backward(network, part, len(parts)))
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+                terms.append(self._backward(network, part, slots, len(parts)))
+        norms = [nn.utils.clip_grad_norm_(part.parameters(), recipe.clip) for part in self._parts]
+        norm = torch.stack(norms).norm()
         if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
             raise FloatingPointError(f"the gradient is not finite at step {self.step}: lower the learning rate or clip")
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.value("learning_rate", self.step)
+        rate = recipe.value("learning_rate", self.step)
+        attention, vae = self.optimizer.param_groups
+        attention["lr"], vae["lr"] = rate, rate * recipe.value("vae_factor", self.step)
         self.optimizer.step()
         self.average.update_parameters(self.model)
         self.gradient_norm = norm.item()
         return torch.stack(terms).mean(0)
 
-    def _backward(self, network: nn.Module, images: Tensor, parts: int) -> Tensor:
+    def _backward(self, network: nn.Module, images: Tensor, slots: int, parts: int) -> Tensor:
         """Adds the gradient of one of the parts of a batch; returns its three terms."""
         recipe, stage = self.recipe, self.recipe.stage(self.step)
         lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device)):
-            decomposition = network(images, stage.slots, lattice)
+            decomposition = network(images, slots, lattice, stage.detach_masks)
         terms = loss(
             images, decomposition, recipe.model, recipe.likelihood, lattice,
             recipe.value("scale_factor", self.step),

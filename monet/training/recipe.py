@@ -26,17 +26,29 @@ class Stage:
 
     Attributes:
         until: the first step that no longer belongs to the stage.
-        slots: K.
         objects: fewest and most objects per scene.
+        slots: K. None: every step draws a number of objects, its scenes hold exactly so many, and K is one more: a slot
+            for each and for the background, none to spare. The attention does not know K, so it cannot
+            spend two slots on one object.
         stride: decode and score every stride-th pixel only, at a random offset (see ``monet.vae.Lattice``).
         window: decode and score one random tile of this side only; the tiles make up the picture.
+        detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
+            encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
     """
 
     until: int
-    slots: int
     objects: tuple[int, int]
+    slots: int | None = None
     stride: int = 1
     window: int | None = None
+    detach_masks: bool = False
+
+    def draw(self, seed: tuple[int, int]) -> tuple[tuple[int, int], int]:
+        """Fewest and most objects per scene of a step, and K."""
+        if self.slots is not None:
+            return self.objects, self.slots
+        count = int(np.random.default_rng(seed).integers(self.objects[0], self.objects[1], endpoint=True))
+        return (count, count), count + 1
 
 
 @dataclass(frozen=True)
@@ -48,13 +60,13 @@ class Recipe:
         model: configuration of the network.
         stages: the curriculum, in order; the last one's ``until`` is the number of steps.
         schedules: ``learning_rate``, and where they differ from the constant, ``scale_factor`` (times the component
-            scales), ``beta`` and ``gamma``.
+            scales), ``vae_factor`` (times the learning rate, for the VAE alone), ``beta`` and ``gamma``.
         likelihood: see ``monet.objective``.
         batch_size: pictures per step and process.
         at_once: pictures per forward and backward pass (None: all of the batch); the step is the same, its memory less.
         he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
         average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
-        clip: largest norm of the gradient.
+        clip: largest norm of the gradient, of the attention's and of the VAE's.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
         seed: of weights, scenes and noise.
@@ -86,7 +98,7 @@ class Recipe:
         for stage in self.stages:
             if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
-            if stage.stride < 1 or stage.slots < 1:
+            if stage.stride < 1 or (stage.slots is not None and stage.slots < 1):
                 raise ValueError("slots and stride must be at least 1")
             window, side = stage.window, self.model.resolution
             if window is not None and (window < 1 or side % window or window % stage.stride):
@@ -98,7 +110,8 @@ class Recipe:
             raise ValueError(f"at_once {self.at_once} must divide the batch_size {self.batch_size}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average {self.average} must lie in [0, 1)")
-        defaults = {"scale_factor": 1.0, "beta": self.model.beta, "gamma": self.model.gamma}
+        factors = dict.fromkeys(("scale_factor", "vae_factor"), 1.0)
+        defaults = factors | {"beta": self.model.beta, "gamma": self.model.gamma}
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:
