@@ -5,6 +5,10 @@ import { h } from "./dom.js";
 const i = (text, sub = "", sup = "") => h("i", {}, text, ...(sub ? [h("sub", {}, sub)] : []), ...(sup ? [h("sup", {}, sup)] : []));
 
 const TEXTS = {
+  gallery: () => [
+    "Scenes of the kind x that MONet learns from without being told what is in them: two dozen that it was never trained on, new ones from the data set’s generator, and some unlike anything in its training.",
+    h("p", { class: "mx-equation" }, i("x"), " ∈ [0, 1]", h("sup", {}, "3×H×W")),
+  ],
   scene: () => [
     "MONet explains a picture as a mixture: every pixel is owned, in shares that sum to one, by K slots, and each slot paints its own component.",
     h("p", { class: "mx-equation" }, i("p"), "(", i("x"), ") = Σ", h("sub", {}, "k"), " ", i("m", "k"), " 𝒩(", i("x"), "; ", i("x̂", "k"), ", ", i("σ", "k", "2"), ")"),

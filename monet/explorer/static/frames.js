@@ -19,7 +19,8 @@ import { openDecoder } from "./decoders.js";
  * @property {number} mse
  */
 
-const RETRY_MS = 2000;
+/** What could not be decoded is tried again after so many milliseconds. */
+export const RETRY_MS = 2000;
 
 export class FrameLoop {
   /** @type {Frame | null} */

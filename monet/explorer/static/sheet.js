@@ -43,6 +43,19 @@ export function latents(panel, { document, view }) {
   return [...canvases(panel), [{ picture, caption, width: picture.width, height: picture.height }]];
 }
 
+/** The pad in paper's colours, and beside it what the slot and the scene look like there. @param {HTMLElement} panel @returns {Promise<Part[][]>} */
+export async function pad(panel) {
+  const surface = panel.querySelector(".mx-pad").cloneNode(true);
+  const side = 2 * CELL;
+  for (const [name, value] of [["width", side], ["height", side], ["color", "#000"]]) surface.setAttribute(name, value);
+  const picture = new Image();
+  picture.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(surface))}`;
+  await picture.decode();
+  const [across, up] = [...panel.querySelectorAll("select")].map((select) => select.selectedOptions[0].text);
+  const caption = `${across} across, ${up} up, −3 to 3; rings: 1 and 2 σ of the prior; ellipse: σ of the posterior; dot: value`;
+  return [[{ picture, caption, width: side, height: side }, ...canvases(document.querySelector("#mx-latents"))[0]]];
+}
+
 /** Every latent of a slot on its scale, those that say most first. @param {import("./store.js").Slot} slot */
 function scales(slot) {
   const [width, row] = [3 * CELL + 2 * GAP, 34];

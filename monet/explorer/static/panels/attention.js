@@ -86,6 +86,9 @@ export function mount(root, { store, frames }) {
       frames.decode(store.original.slots.map((s) => s.latent)).then((slots) => {
         const upTo = scene.masks.map((mask, j) => (view.step === null || j <= view.step ? mask : null));
         drawColors(soFar, scene.size, blend(slots, upTo));
+      }).catch((error) => {
+        console.warn("what is explained was not decoded:", error.message);
+        last = null; // the next frame tries again
       });
       curve.querySelectorAll("[data-step]").forEach((bar) =>
         bar.classList.toggle("mx-later", view.step !== null && Number(bar.dataset.step) > view.step));

@@ -1,6 +1,7 @@
 // Sample scenes per data set, those of stored data, new ones from the generators, and some that no model has seen.
 
 import { button, h } from "../dom.js";
+import { explanation } from "../explain.js";
 
 const UNUSUAL = "unusual";
 
@@ -69,7 +70,7 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
     h("label", { class: "mx-label" }, "seed ", seed));
   select.addEventListener("change", show);
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());
-  root.append(select, thumbnails, more);
+  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), thumbnails, more);
   show();
   let scene = null;
   frames.onFrame((frame) => {

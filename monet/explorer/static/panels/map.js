@@ -58,8 +58,12 @@ export function mount(root, { store, frames, request }) {
     scene.alt = `${map.title}, sample ${slot.index + 1}`;
     scene.src = new URL(`monet/samples/${map.data}/${file}`, document.baseURI).href;
     mark();
-    const [pixels] = await frames.decode([slot.latent]);
-    if (at === number) drawColors(component, store.scene.size, pixels, 4);
+    try {
+      const [pixels] = await frames.decode([slot.latent]);
+      if (at === number) drawColors(component, store.scene.size, pixels, 4);
+    } catch (error) {
+      console.warn("the slot was not decoded:", error.message); // pointing at it again tries again
+    }
   }
 
   function figure() {

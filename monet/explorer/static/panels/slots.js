@@ -109,7 +109,12 @@ export function mount(root, { store, frames }) {
     blendScene?.follow();
     pasteButton.disabled = !store.clipboard || store.clipboard.length !== document.slots[0].latent.length;
     for (const control of [removeButton, swapButton, other, blend.element]) control.disabled = alone;
-    if (guest !== store.aside || last?.scene !== scene) drawGuest();
+    if (guest !== store.aside || last?.scene !== scene) {
+      drawGuest().catch((error) => {
+        console.warn("the scene set aside was not decoded:", error.message);
+        guest = null; // the next frame tries again
+      });
+    }
     guest = store.aside;
     last = frame;
   });

@@ -10,7 +10,7 @@ import { film } from "../sweep.js";
 
 /** Panels that leave as PNG: what they are called, and what of them is on the sheet if not their canvases. */
 const PANELS = {
-  scene: ["Scene"], attention: ["Attention"], slots: ["Slots"], latents: ["Latents", sheet.latents],
+  scene: ["Scene"], attention: ["Attention"], slots: ["Slots"], latents: ["Latents", sheet.latents], pad: ["Two at once", sheet.pad],
   traversals: ["Traversals"], charts: ["Charts", (panel, store) => sheet.charts(store)], map: ["Map of slots", (panel) => panel.querySelector("section").parts()],
 };
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
@@ -67,7 +67,7 @@ export function mount(root, { store, frames }) {
   const png = async () => {
     const [title, parts = sheet.canvases] = PANELS[which.value];
     const { scene, view, edited } = store;
-    const of = ["latents", "traversals"].includes(which.value) ? ` of slot ${view.slot + 1}` : "";
+    const of = ["latents", "pad", "traversals"].includes(which.value) ? ` of slot ${view.slot + 1}` : "";
     const rows = await parts(document.querySelector(`#mx-${which.value}`), store);
     const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K = ${scene.slots}`;
     return save(await sheet.toPng(rows, caption), `${stem()}-${which.value}.png`);
