@@ -94,6 +94,7 @@ def dimension(of: Locator) -> int:
 
 def drag(page: Page, what: Locator, by: int = 50) -> None:
     """Takes the slider's thumb, which is 14 pixels wide, and moves it."""
+    settle(page)  # another slot brings other sliders
     what.scroll_into_view_if_needed()
     box = what.bounding_box()
     share = what.evaluate("(range) => (range.value - range.min) / (range.max - range.min)")
@@ -442,6 +443,24 @@ def test_a_traversal_is_nine_pictures_and_a_click_goes_there(page):
     strip.last.click()
     settle(page)
     assert latents(page)[slot][latent] == 2
+
+
+def test_a_picture_of_a_traversal_that_is_being_pressed_is_drawn_anew_and_not_exchanged(page):
+    visit(page)
+    thumbnail = page.locator("#mx-traversals .mx-strip .mx-thumbnail").last
+    slot, latent = store(page, "[store.view.slot, store.view.dimension]")
+    drawn = "(button) => button.querySelector('canvas').toDataURL()"
+    before = thumbnail.evaluate(drawn)
+    thumbnail.hover()
+    page.mouse.down()
+    page.keyboard.press("1" if slot else "2")
+    page.wait_for_function(
+        f"(before) => ({drawn})(document.querySelectorAll('#mx-traversals .mx-thumbnail')[8]) !== before", arg=before
+    )
+    page.mouse.up()
+    settle(page)
+    changed = store(page, "store.view.slot")
+    assert changed != slot and latents(page)[changed][latent] == 2
 
 
 def test_browser_and_server_draw_the_same_and_the_badge_says_which_of_them_does(page):

@@ -4,6 +4,7 @@ import { canvas, drawColors } from "../draw.js";
 import { setLatent } from "../actions.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { RETRY_MS } from "../frames.js";
 import { player } from "../player.js";
 import { along, REACHES, values } from "../sweep.js";
 
@@ -19,7 +20,7 @@ export function mount(root, { store, frames }) {
   const whole = button("All latents", () => {
     atlas = !atlas;
     whole.setAttribute("aria-pressed", String(atlas));
-    draw();
+    redraw();
   }, { "aria-pressed": "false", title: "A row for each latent of this slot" });
   const strips = h("div", { class: "mx-strips" });
   const screen = player({ store, frames });
@@ -31,6 +32,41 @@ export function mount(root, { store, frames }) {
     h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")),
     h("div", { class: "mx-with-side" }, strips, screen.element));
 
+  /** A row for one latent. It is drawn anew in place: a button that is being pressed must not be exchanged for another. */
+  function strip() {
+    let go = () => {};
+    let latent = 0;
+    const index = h("sub", {});
+    const name = h("button", { type: "button", class: "mx-z mx-plain", title: "Select this latent",
+      onclick: () => store.look({ dimension: latent }) }, "z", index);
+    const thumbnails = Array.from({ length: COUNT }, (_, i) => h("button",
+      { type: "button", class: "mx-thumbnail", onclick: () => go(i) }, canvas("", "mx-small")));
+    const divergence = h("span", { title: "What the latent says about this slot: its divergence from the prior" });
+    const effect = h("span", { title: "What it does: root mean square change of the component between the ends" });
+    const element = h("div", { class: "mx-strip" }, name, ...thumbnails,
+      h("span", { class: "mx-muted mx-change" }, divergence, effect));
+
+    function show(scene, slot, base, d, selected, steps, decoded) {
+      latent = d;
+      go = (i) => store.edit(setLatent(slot, d, steps[i]));
+      index.textContent = String(d);
+      name.setAttribute("aria-pressed", String(selected));
+      name.setAttribute("aria-label", `Select latent ${d}`);
+      for (const [i, thumbnail] of thumbnails.entries()) {
+        const value = steps[i].toFixed(2);
+        thumbnail.title = value;
+        thumbnail.setAttribute("aria-label", `Set latent ${d} to ${value}`);
+        thumbnail.firstChild.setAttribute("aria-label", `latent ${d} at ${value}`);
+        drawColors(thumbnail.firstChild, scene.size, decoded[i], 4, present(decoded[i]));
+      }
+      divergence.textContent = `${base.kl[d].toFixed(2)} nats`;
+      effect.textContent = `Δ ${change(decoded).toFixed(3)}`;
+    }
+    return { element, show };
+  }
+
+  const rows = [];
+
   async function draw() {
     const { frame } = frames;
     if (!frame) return;
@@ -39,33 +75,18 @@ export function mount(root, { store, frames }) {
     const base = store.document.slots[slot];
     const { scene } = store;
     const order = base.kl.map((_, d) => d).sort((a, b) => base.kl[b] - base.kl[a]);
-    const rows = [];
-    for (const d of atlas ? order : [selected]) {
+    const shown = atlas ? order : [selected];
+    for (const row of rows.splice(shown.length)) row.element.remove();
+    for (const [i, d] of shown.entries()) {
       const steps = values(base, d, reach, COUNT);
       const decoded = await frames.decode(along(base.latent, d, steps));
       if (token !== drawing) return;
-      const name = h("button", {
-        type: "button", class: "mx-z mx-plain", "aria-pressed": String(d === selected), "aria-label": `Select latent ${d}`,
-        title: "Select this latent", onclick: () => store.look({ dimension: d }),
-      }, "z", h("sub", {}, String(d)));
-      rows.push(h("div", { class: "mx-strip" }, name,
-        ...decoded.map((pixels, i) => {
-          const picture = canvas(`latent ${d} at ${steps[i].toFixed(2)}`, "mx-small");
-          drawColors(picture, scene.size, pixels, 4, present(pixels));
-          return h("button", {
-            type: "button", class: "mx-thumbnail", title: steps[i].toFixed(2), "aria-label": `Set latent ${d} to ${steps[i].toFixed(2)}`,
-            onclick: () => store.edit(setLatent(slot, d, steps[i])),
-          }, picture);
-        }),
-        h("span", { class: "mx-muted mx-change" },
-          h("span", { title: "What the latent says about this slot: its divergence from the prior" }, `${base.kl[d].toFixed(2)} nats`),
-          h("span", { title: "What it does: root mean square change of the component between the ends" }, `Δ ${change(decoded).toFixed(3)}`))));
+      if (i === rows.length) rows.push(strip());
+      rows[i].show(scene, slot, base, d, d === selected, steps, decoded);
+      if (!rows[i].element.isConnected) strips.append(rows[i].element);
       // The whole atlas takes a while: let the page breathe between its rows.
       if (atlas) await new Promise(requestAnimationFrame);
     }
-    const held = strips.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
-    strips.replaceChildren(...rows);
-    if (held) [...strips.querySelectorAll("button")].find((b) => b.getAttribute("aria-label") === held)?.focus();
   }
 
   /** Where the slot would claim the pixel against an empty logit: shows extent as well as colour. */
@@ -85,8 +106,15 @@ export function mount(root, { store, frames }) {
     return Math.sqrt(sum / ((first.length / 4) * 3));
   }
 
-  let last = null;
   let timer;
+  function redraw() {
+    draw().catch((error) => {
+      console.warn("the traversal was not decoded:", error.message);
+      timer = setTimeout(redraw, RETRY_MS);
+    });
+  }
+
+  let last = null;
   frames.onFrame(({ scene, view, document }) => {
     if (last?.[0] !== scene) {
       dimension.replaceChildren(...scene.kl[0].map((_, d) => h("option", { value: String(d) }, `z${d}`)));
@@ -97,7 +125,7 @@ export function mount(root, { store, frames }) {
     if (now.some((v, i) => v !== last?.[i])) {
       clearTimeout(timer);
       timer = setTimeout(() => { // after the drag, not during it
-        draw();
+        redraw();
         screen.refresh();
       }, 120);
     }
