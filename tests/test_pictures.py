@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 
 from monet import pictures
 from monet.pictures import PictureError, embed, extract, fit, fit_labels, read
+from tests.hostile_files import chunk, encoded
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -22,16 +23,6 @@ def flat(colour: tuple[int, ...], height: int = 4, width: int = 6) -> np.ndarray
 
 def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def encoded(image: Image.Image, format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)  # every writer passes over the options of the others
-    return file.getvalue()
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def png(width: int, height: int, depth: int, colour_type: int, rows: bytes, between: bytes = b"") -> bytes:

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page
 READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.frames.frame"
 LATENTS = "JSON.stringify(monetExplorer.store.document.slots.map((s) => [s.color, s.hidden, ...s.latent]))"
 DRAWN = "monetExplorer.frames.frame.document === monetExplorer.store.document"
+SETTLED = f"{DRAWN} && monetExplorer.frames.frame.view === monetExplorer.store.view"
 PICTURE = "document.querySelector('[data-name=image] canvas').toDataURL()"
 
 PHONE = {"width": 390, "height": 844}
@@ -31,6 +32,7 @@ def press(page: Page, name: str) -> None:
 
 def drag(page: Page, slider: Locator, start: float = 0.5, end: float = 0.2) -> None:
     """Along a slider, from one share of its width to another."""
+    page.wait_for_function(SETTLED)  # another slot brings other sliders
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     assert box

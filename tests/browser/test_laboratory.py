@@ -59,6 +59,34 @@ def test_a_locked_latent_keeps_its_value_and_does_not_change_what_the_others_dra
     assert [v for d, v in enumerate(locked) if d != dimension] == [v for d, v in enumerate(free) if d != dimension]
 
 
+def test_a_double_click_brings_a_latent_back_to_its_mean(laboratory: Page) -> None:
+    before = state(laboratory)
+    drag_latent(laboratory)
+    assert state(laboratory) != before
+    laboratory.locator("#mx-latents .mx-range").first.dblclick()
+    assert state(laboratory) == before
+
+
+def test_latents_that_say_nothing_are_folded_away_and_can_be_taken_out(laboratory: Page) -> None:
+    slots = laboratory.evaluate("monetExplorer.store.document.slots.map((s) => [...s.kl])")
+    folded = [{d for d, nats in enumerate(slot) if nats < 0.01} for slot in slots]
+    slot = max(range(len(slots)), key=lambda k: len(folded[k]))
+    assert folded[slot], "the test needs a latent without information"
+    laboratory.keyboard.press(str(slot + 1))
+    fold = laboratory.locator("#mx-latents .mx-fold")
+    rows = fold.locator(".mx-latent")
+    expect(rows).to_have_count(len(folded[slot]))
+    assert {int(row.get_attribute("data-dimension") or -1) for row in rows.all()} == folded[slot]
+    expect(rows.first).to_be_hidden()
+    fold.locator("summary").click()
+    before = state(laboratory)
+    drag(laboratory, rows.first.locator(".mx-range"))
+    assert state(laboratory)[0] != before[0]
+    for full in {k for k in range(len(slots)) if not folded[k]}:
+        laboratory.keyboard.press(str(full + 1))
+        expect(fold).to_be_hidden()
+
+
 def test_deleting_an_object_lets_the_others_fill_its_place(laboratory: Page) -> None:
     press(laboratory, "Delete")
     state(laboratory)
@@ -149,6 +177,8 @@ def test_panels_leave_as_png_films_as_gif_and_everything_as_npz(laboratory: Page
         assert len(colours) > 40 and picture.getpixel((0, 0)) == (255, 255, 255), panel
         if panel in ("charts", "map"):
             assert {(*map(int, colour),) for colour in SLOT_COLORS[:3]} <= colours
+        if panel == "pad":
+            assert np.asarray(picture)[301:306, 409:414].min() < 200, "the ring of one sigma"
     slots = CONFIGS["multi_dsprites"].num_slots
     assert Image.open(io.BytesIO(download("GIF of the attention"))).n_frames == slots  # type: ignore[attr-defined]
     assert Image.open(io.BytesIO(download("GIF of the traversal"))).n_frames > 10  # type: ignore[attr-defined]
@@ -188,9 +218,9 @@ def test_all_latents_of_a_slot_are_traversed_and_charts_select(laboratory: Page)
     expect(laboratory.locator(".mx-strip")).to_have_count(CONFIGS["multi_dsprites"].latent_dim)
     laboratory.locator("#mx-charts").scroll_into_view_if_needed()
     heat = laboratory.locator("#mx-charts .mx-plot").nth(1).locator(".nsewdrag").first
+    heat.hover()  # first, since it may scroll
     box = heat.bounding_box()
     assert box
-    heat.hover()
     laboratory.mouse.click(box["x"] + box["width"] * 0.97, box["y"] + box["height"] * 0.95)
     laboratory.wait_for_function("monetExplorer.store.view.slot === 5 && monetExplorer.store.view.dimension === 15")
 
