@@ -52,7 +52,7 @@ def curves(settings: Settings, images: int) -> list[Row]:
 
 def our_curve(seed: int, steps: int) -> list[float]:
     recipe = Recipe(
-        DATA, CONFIG, (Stage(10**6, SLOTS, OBJECTS, window=32),), {"learning_rate": ((0, 1e-4), (100, 1e-3))},
+        DATA, CONFIG, (Stage(10**6, OBJECTS, SLOTS, window=32),), {"learning_rate": ((0, 1e-4), (100, 1e-3))},
         likelihood="per_channel", batch_size=BATCH, clip=5000, save_every=10**6, evaluate_every=10**6, seed=seed,
     )  # fmt: skip
     values = []

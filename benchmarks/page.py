@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
@@ -23,35 +23,26 @@ PATIENCE = 300
 NO_CHROMIUM = "Chromium is missing: python -m tests.browser.chromium"
 MODEL = "multi_dsprites"
 READY = "document.documentElement.dataset.monet === 'ready' && !!window.monetExplorer.frames.frame"
-SLIDERS = f"{READY} && !!document.querySelector('#mx-latents .mx-latents input[type=range]')"
+START = (-0.05, 1.05, -0.05)
+"""Where a drag begins, which does not count: all of a page is painted anew when it comes to the front."""
 VISITORS = (1, 2, 4, 8, 16)
 
-# Milliseconds from the input event of a drag to the pixels that it caused; the first argument is the next value.
-DRAG = """(value) => new Promise((resolve) => {
-    const { frames } = window.monetExplorer;
-    const slider = document.querySelector("#mx-latents .mx-latents input[type=range]");
-    const before = frames.latencies.length;
-    const watch = () => (frames.latencies.length > before ? resolve(frames.latencies.at(-1)) : setTimeout(watch, 1));
-    slider.value = String(Number(slider.min) + value * (slider.max - slider.min));
-    slider.dispatchEvent(new Event("input", { bubbles: true }));
-    watch();
-})"""
-STOCK_DRAG = """(value) => new Promise((resolve) => {
-    const slider = document.querySelector("input[type=range]");
+SLIDER = "#mx-latents .mx-latents input[type=range]"
+LATENCIES = "window.monetExplorer.frames.latencies"
+# The same for a page that keeps no account: milliseconds from each input event to a picture that is another one.
+STOCK_LATENCIES = "window.latencies"
+KEEP_STOCK_LATENCIES = """window.latencies = [];
+document.addEventListener("input", (event) => {
     const source = () => document.querySelector(".image-container img, [data-testid=image] img, .image-frame img");
     const before = source().src;
-    const start = performance.now();
     const watch = async () => {
         if (source()?.src && source().src !== before) {
             await source().decode();
-            resolve(performance.now() - start);
+            window.latencies.push(performance.now() - event.timeStamp);
         } else setTimeout(watch, 1);
     };
-    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
-    set.call(slider, String(-4 + 8 * value));
-    slider.dispatchEvent(new Event("input", { bubbles: true }));
     watch();
-})"""
+}, true)"""
 
 
 def slider(settings: Settings) -> list[Row]:
@@ -61,14 +52,16 @@ def slider(settings: Settings) -> list[Row]:
     with app(settings) as ours, Chromium() as browser:
         if browser is None:
             return [missing(what, NO_CHROMIUM)]
-        pages: dict[str, Callable[[float], float]] = {
-            browser_path: dragging(browser, f"{ours}/", SLIDERS, DRAG),
-            server_path: dragging(browser, f"{ours}/?decoder=server", SLIDERS, DRAG),
+        pages: dict[str, Drag] = {
+            browser_path: dragging(browser, f"{ours}/", READY),
+            server_path: dragging(browser, f"{ours}/?decoder=server", READY),
         }
         if not reference.NOTEBOOK.is_file():
             return [row(what, latencies(pages, settings), browser_path, server_path, None)]
         with server("-m", "benchmarks.stock", "--threads", str(settings.threads)) as other:
-            pages[stock] = dragging(browser, other, "!!document.querySelector('img[src]')", STOCK_DRAG)
+            pages[stock] = dragging(
+                browser, other, "!!document.querySelector('img[src]')", "input[type=range]", STOCK_LATENCIES
+            )
             samples = latencies(pages, settings)
     return [
         row(f"{what}, browser path", samples, browser_path, stock, 10),
@@ -82,14 +75,13 @@ def row(what: str, samples: dict[str, list[float]], ours: str, against: str, wan
     return versus(what, samples, ours, against, wanted, "s", f"p90: {', '.join(p90)}; event to pixels in the page")
 
 
-def latencies(pages: dict[str, Callable[[float], float]], settings: Settings) -> dict[str, list[float]]:
-    """Seconds of each page in each round; the first rounds do not count."""
+def latencies(pages: dict[str, Drag], settings: Settings) -> dict[str, list[float]]:
+    """Seconds of each page; one after the other is dragged along, again and again."""
     samples: dict[str, list[float]] = {name: [] for name in pages}
-    for number, value in enumerate(np.random.default_rng(0).permutation(np.linspace(0, 1, settings.rounds(60) + 5))):
+    values = np.random.default_rng(0).permutation(np.linspace(0, 1, settings.rounds(60))).tolist()
+    for start in range(0, len(values), 10):
         for name, drag in pages.items():
-            seconds = drag(float(value))
-            if number >= 5:
-                samples[name].append(seconds)
+            samples[name] += drag(values[start : start + 10])
     return samples
 
 
@@ -158,16 +150,17 @@ def visitors(settings: Settings) -> list[Row]:
         what = f"{counts[-1]} visitors on the browser path, p50 slider to pixels, against 1"
         if browser is None:
             return [*rows, missing(what, NO_CHROMIUM)]
-        pages: list[Callable[[float], float]] = []
+        pages: list[Drag] = []
         requests: list[str] = []
         shown: dict[int, list[float]] = {}
         for count in counts:
             while len(pages) < count:
-                pages.append(dragging(browser, f"{address}/", SLIDERS, DRAG, requests))
+                pages.append(dragging(browser, f"{address}/", READY, requests=requests))
+                pages[-1]([])  # in front for the first time it loads the samples' thumbnails
             requests.clear()
-            values = np.random.default_rng(count).random((max(drags // count, 2), count))
+            values = np.random.default_rng(count).random((count, max(drags // count, 2))).tolist()
             # One after the other: each visitor has a machine of his own, here they would share one.
-            shown[count] = [drag(value) for line in values for drag, value in zip(pages, line, strict=True)]
+            shown[count] = [s for drag, line in zip(pages, values, strict=True) for s in drag(line)]
         medians = {count: statistics.median(values) for count, values in shown.items()}
     return [
         *rows,
@@ -220,20 +213,49 @@ class Chromium:
         self._playwright.stop()
 
 
+Drag = Callable[[Sequence[float]], list[float]]
+"""Drags a slider to one share of its width after the other; the seconds from each event to its pixels."""
+
+
 def dragging(
-    browser: Browser, url: str, ready: str, drag: str, requests: list[str] | None = None
-) -> Callable[[float], float]:
-    """A page with a slider; the function drags it to a share of its range and returns the seconds to the pixels."""
-    page: Page = browser.new_page()
+    browser: Browser,
+    url: str,
+    ready: str,
+    slider: str = SLIDER,
+    latencies: str = LATENCIES,
+    requests: list[str] | None = None,
+) -> Drag:
+    """A page whose slider the mouse takes hold of. The browser hands the mouse's events to a page as it hands on a
+    person's, just before it draws; events that a script makes would wait for the next frame."""
+    page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(1000 * PATIENCE)
     page.goto(url)
-    page.wait_for_function(ready)
+    page.wait_for_function(f"{ready} && !!document.querySelector('{slider}')")
+    if latencies == STOCK_LATENCIES:
+        page.evaluate(KEEP_STOCK_LATENCIES)
     if requests is not None:
         page.on("request", lambda request: requests.append(request.url))
+    answered = f"""(before) => new Promise((resolve) => {{
+        const watch = () => ({latencies}.length > before ? resolve({latencies}.at(-1)) : setTimeout(watch, 1));
+        watch();
+    }})"""
 
-    def seconds(value: float) -> float:
+    def seconds(values: Sequence[float]) -> list[float]:
         page.bring_to_front()
-        return page.evaluate(drag, value) / 1000
+        handle = page.locator(slider).first
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        assert box
+        x, y = (lambda share: box["x"] + box["width"] * (0.05 + 0.9 * share)), box["y"] + box["height"] / 2
+        taken = []
+        for number, value in enumerate((*START, *values)):
+            before = page.evaluate(f"{latencies}.length")
+            page.mouse.move(x(value), y)
+            if number == 0:
+                page.mouse.down()
+            taken.append(page.evaluate(answered, before) / 1000)
+        page.mouse.up()
+        return taken[len(START) :]
 
     return seconds
 

@@ -2,8 +2,9 @@
 
 python -m benchmarks.trainer RECIPE.toml WHO STEPS THREADS FOLDER
 
-WHO is "ours" (what ``python -m monet.training`` runs), "notebook" (the inner loop of its ``learn`` as it stands, with
-the automatic bfloat16 that it asks for) or "float32" (the same without). The pictures of all three are the same.
+WHO is "ours" (what ``python -m monet.training`` runs), "compiled" (the same with ``--compile``), "notebook" (the inner
+loop of its ``learn`` as it stands, with the automatic bfloat16 that it asks for) or "float32" (the same without). The
+pictures of all are the same.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ WARM = 3
 """Steps that do not count: PyTorch prepares kernels on the first ones."""
 
 
-def ours(recipe: Recipe, folder: Path) -> Callable[[int], float]:
+def ours(recipe: Recipe, folder: Path, compiled: bool) -> Callable[[int], float]:
     """Seconds of so many further steps of ours, from their scenes to their weights."""
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, folder)
+    if compiled:
+        run.compile()
 
     def train(steps: int) -> float:
         before = run.seconds
@@ -66,7 +69,10 @@ def main(config: str, who: str, steps: str, threads: str, folder: str) -> None:
     distributed = "RANK" in os.environ
     if distributed:
         torch.distributed.init_process_group()
-    train = ours(recipe, Path(folder)) if who == "ours" else notebook(recipe, as_it_stands=who == "notebook")
+    if who in ("ours", "compiled"):
+        train = ours(recipe, Path(folder), compiled=who == "compiled")
+    else:
+        train = notebook(recipe, as_it_stands=who == "notebook")
     before = resident()
     train(WARM)
     seconds = train(int(steps)) / int(steps)
