@@ -14,7 +14,7 @@ test: $(VENV)/test.installed
 	@$(BIN)/python -m tests.opengl || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
 
-# The long half: hostile files and requests, visitors at once, kills; a quarter of an hour on two busy cores.
+# The long half: hostile files and requests, visitors at once, kills; four to five minutes on two idle cores.
 soak: $(VENV)/test.installed
 	$(BIN)/python -m pytest -m soak
 
