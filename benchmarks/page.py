@@ -156,7 +156,8 @@ def visitors(settings: Settings) -> list[Row]:
         for count in counts:
             while len(pages) < count:
                 pages.append(dragging(browser, f"{address}/", READY, requests=requests))
-                pages[-1]([])  # in front for the first time it loads the samples' thumbnails
+                # In front for the first time it loads the samples' thumbnails. Not left at the end where a drag begins.
+                pages[-1]([0.5])
             requests.clear()
             values = np.random.default_rng(count).random((count, max(drags // count, 2))).tolist()
             # One after the other: each visitor has a machine of his own, here they would share one.
