@@ -163,6 +163,7 @@ def visitors(settings: Settings) -> list[Row]:
             # One after the other: each visitor has a machine of his own, here they would share one.
             shown[count] = [s for drag, line in zip(pages, values, strict=True) for s in drag(line)]
         medians = {count: statistics.median(values) for count, values in shown.items()}
+    asked = [url for url in requests if not url.endswith("/app_id")]
     return [
         *rows,
         Row(
@@ -171,8 +172,9 @@ def visitors(settings: Settings) -> list[Row]:
             quantity(medians[1], "s"),
             medians[1] / medians[counts[-1]],
             "no request",
-            not requests,
-            f"{len(requests)} requests to the server while they dragged; "
+            not asked,
+            f"{len(asked)} requests to the server while they dragged, not counting {len(requests) - len(asked)} "
+            "by which the pages look whether it is still there; "
             + ", ".join(f"{count}: {quantity(m, 's')}" for count, m in medians.items()),
             {str(count): values for count, values in shown.items()},
         ),
