@@ -87,4 +87,4 @@ def batch(step: int) -> torch.Tensor:
 @torch.no_grad()
 def score(model: MONet) -> float:
     images = to_tensor(prepare(s, CONFIG) for s in scenes(DATA, VALIDATE, range(HELD_OUT), OBJECTS))
-    return loss(images, model.eval()(images), CONFIG).total(CONFIG.beta, CONFIG.gamma).item()
+    return loss(images, model.eval()(images), CONFIG).mean().total(CONFIG.beta, CONFIG.gamma).item()

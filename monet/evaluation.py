@@ -105,10 +105,8 @@ def scores(
         return extract(x, config.picture_size or config.resolution, axes=(-2, -1))
 
     values = {"mse": metrics.mean_squared_error(inside(images.numpy()), inside(decomposition.reconstruction.numpy()))}
-    for index in range(len(images)):
-        one = Decomposition(**{name: x[index : index + 1] for name, x in vars(decomposition).items()})
-        for name, term in vars(loss(images[index : index + 1], one, config, likelihood)).items():
-            values.setdefault(name, np.empty(len(images)))[index] = term.item()
+    terms = loss(images, decomposition, config, likelihood)
+    values |= {name: term.double().numpy() for name, term in vars(terms).items()}
     if true is not None:
         for suffix, masks in (("", decomposition.log_masks), ("_decoded", decomposition.mask_logits)):
             table = metrics.contingency(inside(true).astype(np.int64), inside(masks.argmax(1).numpy()))

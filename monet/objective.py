@@ -1,4 +1,4 @@
-"""MONet's training objective: the three terms of equation 3, each a mean over the batch of sums over pixels."""
+"""MONet's training objective: the three terms of equation 3, each a sum over pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIKELIHOODS: tuple[str, ...] = get_args(Likelihood)
 
 @dataclass(frozen=True)
 class Loss:
-    """The three terms before weighting, scalars, in nats per picture.
+    """The three terms before weighting, in nats per picture: B values, or scalars, the mean over a batch.
 
     Attributes:
         reconstruction: negative log-likelihood of the pixels, without the constant (3 H W / 2) log(2 pi). It is a
@@ -34,6 +34,10 @@ class Loss:
         """The objective of equation 3."""
         return self.reconstruction + beta * self.latent_kl + gamma * self.mask_kl
 
+    def mean(self) -> Loss:
+        """Of a batch, as scalars."""
+        return Loss(self.reconstruction.mean(), self.latent_kl.mean(), self.mask_kl.mean())
+
 
 def loss(
     images: Tensor,
@@ -43,7 +47,7 @@ def loss(
     lattice: Lattice = Lattice(),
     scale_factor: float = 1.0,
 ) -> Loss:
-    """The three terms for a batch.
+    """The three terms of every picture of a batch.
 
     Args:
         images: B,3,H,W in [0, 1].
@@ -62,9 +66,9 @@ def loss(
         lattice.take(images), log_masks, decomposition.components, scales * scale_factor, likelihood
     )
     return Loss(
-        reconstruction=-pixels * per_pixel.sum((1, 2)).mean(),
-        latent_kl=latent_kl(decomposition.latent_mean, decomposition.latent_log_std).sum((1, 2)).mean(),
-        mask_kl=pixels * mask_kl(log_masks, decomposition.mask_logits).sum((1, 2)).mean(),
+        reconstruction=-pixels * per_pixel.sum((1, 2)),
+        latent_kl=latent_kl(decomposition.latent_mean, decomposition.latent_log_std).sum((1, 2)),
+        mask_kl=pixels * mask_kl(log_masks, decomposition.mask_logits).sum((1, 2)),
     )
 
 

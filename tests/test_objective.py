@@ -51,7 +51,7 @@ def test_terms_equal_the_notebooks(slots):
     torch.manual_seed(0)
     images = 0.5 * torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        actual = loss(images, ours(images, slots), ours.config)
+        actual = loss(images, ours(images, slots), ours.config).mean()
     expected = reference.loss(theirs, images)
     assert (expected.mask_kl > 1) == (slots > 1)
     for name, value in vars(expected).items():
@@ -141,7 +141,7 @@ def test_mask_kl_is_zero_where_both_agree_however_the_logits_are_shifted():
 def test_loss_is_the_batch_mean_of_sums_over_pixels_with_the_first_scale_for_the_background(likelihood):
     images, d = scene()
     config = MONetConfig(background_scale=0.2, foreground_scale=0.4)
-    terms = loss(images, d, config, likelihood, scale_factor=1.5)
+    terms = loss(images, d, config, likelihood, scale_factor=1.5).mean()
     scales = torch.tensor([0.3, 0.6, 0.6], dtype=torch.float64)
     per_pixel = log_likelihood(images, d.log_masks, d.components, scales, likelihood)
     torch.testing.assert_close(terms.reconstruction, -per_pixel.sum() / len(images))
@@ -155,7 +155,7 @@ def test_loss_is_the_batch_mean_of_sums_over_pixels_with_the_first_scale_for_the
 @pytest.mark.parametrize(("stride", "window"), [(2, None), (4, None), (1, 4), (2, 4)])
 def test_lattices_of_all_offsets_average_to_the_loss_of_every_pixel(likelihood, stride, window):
     images, whole = scene()
-    expected = loss(images, whole, MONetConfig(), likelihood)
+    expected = loss(images, whole, MONetConfig(), likelihood).mean()
     side = images.shape[-1]
     starts = [tile + offset for tile in range(0, side, window or side) for offset in range(stride)]
     terms = []
@@ -166,7 +166,7 @@ def test_lattices_of_all_offsets_average_to_the_loss_of_every_pixel(likelihood, 
             part = dataclasses.replace(
                 whole, components=whole.components[pixels], mask_logits=whole.mask_logits[pixels]
             )
-            terms.append(loss(images, part, MONetConfig(), likelihood, Lattice(stride, row, column, window)))
+            terms.append(loss(images, part, MONetConfig(), likelihood, Lattice(stride, row, column, window)).mean())
     for name, value in vars(expected).items():
         torch.testing.assert_close(torch.stack([getattr(t, name) for t in terms]).mean(), value)
     assert terms[0].reconstruction != terms[1].reconstruction
@@ -183,7 +183,7 @@ def test_value_and_gradient_are_finite_for_flat_pictures_and_extreme_logits(like
     images = torch.full((2, 3, 16, 16), brightness)
     d = model(images)
     assert d.log_masks.min() < -79
-    terms = loss(images, d, config, likelihood)
+    terms = loss(images, d, config, likelihood).mean()
     terms.total(config.beta, config.gamma).backward()
     for name, value in vars(terms).items():
         assert value.isfinite(), name

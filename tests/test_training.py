@@ -28,6 +28,7 @@ data = "tetrominoes"
 batch_size = 2
 save_every = 2
 seed = 3
+bfloat16 = false
 
 [model]
 resolution = 32
@@ -113,6 +114,7 @@ def assert_identical(a: object, b: object) -> None:
 
 
 def test_interrupted_run_is_bit_for_bit_the_uninterrupted_one(tiny):
+    tiny.write_text(TINY.replace("objects = [1, 2]", "objects = [1, 2]\nviews = 2"), encoding="utf-8")
     whole = start(tiny, "whole")
     whole.train(9)
     for steps in (3, 4, 2):  # across the change of stage, before and after a periodic save
@@ -306,7 +308,9 @@ def test_training_on_one_batch_lowers_its_loss(tiny, monkeypatch):
     def reconstruction() -> float:
         run.model.eval()
         with torch.no_grad():
-            return loss(images, run.model(images, 2), run.recipe.model, run.recipe.likelihood).reconstruction.item()
+            return (
+                loss(images, run.model(images, 2), run.recipe.model, run.recipe.likelihood).mean().reconstruction.item()
+            )
 
     before = reconstruction()
     run.train(60)
@@ -498,6 +502,29 @@ def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
     rate = run.recipe.value("learning_rate", 7)
     assert [group["lr"] for group in run.optimizer.param_groups] == pytest.approx([rate, 0.65 * rate])
     assert run.optimizer.param_groups[1]["params"] == list(run.model.vae.parameters())
+
+
+def test_attention_learns_the_masks_of_a_better_view_and_the_vae_is_shown_them(tiny, monkeypatch):
+    tiny.write_text(TINY.replace("objects = [1, 1]", "objects = [1, 1]\nviews = 3"), encoding="utf-8")
+    run = start(tiny, "views")
+    left = torch.full((2, 1, 32, 32), 0.02)
+    left[..., :16] = 0.98
+    target, shown = torch.cat((left, 1 - left), 1).log(), []
+    run.model.vae.encoder.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[1]))
+
+    def proposed(model, images, slots, views, score):
+        assert (model is run.average.module, model.training, slots, views) == (True, False, 2, 3)
+        return target, torch.tensor([True, False])
+
+    monkeypatch.setattr(loop, "best_of_views", proposed)
+    terms = run._step(run.model)
+    assert terms[3] == 0.5
+    assert torch.equal(shown[0].view(2, 2, 32, 32), target)
+    gradients = run.model.attention.unet.logits.weight.grad.clone()
+    monkeypatch.setattr(loop, "best_of_views", lambda *rest: (proposed(*rest)[0], torch.tensor([False, False])))
+    run = start(tiny, "no views")
+    run._step(run.model)
+    assert not torch.allclose(gradients, run.model.attention.unet.logits.weight.grad, rtol=0.1)
 
 
 def test_a_stage_without_slots_has_one_for_each_object_and_one_for_the_background(tiny, monkeypatch):

@@ -34,6 +34,8 @@ class Stage:
         window: decode and score one random tile of this side only; the tiles make up the picture.
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
             encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
+        views: of each picture, whose masks compete with its own (see ``monet.training.proposals``); the attention
+            learns the winner's, and the VAE is shown them.
     """
 
     until: int
@@ -42,6 +44,7 @@ class Stage:
     stride: int = 1
     window: int | None = None
     detach_masks: bool = False
+    views: int = 0
 
     def draw(self, seed: tuple[int, int]) -> tuple[tuple[int, int], int]:
         """Fewest and most objects per scene of a step, and K."""
@@ -67,6 +70,7 @@ class Recipe:
         he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
         average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
         clip: largest norm of the gradient, of the attention's and of the VAE's.
+        bfloat16: convolutions in bfloat16 where the processor has it; float32 everywhere otherwise.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
         seed: of weights, scenes and noise.
@@ -82,6 +86,7 @@ class Recipe:
     he_initialisation: bool = True
     average: float = 0.998
     clip: float = float("inf")
+    bfloat16: bool = True
     evaluate_every: int = 500
     save_every: int = 200
     seed: int = 0
@@ -98,6 +103,8 @@ class Recipe:
         for stage in self.stages:
             if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
+            if not isinstance(stage.views, int) or stage.views < 0:
+                raise ValueError(f"views {stage.views!r} must be a whole number and not negative")
             if stage.stride < 1 or (stage.slots is not None and stage.slots < 1):
                 raise ValueError("slots and stride must be at least 1")
             window, side = stage.window, self.model.resolution
