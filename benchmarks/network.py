@@ -131,6 +131,38 @@ def slot(settings: Settings) -> list[Row]:
     ]
 
 
+def operators(settings: Settings) -> list[Row]:
+    """Which of PyTorch's operators a picture, a batch and a slot spend their time in."""
+    model, pixels = MONet(MONetConfig(num_slots=SLOTS)).eval(), np.zeros((64, 64, 3), np.uint8)
+    images, latent = torch.rand(64, 3, 64, 64), np.zeros((1, 16), np.float32)
+    attention = partial(model.attention, images[:1], SLOTS)
+    cases: dict[str, tuple[Callable[[], object], int]] = {
+        "one picture": (lambda: monet.decompose(model, pixels), 20),
+        "its attention": (attention, 20),
+        "a batch of 64": (lambda: model(images), 2),
+        "one slot": (lambda: monet.decode(model, latent), 100),
+    }
+    with torch.inference_mode():
+        return [operators_of(what, call, settings.rounds(count)) for what, (call, count) in cases.items()]
+
+
+def operators_of(what: str, call: Callable[[], object], rounds: int) -> Row:
+    """The operators that take most of a call's time, by PyTorch's profiler."""
+    call()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        for _ in range(rounds):
+            call()
+    spent = {event.key.removeprefix("aten::"): event.self_cpu_time_total for event in profiler.key_averages()}
+    total = sum(spent.values())
+    most = sorted(spent, key=spent.__getitem__, reverse=True)[:6]
+    return Row(
+        f"where the time of {what} goes, by operator",
+        "",
+        note=", ".join(f"{name} {100 * spent[name] / total:.0f} %" for name in most),
+        samples={"share": {name: value / total for name, value in spent.items()}},
+    )
+
+
 def notebook_decoder(theirs: Any, z: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
     """The notebook's tiling and decoding of a latent 1,Z: its VAE, whose encoder gives what it is told."""
     theirs.vae.encode = lambda image, log_mask: (z, z)

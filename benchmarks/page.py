@@ -85,6 +85,34 @@ def latencies(pages: dict[str, Drag], settings: Settings) -> dict[str, list[floa
     return samples
 
 
+def drag(settings: Settings) -> list[Row]:
+    """Which files a drag on the browser path spends its time in, by Chromium's sampling profiler."""
+    what = "where the time of a drag goes, browser path"
+    with app(settings) as address, Chromium() as browser:
+        if browser is None:
+            return [missing(what, NO_CHROMIUM)]
+        move = dragging(browser, f"{address}/", READY)
+        move([0.5])
+        page = browser.contexts[-1].pages[-1]
+        tools = page.context.new_cdp_session(page)
+        tools.send("Profiler.enable")
+        tools.send("Profiler.setSamplingInterval", {"interval": 200})
+        tools.send("Profiler.start")
+        move(np.random.default_rng(0).random(settings.rounds(50)).tolist())
+        profile = tools.send("Profiler.stop")["profile"]
+    spent: dict[str, float] = {}
+    frames = {node["id"]: node["callFrame"] for node in profile["nodes"]}
+    for node, microseconds in zip(profile["samples"], profile["timeDeltas"], strict=True):
+        url, function = frames[node]["url"], frames[node]["functionName"]
+        name = "the kernel" if url.startswith("wasm:") else url.rpartition("/")[2].partition("?")[0] or function
+        if name and name not in ("(idle)", "(root)"):
+            spent[name] = spent.get(name, 0) + microseconds
+    total = sum(spent.values())
+    most = sorted(spent, key=spent.__getitem__, reverse=True)[:8]
+    listed = ", ".join(f"{name} {100 * spent[name] / total:.0f} %" for name in most)
+    return [Row(what, "", note=listed, samples={"share": {name: value / total for name, value in spent.items()}})]
+
+
 def start(settings: Settings) -> list[Row]:
     """From ``python app.py`` to the first decomposed scene on the screen; the files are in memory."""
     what = "start of the app to the first scene on screen"

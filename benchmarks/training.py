@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Row, Settings, in_turns, missing, module, quantity, ratio, versus
+from benchmarks.network import operators_of
 from monet.model import MONet, MONetConfig
 from monet.vae import Lattice
 from tests import reference
@@ -127,9 +128,10 @@ def profile(settings: Settings) -> list[Row]:
         (first.sum() + second.sum()).backward()
 
     samples = in_turns({name: partial(both_ways, part) for name, part in parts.items()}, settings.rounds(20))
-    torch.set_num_threads(settings.threads)
     listed = ", ".join(f"{name} {quantity(statistics.median(values), 's')}" for name, values in samples.items())
-    return [Row(f"parts of a step of {pictures} pictures, one thread", "", note=listed, samples=samples)]
+    spent = operators_of("the attention in a step", partial(both_ways, parts["attention"]), settings.rounds(10))
+    torch.set_num_threads(settings.threads)
+    return [Row(f"parts of a step of {pictures} pictures, one thread", "", note=listed, samples=samples), spent]
 
 
 def torchrun(settings: Settings) -> list[Row]:

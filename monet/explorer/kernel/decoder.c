@@ -26,22 +26,29 @@
 //        column_term[x][o]  = sum over dx of column(x + dx) * (sum over dy of weight[o][Z+1][dy][dx])
 //    Only the first one changes when a latent is moved.
 //
-// 2. The three 32 -> 32 layers use Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray 2016,
-//    arXiv:1509.09308). Output is made in tiles of 2x2 pixels, each from a 4x4 patch d of the input.
+// 2. The three 32 -> 32 layers use Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2016,
+//    arXiv:1509.09308). Output is made in tiles of 4x4 pixels, each from a 6x6 patch d of the input.
 //    With g a 3x3 filter and ' for the transpose,
-//        U = G g G'       4x4, once per pair of channels, in prepare()
-//        V = B' d B       4x4, once per tile and input channel
+//        U = G g G'       6x6, once per pair of channels, in prepare()
+//        V = B' d B       6x6, once per tile and input channel
 //        M = sum over the input channels of U * V, element by element
-//        Y = A' M A       2x2, once per tile and output channel
+//        Y = A' M A       4x4, once per tile and output channel
 //
-//             [ 1  0 -1  0 ]         [  1    0    0  ]
-//        B' = [ 0  1  1  0 ]     G = [ 1/2  1/2  1/2 ]     A' = [ 1  1  1  0 ]
-//             [ 0 -1  1  0 ]         [ 1/2 -1/2  1/2 ]          [ 0  1 -1 -1 ]
-//             [ 0  1  0 -1 ]         [  0    0    1  ]
+//    The matrices follow from five points and infinity at which polynomials are evaluated (Toom-Cook). The points
+//    are 0, a, -a, b, -b with a = 3/4 and b = 3/2 instead of the usual 1 and 2: rounding errors are then those of a
+//    plain convolution, measured on the shipped decoders. With P = a^2 b^2, Q = a^2 + b^2,
+//    p = 2 a^2 (a^2 - b^2), q = 2 b^2 (b^2 - a^2),
 //
-//    That is 16 multiplications per tile and pair of channels where the plain convolution needs 4 * 9 = 36.
-//    For each of the 16 elements, M is a matrix product (tiles x channels) * (channels x channels): nine
-//    tenths of the time go there, into multiply().
+//             [ P    0    -Q    0  1  0 ]        [ 1/P    0     0  ]
+//             [ 0  -ab^2 -b^2   a  1  0 ]        [ 1/p  a/p  a^2/p ]        [ 1  1    1    1    1   0 ]
+//        B' = [ 0   ab^2 -b^2  -a  1  0 ]    G = [ 1/p -a/p  a^2/p ]   A' = [ 0  a   -a    b   -b   0 ]
+//             [ 0  -a^2b -a^2   b  1  0 ]        [ 1/q  b/q  b^2/q ]        [ 0  a^2  a^2  b^2  b^2 0 ]
+//             [ 0   a^2b -a^2  -b  1  0 ]        [ 1/q -b/q  b^2/q ]        [ 0  a^3 -a^3  b^3 -b^3 1 ]
+//             [ 0   P     0    -Q  0  1 ]        [  0     0     1  ]
+//
+//    That is 36 multiplications per tile and pair of channels where the plain convolution needs 16 * 9 = 144.
+//    For each of the 36 elements, M is a matrix product (tiles x channels) * (channels x channels): most of the
+//    time goes there, into multiply().
 
 #include <wasm_simd128.h>
 
@@ -49,14 +56,19 @@ enum {
   CHANNELS = 32,       // width of the hidden layers
   OUTPUTS = 4,         // red, green, blue, mask logit: one vector
   LAYERS = 3,          // 32 -> 32 convolutions
-  ELEMENTS = 16,       // of the 4x4 Winograd domain
-  BLOCK_TILES = 8,     // tiles transformed together: their V is 16 kB and stays in the first-level cache
+  TILE = 4,            // pixels of output along the side of a tile
+  PATCH = TILE + 2,    // and of input
+  ELEMENTS = PATCH * PATCH,
+  BLOCK_TILES = 4,     // tiles transformed together: their V is 18 kB and stays in the first-level cache
   BLOCK_OUTPUTS = 8,   // output channels computed together: two vectors
   REGISTER_TILES = 4,  // tiles per inner loop: 4 x 2 accumulators and 3 temporaries fit into 15 registers
   MAX_SIDE = 1024,     // limits that keep every address below far within 32 bits
   MAX_LATENTS = 4096,
   PAGE = 65536,        // bytes in a page of WebAssembly memory
 };
+
+#define A 0.75  // the points of the Winograd transforms, see above
+#define B 1.5
 
 typedef unsigned u32;
 typedef float Vector __attribute__((vector_size(16), may_alias));  // four channels; + - * act on each
@@ -90,12 +102,15 @@ static u32 height, width, latent_dim;
 static float *parameters, *latents, *image;
 static float *latent_weight, *latent_bias;                // [Z][32], [32]
 static float *row_term, *column_term;                     // [H+6][32], [W+6][32]
-static float *filter[LAYERS], *bias[LAYERS];              // [32 / 8][16][32][8], [32]
+static float *filter[LAYERS], *bias[LAYERS];              // [32 / 8][36][32][8], [32]
 static float *last_weight, *last_bias;                    // [32][4], [4]
-static float *activations_a, *activations_b;              // layers 1 and 3, layers 2 and 4
+// Layers 1 and 3, and 2, in rows of `stride` pixels; layer 4 [H][W]. The last tiles of a row and of a column may read
+// up to three pixels beyond a layer, but no result depends on them; what is read there is finite.
+static float *activations_a, *activations_b, *features;
+static u32 stride;
 
-static _Alignas(64) float tiles_in[ELEMENTS * BLOCK_TILES * CHANNELS];        // V: [16][tile][32]
-static _Alignas(64) float tiles_out[ELEMENTS * BLOCK_TILES * BLOCK_OUTPUTS];  // M: [16][tile][8]
+static _Alignas(64) float tiles_in[ELEMENTS * BLOCK_TILES * CHANNELS];        // V: [36][tile][32]
+static _Alignas(64) float tiles_out[ELEMENTS * BLOCK_TILES * BLOCK_OUTPUTS];  // M: [36][tile][8]
 
 extern unsigned char __heap_base;  // first free byte, set by the linker
 
@@ -134,8 +149,10 @@ EXPORT("allocate") u32 allocate(u32 h, u32 w, u32 z) {
   }
   last_weight = take(&top, CHANNELS * OUTPUTS);
   last_bias = take(&top, OUTPUTS);
-  activations_a = take(&top, (h + 6) * (w + 6) * CHANNELS);
-  activations_b = take(&top, (h + 4) * (w + 4) * CHANNELS);
+  stride = w + 10;
+  activations_a = take(&top, (h + 10) * stride * CHANNELS);
+  activations_b = take(&top, (h + 10) * stride * CHANNELS);
+  features = take(&top, h * w * CHANNELS);
   image = take(&top, h * w * OUTPUTS);
 
   u32 pages = (top + PAGE - 1) / PAGE, present = __builtin_wasm_memory_size(0);
@@ -162,13 +179,16 @@ static void prepare_coordinate(float *term, u32 length, u32 channel, u32 along, 
   }
 }
 
-// G g for one column or row g of a filter, whose three numbers lie `stride` apart.
-static void transform_filter(float *to, const float *g, u32 stride) {
-  float g0 = g[0], g1 = g[stride], g2 = g[2 * stride];
-  to[0] = g0;
-  to[1] = (g0 + g1 + g2) / 2;
-  to[2] = (g0 - g1 + g2) / 2;
-  to[3] = g2;
+// G g for one column or row g of a filter, whose three numbers lie `step` apart.
+static void transform_filter(double *to, const double *g, u32 step) {
+  double g0 = g[0], g1 = g[step], g2 = g[2 * step];
+  double near = 2 * A * A * (A * A - B * B), far = 2 * B * B * (B * B - A * A);
+  to[0] = g0 / (A * A * B * B);
+  to[1] = (g0 + A * g1 + A * A * g2) / near;
+  to[2] = (g0 - A * g1 + A * A * g2) / near;
+  to[3] = (g0 + B * g1 + B * B * g2) / far;
+  to[4] = (g0 - B * g1 + B * B * g2) / far;
+  to[5] = g2;
 }
 
 // Brings the parameters at weights() into the order of their use.
@@ -190,11 +210,12 @@ EXPORT("prepare") void prepare(void) {
       float *block = filter[layer] + o / BLOCK_OUTPUTS * ELEMENTS * CHANNELS * BLOCK_OUTPUTS;
       float *to = block + o % BLOCK_OUTPUTS;
       for (u32 i = 0; i < CHANNELS; i++, next += 9) {
-        float half[3][4], u[4];  // half = (G g)'
-        for (u32 x = 0; x < 3; x++) transform_filter(half[x], next + x, 3);
-        for (u32 y = 0; y < 4; y++) {
-          transform_filter(u, &half[0][y], 4);  // row y of U = (G g) G'
-          for (u32 x = 0; x < 4; x++) to[((y * 4 + x) * CHANNELS + i) * BLOCK_OUTPUTS] = u[x];
+        double g[9], half[3][PATCH], u[PATCH];  // half = (G g)'
+        for (u32 k = 0; k < 9; k++) g[k] = next[k];
+        for (u32 x = 0; x < 3; x++) transform_filter(half[x], g + x, 3);
+        for (u32 y = 0; y < PATCH; y++) {
+          transform_filter(u, &half[0][y], PATCH);  // row y of U = (G g) G'
+          for (u32 x = 0; x < PATCH; x++) to[((y * PATCH + x) * CHANNELS + i) * BLOCK_OUTPUTS] = (float)u[x];
         }
       }
     }
@@ -209,7 +230,7 @@ EXPORT("prepare") void prepare(void) {
 
 // Layer 1 -----------------------------------------------------------------------------------------
 
-// relu(latent_term + row_term[y] + column_term[x]) -> to[H+6][W+6][32]
+// relu(latent_term + row_term[y] + column_term[x]) -> to[H+6][stride][32]
 static void first_layer(float *to) {
   _Alignas(16) float latent_term[CHANNELS];
   for (u32 o = 0; o < CHANNELS; o++) {
@@ -220,7 +241,7 @@ static void first_layer(float *to) {
   for (u32 y = 0; y < height + 6; y++) {
     for (u32 o = 0; o < CHANNELS; o += 4) {
       Vector of_row = load(latent_term + o) + load(row_term + y * CHANNELS + o);
-      float *pixel = to + y * (width + 6) * CHANNELS + o;
+      float *pixel = to + y * stride * CHANNELS + o;
       for (u32 x = 0; x < width + 6; x++) {
         store(pixel + x * CHANNELS, relu(of_row + load(column_term + x * CHANNELS + o)));
       }
@@ -231,31 +252,40 @@ static void first_layer(float *to) {
 // Layers 2 to 4 -----------------------------------------------------------------------------------
 
 // B' d for one column or row d of a patch.
-INLINE void transform_input(Vector to[4], Vector d0, Vector d1, Vector d2, Vector d3) {
-  to[0] = d0 - d2;
-  to[1] = d1 + d2;
-  to[2] = d2 - d1;
-  to[3] = d1 - d3;
+INLINE void transform_input(Vector to[PATCH], const Vector d[PATCH]) {
+  const float a = A, b = B, P = A * A * B * B, Q = A * A + B * B;
+  Vector even_a = d[4] - b * b * d[2], odd_a = a * (d[3] - b * b * d[1]);
+  Vector even_b = d[4] - a * a * d[2], odd_b = b * (d[3] - a * a * d[1]);
+  to[0] = P * d[0] - Q * d[2] + d[4];
+  to[1] = even_a + odd_a;
+  to[2] = even_a - odd_a;
+  to[3] = even_b + odd_b;
+  to[4] = even_b - odd_b;
+  to[5] = P * d[1] - Q * d[3] + d[5];
 }
 
 // A' m for one column or row m of a product.
-INLINE void transform_output(Vector to[2], Vector m0, Vector m1, Vector m2, Vector m3) {
-  to[0] = m0 + m1 + m2;
-  to[1] = m1 - m2 - m3;
+INLINE void transform_output(Vector to[TILE], const Vector m[PATCH]) {
+  const float a = A, b = B;
+  Vector even_a = m[1] + m[2], odd_a = a * (m[1] - m[2]), even_b = m[3] + m[4], odd_b = b * (m[3] - m[4]);
+  to[0] = m[0] + even_a + even_b;
+  to[1] = odd_a + odd_b;
+  to[2] = a * a * even_a + b * b * even_b;
+  to[3] = a * a * odd_a + b * b * odd_b + m[5];
 }
 
-// V = B' d B for all channels of the 4x4 patch at `patch`, in an image of `columns` columns -> to[16][.][32]
-INLINE void load_tile(float *to, const float *patch, u32 columns) {
+// V = B' d B for all channels of the 6x6 patch at `patch` -> to[36][.][32]
+INLINE void load_tile(float *to, const float *patch) {
   for (u32 c = 0; c < CHANNELS; c += 4) {
-    Vector half[4][4], v[4];  // half = (B' d)'
-    UNROLL for (u32 x = 0; x < 4; x++) {
-      const float *d = patch + x * CHANNELS + c;
-      transform_input(half[x], load(d), load(d + columns * CHANNELS), load(d + 2 * columns * CHANNELS),
-                      load(d + 3 * columns * CHANNELS));
+    Vector d[PATCH], half[PATCH][PATCH], v[PATCH];  // half = B' d
+    UNROLL for (u32 x = 0; x < PATCH; x++) {
+      UNROLL for (u32 y = 0; y < PATCH; y++) d[y] = load(patch + (y * stride + x) * CHANNELS + c);
+      transform_input(v, d);
+      UNROLL for (u32 y = 0; y < PATCH; y++) half[y][x] = v[y];
     }
-    UNROLL for (u32 y = 0; y < 4; y++) {
-      transform_input(v, half[0][y], half[1][y], half[2][y], half[3][y]);  // row y of V = (B' d) B
-      UNROLL for (u32 x = 0; x < 4; x++) store(to + (y * 4 + x) * BLOCK_TILES * CHANNELS + c, v[x]);
+    UNROLL for (u32 y = 0; y < PATCH; y++) {
+      transform_input(v, half[y]);  // row y of V = (B' d) B
+      UNROLL for (u32 x = 0; x < PATCH; x++) store(to + (y * PATCH + x) * BLOCK_TILES * CHANNELS + c, v[x]);
     }
   }
 }
@@ -279,32 +309,36 @@ INLINE void multiply(float *m, const float *v, const float *u) {
   }
 }
 
-// relu(A' M A + bias) for 8 channels of a tile -> the 2x2 pixels at `pixel`, in an image of `columns` columns
-INLINE void store_tile(float *pixel, u32 columns, const float *m, const float *channel_bias) {
+// relu(A' M A + bias) for 8 channels of a tile -> its first `rows` x `columns` pixels at `pixel`, in an image with
+// `pixels` in a row
+INLINE void store_tile(float *pixel, u32 pixels, u32 rows, u32 columns, const float *m, const float *channel_bias) {
   UNROLL for (u32 c = 0; c < BLOCK_OUTPUTS; c += 4) {
-    enum { ROW = 4 * BLOCK_TILES * BLOCK_OUTPUTS };  // from one row of M to the next
-    Vector half[4][2], out[2], shift = load(channel_bias + c);  // half = (A' M)'
-    UNROLL for (u32 x = 0; x < 4; x++) {
-      const float *of_column = m + x * BLOCK_TILES * BLOCK_OUTPUTS + c;
-      transform_output(half[x], load(of_column), load(of_column + ROW), load(of_column + 2 * ROW),
-                       load(of_column + 3 * ROW));
+    Vector column[PATCH], half[TILE][PATCH], out[TILE], shift = load(channel_bias + c);  // half = A' M
+    UNROLL for (u32 x = 0; x < PATCH; x++) {
+      UNROLL for (u32 y = 0; y < PATCH; y++) {
+        column[y] = load(m + (y * PATCH + x) * BLOCK_TILES * BLOCK_OUTPUTS + c);
+      }
+      transform_output(out, column);
+      UNROLL for (u32 y = 0; y < TILE; y++) half[y][x] = out[y];
     }
-    UNROLL for (u32 y = 0; y < 2; y++) {
-      transform_output(out, half[0][y], half[1][y], half[2][y], half[3][y]);  // row y of Y = (A' M) A
-      store(pixel + y * columns * CHANNELS + c, relu(shift + out[0]));
-      store(pixel + (y * columns + 1) * CHANNELS + c, relu(shift + out[1]));
+    UNROLL for (u32 y = 0; y < TILE; y++) {
+      transform_output(out, half[y]);  // row y of Y = (A' M) A
+      UNROLL for (u32 x = 0; x < TILE; x++) {
+        if (y < rows && x < columns) store(pixel + (y * pixels + x) * CHANNELS + c, relu(shift + out[x]));
+      }
     }
   }
 }
 
-// One 3x3 convolution 32 -> 32 and its ReLU: from[rows + 2][columns + 2][32] -> to[rows][columns][32]
-static NOINLINE void convolve(float *to, const float *from, u32 rows, u32 columns, u32 layer) {
-  u32 tiles_per_row = columns / 2, tiles = rows / 2 * tiles_per_row;
+// One 3x3 convolution 32 -> 32 and its ReLU: from[rows + 2][stride][32] -> to[rows][pixels][32], of which `columns`
+// are the picture's
+static NOINLINE void convolve(float *to, u32 pixels, const float *from, u32 rows, u32 columns, u32 layer) {
+  u32 tiles_per_row = (columns + TILE - 1) / TILE, tiles = (rows + TILE - 1) / TILE * tiles_per_row;
   for (u32 first = 0; first < tiles; first += BLOCK_TILES) {
     u32 count = tiles - first < BLOCK_TILES ? tiles - first : BLOCK_TILES;
     for (u32 tile = 0; tile < count; tile++) {
-      u32 y = (first + tile) / tiles_per_row * 2, x = (first + tile) % tiles_per_row * 2;
-      load_tile(tiles_in + tile * CHANNELS, from + (y * (columns + 2) + x) * CHANNELS, columns + 2);
+      u32 y = (first + tile) / tiles_per_row * TILE, x = (first + tile) % tiles_per_row * TILE;
+      load_tile(tiles_in + tile * CHANNELS, from + (y * stride + x) * CHANNELS);
     }
     for (u32 block = 0; block < CHANNELS / BLOCK_OUTPUTS; block++) {
       const float *u = filter[layer] + block * ELEMENTS * CHANNELS * BLOCK_OUTPUTS;
@@ -316,8 +350,8 @@ static NOINLINE void convolve(float *to, const float *from, u32 rows, u32 column
         }
       }
       for (u32 tile = 0; tile < count; tile++) {
-        u32 y = (first + tile) / tiles_per_row * 2, x = (first + tile) % tiles_per_row * 2;
-        store_tile(to + (y * columns + x) * CHANNELS + block * BLOCK_OUTPUTS, columns,
+        u32 y = (first + tile) / tiles_per_row * TILE, x = (first + tile) % tiles_per_row * TILE;
+        store_tile(to + (y * pixels + x) * CHANNELS + block * BLOCK_OUTPUTS, pixels, rows - y, columns - x,
                    tiles_out + tile * BLOCK_OUTPUTS, bias[layer] + block * BLOCK_OUTPUTS);
       }
     }
@@ -345,8 +379,8 @@ static void last_layer(float *to, const float *from) {
 // Decodes the latent at latent() -> output()[H][W][4].
 EXPORT("decode") void decode(void) {
   first_layer(activations_a);
-  convolve(activations_b, activations_a, height + 4, width + 4, 0);
-  convolve(activations_a, activations_b, height + 2, width + 2, 1);
-  convolve(activations_b, activations_a, height, width, 2);
-  last_layer(image, activations_b);
+  convolve(activations_b, stride, activations_a, height + 4, width + 4, 0);
+  convolve(activations_a, stride, activations_b, height + 2, width + 2, 1);
+  convolve(features, width, activations_a, height, width, 2);
+  last_layer(image, features);
 }

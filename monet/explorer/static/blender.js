@@ -15,7 +15,7 @@ export function blender({ store, frames }, { label, title, at }) {
     blending = null;
     element.value = "0";
   };
-  const follow = () => blending?.latest !== store.document && reset();
+  const follow = () => blending && blending.latest !== store.document && reset();
   const apply = () => {
     const t = Number(element.value);
     blending.latest = t === 0 ? blending.start : at(blending.start, t);

@@ -22,6 +22,7 @@ export class Columns {
     const key = slots.map((s) => s.color).join();
     if (key === this.key) return;
     this.key = key;
+    this.marked = null;
     this.canvases = slots.map((_, k) =>
       Object.fromEntries(this.rows.map((row) => [row.name, canvas(`${row.title}, slot ${k + 1}`, "mx-small")])));
     this.heads = slots.map((slot, k) => {
@@ -47,6 +48,9 @@ export class Columns {
 
   /** Marks the selected column and those that have not had their step yet. */
   mark({ slot, step }) {
+    const marked = `${slot}/${step}`;
+    if (marked === this.marked) return;
+    this.marked = marked;
     this.heads.forEach((head, k) => head.select.setAttribute("aria-pressed", String(k === slot)));
     const cells = this.element.querySelectorAll(".mx-cell");
     const count = this.heads.length;

@@ -2,7 +2,7 @@
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
 import { resetSlot, sample, setLatent } from "../actions.js";
-import { button, h, svg } from "../dom.js";
+import { button, h, say, svg } from "../dom.js";
 import { explanation } from "../explain.js";
 import { normal } from "../random.js";
 
@@ -174,22 +174,28 @@ export function mount(root, { store, frames }) {
       drawColors(previews.scene, scene.size, frame.image);
     }
     const [offPrior, offPosterior] = [[], []];
-    for (const { d, mean, std, range, entry, reset, lock } of inputs) {
+    for (const input of inputs) {
+      const { d, mean, std, range, entry, reset, lock } = input;
       const value = slot.latent[d];
+      const far = Math.abs(value) > FAR;
+      if (far) offPrior.push(d);
+      else if (Math.abs(value - mean) > FAR * std) offPosterior.push(d);
+      // A number that is being typed waits to be put in order until its field is left.
+      const shown = `${value}/${view.locks.has(d)}/${entry === globalThis.document.activeElement}`;
+      if (input.shown === shown) continue;
+      input.shown = shown;
       if (Number(range.value) !== value) range.value = String(value);
       if (entry !== globalThis.document.activeElement) entry.value = value.toFixed(2);
       reset.disabled = value === mean;
       lock.setAttribute("aria-pressed", String(view.locks.has(d)));
-      if (Math.abs(value) > FAR) offPrior.push(d);
-      else if (Math.abs(value - mean) > FAR * std) offPosterior.push(d);
-      entry.classList.toggle("mx-far", offPrior.includes(d));
+      entry.classList.toggle("mx-far", far);
       range.setAttribute("aria-valuetext", value.toFixed(2));
     }
     const said = [
       offPrior.length ? `beyond ${FAR} σ of the prior: ${names(offPrior)}` : "",
       offPosterior.length ? `off the posterior by over ${FAR} σ: ${names(offPosterior)}` : "",
     ].filter(Boolean).join("; ");
-    if (note.textContent !== said) note.textContent = said;
+    say(note, said);
     note.classList.toggle("mx-far", offPrior.length > 0);
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;

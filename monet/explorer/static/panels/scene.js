@@ -1,7 +1,7 @@
 // The scene: what went in, what the slots make of it, who took which pixel, and where it is wrong.
 
 import { canvas, drawColors, drawLabels, drawValues, inkOn, slotColor } from "../draw.js";
-import { button, h } from "../dom.js";
+import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
 
 const FIGURES = [
@@ -125,9 +125,9 @@ export function mount(root, { store, frames }) {
       drawLabels(panels.labels, scene.size, frame.labels, frame.document.slots.map((s) => s.color));
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
       const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
-      captions.image.textContent = `${what}, by the ${frame.byAttention ? "attention’s" : "decoder’s"} masks`;
-      captions.labels.textContent = "segmentation: largest mask";
-      captions.error.textContent = `squared error, mean ${frame.mse.toFixed(4)}`;
+      say(captions.image, `${what}, by the ${frame.byAttention ? "attention’s" : "decoder’s"} masks`);
+      say(captions.labels, "segmentation: largest mask");
+      say(captions.error, `squared error, mean ${frame.mse.toFixed(4)}`);
     }
     inspect(frame);
     last = frame;
@@ -137,8 +137,8 @@ export function mount(root, { store, frames }) {
     const { pixel } = frame.view;
     for (const mark of marks) mark.hidden = pixel === null;
     if (pixel === null) {
-      inspector.textContent = "Point at a pixel to see every slot’s share of it; click to select the slot that owns it.";
-      said.textContent = "";
+      say(inspector, "Point at a pixel to see every slot’s share of it; click to select the slot that owns it.");
+      say(said, "");
       return;
     }
     const { size } = frame.scene;

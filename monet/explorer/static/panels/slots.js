@@ -90,6 +90,9 @@ export function mount(root, { store, frames }) {
         }
         drawColors(panel.masked, scene.size, frame.decoded[k], 4, frame.masks[k] ?? new Float32Array(scene.size ** 2));
         drawValues(panel.decoded, scene.size, frame.decodedMasks[k]);
+        const shown = `${slot.hidden}/${view.solo === k}`;
+        if (panel.shown === shown) return;
+        panel.shown = shown;
         const [hide, solo] = columns.heads[k].element.querySelectorAll(".mx-toggle");
         hide.setAttribute("aria-pressed", String(slot.hidden));
         hide.textContent = slot.hidden ? "○" : "◉";
