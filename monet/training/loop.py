@@ -7,6 +7,7 @@ import csv
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -22,8 +23,8 @@ from monet import evaluation
 from monet.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.model import Decomposition, MONet
 from monet.objective import Loss, loss
-from monet.training.proposals import best_of_views
-from monet.training.recipe import Recipe
+from monet.training.proposals import Pool, best_of_views, in_order_of
+from monet.training.recipe import Recipe, Stage
 from monet.training.widen import widen
 from monet.vae import Lattice
 
@@ -59,6 +60,8 @@ class Run:
         # The attention first, then the VAE: each has its own pace and is clipped on its own.
         self.optimizer = torch.optim.Adam([{"params": list(part.parameters())} for part in self._parts])
         self._stop = False
+        self._stage: Stage | None = None
+        self._pool: Pool | None = None  # of that stage, if it has one
 
     # ------------------------------------------------------------------ state
 
@@ -131,6 +134,12 @@ class Run:
         try:
             while self.step < end and not self._stop:
                 start = time.monotonic()
+                stage = recipe.stage(self.step)
+                if stage != self._stage:
+                    self._pool = self._filled(stage) if stage.pool else None
+                    if stage.pool and self._pool is None:
+                        break
+                    self._stage = stage
                 values = self._step(network)
                 self.step += 1
                 self.seconds += time.monotonic() - start
@@ -152,10 +161,7 @@ class Run:
 
     def _step(self, network: nn.Module) -> Tensor:
         recipe, stage = self.recipe, self.recipe.stage(self.step)
-        first = (self.step * self.processes + self.rank) * recipe.batch_size
-        objects, slots = stage.draw((recipe.seed, self.step))
-        batch = scenes(self.data, TRAIN, range(first, first + recipe.batch_size), objects)
-        images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
+        images, better, slots = self._drawn() if stage.pool else self._fresh(stage)
         parts = images.split(recipe.at_once or recipe.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
         terms = []
@@ -165,7 +171,8 @@ class Run:
             if isinstance(network, DistributedDataParallel) and number < len(parts) - 1:
                 exchange = network.no_sync()  # gradients go to the other processes once, when all parts are added
             with exchange:
-                terms.append(self._backward(network, part, slots, len(parts)))
+                masks = None if better is None else better.split(len(part))[number]
+                terms.append(self._backward(network, part, slots, masks, len(parts)))
         norms = [nn.utils.clip_grad_norm_(part.parameters(), recipe.clip) for part in self._parts]
         norm = torch.stack(norms).norm()
         if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
@@ -178,29 +185,75 @@ class Run:
         self.gradient_norm = norm.item()
         return torch.stack(terms).mean(0)
 
-    def _backward(self, network: nn.Module, images: Tensor, slots: int, parts: int) -> Tensor:
-        """Adds the gradient of one of the parts of a batch; returns its three terms and the share of its pictures that
-        another view explains better."""
+    def _fresh(self, stage: Stage) -> tuple[Tensor, None, int]:
+        """Pictures that no step has seen, and K."""
+        first = (self.step * self.processes + self.rank) * self.recipe.batch_size
+        objects, slots = stage.draw((self.recipe.seed, self.step))
+        return self._images(first, self.recipe.batch_size, objects), None, slots
+
+    def _images(self, first: int, count: int, objects: tuple[int, int]) -> Tensor:
+        batch = scenes(self.data, TRAIN, range(first, first + count), objects)
+        return to_tensor(prepare(scene, self.recipe.model) for scene in batch).to(self.device)
+
+    def _drawn(self) -> tuple[Tensor, Tensor, int]:
+        """Pictures of the stage's pool, the best masks that were found for them, and K."""
+        assert self._pool is not None
+        torch.manual_seed(hash((self.recipe.seed, self.step, -1 - self.rank)))
+        images, better = self._pool.draw(self.recipe.batch_size)
+        return images.to(self.device), better.to(self.device), better.shape[1]
+
+    def _filled(self, stage: Stage) -> Pool | None:
+        """The stage's pool, read if a run that was stopped had filled it, or else filled by the averaged weights, which
+        are ahead of those that are being trained. None: the run was stopped meanwhile, and begins with it again."""
+        assert stage.slots is not None
+        path = self.folder / f"pool_{stage.until}.{self.rank}.pt"
+        if path.is_file():
+            return Pool(**torch.load(path, weights_only=True))
+        model, size = cast(MONet, self.average.module), self.recipe.batch_size
+        count = -(-stage.pool // self.processes // size) * size
+        first = self.step * self.processes * size + self.rank * count  # no earlier step has drawn these
+        found = []
+        for start in tqdm(range(first, first + count, size), "pool", disable=self.rank > 0, mininterval=2):
+            if self._stop:
+                return None
+            images = self._images(start, size, stage.objects)
+            torch.manual_seed(hash((self.recipe.seed, start)))
+            with self._autocast():
+                masks, won = best_of_views(model, images, stage.slots, stage.views, self._objective)
+            found.append(((255 * images).round().byte().cpu(), masks.half().cpu(), won.cpu()))
+        pool = Pool(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        temporary = path.with_suffix(".part")
+        torch.save(vars(pool), temporary)
+        temporary.replace(path)
+        return pool
+
+    def _autocast(self) -> contextlib.AbstractContextManager[None]:
+        enabled = self.recipe.bfloat16 and fast_bfloat16(self.device)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _backward(self, network: nn.Module, images: Tensor, slots: int, better: Tensor | None, parts: int) -> Tensor:
+        """Adds the gradient of one of the parts of a batch; returns its three terms, and how far the attention's masks
+        are from ``better``, in nats per picture."""
         recipe, stage = self.recipe, self.recipe.stage(self.step)
         lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window)
-        better, won, improved = None, None, images.new_zeros(())
-        bfloat16 = recipe.bfloat16 and fast_bfloat16(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            if stage.views:
-                # The averaged weights judge: they are ahead of the ones that are being trained.
-                average = cast(MONet, self.average.module)
-                better, won = best_of_views(average, images, slots, stage.views, self._objective)
-            decomposition = network(images, slots, lattice, stage.detach_masks, better)
+        distance = images.new_zeros(())
+        with self._autocast():
+            if better is None:
+                decomposition = network(images, slots, lattice, stage.detach_masks)
+            else:
+                decomposition = network(images, slots, lattice, shown=better)
+        if better is not None:
+            # The attention chooses the order of the slots; what each of them holds it is taught.
+            own = decomposition.log_masks
+            taught = in_order_of(own.detach(), better)
+            distance = (taught.exp() * (taught - own)).sum((1, 2, 3)).mean()
+            decomposition = replace(decomposition, log_masks=better)  # and nothing by how the VAE explains them
         terms = self._loss(images, decomposition, lattice).mean()
-        total = terms.total(*self._weights)
-        if better is not None and won is not None:
-            missing = (better.exp() * (better - decomposition.log_masks)).sum((1, 2, 3))
-            total = total + (missing * won).mean()
-            improved = won.float().mean()
+        total = terms.total(*self._weights) + distance
         if not torch.isfinite(total):
             raise FloatingPointError(f"the loss is {total.item()} at step {self.step}: lower the learning rate or clip")
         (total / parts).backward()
-        return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl, improved)).detach()
+        return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl, distance)).detach()
 
     @property
     def _weights(self) -> tuple[float, float]:
@@ -223,7 +276,7 @@ class Run:
         if self.rank > 0:
             return
         if log:
-            reconstruction, latent_kl, mask_kl, improved = terms.tolist()
+            reconstruction, latent_kl, mask_kl, pool_kl = terms.tolist()
             row = {
                 "step": self.step,
                 "reconstruction": reconstruction,
@@ -232,7 +285,7 @@ class Run:
                 "gradient_norm": self.gradient_norm,
                 "learning_rate": recipe.value("learning_rate", self.step),
                 "scale_factor": recipe.value("scale_factor", self.step),
-                "improved": improved,
+                "pool_kl": pool_kl,
             }
             append(self.folder / LOG, row)
             rate = progress.format_dict["rate"] or 0.0

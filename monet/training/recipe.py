@@ -13,6 +13,7 @@ import numpy as np
 from monet.data import DATASETS
 from monet.model import MONetConfig
 from monet.objective import LIKELIHOODS, Likelihood
+from monet.training.proposals import VIEWS
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -34,8 +35,10 @@ class Stage:
         window: decode and score one random tile of this side only; the tiles make up the picture.
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
             encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
-        views: of each picture, whose masks compete with its own (see ``monet.training.proposals``); the attention
-            learns the winner's, and the VAE is shown them.
+        pool: so many scenes are taken apart when the stage begins, each in ``views`` views besides its own; the steps
+            are drawn from them, the attention learns the masks that explained them best and the VAE is shown those
+            (see ``monet.training.proposals``). ``slots`` must be given; 0: no pool.
+        views: besides the picture as it stands, from 0 to 23.
     """
 
     until: int
@@ -44,6 +47,7 @@ class Stage:
     stride: int = 1
     window: int | None = None
     detach_masks: bool = False
+    pool: int = 0
     views: int = 0
 
     def draw(self, seed: tuple[int, int]) -> tuple[tuple[int, int], int]:
@@ -103,8 +107,8 @@ class Recipe:
         for stage in self.stages:
             if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
-            if not isinstance(stage.views, int) or stage.views < 0:
-                raise ValueError(f"views {stage.views!r} must be a whole number and not negative")
+            if stage.pool < 0 or not 0 <= stage.views < len(VIEWS) or (stage.pool and stage.slots is None):
+                raise ValueError(f"a pool needs slots, and views from 0 to {len(VIEWS) - 1}, not {stage.views}")
             if stage.stride < 1 or (stage.slots is not None and stage.slots < 1):
                 raise ValueError("slots and stride must be at least 1")
             window, side = stage.window, self.model.resolution
