@@ -151,7 +151,6 @@ class MONet(nn.Module):
         num_slots: int | None = None,
         lattice: Lattice = Lattice(),
         detach_masks: bool = False,
-        shown: Tensor | None = None,
     ) -> Decomposition:
         """Decomposes a batch.
 
@@ -160,25 +159,15 @@ class MONet(nn.Module):
             num_slots: K for this call; the weights are shared over slots, so any number works.
             lattice: which pixels to decode; all of them unless training says otherwise.
             detach_masks: the encoder's input sends no gradient back to the attention; no value changes.
-            shown: log masks B,K,H,W that the encoder is shown instead of the attention's.
         """
-        log_masks, log_scopes = self.attention(images, num_slots or self.config.num_slots)
-        shown = log_masks if shown is None else shown
-        return self._explain(images, log_masks, log_scopes, shown.detach() if detach_masks else shown, lattice)
-
-    def explain(self, images: Tensor, log_masks: Tensor) -> Decomposition:
-        """What the VAE makes of images B,3,H,W under log masks B,K,H,W that need not be the attention's."""
-        log_scopes = log_masks.flip(1).logcumsumexp(1).flip(1)  # what is left for step k is what k and later steps take
-        return self._explain(images, log_masks, log_scopes, log_masks, Lattice())
-
-    def _explain(
-        self, images: Tensor, log_masks: Tensor, log_scopes: Tensor, shown: Tensor, lattice: Lattice
-    ) -> Decomposition:
-        batch, slots, height, width = log_masks.shape
-        if self.config.log_mask_floor is not None:
-            shown = shown.clamp(min=self.config.log_mask_floor)
+        batch, _, height, width = images.shape
+        slots = num_slots or self.config.num_slots
+        log_masks, log_scopes = self.attention(images, slots)
         # Only the attention is sequential: all slots of all pictures go through the VAE as one batch (B*K).
         every_image = images.repeat_interleave(slots, dim=0)
+        shown = log_masks if self.config.log_mask_floor is None else log_masks.clamp(min=self.config.log_mask_floor)
+        if detach_masks:
+            shown = shown.detach()
         mean, log_std = self.vae.encoder(every_image, shown.reshape(-1, 1, height, width))
         latents = sample(mean, log_std) if self.training else mean
         components, mask_logits = self.vae.decoder(latents, height, width, lattice)

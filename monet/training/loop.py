@@ -7,7 +7,6 @@ import csv
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -21,10 +20,9 @@ from tqdm import tqdm
 
 from monet import evaluation
 from monet.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
-from monet.model import Decomposition, MONet
-from monet.objective import Loss, loss
-from monet.training.proposals import Pool, best_of_views, in_order_of
-from monet.training.recipe import Recipe, Stage
+from monet.model import MONet
+from monet.objective import loss
+from monet.training.recipe import Recipe
 from monet.training.widen import widen
 from monet.vae import Lattice
 
@@ -56,12 +54,10 @@ class Run:
         if recipe.he_initialisation:
             initialise(self.model)
         self.model.to(self.device)
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average)).eval()
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
         # The attention first, then the VAE: each has its own pace and is clipped on its own.
         self.optimizer = torch.optim.Adam([{"params": list(part.parameters())} for part in self._parts])
         self._stop = False
-        self._stage: Stage | None = None
-        self._pool: Pool | None = None  # of that stage, if it has one
 
     # ------------------------------------------------------------------ state
 
@@ -114,8 +110,7 @@ class Run:
 
         The first step then takes a minute, or a few seconds where PyTorch still has in its cache what it made.
         """
-        for model in (self.model, self.average.module):  # whose attention proposes masks
-            cast(MONet, model).attention.unet.compile(dynamic=False)
+        self.model.attention.unet.compile(dynamic=False)
 
     # ------------------------------------------------------------------- loop
 
@@ -134,12 +129,6 @@ class Run:
         try:
             while self.step < end and not self._stop:
                 start = time.monotonic()
-                stage = recipe.stage(self.step)
-                if stage != self._stage:
-                    self._pool = self._filled(stage) if stage.pool else None
-                    if stage.pool and self._pool is None:
-                        break
-                    self._stage = stage
                 values = self._step(network)
                 self.step += 1
                 self.seconds += time.monotonic() - start
@@ -161,7 +150,10 @@ class Run:
 
     def _step(self, network: nn.Module) -> Tensor:
         recipe, stage = self.recipe, self.recipe.stage(self.step)
-        images, better, slots = self._drawn() if stage.pool else self._fresh(stage)
+        first = (self.step * self.processes + self.rank) * recipe.batch_size
+        objects, slots = stage.draw((recipe.seed, self.step))
+        batch = scenes(self.data, TRAIN, range(first, first + recipe.batch_size), objects)
+        images = to_tensor(prepare(scene, recipe.model) for scene in batch).to(self.device)
         parts = images.split(recipe.at_once or recipe.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
         terms = []
@@ -171,8 +163,7 @@ class Run:
             if isinstance(network, DistributedDataParallel) and number < len(parts) - 1:
                 exchange = network.no_sync()  # gradients go to the other processes once, when all parts are added
             with exchange:
-                masks = None if better is None else better.split(len(part))[number]
-                terms.append(self._backward(network, part, slots, masks, len(parts)))
+                terms.append(self._backward(network, part, slots, len(parts)))
         norms = [nn.utils.clip_grad_norm_(part.parameters(), recipe.clip) for part in self._parts]
         norm = torch.stack(norms).norm()
         if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
@@ -185,86 +176,22 @@ class Run:
         self.gradient_norm = norm.item()
         return torch.stack(terms).mean(0)
 
-    def _fresh(self, stage: Stage) -> tuple[Tensor, None, int]:
-        """Pictures that no step has seen, and K."""
-        first = (self.step * self.processes + self.rank) * self.recipe.batch_size
-        objects, slots = stage.draw((self.recipe.seed, self.step))
-        return self._images(first, self.recipe.batch_size, objects), None, slots
-
-    def _images(self, first: int, count: int, objects: tuple[int, int]) -> Tensor:
-        batch = scenes(self.data, TRAIN, range(first, first + count), objects)
-        return to_tensor(prepare(scene, self.recipe.model) for scene in batch).to(self.device)
-
-    def _drawn(self) -> tuple[Tensor, Tensor, int]:
-        """Pictures of the stage's pool, the best masks that were found for them, and K."""
-        assert self._pool is not None
-        torch.manual_seed(hash((self.recipe.seed, self.step, -1 - self.rank)))
-        images, better = self._pool.draw(self.recipe.batch_size)
-        return images.to(self.device), better.to(self.device), better.shape[1]
-
-    def _filled(self, stage: Stage) -> Pool | None:
-        """The stage's pool, read if a run that was stopped had filled it, or else filled by the averaged weights, which
-        are ahead of those that are being trained. None: the run was stopped meanwhile, and begins with it again."""
-        assert stage.slots is not None
-        path = self.folder / f"pool_{stage.until}.{self.rank}.pt"
-        if path.is_file():
-            return Pool(**torch.load(path, weights_only=True))
-        model, size = cast(MONet, self.average.module), self.recipe.batch_size
-        count = -(-stage.pool // self.processes // size) * size
-        first = self.step * self.processes * size + self.rank * count  # no earlier step has drawn these
-        found = []
-        for start in tqdm(range(first, first + count, size), "pool", disable=self.rank > 0, mininterval=2):
-            if self._stop:
-                return None
-            images = self._images(start, size, stage.objects)
-            torch.manual_seed(hash((self.recipe.seed, start)))
-            with self._autocast():
-                masks, won = best_of_views(model, images, stage.slots, stage.views, self._objective)
-            found.append(((255 * images).round().byte().cpu(), masks.half().cpu(), won.cpu()))
-        pool = Pool(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-        temporary = path.with_suffix(".part")
-        torch.save(vars(pool), temporary)
-        temporary.replace(path)
-        return pool
-
-    def _autocast(self) -> contextlib.AbstractContextManager[None]:
-        enabled = self.recipe.bfloat16 and fast_bfloat16(self.device)
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
-
-    def _backward(self, network: nn.Module, images: Tensor, slots: int, better: Tensor | None, parts: int) -> Tensor:
-        """Adds the gradient of one of the parts of a batch; returns its three terms, and how far the attention's masks
-        are from ``better``, in nats per picture."""
+    def _backward(self, network: nn.Module, images: Tensor, slots: int, parts: int) -> Tensor:
+        """Adds the gradient of one of the parts of a batch; returns its three terms."""
         recipe, stage = self.recipe, self.recipe.stage(self.step)
         lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window)
-        distance = images.new_zeros(())
-        with self._autocast():
-            if better is None:
-                decomposition = network(images, slots, lattice, stage.detach_masks)
-            else:
-                decomposition = network(images, slots, lattice, shown=better)
-        if better is not None:
-            # The attention chooses the order of the slots; what each of them holds it is taught.
-            own = decomposition.log_masks
-            taught = in_order_of(own.detach(), better)
-            distance = (taught.exp() * (taught - own)).sum((1, 2, 3)).mean()
-            decomposition = replace(decomposition, log_masks=better)  # and nothing by how the VAE explains them
-        terms = self._loss(images, decomposition, lattice).mean()
-        total = terms.total(*self._weights) + distance
+        bfloat16 = recipe.bfloat16 and fast_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
+            decomposition = network(images, slots, lattice, stage.detach_masks)
+        terms = loss(
+            images, decomposition, recipe.model, recipe.likelihood, lattice,
+            recipe.value("scale_factor", self.step),
+        ).mean()  # fmt: skip
+        total = terms.total(recipe.value("beta", self.step), recipe.value("gamma", self.step))
         if not torch.isfinite(total):
             raise FloatingPointError(f"the loss is {total.item()} at step {self.step}: lower the learning rate or clip")
         (total / parts).backward()
-        return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl, distance)).detach()
-
-    @property
-    def _weights(self) -> tuple[float, float]:
-        return self.recipe.value("beta", self.step), self.recipe.value("gamma", self.step)
-
-    def _loss(self, images: Tensor, decomposition: Decomposition, lattice: Lattice = Lattice()) -> Loss:
-        scale_factor = self.recipe.value("scale_factor", self.step)
-        return loss(images, decomposition, self.recipe.model, self.recipe.likelihood, lattice, scale_factor)
-
-    def _objective(self, images: Tensor, decomposition: Decomposition) -> Tensor:
-        return self._loss(images, decomposition).total(*self._weights)
+        return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl)).detach()
 
     # ----------------------------------------------------------------- report
 
@@ -276,7 +203,7 @@ class Run:
         if self.rank > 0:
             return
         if log:
-            reconstruction, latent_kl, mask_kl, pool_kl = terms.tolist()
+            reconstruction, latent_kl, mask_kl = terms.tolist()
             row = {
                 "step": self.step,
                 "reconstruction": reconstruction,
@@ -285,7 +212,6 @@ class Run:
                 "gradient_norm": self.gradient_norm,
                 "learning_rate": recipe.value("learning_rate", self.step),
                 "scale_factor": recipe.value("scale_factor", self.step),
-                "pool_kl": pool_kl,
             }
             append(self.folder / LOG, row)
             rate = progress.format_dict["rate"] or 0.0
@@ -301,13 +227,14 @@ class Run:
 
     def evaluate(self) -> None:
         """Scores the averaged weights on held-out scenes; a row in ``evaluation.csv`` and a picture of slots."""
-        model = cast(MONet, self.average.module)
+        model = cast(MONet, self.average.module).eval()
         held_out = scenes(self.data, VALIDATE, range(EVALUATION_COUNT))
         result = evaluation.evaluate(model, held_out, self.recipe.likelihood)
         append(self.folder / EVALUATION, {"step": self.step, **result.means})
         pictures = self.folder / "pictures"
         pictures.mkdir(exist_ok=True)
         evaluation.contact_sheet(model, held_out[: evaluation.SHEET_SCENES]).save(pictures / f"{self.step:07d}.png")
+        model.train()
 
 
 def initialise(model: MONet) -> None:

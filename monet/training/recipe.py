@@ -13,7 +13,6 @@ import numpy as np
 from monet.data import DATASETS
 from monet.model import MONetConfig
 from monet.objective import LIKELIHOODS, Likelihood
-from monet.training.proposals import VIEWS
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -35,10 +34,6 @@ class Stage:
         window: decode and score one random tile of this side only; the tiles make up the picture.
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
             encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
-        pool: so many scenes are taken apart when the stage begins, each in ``views`` views besides its own; the steps
-            are drawn from them, the attention learns the masks that explained them best and the VAE is shown those
-            (see ``monet.training.proposals``). ``slots`` must be given; 0: no pool.
-        views: besides the picture as it stands, from 0 to 23.
     """
 
     until: int
@@ -47,8 +42,6 @@ class Stage:
     stride: int = 1
     window: int | None = None
     detach_masks: bool = False
-    pool: int = 0
-    views: int = 0
 
     def draw(self, seed: tuple[int, int]) -> tuple[tuple[int, int], int]:
         """Fewest and most objects per scene of a step, and K."""
@@ -74,7 +67,7 @@ class Recipe:
         he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
         average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
         clip: largest norm of the gradient, of the attention's and of the VAE's.
-        bfloat16: convolutions in bfloat16 where the processor has it; float32 everywhere otherwise.
+        bfloat16: convolutions in bfloat16 where the processor is quicker so; float32 everywhere otherwise.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
         seed: of weights, scenes and noise.
@@ -107,8 +100,6 @@ class Recipe:
         for stage in self.stages:
             if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
-            if stage.pool < 0 or not 0 <= stage.views < len(VIEWS) or (stage.pool and stage.slots is None):
-                raise ValueError(f"a pool needs slots, and views from 0 to {len(VIEWS) - 1}, not {stage.views}")
             if stage.stride < 1 or (stage.slots is not None and stage.slots < 1):
                 raise ValueError("slots and stride must be at least 1")
             window, side = stage.window, self.model.resolution
