@@ -11,7 +11,7 @@ export function softmaxMasks(decoded, present) {
   const pixels = decoded[0].length / 4;
   const masks = decoded.map(() => new Float32Array(pixels));
   const active = decoded.map((_, k) => k).filter((k) => present[k]);
-  // Slot after slot and not pixel after pixel: an engine runs along one array at a time twice as fast.
+  // Slot after slot, so that each loop runs along one array.
   const largest = new Float32Array(pixels).fill(-Infinity);
   const sum = new Float32Array(pixels);
   for (const k of active) {
