@@ -27,9 +27,10 @@ class Stage:
     Attributes:
         until: the first step that no longer belongs to the stage.
         objects: fewest and most objects per scene.
-        slots: K. None: every step draws a number of objects, its scenes hold exactly so many, and K is one more: a slot
-            for each and for the background, none to spare. The attention does not know K, so it cannot
-            spend two slots on one object.
+        slots: K. None: every step draws a number of objects, its scenes hold exactly so many, and K is a slot for each
+            and ``background`` more, none to spare. The attention does not know K, so it cannot spend two slots on one
+            object.
+        background: slots that the background has.
         stride: decode and score every stride-th pixel only, at a random offset (see ``monet.vae.Lattice``).
         window: decode and score one random tile of this side only; the tiles make up the picture.
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
@@ -39,6 +40,7 @@ class Stage:
     until: int
     objects: tuple[int, int]
     slots: int | None = None
+    background: int = 1
     stride: int = 1
     window: int | None = None
     detach_masks: bool = False
@@ -48,7 +50,7 @@ class Stage:
         if self.slots is not None:
             return self.objects, self.slots
         count = int(np.random.default_rng(seed).integers(self.objects[0], self.objects[1], endpoint=True))
-        return (count, count), count + 1
+        return (count, count), count + self.background
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class Recipe:
         for stage in self.stages:
             if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
-            if stage.stride < 1 or (stage.slots is not None and stage.slots < 1):
-                raise ValueError("slots and stride must be at least 1")
+            if min(stage.stride, stage.background, 1 if stage.slots is None else stage.slots) < 1:
+                raise ValueError("slots, background and stride must be at least 1")
             window, side = stage.window, self.model.resolution
             if window is not None and (window < 1 or side % window or window % stage.stride):
                 raise ValueError(f"window {window} must divide the resolution {side} and be a multiple of the stride")
