@@ -502,9 +502,10 @@ def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
     assert run.optimizer.param_groups[1]["params"] == list(run.model.vae.parameters())
 
 
-def test_a_stage_without_slots_has_one_for_each_object_and_one_for_the_background(tiny, monkeypatch):
+@pytest.mark.parametrize("background", [1, 2])
+def test_a_stage_without_slots_has_one_for_each_object_and_the_backgrounds(tiny, monkeypatch, background):
     table = vars_of(tiny)
-    table["stages"] = [{"until": 30, "objects": [1, 2], "window": 16}]
+    table["stages"] = [{"until": 30, "objects": [1, 2], "background": background, "window": 16}]
     run = Run(recipe.from_table(table), tiny.parent)
     seen = []
 
@@ -516,8 +517,8 @@ def test_a_stage_without_slots_has_one_for_each_object_and_one_for_the_backgroun
     monkeypatch.setattr(loop, "scenes", lambda *where: drawn.append(scenes(*where)) or drawn[-1])
     monkeypatch.setattr(loop, "loss", watch)
     run.train(12)
-    assert all(len(counts) == 1 and slots == counts.pop() + 1 for counts, slots in seen)
-    assert {slots for _, slots in seen} == {2, 3}
+    assert all(len(counts) == 1 and slots == counts.pop() + background for counts, slots in seen)
+    assert {slots for _, slots in seen} == {1 + background, 2 + background}
 
 
 def objects_of(batch: list[Scene]) -> set[int]:
