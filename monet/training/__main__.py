@@ -71,10 +71,9 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, made or replaced")
     parser.add_argument("--config", help="the recipe, if it is not called as the run's folder")
-    parser.add_argument("--data", help="name or path of the stored scenes that it was trained on")
     parser.add_argument("--count", type=int, default=320, help="fresh scenes to measure on (default: 320)")
     options = parser.parse_args(arguments)
-    run = Run(recipes.load(options.config or options.run.name), options.run, options.data)
+    run = Run(recipes.load(options.config or options.run.name), options.run)
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
     card.export(run, options.checkpoint, options.count)

@@ -33,7 +33,7 @@ def export(run: Run, folder: Path, count: int) -> None:
     pictures = report.draw(run.folder)  # before minutes of measuring, because it may refuse
     model = cast(MONet, run.average.module).eval()
     title = DATASETS[run.recipe.data].title
-    test = scenes(run.data, TEST, range(count))
+    test = scenes(run.recipe.data, TEST, range(count))  # whatever it was trained on: what evaluation prints
     result = evaluation.evaluate(model, test, run.recipe.likelihood)
     old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
     history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"
@@ -60,8 +60,8 @@ tags: [monet, object-centric, scene-decomposition]
 ![Eight test scenes: picture, reconstruction, true and found segmentation, masked component of every slot](slots.png)
 
 {sum(p.numel() for p in run.model.parameters()):,} weights, float32; K = {config.num_slots} slots of
-{config.latent_dim} latents; {config.resolution} x {config.resolution} pixels. Trained and measured on scenes that this
-project generates.
+{config.latent_dim} latents; {config.resolution} x {config.resolution} pixels. Measured on scenes that this project
+generates.
 
 ## How it was trained
 
