@@ -146,6 +146,13 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
     assert_identical(state(resumed), state(whole))
 
 
+def test_a_run_of_another_network_is_refused_with_a_sentence(tiny):
+    start(tiny, "run").save()
+    tiny.write_text(TINY.replace("[4, 8, 16]", "[8, 8, 16]"), encoding="utf-8")
+    with pytest.raises(ValueError, match="another network than the recipe"):
+        start(tiny, "run")
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
 def test_run_that_is_killed_again_and_again_goes_on_every_time(tiny, kills, figures):
     tiny.write_text(TINY.replace("500", "5000"), encoding="utf-8")

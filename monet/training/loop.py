@@ -82,12 +82,22 @@ class Run:
         temporary.replace(self.folder / STATE)
 
     def resume(self) -> bool:
-        """Goes on from the folder's state; False if there is none."""
+        """Goes on from the folder's state; False if there is none.
+
+        Raises:
+            ValueError: the state is of another network than the recipe's.
+        """
         path = self.folder / STATE
         if not path.is_file():
             return False
         state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ValueError(
+                f"{path} is of another network than the recipe's [model] describes: give the folder's own recipe, or "
+                "another --folder, which may start from an exported checkpoint with --weights"
+            ) from error
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
