@@ -53,6 +53,8 @@ window = 16
 until = 500
 slots = 3
 objects = [1, 2]
+window = 16
+vae_every = 2
 
 [schedules]
 learning_rate = [[0, 1e-3], [6, 2e-3], [500, 1e-3]]
@@ -499,14 +501,27 @@ def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
         return loss(images, decomposition, config, likelihood, lattice, scale_factor)
 
     monkeypatch.setattr(loop, "loss", watch)
+    tiny.write_text(TINY + "clip = [[6, 1e6], [7, 1e-2]]", encoding="utf-8")
     run = start(tiny, "scheduled")
     run.train(8)
     assert factors == pytest.approx([3, 3, 3, 2.8, 2.6, 2.4, 2.2, 2])
-    assert [(lattice.stride, lattice.window) for lattice in lattices] == [(2, 16)] * 4 + [(1, 32)] * 4
+    assert [(lattice.stride, lattice.window) for lattice in lattices] == [(2, 16)] * 4 + [(1, 16), (1, 32)] * 2
     assert len(set(lattices[:4])) > 1
     rate = run.recipe.value("learning_rate", 7)
     assert [group["lr"] for group in run.optimizer.param_groups] == pytest.approx([rate, 0.65 * rate])
     assert run.optimizer.param_groups[1]["params"] == list(run.model.vae.parameters())
+    gradients = [weight.grad.norm() for weight in run.model.attention.parameters()]
+    assert torch.stack(gradients).norm().item() == pytest.approx(1e-2, rel=1e-3)
+
+
+def test_where_the_vae_rests_the_attention_learns_alone(tiny):
+    run = start(tiny, "resting")
+    run.train(5)
+    for learns in (False, True, False):
+        before = {name: value.clone() for name, value in run.model.state_dict().items()}
+        run.train(1)
+        moved = {name.split(".")[0] for name, value in run.model.state_dict().items() if (value != before[name]).any()}
+        assert moved == ({"attention", "vae"} if learns else {"attention"})
 
 
 @pytest.mark.parametrize("background", [1, 2])

@@ -130,7 +130,8 @@ class Run:
         end = recipe.steps if steps is None else min(recipe.steps, self.step + steps)
         network: nn.Module = self.model
         if self.processes > 1:
-            network = DistributedDataParallel(self.model)
+            rests = any(stage.vae_every > 1 for stage in recipe.stages)
+            network = DistributedDataParallel(self.model, find_unused_parameters=rests)
         self.model.train()
         handlers = {s: signal.signal(s, self._request_stop) for s in (signal.SIGINT, signal.SIGTERM)}
         progress = tqdm(
@@ -174,7 +175,8 @@ class Run:
                 exchange = network.no_sync()  # gradients go to the other processes once, when all parts are added
             with exchange:
                 terms.append(self._backward(network, part, slots, len(parts)))
-        norms = [nn.utils.clip_grad_norm_(part.parameters(), recipe.clip) for part in self._parts]
+        clip = recipe.value("clip", self.step)
+        norms = [nn.utils.clip_grad_norm_(part.parameters(), clip) for part in self._parts]
         norm = torch.stack(norms).norm()
         if not torch.isfinite(norm):  # before it reaches the weights, which are saved however the run ends
             raise FloatingPointError(f"the gradient is not finite at step {self.step}: lower the learning rate or clip")
@@ -189,7 +191,9 @@ class Run:
     def _backward(self, network: nn.Module, images: Tensor, slots: int, parts: int) -> Tensor:
         """Adds the gradient of one of the parts of a batch; returns its three terms."""
         recipe, stage = self.recipe, self.recipe.stage(self.step)
-        lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window)
+        vae_learns = self.step % stage.vae_every == 0
+        self.model.vae.requires_grad_(vae_learns)
+        lattice = Lattice.draw(recipe.model.resolution, stage.stride, stage.window if vae_learns else None)
         bfloat16 = recipe.bfloat16 and fast_bfloat16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             decomposition = network(images, slots, lattice, stage.detach_masks)

@@ -35,6 +35,8 @@ class Stage:
         window: decode and score one random tile of this side only; the tiles make up the picture.
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
             encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
+        vae_every: the VAE learns in every n-th step only. In the others the attention learns alone, from every pixel
+            and not from ``window``: to decode costs a third where nothing is learned of it.
     """
 
     until: int
@@ -44,6 +46,7 @@ class Stage:
     stride: int = 1
     window: int | None = None
     detach_masks: bool = False
+    vae_every: int = 1
 
     def draw(self, seed: tuple[int, int]) -> tuple[tuple[int, int], int]:
         """Fewest and most objects per scene of a step, and K."""
@@ -62,7 +65,7 @@ class Recipe:
         model: configuration of the network.
         stages: the curriculum, in order; the last one's ``until`` is the number of steps.
         schedules: ``learning_rate``, and where they differ from the constant, ``scale_factor`` (times the component
-            scales), ``vae_factor`` (times the learning rate, for the VAE alone), ``beta`` and ``gamma``.
+            scales), ``vae_factor`` (times the learning rate, for the VAE alone), ``clip``, ``beta`` and ``gamma``.
         likelihood: see ``monet.objective``.
         batch_size: pictures per step and process.
         at_once: pictures per forward and backward pass (None: all of the batch); the step is the same, its memory less.
@@ -102,8 +105,8 @@ class Recipe:
         for stage in self.stages:
             if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
                 raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
-            if min(stage.stride, stage.background, 1 if stage.slots is None else stage.slots) < 1:
-                raise ValueError("slots, background and stride must be at least 1")
+            if min(stage.stride, stage.background, stage.vae_every, 1 if stage.slots is None else stage.slots) < 1:
+                raise ValueError("slots, background, vae_every and stride must be at least 1")
             window, side = stage.window, self.model.resolution
             if window is not None and (window < 1 or side % window or window % stage.stride):
                 raise ValueError(f"window {window} must divide the resolution {side} and be a multiple of the stride")
@@ -115,7 +118,7 @@ class Recipe:
         if not 0 <= self.average < 1:
             raise ValueError(f"average {self.average} must lie in [0, 1)")
         factors = dict.fromkeys(("scale_factor", "vae_factor"), 1.0)
-        defaults = factors | {"beta": self.model.beta, "gamma": self.model.gamma}
+        defaults = factors | {"clip": self.clip, "beta": self.model.beta, "gamma": self.model.gamma}
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:
