@@ -36,7 +36,7 @@ class Stage:
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
             encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
         vae_every: the VAE learns in every n-th step only. In the others the attention learns alone, from every pixel
-            and not from ``window``: to decode costs a third where nothing is learned of it.
+            and not from ``window``, which takes no longer, as nothing is carried back through the decoder.
     """
 
     until: int
