@@ -71,7 +71,7 @@ class Recipe:
         at_once: pictures per forward and backward pass (None: all of the batch); the step is the same, its memory less.
         he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
         average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
-        clip: largest norm of the gradient, of the attention's and of the VAE's.
+        clip: largest norm of the gradient, of the attention's and of the VAE's, where no schedule gives it.
         bfloat16: convolutions in bfloat16 where the processor is quicker so; float32 everywhere otherwise.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
