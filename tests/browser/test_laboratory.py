@@ -221,7 +221,11 @@ def test_all_latents_of_a_slot_are_traversed_and_charts_select(laboratory: Page)
     heat.hover()  # first, since it may scroll
     box = heat.bounding_box()
     assert box
-    laboratory.mouse.click(box["x"] + box["width"] * 0.97, box["y"] + box["height"] * 0.95)
+    laboratory.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + box["height"] * 0.95)
+    # Plotly follows the pointer every 50 ms only, and a click selects what it saw last.
+    expect(laboratory.locator("#mx-charts .hovertext")).to_contain_text(re.compile(r"slot 6, z\W*15"))
+    laboratory.mouse.down()
+    laboratory.mouse.up()
     laboratory.wait_for_function("monetExplorer.store.view.slot === 5 && monetExplorer.store.view.dimension === 15")
 
 
