@@ -514,6 +514,17 @@ def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
     assert torch.stack(gradients).norm().item() == pytest.approx(1e-2, rel=1e-3)
 
 
+def test_the_average_follows_its_schedule(tiny):
+    tiny.write_text(TINY + "average = [[1, 0.5], [2, 0.9]]", encoding="utf-8")
+    run = start(tiny, "averaged")
+    run.train(1)
+    for decay in (0.5, 0.9):
+        before = [value.clone() for value in run.average.module.parameters()]
+        run.train(1)
+        for old, new, weights in zip(before, run.average.module.parameters(), run.model.parameters(), strict=True):
+            torch.testing.assert_close(new, decay * old + (1 - decay) * weights)
+
+
 def test_where_the_vae_rests_the_attention_learns_alone(tiny):
     run = start(tiny, "resting")
     run.train(5)
@@ -587,6 +598,7 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
         ("batch_size = 2", "batch_size = 0", "batch_size 0 must be"),
         ("batch_size = 2", "batch_size = 4\nat_once = 3", "at_once 3 must divide the batch_size 4"),
         ("stride = 2", "stride = 0", "stride must be at least 1"),
+        ("vae_factor = [[0, 1.0]", "average = [[0, 1.0]", r"average 1.0 must lie in \[0, 1\)"),
         ("window = 16", "window = 12", "window 12 must divide the resolution 32"),
         ("window = 16", "window = 0", "window 0 must divide the resolution 32"),
         ("stride = 2", "stride = 3", "window 16 must .* be a multiple of the stride"),

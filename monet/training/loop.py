@@ -54,7 +54,9 @@ class Run:
         if recipe.he_initialisation:
             initialise(self.model)
         self.model.to(self.device)
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+        self.average = AveragedModel(
+            self.model, multi_avg_fn=lambda *weights: get_ema_multi_avg_fn(recipe.value("average", self.step))(*weights)
+        )
         # The attention first, then the VAE: each has its own pace and is clipped on its own.
         self.optimizer = torch.optim.Adam([{"params": list(part.parameters())} for part in self._parts])
         self._stop = False

@@ -65,12 +65,14 @@ class Recipe:
         model: configuration of the network.
         stages: the curriculum, in order; the last one's ``until`` is the number of steps.
         schedules: ``learning_rate``, and where they differ from the constant, ``scale_factor`` (times the component
-            scales), ``vae_factor`` (times the learning rate, for the VAE alone), ``clip``, ``beta`` and ``gamma``.
+            scales), ``vae_factor`` (times the learning rate, for the VAE alone), ``average``, ``clip``, ``beta`` and
+            ``gamma``.
         likelihood: see ``monet.objective``.
         batch_size: pictures per step and process.
         at_once: pictures per forward and backward pass (None: all of the batch); the step is the same, its memory less.
         he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
-        average: decay of the exponential moving average of the weights, which is what is evaluated and shipped.
+        average: decay of the exponential moving average of the weights, which is what is evaluated and shipped, where
+            no schedule gives it.
         clip: largest norm of the gradient, of the attention's and of the VAE's, where no schedule gives it.
         bfloat16: convolutions in bfloat16 where the processor is quicker so; float32 everywhere otherwise.
         evaluate_every: steps between evaluations on held-out scenes.
@@ -115,10 +117,11 @@ class Recipe:
             raise ValueError(f"batch_size {self.batch_size!r} must be a whole number from 1 on")
         if self.at_once is not None and (self.at_once < 1 or self.batch_size % self.at_once):
             raise ValueError(f"at_once {self.at_once} must divide the batch_size {self.batch_size}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average {self.average} must lie in [0, 1)")
-        factors = dict.fromkeys(("scale_factor", "vae_factor"), 1.0)
-        defaults = factors | {"clip": self.clip, "beta": self.model.beta, "gamma": self.model.gamma}
+        for average in (self.average, *(value for _, value in self.schedules.get("average", ()))):
+            if not 0 <= average < 1:
+                raise ValueError(f"average {average} must lie in [0, 1)")
+        defaults = {"scale_factor": 1.0, "vae_factor": 1.0, "average": self.average, "clip": self.clip}
+        defaults |= {"beta": self.model.beta, "gamma": self.model.gamma}
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:
