@@ -107,6 +107,7 @@ def curves(tables: dict[str, Columns], path: Path) -> None:
     line(factor, tables[LOG], "scale_factor", color="C1", linestyle="--")
     for axes in (*panels, factor):
         axes.tick_params(labelsize=8, which="both")
+        axes.locator_params(axis="x", nbins=5)  # numbers of six digits side by side
     figure.supxlabel("step", fontsize=9)
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
 
