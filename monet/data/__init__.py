@@ -50,22 +50,22 @@ class Dataset:
         return self.generate(seed, objects or self.objects)
 
 
-def _multi_dsprites(variant: multi_dsprites.Variant, title: str) -> Dataset:
+def _multi_dsprites(variant: multi_dsprites.Variant) -> Dataset:
     suffix = "" if variant == "colored_on_grayscale" else f"_{variant}"
     return Dataset(
         name=f"multi_dsprites{suffix}",
-        title=f"Multi-dSprites, {title}",
+        title=multi_dsprites.TITLES[variant],
         size=multi_dsprites.SIZE,
         objects=multi_dsprites.OBJECTS[variant],
         generate=partial(multi_dsprites.generate, variant=variant),
     )
 
 
-def _objects_room(variant: objects_room.Variant, title: str) -> Dataset:
+def _objects_room(variant: objects_room.Variant) -> Dataset:
     suffix = "" if variant == "train" else f"_{variant}"
     return Dataset(
         name=f"objects_room{suffix}",
-        title=f"Objects Room{title}",
+        title=objects_room.TITLES[variant],
         size=objects_room.SIZE,
         objects=objects_room.OBJECTS[variant],
         generate=partial(objects_room.generate, variant=variant),
@@ -89,13 +89,13 @@ DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
         Dataset("tetrominoes", "Tetrominoes", tetrominoes.SIZE, tetrominoes.OBJECTS, tetrominoes.generate),
-        _multi_dsprites("colored_on_grayscale", "coloured on grey"),
-        _multi_dsprites("colored_on_colored", "coloured on coloured"),
-        _multi_dsprites("binarized", "binarised"),
-        _objects_room("train", ""),
-        _objects_room("empty_room", ", empty room"),
-        _objects_room("six_objects", ", six objects"),
-        _objects_room("identical_color", ", identical colours"),
+        _multi_dsprites("colored_on_grayscale"),
+        _multi_dsprites("colored_on_colored"),
+        _multi_dsprites("binarized"),
+        _objects_room("train"),
+        _objects_room("empty_room"),
+        _objects_room("six_objects"),
+        _objects_room("identical_color"),
         Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate),
         _arc("arc", "arcagi", "zoomed"),
         _arc("arc_centred", "arcagi", "centred"),

@@ -21,6 +21,11 @@ OBJECTS: dict[Variant, tuple[int, int]] = {
     "colored_on_colored": (1, 4),
     "binarized": (2, 3),
 }
+TITLES: dict[Variant, str] = {
+    "colored_on_grayscale": "Multi-dSprites, coloured on grey",
+    "colored_on_colored": "Multi-dSprites, coloured on coloured",
+    "binarized": "Multi-dSprites, binarised",
+}
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 _SHAPES = ("square", "ellipse", "heart")
 _ROWS, _COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float64)
@@ -60,7 +65,7 @@ def generate(
         )
         image[inside] = _color(rng, variant)
         segmentation[inside] = label
-    return Scene(image, segmentation, f"Multi-dSprites, {variant.replace('_', ' ')}, generated, seed {seed}")
+    return Scene(image, segmentation, f"{TITLES[variant]}, generated, seed {seed}")
 
 
 def sprite(shape: str, row: float, column: float, scale: float, angle: float) -> np.ndarray:

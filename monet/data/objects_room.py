@@ -19,7 +19,7 @@ import numpy as np
 from monet.data.room import FIELD_OF_VIEW, MOST, RING, SHAPES, SIZE, Thing, View, render
 from monet.data.scene import Scene
 
-__all__ = ["BACKGROUND", "OBJECTS", "SIZE", "VARIANTS", "Variant", "generate"]
+__all__ = ["BACKGROUND", "OBJECTS", "SIZE", "TITLES", "VARIANTS", "Variant", "generate"]
 
 Variant = Literal["train", "empty_room", "six_objects", "identical_color"]
 OBJECTS: dict[Variant, tuple[int, int]] = {
@@ -27,6 +27,12 @@ OBJECTS: dict[Variant, tuple[int, int]] = {
     "empty_room": (0, 0),
     "six_objects": (6, 6),
     "identical_color": (4, 6),
+}
+TITLES: dict[Variant, str] = {
+    "train": "Objects Room",
+    "empty_room": "Objects Room, empty room",
+    "six_objects": "Objects Room, six objects",
+    "identical_color": "Objects Room, identical colours",
 }
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 BACKGROUND = (0, 1, 2, 3)
@@ -67,8 +73,7 @@ def generate(seed: int | Sequence[int], objects: tuple[int, int] | None = None, 
         ]
         image, segmentation = render(view, things)
         if len(np.unique(segmentation[segmentation > max(BACKGROUND)])) == count:
-            kind = "" if variant == "train" else f", {variant.replace('_', ' ')}"
-            return Scene(image, segmentation, f"Objects Room{kind}, generated, seed {seed}", BACKGROUND)
+            return Scene(image, segmentation, f"{TITLES[variant]}, generated, seed {seed}", BACKGROUND)
 
 
 def _color(rng: np.random.Generator) -> tuple[float, float, float]:
