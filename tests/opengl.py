@@ -7,7 +7,7 @@ import sys
 
 from tests import debian
 
-TRY = [sys.executable, "-c", "from monet.data import objects_room; objects_room.generate(0)"]
+TRY = [sys.executable, "-c", "from monet.data.generators import objects_room; objects_room.generate(0)"]
 
 
 def find() -> bool:

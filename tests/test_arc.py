@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageColor, ImageOps
 
 from monet.batches import TEST, TRAIN, VALIDATE
-from monet.data import DATASETS, Unavailable, __main__, arc
+from monet.data import DATASETS, Unavailable, __main__
+from monet.data.generators import arc
 
 OFFICIAL = (
     "#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00", "#AAAAAA", "#F012BE", "#FF851B", "#7FDBFF", "#870C25",

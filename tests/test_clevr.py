@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial import ConvexHull, Delaunay
 from scipy.spatial.transform import Rotation
 
-from monet.data import clevr, raycast
-from monet.data.solids import GROUND, Shape, Solid
+from monet.data.generators import clevr, raycast
+from monet.data.generators.solids import GROUND, Shape, Solid
 
 RENDERED = Path(__file__).parents[2] / "shared" / "data" / "clevr6_64.npz"
 CAMERA = np.array([7.4811, -6.5076, 5.3437], np.float32)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monet.data import DATASETS, Scene, multi_dsprites, tetrominoes
+from monet.data import DATASETS, Scene
+from monet.data.generators import multi_dsprites, tetrominoes
 
 SHARED = Path(__file__).parents[2] / "shared"
 GENUINE_TETROMINOES = SHARED / "real" / "tetrominoes_mini.tfrecords"

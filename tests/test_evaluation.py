@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from monet import evaluation
-from monet.data import Scene, multi_dsprites, tetrominoes
+from monet.data import Scene
 from monet.data.download import download
+from monet.data.generators import multi_dsprites, tetrominoes
 from monet.evaluation import Result, contact_sheet, evaluate
 from monet.figures import SLOT_COLORS
 from monet.model import Decomposition, MONetConfig

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monet.data import DATASETS, Unavailable, objects_room, room
-from monet.data.room import SKY, Thing, View
+from monet.data import DATASETS, Unavailable
+from monet.data.generators import objects_room, room
+from monet.data.generators.room import SKY, Thing, View
 
 GENUINE = Path(__file__).parents[2] / "shared" / "real" / "objects_room.npz"
 RED, GREEN, BLUE = (1.0, 0.1, 0.1), (0.1, 1.0, 0.1), (0.1, 0.1, 1.0)

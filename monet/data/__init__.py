@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from monet.data import arc, clevr, multi_dsprites, objects_room, tetrominoes
-from monet.data.scene import Scene, Unavailable
+import torch
+
+from monet.data.generators import arc, clevr, multi_dsprites, objects_room, tetrominoes
+from monet.data.scene import Scene, SceneBatch, Unavailable
 from monet.data.seeds import Seed
 from monet.data.store import Stored, StoreError, stored, stores
 
-__all__ = ["DATASETS", "Dataset", "Scene", "StoreError", "Stored", "Unavailable", "stored", "stores"]
+__all__ = ["DATASETS", "Dataset", "Scene", "SceneBatch", "StoreError", "Stored", "Unavailable", "stored", "stores"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Dataset:
         objects: fewest and most objects in a scene.
         generate: ``generate(seed, objects)`` gives the scene of that seed; of a seed (split, index), one that belongs
             to that split.
+        batch: ``batch(count, objects, generator)`` gives that many scenes of the training split with the same
+            distribution, drawn from a ``torch.Generator`` and made on its device; None where there is no such program.
         background: the labels in its scenes that are not objects.
         licence: of its scenes, for people.
         citation: whom to cite besides, for people.
@@ -36,6 +40,7 @@ class Dataset:
     size: int
     objects: tuple[int, int]
     generate: Callable[[Seed, tuple[int, int]], Scene]
+    batch: Callable[[int, tuple[int, int], torch.Generator], SceneBatch] | None = None
     background: tuple[int, ...] = (0,)
     licence: str = "made by this program, free to use"
     citation: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 
 class Unavailable(ValueError):
@@ -26,3 +27,21 @@ class Scene:
     segmentation: np.ndarray | None
     source: str
     background: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class SceneBatch:
+    """Scenes that were made together, on the device that will use them.
+
+    Attributes:
+        images: uint8 B,3,H,W.
+        segmentation: uint8 B,H,W, labels as in :class:`Scene`.
+        factors: what was drawn, by name, each B,N or B,N,C with N the most objects of any scene: ``present`` (bool
+            B,N) tells which entries are objects; the others' values mean nothing. Object n has the label
+            ``n + 1 + (number of further background labels)``. Positions are ``x`` (column) and ``y`` (row) in pixels,
+            ``color`` is RGB in [0, 1], ``angle`` in radians, ``shape`` an index.
+    """
+
+    images: Tensor
+    segmentation: Tensor
+    factors: dict[str, Tensor]

@@ -16,7 +16,8 @@ import torch
 
 from monet import checkpoints, inference
 from monet.checkpoints import Checkpoint
-from monet.data import DATASETS, Scene, Stored, Unavailable, arc, objects_room, samples
+from monet.data import DATASETS, Scene, Stored, Unavailable, samples
+from monet.data.generators import arc, objects_room
 from monet.explorer.galleries import galleries, open_stores, unusual
 from monet.explorer.layout import MAX_SEED, Opened, build, find_scene
 from monet.explorer.models import Models

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from monet.data.room import FIELD_OF_VIEW, MOST, RING, SHAPES, SIZE, Thing, View, render
+from monet.data.generators.room import FIELD_OF_VIEW, MOST, RING, SHAPES, SIZE, Thing, View, render
 from monet.data.scene import Scene
 
 __all__ = ["BACKGROUND", "OBJECTS", "SIZE", "TITLES", "VARIANTS", "Variant", "generate"]

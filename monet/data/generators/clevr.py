@@ -1,7 +1,7 @@
 """CLEVR6, generated: the rules of CLEVR's own generator (Johnson et al. 2017), drawn without Blender.
 
 3 to 6 solids on a grey ground, of three shapes, two sizes, two materials and eight colours; camera and lamps stand a
-little differently in every scene. ``monet/data/raycast.py`` draws them.
+little differently in every scene. ``monet/data/generators/raycast.py`` draws them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import get_args
 
 import numpy as np
 
-from monet.data.raycast import AWAY, SIZE, Lamp, centers, render, visible
+from monet.data.generators.raycast import AWAY, SIZE, Lamp, centers, render, visible
+from monet.data.generators.solids import GROUND, Shape, Solid
 from monet.data.scene import Scene
 from monet.data.seeds import Seed
-from monet.data.solids import GROUND, Shape, Solid
 
 __all__ = ["MOST", "OBJECTS", "SIZE", "generate"]
 

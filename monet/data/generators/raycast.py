@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monet.data.solids import GROUND, Solid, dot, first, normals, unit
+from monet.data.generators.solids import GROUND, Solid, dot, first, normals, unit
 
 SIZE = 64
 RAYS = 3
