@@ -15,8 +15,8 @@ from benchmarks.measure import Row, Settings, missing
 from monet.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.model import MONet, MONetConfig
 from monet.objective import loss
-from monet.training.loop import Run
 from monet.training.recipe import Recipe, Stage
+from monet.training.run import Run
 from tests import reference
 
 DATA, OBJECTS, SLOTS, BATCH = "multi_dsprites", (2, 5), 6, 8

@@ -24,8 +24,8 @@ import torch.distributed
 from benchmarks.measure import peak, resident
 from monet.batches import TRAIN, prepare, scenes, to_tensor
 from monet.training import recipe as recipes
-from monet.training.loop import Run
 from monet.training.recipe import Recipe
+from monet.training.run import Run
 from tests import reference
 
 WARM = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -22,7 +22,7 @@ def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, in
     """The scenes of a split by their index; no scene of one split is in another.
 
     Of stored scenes, the last 500 (at most a fifth) are the test split and a fifth as many before them the validation
-    split.
+    split; each has at least one scene.
 
     Args:
         data: a generated data set's name, or the name or path of stored scenes.
@@ -38,11 +38,37 @@ def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, in
         dataset = DATASETS[data]
         return [dataset.scene((split, index), objects) for index in indices]
     store = _store(data)
+    return [store.scene(int(number)) for number in numbers(data, split, indices, objects)]
+
+
+def numbers(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> np.ndarray:
+    """The numbers of stored scenes, as :func:`scenes` has them.
+
+    Raises:
+        ValueError: there is no such data, or none of it has so many objects.
+    """
+    store = _store(data)
     members = _members(store, split, objects)
-    if not len(members):
-        raise ValueError(f"{store.about.title} holds no scene with {objects} objects in this split")
     count = len(members)
-    return [store.scene(int(members[_order(count, split, index // count)[index % count]])) for index in indices]
+    if not count:
+        having = "" if objects is None else f" with {objects[0]} to {objects[1]} objects"
+        raise ValueError(f"{store.about.title} holds no scene{having} in this split")
+    return np.array([members[_order(count, split, index // count)[index % count]] for index in indices])
+
+
+def labelled(data: str) -> bool:
+    """Whether the objects of stored scenes are known.
+
+    Raises:
+        ValueError: there is no such data.
+    """
+    return _store(data).labels is not None
+
+
+def everything(data: str) -> Iterator[Scene]:
+    """All stored scenes in their order."""
+    store = _store(data)
+    return (store.scene(number) for number in range(len(store)))
 
 
 @cache
@@ -54,8 +80,8 @@ def _store(data: str) -> Stored:
 def _members(store: Stored, split: int, objects: tuple[int, int] | None) -> np.ndarray:
     """Numbers of the scenes of a split that hold so many objects."""
     end = len(store)
-    test = min(500, end // 5)
-    validate = test // 5
+    test = max(min(500, end // 5), 1)
+    validate = max(test // 5, 1)
     bounds = {TRAIN: (0, end - test - validate), VALIDATE: (end - test - validate, end - test), TEST: (end - test, end)}
     numbers = np.arange(*bounds[split])
     if objects is None:

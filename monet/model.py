@@ -157,7 +157,7 @@ class MONet(nn.Module):
         Args:
             images: B,3,H,W float in [0, 1] with H = W = ``config.resolution``.
             num_slots: K for this call; the weights are shared over slots, so any number works.
-            lattice: which pixels to decode; all of them unless training says otherwise.
+            lattice: which pixels to decode; all of them unless training says otherwise. One, or one of each picture.
             detach_masks: the encoder's input sends no gradient back to the attention; no value changes.
         """
         batch, _, height, width = images.shape
@@ -170,7 +170,7 @@ class MONet(nn.Module):
             shown = shown.detach()
         mean, log_std = self.vae.encoder(every_image, shown.reshape(-1, 1, height, width))
         latents = sample(mean, log_std) if self.training else mean
-        components, mask_logits = self.vae.decoder(latents, height, width, lattice)
+        components, mask_logits = self.vae.decoder(latents, height, width, lattice.repeat(slots))
         return Decomposition(
             log_masks=log_masks,
             log_scopes=log_scopes,

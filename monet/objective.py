@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from monet.model import Decomposition, MONetConfig
@@ -30,7 +31,7 @@ class Loss:
     latent_kl: Tensor
     mask_kl: Tensor
 
-    def total(self, beta: float, gamma: float) -> Tensor:
+    def total(self, beta: float | Tensor, gamma: float | Tensor) -> Tensor:
         """The objective of equation 3."""
         return self.reconstruction + beta * self.latent_kl + gamma * self.mask_kl
 
@@ -45,7 +46,7 @@ def loss(
     config: MONetConfig,
     likelihood: Likelihood = "per_channel",
     lattice: Lattice = Lattice(),
-    scale_factor: float = 1.0,
+    scale_factor: float | Tensor = 1.0,
 ) -> Loss:
     """The three terms of every picture of a batch.
 
@@ -98,6 +99,40 @@ def log_likelihood(
     if likelihood == "masked":
         return (log_masks.exp() * log_normal.sum(2)).sum(1)
     raise ValueError(f"likelihood {likelihood!r} is none of {', '.join(LIKELIHOODS)}")
+
+
+def slot_loss(
+    images: Tensor,
+    masks: Tensor,
+    components: Tensor,
+    mask_logits: Tensor,
+    scales: Tensor,
+    mean: Tensor,
+    log_std: Tensor,
+) -> Loss:
+    """The three terms of slots that learn one by one, N values each, in nats per slot.
+
+    Without the other slots there is no softmax over them: a slot's mask is a Bernoulli variable at every pixel, and
+    ``mask_kl`` is the divergence of the decoder's from the mask that it was given. ``reconstruction`` is the
+    ``masked`` likelihood's share of one slot (:func:`log_likelihood`).
+
+    Args:
+        images: N,3,H,W in [0, 1].
+        masks: N,H,W in [0, 1], what the attention gave the slot.
+        components: N,3,H,W.
+        mask_logits: N,H,W.
+        scales: N, standard deviations.
+        mean, log_std: N,Z, the posterior.
+    """
+    log_normal = -0.5 * ((images - components) / scales[:, None, None, None]) ** 2
+    per_pixel = log_normal.sum(1) - 3 * scales.log()[:, None, None]
+    cross_entropy = F.binary_cross_entropy_with_logits(mask_logits, masks, reduction="none")
+    entropy = torch.special.entr(masks) + torch.special.entr(1 - masks)
+    return Loss(
+        reconstruction=-(masks * per_pixel).sum((1, 2)),
+        latent_kl=latent_kl(mean, log_std).sum(1),
+        mask_kl=(cross_entropy - entropy).sum((1, 2)),
+    )
 
 
 def latent_kl(mean: Tensor, log_std: Tensor) -> Tensor:

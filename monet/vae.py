@@ -21,31 +21,52 @@ class Lattice(NamedTuple):
     """Every ``stride``-th pixel of a picture from ``row`` and ``column`` on, in a square of side ``window`` (None: to
     the edges). The default is the whole picture.
 
+    ``row`` and ``column`` are one place for all pictures, or integer tensors N with a place for each of N pictures or
+    latents.
+
     A training step may decode and score one such part instead of every pixel: neighbouring pixels say nearly the
     same, and the decoder is nine tenths of the work of a small step. In a window the decoder gives exactly what it
     gives for the whole picture; with a stride its convolutions see their neighbours further apart.
     """
 
     stride: int = 1
-    row: int = 0
-    column: int = 0
+    row: int | Tensor = 0
+    column: int | Tensor = 0
     window: int | None = None
 
     @classmethod
-    def draw(cls, side: int, stride: int = 1, window: int | None = None) -> Lattice:
-        """One of the lattices that a picture of ``side`` is laid out with, each as likely: losses stay unbiased."""
+    def draw(
+        cls, count: int, side: int, stride: int = 1, window: int | None = None, device: torch.device | None = None
+    ) -> Lattice:
+        """A lattice for each of ``count`` pictures, each of those that lay out a picture of ``side`` as likely as the
+        others: losses stay unbiased."""
         window = window or side
-        starts = torch.randint(stride * (side // window), (2,))
-        row, column = (window * (starts // stride) + starts % stride).tolist()
+        if window == side and stride == 1:
+            return cls()
+        starts = torch.randint(stride * (side // window), (2, count), device=device)
+        row, column = window * (starts // stride) + starts % stride
         return cls(stride, row, column, window)
+
+    def repeat(self, slots: int) -> Lattice:
+        """The lattice of every slot of the pictures, for latents B*K."""
+        if isinstance(self.row, int) or isinstance(self.column, int):
+            return self
+        return self._replace(row=self.row.repeat_interleave(slots), column=self.column.repeat_interleave(slots))
 
     def along(self, start: int) -> slice:
         """The lattice's pixels along one axis, from its ``row`` or its ``column`` on."""
         return slice(start, None if self.window is None else start + self.window, self.stride)
 
     def take(self, x: Tensor) -> Tensor:
-        """The lattice's pixels of ...,H,W."""
-        return x[..., self.along(self.row), self.along(self.column)]
+        """The lattice's pixels of ...,H,W; of N,...,H,W where each picture has its own."""
+        if isinstance(self.row, int) or isinstance(self.column, int):
+            return x[..., self.along(int(self.row)), self.along(int(self.column))]
+        offsets = torch.arange(0, self.window or x.shape[-1], self.stride, device=x.device)
+        rows, columns = self.row[:, None] + offsets, self.column[:, None] + offsets  # N,H'
+        layers = x.reshape(len(x), -1, *x.shape[-2:])
+        layers = layers.gather(2, rows[:, None, :, None].expand(-1, layers.shape[1], -1, x.shape[-1]))
+        layers = layers.gather(3, columns[:, None, None, :].expand(-1, layers.shape[1], len(offsets), -1))
+        return layers.reshape(*x.shape[:-2], len(offsets), len(offsets))
 
 
 class Encoder(nn.Module):
@@ -97,12 +118,23 @@ class SpatialBroadcastDecoder(nn.Module):
         # that axis, and the same for every latent. Exact, and the layer costs nothing.
         latent_weight, (row_weight, column_weight) = first.weight[:, :-2], first.weight[:, -2:].unbind(1)
         latent_share = F.linear(latents, latent_weight.sum((2, 3)), first.bias)
-        rows, columns = (axis.to(latents.device).unfold(0, 3, 1) for axis in coordinates(height, width, lattice))
-        coordinate_share = (rows @ row_weight.sum(2).t())[:, None] + columns @ column_weight.sum(1).t()
+        with torch.autocast(latents.device.type, enabled=False):  # bfloat16 would move a pixel by a seventh
+            origin, offset = lattice, latent_share.new_zeros((), dtype=torch.float32)
+            if isinstance(lattice.row, Tensor) and isinstance(lattice.column, Tensor):
+                # Further down or right, every coordinate is larger by a constant, and so is the layer's output.
+                origin = lattice._replace(row=0, column=0)
+                down, right = (
+                    2 * place.float()[:, None] / (size + 2 * HALO - 1)
+                    for place, size in ((lattice.row, height), (lattice.column, width))
+                )
+                offset = down * row_weight.sum((1, 2)) + right * column_weight.sum((1, 2))  # N,C
+            rows, columns = (axis.to(latents.device).unfold(0, 3, 1) for axis in coordinates(height, width, origin))
+            coordinate_share = (rows @ row_weight.sum(2).t())[:, None] + columns @ column_weight.sum(1).t()
+        dtype, latent_share = latent_share.dtype, latent_share + offset
         coordinate_share = coordinate_share.permute(2, 0, 1)  # C,H'+6,W'+6, channels last in memory
         outputs = []
         for share in parts(latent_share, SLOTS_AT_ONCE):
-            x = F.relu(coordinate_share + share[:, :, None, None])
+            x = F.relu((coordinate_share + share[:, :, None, None]).to(dtype))
             for convolution in rest:
                 x = F.relu(convolution(x))
             outputs.append(self.output(x).float())
@@ -111,14 +143,15 @@ class SpatialBroadcastDecoder(nn.Module):
 
 
 def coordinates(height: int, width: int, lattice: Lattice) -> tuple[Tensor, Tensor]:
-    """Row and column coordinates of the tiled latent, H'+8 and W'+8: from -1 to 1 over H+8 and W+8 pixels."""
+    """Row and column coordinates of the tiled latent, H'+8 and W'+8: from -1 to 1 over H+8 and W+8 pixels; of a
+    lattice that has one place for all."""
 
     def axis(size: int, offset: int) -> Tensor:
         count = len(range(size)[lattice.along(offset)]) + 2 * HALO
         position = HALO + offset + lattice.stride * (torch.arange(count) - HALO)
         return 2 * position / (size + 2 * HALO - 1) - 1
 
-    return axis(height, lattice.row), axis(width, lattice.column)
+    return axis(height, int(lattice.row)), axis(width, int(lattice.column))
 
 
 class ComponentVAE(nn.Module):

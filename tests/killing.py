@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 from monet.training import recipe
-from monet.training.loop import STATE, Run
+from monet.training.run import STATES, Run
+from monet.training.state import saved as saved_states
 
 
 def train(path: str, folder: Path) -> None:
@@ -30,7 +31,7 @@ def main(path: str, folder: Path, kills: int, seed: int) -> None:
     torch.set_num_threads(1)
     folder.mkdir()
     rng = random.Random(seed)
-    state, pace = folder / STATE, 0.0
+    state, pace = folder / STATES, 0.0
     for number in range(kills):
         saved, begin = modified(state), time.monotonic()
         child = os.fork()
@@ -52,7 +53,7 @@ def main(path: str, folder: Path, kills: int, seed: int) -> None:
 
 
 def modified(state: Path) -> int:
-    return state.stat().st_mtime_ns if state.exists() else 0
+    return max((folder.stat().st_mtime_ns for folder in saved_states(state)), default=0)
 
 
 if __name__ == "__main__":

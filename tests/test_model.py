@@ -224,11 +224,27 @@ def test_window_decodes_to_the_cut_of_the_whole_picture(decoder, stride, row, co
 @pytest.mark.parametrize(("stride", "window"), [(1, None), (3, None), (1, 4), (2, 4)])
 def test_drawn_lattices_share_the_picture_out_without_remainder(stride, window):
     torch.manual_seed(0)
-    lattices = {Lattice.draw(12, stride, window) for _ in range(2000)}
+    drawn = Lattice.draw(2000, 12, stride, window)
+    places = (
+        {(0, 0)} if isinstance(drawn.row, int) else set(zip(drawn.row.tolist(), drawn.column.tolist(), strict=True))
+    )
     counts = torch.zeros(12, 12)
-    for lattice in lattices:
-        lattice.take(counts).add_(1)
+    for row, column in places:
+        Lattice(stride, row, column, window).take(counts).add_(1)
     assert (counts == 1).all()
+
+
+def test_lattices_of_their_own_are_each_what_one_for_all_is(decoder):
+    latents, pictures = torch.randn(3, 3), torch.rand(3, 2, 3, 24, 24)
+    row, column = torch.tensor([0, 5, 16]), torch.tensor([16, 1, 7])
+    means, logits = decoder(latents, 24, 24, Lattice(2, row, column, 8))
+    taken = Lattice(2, row, column, 8).take(pictures)
+    for n in range(3):
+        alone = Lattice(2, int(row[n]), int(column[n]), 8)
+        for ours, plain in zip((means, logits), decoder(latents[n : n + 1], 24, 24, alone), strict=True):
+            torch.testing.assert_close(ours[n], plain[0], rtol=1e-5, atol=2e-6)
+        assert torch.equal(taken[n], alone.take(pictures[n]))
+    assert Lattice(2, row, column, 8).repeat(2).row.tolist() == [0, 0, 5, 5, 16, 16]
 
 
 def test_decoder_tells_height_from_width(decoder):

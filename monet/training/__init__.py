@@ -1,1 +1,1 @@
-"""Training: recipes, the loop, the runs' pictures and the command line ``python -m monet.training``."""
+"""Training: recipes, steps, runs, their pictures and the command line ``python -m monet.training``."""

@@ -19,7 +19,7 @@ from monet import checkpoints
 from monet.faults import told
 from monet.training import card, report
 from monet.training import recipe as recipes
-from monet.training.loop import Run
+from monet.training.run import Run
 
 
 def main(arguments: list[str]) -> None:
@@ -31,38 +31,83 @@ def main(arguments: list[str]) -> None:
         prog="python -m monet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="a recipe's name or the path of a TOML file")
-    parser.add_argument("--data", help="name or path of stored scenes to train on instead of generated ones")
+    parser.add_argument(
+        "--data", help="name or path of stored scenes to train on instead of the recipe's; a resumed run remembers it"
+    )
     parser.add_argument("--folder", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
     parser.add_argument("--weights", help="a checkpoint to start from, where the folder has no state")
-    parser.add_argument(
-        "--first", type=int, default=0, help="with --weights: the step of the recipe to go on at (default: 0)"
-    )
+    parser.add_argument("--first", type=int, help="with --weights: the step of the recipe to go on at (default: 0)")
     parser.add_argument("--steps", type=int, help="stop after so many more steps")
     parser.add_argument(
-        "--compile", action="store_true", help="compile the attention first: a minute, and it needs a C++ compiler"
+        "--minutes", type=float,
+        help="run the recipe from here to its end in so many minutes: rates and stages follow the time that is used",
+    )  # fmt: skip
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a card if there is one)")
+    parser.add_argument(
+        "--batch", type=int,
+        help="pictures per step and process; the learning rate grows with the root of it, and schedules follow the "
+        "pictures seen (default: the recipe's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the network first: a minute, and it needs a C++ compiler"
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: 1)")
+    parser.add_argument(
+        "--workers", type=int,
+        help="processes that make pictures ahead of the steps (default: 1 where they are made on the processor and it "
+        "has a core to spare)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
+    train(options)
+
+
+def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     recipe = recipes.load(options.config)
     folder = options.folder or Path("runs") / Path(options.config).stem
-    folder.mkdir(parents=True, exist_ok=True)
     distributed = "RANK" in os.environ
+    if distributed and options.minutes is not None:
+        raise ValueError("--minutes is for one process: several would not agree on the time that is used")
+    if options.first is not None and not options.weights:
+        raise ValueError("--first goes with --weights: a run that is resumed goes on where it was")
+    for name in ("batch", "threads", "steps", "minutes"):
+        if (value := getattr(options, name)) is not None and not value > 0:
+            raise ValueError(f"--{name} {value} must be above 0")
+    try:
+        device = None if options.device is None else torch.device(options.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"there is no device {options.device!r} here: {str(error).splitlines()[0]}") from error
     if distributed:
         torch.distributed.init_process_group()
-    run = Run(recipe, folder, options.data)
-    if run.resume():
-        if run.rank == 0:
-            print(f"resuming {folder} at step {run.step} of {recipe.steps}")
-    elif options.weights:
-        run.start_from(checkpoints.load(options.weights), options.first)
-    if options.compile:
-        run.compile()
     try:
-        run.train(options.steps)
+        run = Run(
+            recipe, folder, options.data, device=device, batch=options.batch, workers=_workers(options, distributed)
+        )
+        if run.resume(options.data):
+            if options.weights:
+                raise ValueError(
+                    f"{folder} has a state at step {run.step}: leave --weights out to go on from it, or give another "
+                    "--folder"
+                )
+            if run.rank == 0:
+                print(f"resuming {folder} at step {run.step}, {run.position:.0f} of {recipe.steps} of the recipe")
+        elif options.weights:
+            run.start_from(checkpoints.load(options.weights), options.first or 0)
+        if options.compile:
+            run.compile()
+        run.train(options.steps, options.minutes)
     finally:
         if distributed:
             torch.distributed.destroy_process_group()
+
+
+def _workers(options: argparse.Namespace, distributed: bool) -> int:
+    """A process of its own makes pictures where a core would be idle otherwise."""
+    if options.workers is not None:
+        return int(options.workers)
+    on_card = torch.cuda.is_available() and options.device in (None, "cuda")
+    return int(not on_card and not distributed and (os.cpu_count() or 1) > options.threads)
 
 
 def export(arguments: list[str]) -> None:

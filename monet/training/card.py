@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from pathlib import Path
-from typing import cast
 
 from monet import checkpoints, evaluation
 from monet.batches import TEST, scenes
 from monet.data import DATASETS
-from monet.model import MONet
 from monet.training import report
-from monet.training.loop import Run
+from monet.training.run import Run
 
 HISTORY = "## What was tried"
 COURSE = {
@@ -31,7 +28,7 @@ def export(run: Run, folder: Path, count: int) -> None:
     report are drawn anew and copied.
     """
     pictures = report.draw(run.folder)  # before minutes of measuring, because it may refuse
-    model = cast(MONet, run.average.module).eval()
+    model = run.average
     title = DATASETS[run.recipe.data].title
     test = scenes(run.recipe.data, TEST, range(count))  # whatever it was trained on: what evaluation prints
     result = evaluation.evaluate(model, test, run.recipe.likelihood)
@@ -48,7 +45,6 @@ def export(run: Run, folder: Path, count: int) -> None:
 def text(run: Run, result: evaluation.Result, count: int, title: str, pictures: list[Path]) -> str:
     """The card without its history, Markdown with the front matter that model hubs read."""
     recipe, config = run.recipe, run.recipe.model
-    batch = recipe.batch_size * run.processes
     course = "\n\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures)
     return f"""---
 license: mit
@@ -65,9 +61,8 @@ generates.
 
 ## How it was trained
 
-`python -m monet.training --config {run.folder.name}` with `monet/training/recipes/{run.folder.name}.toml`, {run.step}
-of {recipe.steps} steps of {batch} scenes at the end of the recipe, {run.seconds / 3600:.1f} hours of wall time
-in one process with one thread on a shared machine with two cores ({platform.machine()}, no GPU), beside other work.
+`python -m monet.training --config {run.folder.name}`, as far as step {run.position:.0f} of the recipe's {recipe.steps}:
+{run.step:,} steps, {learned(run)}, {spent(run)}.
 The weights are the exponential moving average of the run's. Exported by
 `python -m monet.training export runs/{run.folder.name} checkpoints/{run.folder.name}`.
 
@@ -81,3 +76,19 @@ The weights are the exponential moving average of the run's. Exported by
 {evaluation.table(result)}
 
 """
+
+
+def learned(run: Run) -> str:
+    """How much a run has learned from, for people."""
+    slots = f" and {run.record['slots']:,} slots one by one" if run.record["slots"] else ""
+    return f"{run.record['pictures']:,} pictures{slots}"
+
+
+def spent(run: Run) -> str:
+    """How long a run took and on what, for people."""
+    machines = [
+        f"{machine['seconds'] / 3600:.1f} hours on {machine['processes']} x {machine['device']}"
+        + (f" ({machine['threads']} threads)" if "processor" in machine["device"] else "")
+        for machine in run.record["machines"]
+    ]
+    return ", then ".join(machines) or "no time at all"

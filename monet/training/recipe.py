@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from monet.data import DATASETS
+from monet.data import DATASETS, stores
 from monet.model import MONetConfig
 from monet.objective import LIKELIHOODS, Likelihood
 
 FOLDER = Path(__file__).parent / "recipes"
+
+Learner = Literal["everything", "attention", "vae", "slots"]
 
 Schedule = tuple[tuple[int, float], ...]
 """(step, value) points with straight lines between them and constant ends."""
@@ -26,32 +29,37 @@ class Stage:
 
     Attributes:
         until: the first step that no longer belongs to the stage.
-        objects: fewest and most objects per scene.
+        objects: fewest and most objects per scene. None: as many as the data set has; nobody counts them.
         slots: K. None: every step draws a number of objects, its scenes hold exactly so many, and K is a slot for each
             and ``background`` more, none to spare. The attention does not know K, so it cannot spend two slots on one
-            object.
+            object. Without ``objects`` either, the configuration's K.
         background: slots that the background has.
         stride: decode and score every stride-th pixel only, at a random offset (see ``monet.vae.Lattice``).
-        window: decode and score one random tile of this side only; the tiles make up the picture.
+        window: decode and score one random tile of this side only, another of each picture; the tiles make up the
+            picture. Where slots learn alone, the side of the window around each slot.
         detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
             encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
         vae_every: the VAE learns in every n-th step only. In the others the attention learns alone, from every pixel
             and not from ``window``, which takes no longer, as nothing is carried back through the decoder.
+        learn: what learns. ``vae``: the attention rests. ``attention``: the VAE rests, every pixel is scored.
+            ``slots``: the VAE alone, slot by slot: the resting attention's masks are soft targets of
+            :func:`monet.objective.slot_loss` (see :mod:`monet.training.pool`).
     """
 
     until: int
-    objects: tuple[int, int]
+    objects: tuple[int, int] | None = None
     slots: int | None = None
     background: int = 1
     stride: int = 1
     window: int | None = None
     detach_masks: bool = False
     vae_every: int = 1
+    learn: Learner = "everything"
 
-    def draw(self, seed: tuple[int, int]) -> tuple[tuple[int, int], int]:
-        """Fewest and most objects per scene of a step, and K."""
-        if self.slots is not None:
-            return self.objects, self.slots
+    def draw(self, seed: tuple[int, int], num_slots: int) -> tuple[tuple[int, int] | None, int]:
+        """Fewest and most objects per scene of a step, and K; ``num_slots`` is the configuration's."""
+        if self.slots is not None or self.objects is None:
+            return self.objects, self.slots or num_slots
         count = int(np.random.default_rng(seed).integers(self.objects[0], self.objects[1], endpoint=True))
         return (count, count), count + self.background
 
@@ -61,7 +69,7 @@ class Recipe:
     """A training run.
 
     Attributes:
-        data: name of the data set.
+        data: name of a generated data set, or name or path of stored scenes; a path is seen from the recipe's file.
         model: configuration of the network.
         stages: the curriculum, in order; the last one's ``until`` is the number of steps.
         schedules: ``learning_rate``, and where they differ from the constant, ``scale_factor`` (times the component
@@ -77,6 +85,11 @@ class Recipe:
         bfloat16: convolutions in bfloat16 where the processor is quicker so; float32 everywhere otherwise.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
+        symmetric: a scene that is turned by quarters or mirrored may be one of the data set's, so slots that learn
+            alone come turned and mirrored too.
+        slot_batch: slots per step and process where slots learn alone.
+        slot_pool: pictures that the resting attention takes apart at once.
+        slot_reuse: how many times, on average, one of their slots is learned from before others are handed out.
         seed: of weights, scenes and noise.
     """
 
@@ -93,53 +106,68 @@ class Recipe:
     bfloat16: bool = True
     evaluate_every: int = 500
     save_every: int = 200
+    symmetric: bool = False
+    slot_batch: int = 32
+    slot_pool: int = 1024
+    slot_reuse: int = 8
     seed: int = 0
     defaults: dict[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.data not in DATASETS:
-            raise ValueError(f"data {self.data!r} is none of {', '.join(DATASETS)}")
         if self.likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood {self.likelihood!r} is none of {', '.join(LIKELIHOODS)}")
         ends = [0, *(stage.until for stage in self.stages)]
         if not self.stages or any(a >= b for a, b in pairwise(ends)):
             raise ValueError("stages must be at least one and their `until` must rise from above 0")
         for stage in self.stages:
-            if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
-                raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
-            if min(stage.stride, stage.background, stage.vae_every, 1 if stage.slots is None else stage.slots) < 1:
-                raise ValueError("slots, background, vae_every and stride must be at least 1")
-            window, side = stage.window, self.model.resolution
-            if window is not None and (window < 1 or side % window or window % stage.stride):
-                raise ValueError(f"window {window} must divide the resolution {side} and be a multiple of the stride")
-            DATASETS[self.data].scene(0, stage.objects)  # says itself what it cannot generate
-        if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise ValueError(f"batch_size {self.batch_size!r} must be a whole number from 1 on")
+            self._check(stage)
+        for name in ("batch_size", "evaluate_every", "save_every", "slot_batch", "slot_pool", "slot_reuse"):
+            if not isinstance(value := getattr(self, name), int) or value < 1:
+                raise ValueError(f"{name} {value!r} must be a whole number from 1 on")
         if self.at_once is not None and (self.at_once < 1 or self.batch_size % self.at_once):
             raise ValueError(f"at_once {self.at_once} must divide the batch_size {self.batch_size}")
-        for average in (self.average, *(value for _, value in self.schedules.get("average", ()))):
-            if not 0 <= average < 1:
-                raise ValueError(f"average {average} must lie in [0, 1)")
         defaults = {"scale_factor": 1.0, "vae_factor": 1.0, "average": self.average, "clip": self.clip}
         defaults |= {"beta": self.model.beta, "gamma": self.model.gamma}
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:
             raise ValueError(f"schedules must hold learning_rate and know no {', '.join(sorted(unknown)) or 'other'}")
-
         for name, points in self.schedules.items():
             if not points or any(a >= b for (a, _), (b, _) in pairwise(points)):
                 raise ValueError(f"schedule {name} must be points whose steps rise")
+            if not all(math.isfinite(value) and value >= 0 for _, value in points):
+                raise ValueError(f"schedule {name} must hold numbers that are not negative")
+        for average in (self.average, *(value for _, value in self.schedules.get("average", ()))):
+            if not 0 <= average < 1:
+                raise ValueError(f"average {average} must lie in [0, 1)")
+        if not self.clip > 0:
+            raise ValueError(f"clip {self.clip} must be above 0")
+
+    def _check(self, stage: Stage) -> None:
+        if stage.learn not in get_args(Learner):
+            raise ValueError(f"learn {stage.learn!r} is none of {', '.join(get_args(Learner))}")
+        if min(stage.stride, stage.background, stage.vae_every, 1 if stage.slots is None else stage.slots) < 1:
+            raise ValueError("slots, background, vae_every and stride must be at least 1")
+        side = self.model.resolution
+        window = side if stage.window is None else stage.window
+        if window < 1 or window % stage.stride or (side % window if stage.learn != "slots" else window > side):
+            raise ValueError(f"window {window} must divide the resolution {side} and be a multiple of the stride")
+        if stage.objects is None:
+            return
+        if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
+            raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
+        if self.data in DATASETS:
+            DATASETS[self.data].scene(0, stage.objects)  # says itself what it cannot generate
 
     @property
     def steps(self) -> int:
         return self.stages[-1].until
 
-    def stage(self, step: int) -> Stage:
-        """The stage that a step belongs to."""
-        return next(stage for stage in self.stages if step < stage.until)
+    def stage(self, step: float) -> Stage:
+        """The stage that a step belongs to; the last one's from its end on."""
+        return next((stage for stage in self.stages if step < stage.until), self.stages[-1])
 
-    def value(self, name: str, step: int) -> float:
+    def value(self, name: str, step: float) -> float:
         """A schedule's value at a step."""
         if name not in self.schedules:
             return self.defaults[name]
@@ -160,16 +188,23 @@ def load(name_or_path: str) -> Recipe:
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ValueError(f"no recipe {name_or_path!r}; there are {known}, or give the path of a TOML file")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return from_table(table)
+        return from_table(tomllib.loads(path.read_text(encoding="utf-8-sig")), path.parent)
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise ValueError(f"recipe {path.name}: {error}") from error
 
 
-def from_table(table: dict[str, Any]) -> Recipe:
-    """A recipe from the nested dictionary that a TOML file holds."""
+def from_table(table: dict[str, Any], folder: Path = FOLDER) -> Recipe:
+    """A recipe from the nested dictionary that a TOML file holds.
+
+    Args:
+        table: of the file.
+        folder: of the file, from which paths in it are seen.
+    """
     table = dict(table)
-    stages = tuple(Stage(**{**stage, "objects": tuple(stage.get("objects", ()))}) for stage in table.pop("stages"))
+    stages = tuple(
+        Stage(**{**stage, **({"objects": tuple(stage["objects"])} if "objects" in stage else {})})
+        for stage in table.pop("stages")
+    )
     schedules = {
         name: tuple((int(step), float(value)) for step, value in points)
         for name, points in table.pop("schedules").items()
@@ -177,4 +212,9 @@ def from_table(table: dict[str, Any]) -> Recipe:
     known = {f.name for f in fields(Recipe) if f.init}
     if unknown := set(table) - known:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
-    return Recipe(model=MONetConfig(**table.pop("model", {})), stages=stages, schedules=schedules, **table)
+    data = table.pop("data")
+    if data not in DATASETS:
+        if data not in stores() and not (folder / data).exists():
+            raise ValueError(f"data {data!r} is none of {', '.join(DATASETS)}, no stored data set and no file")
+        data = data if data in stores() else str((folder / data).resolve())
+    return Recipe(data=data, model=MONetConfig(**table.pop("model", {})), stages=stages, schedules=schedules, **table)

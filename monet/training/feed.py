@@ -1,0 +1,104 @@
+"""Pictures for a run: made on the device that trains where the data set's generator can, or ahead of it by a process
+of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from monet import batches
+from monet.batches import TRAIN, prepare
+from monet.data import DATASETS
+from monet.model import MONetConfig
+
+AHEAD = 4
+"""Batches that a worker makes ahead of the step."""
+
+
+class Request(NamedTuple):
+    """The pictures of a step.
+
+    Attributes:
+        step: from 0 on.
+        position: where the step lies in the recipe, in the recipe's steps.
+        objects: fewest and most objects per scene; any number where None.
+        slots: K.
+        parts: for each part of the batch, the seed of its draws.
+        each: pictures of each part.
+        first: number of the batch's first scene.
+    """
+
+    step: int
+    position: float
+    objects: tuple[int, int] | None
+    slots: int
+    parts: tuple[tuple[int, ...], ...]
+    each: int
+    first: int
+
+
+class Pictures(Dataset[tuple[Request, Tensor]]):
+    """Prepared training pictures of a data set, uint8 B,3,H,W, for a network of this configuration.
+
+    Args:
+        data: a generated data set's name, or the name or path of stored scenes.
+        config: of the network.
+        device: where they are made if the data set has batches; others come from the host.
+    """
+
+    def __init__(self, data: str, config: MONetConfig, device: torch.device):
+        self.data, self.config, self.device = data, config, device
+        dataset = DATASETS.get(data)
+        self.side = config.picture_size or config.resolution
+        self.batch = dataset.batch if dataset and dataset.size == self.side else None
+        self._held: Tensor | None = None
+
+    def __getitem__(self, request: Request) -> tuple[Request, Tensor]:
+        return request, self.of(request)
+
+    def of(self, request: Request) -> Tensor:
+        """The pictures of a request, part after part."""
+        if self.batch is None:
+            numbers = range(request.first, request.first + request.each * len(request.parts))
+            return self._stored(numbers, request.objects)
+        objects = request.objects or DATASETS[self.data].objects
+        made = []
+        for seed in request.parts:
+            generator = torch.Generator(self.device).manual_seed(hash(seed))
+            made.append(self.batch(request.each, objects, generator).images)
+        border = self.config.resolution - self.side
+        left = border // 2  # as `monet.pictures.embed` has it
+        return F.pad(torch.cat(made), (left, border - left, left, border - left))
+
+    def _stored(self, numbers: range, objects: tuple[int, int] | None) -> Tensor:
+        if self.device.type == "cpu" or self.data in DATASETS:
+            scenes = batches.scenes(self.data, TRAIN, numbers, objects)
+            return _tensor(np.stack([prepare(scene, self.config).image for scene in scenes]))
+        if self._held is None:  # the whole store lies in the card's memory
+            every = batches.everything(self.data)
+            self._held = _tensor(np.stack([prepare(scene, self.config).image for scene in every])).to(self.device)
+        members = torch.from_numpy(batches.numbers(self.data, TRAIN, numbers, objects)).pin_memory()
+        return self._held[members.to(self.device, non_blocking=True)]
+
+    def ahead(self, plan: Iterable[Request], workers: int) -> Iterator[tuple[Request, Tensor]]:
+        """The requests of a plan with their pictures, made by ``workers`` processes ahead of the asking; by the asking
+        process where there are none."""
+        loader: DataLoader[Any] = DataLoader(
+            self, batch_size=None, sampler=plan, num_workers=workers, prefetch_factor=AHEAD if workers else None,
+            collate_fn=_as_it_is, pin_memory=workers > 0 and self.device.type == "cuda",
+        )  # fmt: skip
+        return iter(loader)
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2)

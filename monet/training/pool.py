@@ -1,0 +1,111 @@
+"""Slots that a resting attention hands out, for a VAE that learns from one slot at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from monet.model import MONet
+from monet.vae import Lattice
+
+AT_ONCE = 64
+"""Pictures that the attention takes apart together."""
+SMALLEST, LARGEST = 15, 0.4
+"""A slot holds an object where its mask is at least so many pixels and at most this share of the picture."""
+OTHERS = 1 / 16
+"""Share of a batch that is drawn from the slots that hold no object: backgrounds, and slots that hold nothing."""
+JITTER = 6
+"""Pixels that a window may lie beside the middle of its object, each way."""
+ELSEWHERE = 0.2
+"""Share of the windows that lie anywhere: the mask is nought there, and the decoder has to learn that too."""
+
+
+class Slots(NamedTuple):
+    """A batch of slots, one by one.
+
+    Attributes:
+        images: N,3,H,W in [0, 1].
+        log_masks: N,H,W, ``log m_k``.
+        first: bool N, whether it is the first slot, whose component has the background's scale.
+        windows: the window of each that is decoded and scored.
+    """
+
+    images: Tensor
+    log_masks: Tensor
+    first: Tensor
+    windows: Lattice
+
+
+class Pool:
+    """Pictures with the masks that the attention gave their slots, on the device that trains.
+
+    Attributes:
+        images: uint8 P,3,H,W.
+        log_masks: float16 P,K,H,W; no mask is lower than exp(-12).
+    """
+
+    def __init__(self, images: Tensor, log_masks: Tensor):
+        self.images, self.log_masks = images, log_masks
+        area = torch.cat([part.float().exp().sum((2, 3)) for part in log_masks.split(AT_ONCE)])
+        whole = log_masks.shape[-1] * log_masks.shape[-2]
+        holds_object = ((area > SMALLEST) & (area < LARGEST * whole)).flatten()
+        # Numbers of slots, not a choice among all of them at every step: that would need their count on the host.
+        self.objects, self.others = holds_object.nonzero()[:, 0], (~holds_object).nonzero()[:, 0]
+
+    @classmethod
+    @torch.no_grad()
+    def hand_out(cls, model: MONet, images: Tensor, num_slots: int, bfloat16: bool) -> Pool:
+        """Takes pictures, uint8 P,3,H,W, apart; the first slot of each is its background's.
+
+        Raises:
+            ValueError: no slot holds an object.
+        """
+        masks = []
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+            for part in images.split(AT_ONCE):
+                log_masks, _ = model.attention(part.float() / 255, num_slots)
+                masks.append(log_masks.clamp(min=-12).half())
+        pool = cls(images, torch.cat(masks))
+        if not len(pool.objects):
+            raise ValueError(
+                "no slot of the resting attention holds an object: train the attention first, or start from a "
+                "checkpoint with --weights"
+            )
+        return pool
+
+    def draw(self, count: int, window: int, symmetric: bool) -> Slots:
+        """``count`` slots at random, with a window around each object; turned and mirrored where that is allowed.
+
+        Draws from the global generator of the pool's device.
+        """
+        device, (slots, side) = self.images.device, self.log_masks.shape[1:3]
+        others = round(count * OTHERS) if len(self.others) else 0
+        chosen = torch.cat([
+            numbers[torch.randint(len(numbers), (n,), device=device)]
+            for numbers, n in ((self.objects, count - others), (self.others, others)) if n
+        ])  # fmt: skip
+        picture, slot = chosen // slots, chosen % slots
+        images, log_masks = self.images[picture].float() / 255, self.log_masks[picture, slot].float()
+        if symmetric:
+            turns, mirror = torch.randint(4, ()), torch.randint(2, ())  # of the host's generator: a batch turns as one
+            images, log_masks = (torch.rot90(x, int(turns), (-2, -1)) for x in (images, log_masks))
+            if mirror:
+                images, log_masks = images.flip(-1), log_masks.flip(-1)
+        return Slots(images, log_masks, slot == 0, self._windows(log_masks, count - others, side, window))
+
+    @staticmethod
+    def _windows(log_masks: Tensor, objects: int, side: int, window: int) -> Lattice:
+        """A window around the middle of each of the first ``objects`` masks, and anywhere for the others."""
+        masks, count, device = log_masks.exp(), len(log_masks), log_masks.device
+        pixels = torch.arange(side, device=device, dtype=torch.float32)
+        weight = masks.sum((1, 2)) + 1e-6
+        anywhere = (torch.rand(count, device=device) < ELSEWHERE) | (torch.arange(count, device=device) >= objects)
+        places = []
+        for axis in (2, 1):
+            middle = (masks.sum(axis) * pixels).sum(1) / weight
+            jitter = torch.randint(-JITTER, JITTER + 1, (count,), device=device)
+            around = (middle - window / 2 + jitter).round().clamp(0, side - window).long()
+            places.append(torch.where(anywhere, torch.randint(side - window + 1, (count,), device=device), around))
+        return Lattice(1, places[0], places[1], window)

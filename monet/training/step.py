@@ -1,0 +1,315 @@
+"""One step of training, which never waits for the device: figures are summed there and read when somebody asks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+
+from monet.model import MONet
+from monet.objective import Loss, loss, slot_loss
+from monet.training.pool import Slots
+from monet.training.recipe import Recipe, Stage
+from monet.vae import Lattice, sample
+
+VALUES = ("learning_rate", "vae_factor", "beta", "gamma", "scale_factor", "clip", "average")
+"""What schedules give; in this order on the device, so that a captured step reads them anew."""
+
+
+class Scenes(NamedTuple):
+    """Pictures that are learned from as a whole.
+
+    Attributes:
+        images: B,3,H,W in [0, 1].
+        lattice: what is decoded and scored of each.
+    """
+
+    images: Tensor
+    lattice: Lattice
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Sums over steps.
+
+    Attributes:
+        sums: over the finite steps of the three loss terms, in nats per picture (of slots that learn alone, per slot),
+            and of the gradient's norm before it is clipped.
+        steps: how many there were.
+        skipped: how many of them changed nothing, since their loss or gradient was not finite.
+        streak: how many of the last steps in a row were skipped.
+    """
+
+    sums: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    steps: int = 0
+    skipped: int = 0
+    streak: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
+        return Figures(sums, self.steps + other.steps, self.skipped + other.skipped, other.streak)
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        return tuple(value / max(self.steps - self.skipped, 1) for value in self.sums)
+
+
+class Step:
+    """Weights, their average and the optimiser, and what one step does to them.
+
+    A step whose loss or gradient is not finite changes none of the three; it is counted.
+    """
+
+    def __init__(self, model: MONet, recipe: Recipe, processes: int = 1):
+        self.model, self.recipe, self.processes = model, recipe, processes
+        self.device = next(model.parameters()).device
+        self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        self.bfloat16 = recipe.bfloat16 and fast_bfloat16(self.device)
+        # The attention first, then the VAE: each has its own pace and is clipped on its own.
+        self.parts: tuple[nn.Module, nn.Module] = (model.attention, model.vae)
+        self.optimizer = torch.optim.Adam(
+            [{"params": list(part.parameters()), "lr": torch.zeros((), device=self.device)} for part in self.parts],
+            fused=True, capturable=self.device.type == "cuda",
+        )  # fmt: skip
+        self.values = torch.zeros(len(VALUES), device=self.device)
+        self.sums = torch.zeros(6, device=self.device)
+        self.streak = torch.zeros((), device=self.device)
+        self._captured: dict[tuple[object, ...], _Captured] = {}
+        self.capture = False
+        """Whether steps are captured as CUDA graphs."""
+        self.rate = 1.0
+        """Times the recipe's learning rate."""
+
+    def __call__(
+        self,
+        inputs: Sequence[Scenes | Slots],
+        seeds: Sequence[int],
+        slots: int,
+        stage: Stage,
+        position: float,
+        first: bool,
+    ) -> None:
+        """Learns from a batch.
+
+        Args:
+            inputs: the parts of the batch, which go through the network one after the other.
+            seeds: of the noise of each part.
+            slots: K.
+            stage: what learns.
+            position: in the recipe, for its schedules.
+            first: the run's first step, which the average begins with.
+        """
+        values = [self.recipe.value(name, position) for name in VALUES]
+        values[0] *= self.rate
+        if first:
+            values[-1] = 0.0
+        self.values.copy_(torch.tensor(values), non_blocking=True)
+        self.model.attention.requires_grad_(stage.learn in ("everything", "attention"))
+        self.model.vae.requires_grad_(stage.learn != "attention")
+        if self.capture and len(inputs) == 1:
+            torch.manual_seed(seeds[0])
+            key = (slots, stage, tuple(tensor.shape for tensor in _tensors(inputs[0])))
+            if key not in self._captured:
+                self._captured[key] = _Captured(self, inputs[0], slots, stage)
+            self._captured[key](inputs[0])
+        else:
+            self._work(inputs, seeds, slots, stage)
+
+    def read(self) -> Figures:
+        """The figures since the last reading, means over the processes, all of which have to ask.
+
+        Waits for the device.
+        """
+        if self.processes > 1:
+            torch.distributed.all_reduce(self.sums)
+            self.sums /= self.processes
+        *sums, steps, skipped = self.sums.tolist()
+        self.sums.zero_()
+        return Figures(tuple(sums), round(steps), round(skipped), round(self.streak.item()))
+
+    # ------------------------------------------------------------------ inside
+
+    def _work(self, inputs: Sequence[Scenes | Slots], seeds: Sequence[int], slots: int, stage: Stage) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        terms = self.sums.new_zeros(3)
+        total = self.sums.new_zeros(())
+        for part, seed in zip(inputs, seeds, strict=True):
+            torch.manual_seed(seed)
+            part_terms, part_total = self.backward(part, slots, stage, len(inputs))
+            terms, total = terms + part_terms / len(inputs), total + part_total
+        self._finish(terms, total)
+
+    def backward(self, part: Scenes | Slots, slots: int, stage: Stage, parts: int) -> tuple[Tensor, Tensor]:
+        """Adds the gradient of a part of a batch; returns its three terms and its share of the objective."""
+        _, _, beta, gamma, scale_factor, _, _ = self.values.unbind()
+        terms = self._slot_terms(part) if isinstance(part, Slots) else self._terms(part, slots, stage, scale_factor)
+        total = terms.total(beta, gamma) / parts
+        total.backward()
+        return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl)).detach(), total.detach()
+
+    def _terms(self, scenes: Scenes, slots: int, stage: Stage, scale_factor: Tensor) -> Loss:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            decomposition = self.model(scenes.images, slots, scenes.lattice, stage.detach_masks)
+        return loss(
+            scenes.images, decomposition, self.recipe.model, self.recipe.likelihood, scenes.lattice, scale_factor
+        ).mean()
+
+    def _slot_terms(self, slots: Slots) -> Loss:
+        config, vae = self.recipe.model, self.model.vae
+        shown = slots.log_masks if config.log_mask_floor is None else slots.log_masks.clamp(min=config.log_mask_floor)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            mean, log_std = vae.encoder(slots.images, shown[:, None])
+            latents = sample(mean, log_std)
+            components, mask_logits = vae.decoder(latents, config.resolution, config.resolution, slots.windows)
+        scales = torch.where(slots.first, config.background_scale, config.foreground_scale)
+        images, masks = slots.windows.take(slots.images), slots.windows.take(slots.log_masks).exp()
+        return slot_loss(images, masks, components, mask_logits[:, 0], scales, mean, log_std).mean()
+
+    def _finish(self, terms: Tensor, total: Tensor) -> None:
+        learned = [[p for p in part.parameters() if p.grad is not None] for part in self.parts]
+        if self.processes > 1:
+            total = self._exchange([p.grad for part in learned for p in part if p.grad is not None], total)
+        rate, vae_factor, _, _, _, clip, average = self.values.unbind()
+        norms = [_clip(part, clip) for part in learned if part]
+        norm = torch.stack(norms).norm()
+        skip = ~(torch.isfinite(norm) & torch.isfinite(total))
+        # The fused optimiser leaves weights and memory alone where this is 1, without anybody on the host knowing.
+        self.optimizer.found_inf = skip.float()  # type: ignore[attr-defined]
+        attention, vae = self.optimizer.param_groups
+        attention["lr"].copy_(rate)
+        vae["lr"].copy_(rate * vae_factor)
+        self.optimizer.step()
+        averages: list[Tensor] = list(self.average.parameters())
+        weights: list[Tensor] = list(self.model.parameters())
+        with torch.no_grad():
+            distance = torch._foreach_sub(weights, averages)
+            torch._foreach_mul_(distance, torch.where(skip, 0.0, 1 - average))
+            torch._foreach_add_(averages, list(distance))
+            figures = torch.cat((terms, norm[None]))
+            counts = torch.stack((torch.ones_like(norm), skip.float()))
+            self.sums += torch.cat((torch.where(skip, 0.0, figures), counts))
+            self.streak.add_(1).mul_(skip)
+
+    def _exchange(self, gradients: list[Tensor], total: Tensor) -> Tensor:
+        """Puts the mean over the processes into the gradients; returns that of ``total``."""
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), total[None]])
+        torch.distributed.all_reduce(flat)
+        flat /= self.processes
+        *shares, total = flat.split([*(gradient.numel() for gradient in gradients), 1])
+        torch._foreach_copy_(gradients, [s.view_as(g) for s, g in zip(shares, gradients, strict=True)])
+        return total[0]
+
+    # ------------------------------------------------------------------- state
+
+    def tensors(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Weights with their average, and what the optimiser remembers, by name; see :class:`monet.training.state`."""
+        weights = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        weights |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        memory = {
+            f"{kind}.{name}": value
+            for name, parameter in self.model.named_parameters()
+            for kind, value in self.optimizer.state.get(parameter, {}).items()
+        }
+        return weights, memory
+
+    @torch.no_grad()
+    def load(self, weights: dict[str, Tensor], memory: dict[str, Tensor]) -> None:
+        """Takes over what :meth:`tensors` gave.
+
+        Raises:
+            RuntimeError: they are of another network.
+        """
+        for prefix, module in (("model.", self.model), ("average.", self.average)):
+            module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+        self.optimizer.state.clear()
+        for name, parameter in self.model.named_parameters():
+            kinds = {key.partition(".")[0]: v for key, v in memory.items() if key.partition(".")[2] == name}
+            # In the weight's own layout in memory, which the fused optimiser goes through as it lies.
+            moments = {
+                kind: torch.empty_like(parameter).copy_(v) if v.shape == parameter.shape else v.clone()
+                for kind, v in kinds.items()
+            }
+            if moments:
+                self.optimizer.state[parameter] = moments
+
+
+class _Captured:
+    """A step as one CUDA graph: replayed, it costs the host a single launch."""
+
+    def __init__(self, step: Step, inputs: Scenes | Slots, slots: int, stage: Stage):
+        self.inputs = _clone(inputs)
+        held = [*step.model.parameters(), *step.average.parameters(), step.sums, step.streak]
+        before = [tensor.detach().clone() for tensor in held]
+        memory = {key: dict(value) for key, value in step.optimizer.state.items()}
+        for state in memory.values():
+            for kind in state:
+                state[kind] = state[kind].clone()
+
+        def work() -> None:
+            step.optimizer.zero_grad(set_to_none=True)
+            step._finish(*step.backward(self.inputs, slots, stage, 1))
+
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):  # compiles, and lets the optimiser make its memory
+            for _ in range(3):
+                work()
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.no_grad():
+            torch._foreach_copy_(held, before)
+            for parameter, state in step.optimizer.state.items():
+                for kind, value in state.items():
+                    value.copy_(memory[parameter][kind]) if parameter in memory else value.zero_()
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            work()
+
+    def __call__(self, inputs: Scenes | Slots) -> None:
+        torch._foreach_copy_(list(_tensors(self.inputs)), list(_tensors(inputs)))
+        self.graph.replay()
+
+
+def _tensors(inputs: Scenes | Slots) -> Iterator[Tensor]:
+    lattice = inputs.windows if isinstance(inputs, Slots) else inputs.lattice
+    return (value for value in (*inputs, lattice.row, lattice.column) if isinstance(value, Tensor))
+
+
+def _clone(inputs: Scenes | Slots) -> Scenes | Slots:
+    def copied(value: Any) -> Any:
+        if isinstance(value, Lattice):
+            return Lattice(*map(copied, value))
+        return value.clone() if isinstance(value, Tensor) else value
+
+    return type(inputs)(*map(copied, inputs))
+
+
+def _clip(parameters: list[nn.Parameter], most: Tensor) -> Tensor:
+    """Scales the gradient down to a norm of ``most``; returns its norm before. As ``nn.utils.clip_grad_norm_``, but for
+    a limit on the device."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.stack(torch._foreach_norm(gradients)).norm()
+    torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+    return norm
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is quicker than float32 here.
+
+    On a CPU only instructions of its own make it so, AMX's or AVX-512's: with the latter the decoder's convolutions
+    reached 2.5 times their float32 rate, forward and back; without either they are up to ten times slower.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def rate_for(batch: int, recipe: Recipe) -> float:
+    """What a larger batch multiplies the learning rate by: the root of its ratio, as Adam's step is a signal divided by
+    its noise (Malladi et al. 2022)."""
+    return math.sqrt(batch / recipe.batch_size)
