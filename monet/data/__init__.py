@@ -63,6 +63,7 @@ def _multi_dsprites(variant: multi_dsprites.Variant) -> Dataset:
         size=multi_dsprites.SIZE,
         objects=multi_dsprites.OBJECTS[variant],
         generate=partial(multi_dsprites.generate, variant=variant),
+        batch=partial(multi_dsprites.batch, variant=variant),
     )
 
 
@@ -93,7 +94,14 @@ def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
-        Dataset("tetrominoes", "Tetrominoes", tetrominoes.SIZE, tetrominoes.OBJECTS, tetrominoes.generate),
+        Dataset(
+            "tetrominoes",
+            "Tetrominoes",
+            tetrominoes.SIZE,
+            tetrominoes.OBJECTS,
+            tetrominoes.generate,
+            tetrominoes.batch,
+        ),
         _multi_dsprites("colored_on_grayscale"),
         _multi_dsprites("colored_on_colored"),
         _multi_dsprites("binarized"),

@@ -7,11 +7,15 @@ distributions measured on genuine Multi-dSprites pictures; the order in which sp
 from __future__ import annotations
 
 import colorsys
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from monet.data.scene import Scene
+from monet.data.generators import drawing
+from monet.data.scene import Scene, SceneBatch
 from monet.data.seeds import Seed
 
 SIZE = 64
@@ -46,26 +50,36 @@ def generate(
     Raises:
         ValueError: ``objects`` out of range or an unknown variant.
     """
+    fewest, most = _checked(objects, variant)
+    rng = np.random.default_rng(seed)
+    image = np.empty((SIZE, SIZE, 3), np.uint8)
+    image[:] = _background(rng, variant)
+    segmentation = np.zeros((SIZE, SIZE), np.uint8)
+    sprites: list[tuple[int, float, float, float, float]] = []
+    colors: list[np.ndarray | int] = []
+    for label in range(1, rng.integers(fewest, most + 1) + 1):
+        shape = int(rng.integers(len(_SHAPES)))
+        y, x = 15.5 + 32 * rng.random(), 15.5 + 32 * rng.random()
+        scale, angle = rng.uniform(0.5, 1), rng.uniform(0, 2 * np.pi)
+        inside = sprite(_SHAPES[shape], y, x, scale, angle)
+        sprites.append((shape, y, x, scale, angle))
+        colors.append(_color(rng, variant))
+        image[inside] = colors[-1]
+        segmentation[inside] = label
+    drawn = np.array(sprites, float).reshape(-1, 5).T
+    factors = dict(zip(("shape", "y", "x", "scale", "angle"), drawn, strict=True))
+    factors["shape"] = factors["shape"].astype(int)
+    factors["color"] = np.array([np.broadcast_to(color, 3) for color in colors], float).reshape(-1, 3) / 255
+    return Scene(image, segmentation, f"{TITLES[variant]}, generated, seed {seed}", factors=factors)
+
+
+def _checked(objects: tuple[int, int] | None, variant: Variant) -> tuple[int, int]:
     if variant not in OBJECTS:
         raise ValueError(f"variant {variant!r} is none of {', '.join(OBJECTS)}")
     fewest, most = objects or OBJECTS[variant]
     if not 0 <= fewest <= most <= 100:
         raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= 100")
-    rng = np.random.default_rng(seed)
-    image = np.empty((SIZE, SIZE, 3), np.uint8)
-    image[:] = _background(rng, variant)
-    segmentation = np.zeros((SIZE, SIZE), np.uint8)
-    for label in range(1, rng.integers(fewest, most + 1) + 1):
-        inside = sprite(
-            _SHAPES[rng.integers(len(_SHAPES))],
-            row=15.5 + 32 * rng.random(),
-            column=15.5 + 32 * rng.random(),
-            scale=rng.uniform(0.5, 1),
-            angle=rng.uniform(0, 2 * np.pi),
-        )
-        image[inside] = _color(rng, variant)
-        segmentation[inside] = label
-    return Scene(image, segmentation, f"{TITLES[variant]}, generated, seed {seed}")
+    return fewest, most
 
 
 def sprite(shape: str, row: float, column: float, scale: float, angle: float) -> np.ndarray:
@@ -99,3 +113,137 @@ def _color(rng: np.random.Generator, variant: Variant) -> np.ndarray | int:
         hsv = rng.random(), rng.uniform(0.5, 1), rng.uniform(0.5, 1)
         return np.round(np.multiply(colorsys.hsv_to_rgb(*hsv), 255)).astype(np.uint8)
     return rng.integers(256, size=3) if variant == "colored_on_colored" else 255
+
+
+# ------------------------------------------------------------------ many scenes at once
+
+_WINDOW = 28
+"""The largest square, of half side 9.6 and turned by 45 degrees, covers the centres of so many rows and columns."""
+_REACH = 9.6 * 2**0.5
+_CHUNK = 32
+"""A processor draws so many scenes at a time: what is made between stays in its cache."""
+
+
+def batch(
+    count: int,
+    objects: tuple[int, int] | None,
+    generator: torch.Generator,
+    variant: Variant = "colored_on_grayscale",
+) -> SceneBatch:
+    """Many scenes at once, with the distribution of :func:`generate`.
+
+    Args:
+        count: of scenes.
+        objects: fewest and most sprites; the variant's own where None.
+        generator: the same state, the same scenes on the same kind of device; they are made on its device.
+        variant: colours of sprites and background.
+
+    Returns:
+        64x64 pictures; factors ``present``, ``shape`` (index into square, ellipse, heart), ``x`` and ``y`` of the
+        centre, ``scale`` from 0.5 to 1, ``angle`` from 0 to 2 pi, and ``color``. A sprite that others hide entirely is
+        present, but has no pixel in the segmentation.
+
+    Raises:
+        ValueError: ``objects`` out of range or an unknown variant.
+    """
+    objects = _checked(objects, variant)
+    present = drawing.present(count, objects, generator)
+    shape = tuple(present.shape)
+    factors = {
+        "present": present,
+        "shape": torch.randint(len(_SHAPES), shape, generator=generator, device=generator.device),
+        "y": drawing.uniform(15.5, 47.5, shape, generator),
+        "x": drawing.uniform(15.5, 47.5, shape, generator),
+        "scale": drawing.uniform(0.5, 1, shape, generator),
+        "angle": drawing.uniform(0, 2 * np.pi, shape, generator),
+        "color": _colors(shape, generator, variant),
+    }
+    return render(factors, _backgrounds(count, generator, variant))
+
+
+def render(factors: dict[str, Tensor], background: Tensor) -> SceneBatch:
+    """Draws scenes from their factors, in the precision of these.
+
+    Args:
+        factors: as :func:`batch` gives them, ``x`` and ``y`` from 15.5 to 47.5, ``scale`` at most 1.
+        background: uint8 B,3.
+    """
+    chunk = _CHUNK if background.device.type == "cpu" else len(background)
+    parts = zip(*(factors[name].split(chunk) for name in ("present", "shape", "y", "x", "scale", "angle")), strict=True)
+    segmentation = torch.cat([_segment(*part) for part in parts])
+    colors = torch.cat([background[:, None], drawing.to_bytes(factors["color"])], 1)
+    return SceneBatch(drawing.paint(segmentation, colors), segmentation, factors)
+
+
+def _segment(present: Tensor, shape: Tensor, y: Tensor, x: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
+    """Labels of the pixels, uint8 B,64,64, of factors B,N. Each sprite is drawn in the window that it may reach."""
+    batch, most = shape.shape
+    offsets = torch.arange(_WINDOW, device=y.device)
+    top, left = ((at - _REACH).ceil().clamp(0, SIZE - _WINDOW) for at in (y, x))  # in the frame, present or not
+    down, right = (top - y)[..., None] + offsets, (left - x)[..., None] + offsets  # B,N,W
+    inside = _inside(shape, down, right, scale, angle) & present[..., None, None]
+    labels = inside * torch.arange(1, most + 1, dtype=torch.uint8, device=y.device)[:, None, None]
+    window = SIZE * offsets[:, None] + offsets
+    pixels = (SIZE * top + left).long()[..., None, None] + window  # B,N,W,W
+    canvas = torch.zeros(batch, SIZE * SIZE, dtype=torch.uint8, device=y.device)
+    # Later sprites cover earlier ones, so a pixel's label is the largest.
+    canvas.scatter_reduce_(1, pixels.view(batch, -1), labels.view(batch, -1), "amax")
+    return canvas.view(batch, SIZE, SIZE)
+
+
+def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
+    """Which pixels lie inside the shapes, bool B,N,W,W, at ``down`` and ``right`` B,N,W from the shapes' centres.
+
+    It is what :func:`sprite` tests, in coordinates whose units are a shape's own two lengths. With cos t of the heart's
+    curve from sin^3 t = |u|, its two edges differ in the terms that are odd in the cosine, by their sign.
+    """
+    lengths, offset = _lengths(down.device, down.dtype)
+    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
+    unit_u, unit_v = lengths[:, shape][..., None]
+    cos, sin = cos[..., None], sin[..., None]
+    u = (sin / unit_u * down)[..., :, None] + (cos / unit_u * right)[..., None, :]
+    v = (cos / unit_v * down + offset[shape][..., None])[..., :, None] - (sin / unit_v * right)[..., None, :]
+    kind = shape[..., None, None]
+    u_squared, v_squared = u.square_(), v * v
+    # In place from here: fresh memory costs a processor more than the sums.
+    largest = torch.maximum(u_squared, v_squared)
+    convex = torch.where(kind == 0, largest, v_squared.add_(u_squared)) <= 1
+    cos_squared = u_squared.pow_(1 / 3).neg_().add_(1)  # below 0 beside the heart: the root is no number, nothing inside
+    even, root = 8 * cos_squared, cos_squared.sqrt()
+    odd = (19 - even).mul_(root)
+    even = even.add_(2).mul_(cos_squared)
+    heart = v.sub_(even).abs_() <= odd
+    return torch.where(kind == 2, heart, convex)
+
+
+@lru_cache
+def _lengths(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Half the shapes' lengths in u and v in pixels, 2,3, and what is added to v in units of them, 3."""
+    lengths = [[9.6, 12.8, 9.6], [9.6, 7.2, 0.66]]
+    return (
+        torch.tensor(lengths, dtype=dtype, device=device),
+        torch.tensor([0, 0, 1.4 / 0.66 + 4], dtype=dtype, device=device),
+    )
+
+
+def _backgrounds(count: int, generator: torch.Generator, variant: Variant) -> Tensor:
+    device = generator.device
+    if variant == "binarized":
+        return torch.zeros(count, 3, dtype=torch.uint8, device=device)
+    channels = 1 if variant == "colored_on_grayscale" else 3
+    levels = torch.randint(256, (count, channels), generator=generator, device=device, dtype=torch.uint8)
+    return levels.expand(count, 3)
+
+
+def _colors(shape: tuple[int, ...], generator: torch.Generator, variant: Variant) -> Tensor:
+    """Colours of sprites, float32 B,N,3 in [0, 1], in steps of 1/255."""
+    if variant == "binarized":
+        return torch.ones(*shape, 3, device=generator.device)
+    if variant == "colored_on_colored":
+        return torch.randint(256, (*shape, 3), generator=generator, device=generator.device) / 255
+    hue = drawing.uniform(0, 6, (*shape, 1), generator)
+    saturation, value = drawing.uniform(0.5, 1, (2, *shape, 1), generator)
+    # Each channel is a trapezium over the hue; red, green and blue are a third of the circle apart.
+    phase = (hue + torch.tensor([5, 3, 1], device=generator.device)) % 6
+    rgb = value * (1 - saturation * torch.minimum(phase, 4 - phase).clamp(0, 1))
+    return (rgb * 255).round() / 255
