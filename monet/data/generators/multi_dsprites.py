@@ -120,7 +120,7 @@ def _color(rng: np.random.Generator, variant: Variant) -> np.ndarray | int:
 _WINDOW = 28
 """The largest square, of half side 9.6 and turned by 45 degrees, covers the centres of so many rows and columns."""
 _REACH = 9.6 * 2**0.5
-_CHUNK = 32
+_CHUNK = 64
 """A processor draws so many scenes at a time: what is made between stays in its cache."""
 
 
@@ -169,10 +169,13 @@ def render(factors: dict[str, Tensor], background: Tensor) -> SceneBatch:
         background: uint8 B,3.
     """
     chunk = _CHUNK if background.device.type == "cpu" else len(background)
-    parts = zip(*(factors[name].split(chunk) for name in ("present", "shape", "y", "x", "scale", "angle")), strict=True)
-    segmentation = torch.cat([_segment(*part) for part in parts])
     colors = torch.cat([background[:, None], drawing.to_bytes(factors["color"])], 1)
-    return SceneBatch(drawing.paint(segmentation, colors), segmentation, factors)
+    tensors = [factors[name] for name in ("present", "shape", "y", "x", "scale", "angle")]
+    segmentation, images = [], []
+    for some_colors, *some in zip(*(tensor.split(chunk) for tensor in (colors, *tensors)), strict=True):
+        segmentation.append(_segment(*some))
+        images.append(drawing.paint(segmentation[-1], some_colors))
+    return SceneBatch(torch.cat(images), torch.cat(segmentation), factors)
 
 
 def _segment(present: Tensor, shape: Tensor, y: Tensor, x: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
@@ -181,8 +184,8 @@ def _segment(present: Tensor, shape: Tensor, y: Tensor, x: Tensor, scale: Tensor
     offsets = torch.arange(_WINDOW, device=y.device)
     top, left = ((at - _REACH).ceil().clamp(0, SIZE - _WINDOW) for at in (y, x))  # in the frame, present or not
     down, right = (top - y)[..., None] + offsets, (left - x)[..., None] + offsets  # B,N,W
-    inside = _inside(shape, down, right, scale, angle) & present[..., None, None]
-    labels = inside * torch.arange(1, most + 1, dtype=torch.uint8, device=y.device)[:, None, None]
+    numbers = present * torch.arange(1, most + 1, dtype=torch.uint8, device=y.device)
+    labels = _inside(shape, down, right, scale, angle).view(torch.uint8) * numbers[..., None, None]
     window = SIZE * offsets[:, None] + offsets
     pixels = (SIZE * top + left).long()[..., None, None] + window  # B,N,W,W
     canvas = torch.zeros(batch, SIZE * SIZE, dtype=torch.uint8, device=y.device)
@@ -207,13 +210,13 @@ def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Te
     u_squared, v_squared = u.square_(), v * v
     # In place from here: fresh memory costs a processor more than the sums.
     largest = torch.maximum(u_squared, v_squared)
-    convex = torch.where(kind == 0, largest, v_squared.add_(u_squared)) <= 1
-    cos_squared = u_squared.pow_(1 / 3).neg_().add_(1)  # below 0 beside the heart: the root is no number, nothing inside
+    convex = torch.where(kind == 0, largest, v_squared.add_(u_squared)).sub_(1)
+    cos_squared = u_squared.pow_(1 / 3).neg_().add_(1).clamp_(min=0)  # 0 beside the heart: no room between its edges
     even, root = 8 * cos_squared, cos_squared.sqrt()
     odd = (19 - even).mul_(root)
     even = even.add_(2).mul_(cos_squared)
-    heart = v.sub_(even).abs_() <= odd
-    return torch.where(kind == 2, heart, convex)
+    heart = v.sub_(even).abs_().sub_(odd)
+    return torch.where(kind == 2, heart, convex) < 0
 
 
 @lru_cache
