@@ -86,6 +86,7 @@ def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
         size=arc.SIZE,
         objects=arc.OBJECTS,
         generate=partial(arc.generate, version=version, manner=manner),
+        batch=partial(arc.batch, version=version, manner=manner),
         licence="grids of ARC-AGI, Apache-2.0",
         citation="F. Chollet: On the Measure of Intelligence, 2019, arXiv:1911.01547",
     )

@@ -50,7 +50,8 @@ def generate(
     Raises:
         ValueError: ``objects`` out of range or an unknown variant.
     """
-    fewest, most = _checked(objects, variant)
+    fewest, most = objects or OBJECTS.get(variant, (0, 0))
+    _check((fewest, most), variant)
     rng = np.random.default_rng(seed)
     image = np.empty((SIZE, SIZE, 3), np.uint8)
     image[:] = _background(rng, variant)
@@ -73,13 +74,12 @@ def generate(
     return Scene(image, segmentation, f"{TITLES[variant]}, generated, seed {seed}", factors=factors)
 
 
-def _checked(objects: tuple[int, int] | None, variant: Variant) -> tuple[int, int]:
+def _check(objects: tuple[int, int], variant: Variant) -> None:
     if variant not in OBJECTS:
         raise ValueError(f"variant {variant!r} is none of {', '.join(OBJECTS)}")
-    fewest, most = objects or OBJECTS[variant]
+    fewest, most = objects
     if not 0 <= fewest <= most <= 100:
         raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= 100")
-    return fewest, most
 
 
 def sprite(shape: str, row: float, column: float, scale: float, angle: float) -> np.ndarray:
@@ -120,13 +120,11 @@ def _color(rng: np.random.Generator, variant: Variant) -> np.ndarray | int:
 _WINDOW = 28
 """The largest square, of half side 9.6 and turned by 45 degrees, covers the centres of so many rows and columns."""
 _REACH = 9.6 * 2**0.5
-_CHUNK = 64
-"""A processor draws so many scenes at a time: what is made between stays in its cache."""
 
 
 def batch(
     count: int,
-    objects: tuple[int, int] | None,
+    objects: tuple[int, int],
     generator: torch.Generator,
     variant: Variant = "colored_on_grayscale",
 ) -> SceneBatch:
@@ -134,7 +132,7 @@ def batch(
 
     Args:
         count: of scenes.
-        objects: fewest and most sprites; the variant's own where None.
+        objects: fewest and most sprites, at most 100.
         generator: the same state, the same scenes on the same kind of device; they are made on its device.
         variant: colours of sprites and background.
 
@@ -146,7 +144,7 @@ def batch(
     Raises:
         ValueError: ``objects`` out of range or an unknown variant.
     """
-    objects = _checked(objects, variant)
+    _check(objects, variant)
     present = drawing.present(count, objects, generator)
     shape = tuple(present.shape)
     factors = {
@@ -168,7 +166,7 @@ def render(factors: dict[str, Tensor], background: Tensor) -> SceneBatch:
         factors: as :func:`batch` gives them, ``x`` and ``y`` from 15.5 to 47.5, ``scale`` at most 1.
         background: uint8 B,3.
     """
-    chunk = _CHUNK if background.device.type == "cpu" else len(background)
+    chunk = drawing.chunk(len(background), background.device)
     colors = torch.cat([background[:, None], drawing.to_bytes(factors["color"])], 1)
     tensors = [factors[name] for name in ("present", "shape", "y", "x", "scale", "angle")]
     segmentation, images = [], []
@@ -247,6 +245,6 @@ def _colors(shape: tuple[int, ...], generator: torch.Generator, variant: Variant
     hue = drawing.uniform(0, 6, (*shape, 1), generator)
     saturation, value = drawing.uniform(0.5, 1, (2, *shape, 1), generator)
     # Each channel is a trapezium over the hue; red, green and blue are a third of the circle apart.
-    phase = (hue + torch.tensor([5, 3, 1], device=generator.device)) % 6
+    phase = (hue + 5 - 2 * torch.arange(3, device=generator.device)) % 6
     rgb = value * (1 - saturation * torch.minimum(phase, 4 - phase).clamp(0, 1))
     return (rgb * 255).round() / 255
