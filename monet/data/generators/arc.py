@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -360,7 +360,8 @@ def _allowed(version: Version) -> np.ndarray:
     pools = grids(version)
     held_out = [_fingerprints(grid.values)[0] for part in (VALIDATE, TEST) for grid in pools[part]]
     ours = np.array([_fingerprints(grid.values) for grid in pool(version)])
-    return ~np.isin(ours, held_out).any(2)
+    _weights.cache_clear()  # of several hundred sizes, never needed again
+    return np.logical_not(np.isin(ours, held_out).any(2))
 
 
 def _fingerprints(values: np.ndarray) -> np.ndarray:
@@ -378,7 +379,7 @@ def _fingerprints(values: np.ndarray) -> np.ndarray:
     return (hashes ^ (hashes >> np.uint64(32))).sum(0, dtype=np.uint64).reshape(len(ORIENTATIONS), len(MANNERS))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _weights(height: int, width: int) -> np.ndarray:
     """What a cell of a grid adds to the sums of each picture, float64 H*W,24: whole numbers whose sums stay exact."""
     pixels = np.random.default_rng(0).integers(1, 2**40, SIZE * SIZE).astype(np.float64)
