@@ -167,8 +167,9 @@ def test_share_of_scenes_to_be_drawn_again_is_what_the_rounds_reckon_with(number
     wanted = torch.ones(4000, number, dtype=torch.bool)
     failed = 1 - tetrominoes._try(wanted, seeded(0))["present"].all(1).double().mean()
     assert tetrominoes.FAILING[number] / 3 < failed < tetrominoes.FAILING[number]
-    left = tetrominoes.FAILING[number] ** (1 + sum(spares for _, spares in tetrominoes._retries(64, number)))
-    assert left < 1e-12
+    retries = tetrominoes._retries(64, (number, number))
+    assert tetrominoes.FAILING[number] ** (1 + sum(spares for _, spares in retries)) < 1e-12
+    assert retries[0][0] > 64 * failed
 
 
 # --------------------------------------------------------------- Multi-dSprites

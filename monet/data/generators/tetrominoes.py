@@ -137,7 +137,7 @@ def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> S
     _check(objects)
     wanted = drawing.present(count, objects, generator)
     layout = _try(wanted, generator)
-    for again, spares in _retries(count, objects[1]):
+    for again, spares in _retries(count, objects):
         failed = (layout["present"] != wanted).any(1)
         # The scenes to be drawn again come first; how many there are is not known here without waiting for the device.
         first = failed.int().argsort(descending=True, stable=True)[:again]
@@ -171,14 +171,15 @@ def render(factors: dict[str, Tensor]) -> SceneBatch:
     return SceneBatch(canvas[:, 1:].contiguous(), canvas[:, 0].contiguous(), factors)
 
 
-def _retries(count: int, most: int) -> list[tuple[int, int]]:
+def _retries(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
     """The rounds that follow the first: how many scenes are drawn again, surely all that failed, and how often each."""
-    share = FAILING[most]
+    shares = FAILING[objects[0] : objects[1] + 1]
     retries: list[tuple[int, int]] = []
-    failing, spares = share, 2
-    while failing > 1e-12:
+    drawn, spares = 1, 2
+    while (failing := sum(share**drawn for share in shares) / len(shares)) > 1e-12:
+        # Eight standard deviations more than the mean, and a few where that is small.
         retries.append((min(count, int(count * failing + 8 * (count * failing) ** 0.5) + 8), spares))
-        failing *= share**spares
+        drawn += spares
         spares *= 2
     return retries
 
