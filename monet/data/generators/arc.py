@@ -205,7 +205,7 @@ def _grids(tasks: Sequence[Any]) -> Iterator[Grid]:
 ORIENTATIONS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 """Quarter turns to the left, and whether left and right are exchanged afterwards."""
 _STORED = 32
-"""Side of a stored grid: 30 cells and black ones, so that what lies outside a grid can be looked up too."""
+"""Side of a stored grid: at most 30 cells and a black margin, which pixels outside the grid look up."""
 
 
 def batch(
@@ -215,11 +215,11 @@ def batch(
     version: Version = "arcagi",
     manner: Manner = "zoomed",
 ) -> SceneBatch:
-    """Many scenes of the training split at once, as :func:`generate` makes them of seeds of that split.
+    """Draws many scenes of the training split at once, as :func:`generate` does for seeds of that split.
 
-    Two things differ. A grid that would look in *any* colours like one held out, the way it was to be turned, is shown
-    as it is: slightly more often than necessary. And objects are numbered as they are in the grid before it is turned
-    and recoloured.
+    Two things differ. An orientation in which a grid would look like a held-out one in *any* colours is never used: the
+    grid is then shown as it is, slightly more often than by :func:`generate`, which compares colours too. And objects
+    are numbered as in the grid before it is turned and recoloured.
 
     Args:
         count: of scenes.
@@ -295,7 +295,7 @@ class _Pool(NamedTuple):
 
 
 def _segment(pool: _Pool, grid: Tensor, orientation: Tensor, manner: Manner) -> Tensor:
-    """Labels of the pixels, uint8 B,64,64: the object of the cell that each shows."""
+    """Labels the pixels, uint8 B,64,64, with the object of the cell that each shows."""
     sides, steps, flips = pool.sides[grid], pool.steps[orientation], pool.flips[orientation][..., None]
     sides = torch.where(steps[:, :1] == 1, sides.flip(1), sides)[..., None]  # of the turned grid, B,2,1
     pixel = torch.arange(SIZE, device=grid.device)
@@ -312,7 +312,7 @@ def _segment(pool: _Pool, grid: Tensor, orientation: Tensor, manner: Manner) -> 
 
 
 def pool(version: Version) -> list[Grid]:
-    """The grids that :func:`batch` shows: those of the training split with at most 100 objects."""
+    """Gives the grids that :func:`batch` shows: those of the training split with at most 100 objects."""
     return [grid for grid, _ in _labelled(version)]
 
 
@@ -356,21 +356,20 @@ def _fitting(version: Version, objects: tuple[int, int], device: torch.device) -
 
 @lru_cache
 def _allowed(version: Version) -> np.ndarray:
-    """Which orientations of the pool's grids look like no grid held out, whatever the colours, bool G,8."""
+    """Tells which orientations of the pool's grids look like no held-out grid in any colours, bool G,8."""
     pools = grids(version)
     held_out = [_fingerprints(grid.values)[0] for part in (VALIDATE, TEST) for grid in pools[part]]
     ours = np.array([_fingerprints(grid.values) for grid in pool(version)])
-    _weights.cache_clear()  # of several hundred sizes, never needed again
+    _weights.cache_clear()  # tens of megabytes that are not needed again
     return np.logical_not(np.isin(ours, held_out).any(2))
 
 
 def _fingerprints(values: np.ndarray) -> np.ndarray:
-    """Numbers of a grid's pictures in each orientation and manner, uint64 8,3: the same for pictures that differ in
-    their colours alone.
+    """Fingerprints a grid's pictures in each orientation and manner, uint64 8,3, whatever their colours.
 
-    Each pixel of a picture has a random weight. The weights of a colour's pixels are summed, the sums hashed, and the
-    hashes summed, so that it does not matter which colour it was. Pictures that differ may agree by chance, one in some
-    10^12, which costs nothing but variety.
+    Pictures that differ in their colours alone have the same fingerprint: each pixel has a random weight, the weights
+    of a colour's pixels are summed, the sums hashed, and the hashes summed. Other pictures agree by rare chance only,
+    which costs variety but never shows a held-out grid.
     """
     colors = np.arange(1, len(COLORS))[:, None] == values.ravel()
     sums = (colors.astype(np.float64) @ _weights(*values.shape)).astype(np.uint64)  # 9,24
@@ -381,7 +380,7 @@ def _fingerprints(values: np.ndarray) -> np.ndarray:
 
 @cache
 def _weights(height: int, width: int) -> np.ndarray:
-    """What a cell of a grid adds to the sums of each picture, float64 H*W,24: whole numbers whose sums stay exact."""
+    """Gives what each cell adds to the sums of each picture, float64 H*W,24: whole numbers, so that sums are exact."""
     pixels = np.random.default_rng(0).integers(1, 2**40, SIZE * SIZE).astype(np.float64)
     cells = np.arange(1, height * width + 1).reshape(height, width)
     drawn = [_draw(_turned(cells, *orientation), manner) for orientation in ORIENTATIONS for manner in MANNERS]

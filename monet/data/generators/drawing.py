@@ -1,4 +1,4 @@
-"""What the batches of the flat data sets share: which slots hold an object, and labels to colours."""
+"""Helpers for batches of flat scenes: numbers of objects, uniform draws, chunks, colouring by label."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Ge
 
 
 def chunk(count: int, device: torch.device) -> int:
-    """How many of ``count`` scenes to draw at a time: on a processor what is made between stays in its cache."""
+    """Gives how many of ``count`` scenes to draw at a time: on a CPU few, so that intermediate results stay in cache."""
     return 64 if device.type == "cpu" else max(count, 1)
 
 

@@ -118,8 +118,9 @@ def _color(rng: np.random.Generator, variant: Variant) -> np.ndarray | int:
 # ------------------------------------------------------------------ many scenes at once
 
 _WINDOW = 28
-"""The largest square, of half side 9.6 and turned by 45 degrees, covers the centres of so many rows and columns."""
+"""Side of the window around a sprite in pixels: the largest square, turned by 45 degrees, fits."""
 _REACH = 9.6 * 2**0.5
+"""How far a sprite's pixels can be from its centre."""
 
 
 def batch(
@@ -128,7 +129,7 @@ def batch(
     generator: torch.Generator,
     variant: Variant = "colored_on_grayscale",
 ) -> SceneBatch:
-    """Many scenes at once, with the distribution of :func:`generate`.
+    """Draws many scenes at once, with the distribution of :func:`generate`.
 
     Args:
         count: of scenes.
@@ -177,7 +178,7 @@ def render(factors: dict[str, Tensor], background: Tensor) -> SceneBatch:
 
 
 def _segment(present: Tensor, shape: Tensor, y: Tensor, x: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
-    """Labels of the pixels, uint8 B,64,64, of factors B,N. Each sprite is drawn in the window that it may reach."""
+    """Labels the pixels, uint8 B,64,64, from factors B,N. Each sprite is tested only in the window it may reach."""
     batch, most = shape.shape
     offsets = torch.arange(_WINDOW, device=y.device)
     top, left = ((at - _REACH).ceil().clamp(0, SIZE - _WINDOW) for at in (y, x))  # in the frame, present or not
@@ -193,10 +194,11 @@ def _segment(present: Tensor, shape: Tensor, y: Tensor, x: Tensor, scale: Tensor
 
 
 def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
-    """Which pixels lie inside the shapes, bool B,N,W,W, at ``down`` and ``right`` B,N,W from the shapes' centres.
+    """Tests which pixels lie inside the shapes, bool B,N,W,W, at ``down`` and ``right`` B,N,W from the shapes' centres.
 
-    It is what :func:`sprite` tests, in coordinates whose units are a shape's own two lengths. With cos t of the heart's
-    curve from sin^3 t = |u|, its two edges differ in the terms that are odd in the cosine, by their sign.
+    The test is that of :func:`sprite` without its arcsine: sin^3 t = |u| gives cos^2 t, and the heart's two edges are
+    the polynomial of ``_heart_edge`` at cos t and -cos t. They differ in the sign of its odd terms. u and v are in units
+    of each shape's own lengths.
     """
     lengths, offset = _lengths(down.device, down.dtype)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
@@ -206,10 +208,10 @@ def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Te
     v = (cos / unit_v * down + offset[shape][..., None])[..., :, None] - (sin / unit_v * right)[..., None, :]
     kind = shape[..., None, None]
     u_squared, v_squared = u.square_(), v * v
-    # In place from here: fresh memory costs a processor more than the sums.
+    # In place from here: on a CPU, new memory costs more than the arithmetic.
     largest = torch.maximum(u_squared, v_squared)
     convex = torch.where(kind == 0, largest, v_squared.add_(u_squared)).sub_(1)
-    cos_squared = u_squared.pow_(1 / 3).neg_().add_(1).clamp_(min=0)  # 0 beside the heart: no room between its edges
+    cos_squared = u_squared.pow_(1 / 3).neg_().add_(1).clamp_(min=0)  # 0 beside the heart, where its edges meet
     even, root = 8 * cos_squared, cos_squared.sqrt()
     odd = (19 - even).mul_(root)
     even = even.add_(2).mul_(cos_squared)
@@ -219,7 +221,7 @@ def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Te
 
 @lru_cache
 def _lengths(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Half the shapes' lengths in u and v in pixels, 2,3, and what is added to v in units of them, 3."""
+    """Gives the shapes' units of u and v in pixels, 2,3, and what is added to v in these units, 3."""
     lengths = [[9.6, 12.8, 9.6], [9.6, 7.2, 0.66]]
     return (
         torch.tensor(lengths, dtype=dtype, device=device),

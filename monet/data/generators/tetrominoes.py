@@ -97,8 +97,7 @@ def _check(objects: tuple[int, int]) -> None:
 def _place(
     rng: np.random.Generator, image: np.ndarray, segmentation: np.ndarray, label: int
 ) -> tuple[int, int, int, int] | None:
-    """Draws one piece where it fits: its shape, colour, row and column; None after as many tries as are made, when the
-    others have left no room."""
+    """Draws one piece where it fits and returns its shape, colour, row and column; None if ``TRIES`` places did not."""
     shape = int(rng.integers(len(PIECES)))
     color = int(rng.integers(len(COLORS)))
     piece = PIECES[shape]
@@ -117,7 +116,7 @@ def _place(
 
 
 def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> SceneBatch:
-    """Many scenes at once, with the distribution of :func:`generate`.
+    """Draws many scenes at once, with the distribution of :func:`generate`.
 
     A piece is tried at ``TRIES`` places, and a scene in which one finds no room is drawn again with the same number of
     pieces. Here that ends after so many rounds that fewer than one scene in 10^12 lacks the pieces that did not fit.
@@ -139,7 +138,7 @@ def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> S
     layout = _try(wanted, generator)
     for again, spares in _retries(count, objects):
         failed = (layout["present"] != wanted).any(1)
-        # The scenes to be drawn again come first; how many there are is not known here without waiting for the device.
+        # Failed scenes first. Their exact number is on the device, and asking for it would make the host wait.
         first = failed.int().argsort(descending=True, stable=True)[:again]
         drawn = _try(wanted[first].repeat_interleave(spares, 0), generator)
         complete = drawn["present"].sum(1).view(again, spares).argmax(1)
@@ -158,7 +157,7 @@ def render(factors: dict[str, Tensor]) -> SceneBatch:
     """
     tables = _tables(factors["x"].device)
     batch, most = factors["x"].shape
-    # Four tiles of 25 pixels for each piece. What is not present is drawn on one pixel more than there are.
+    # Four tiles of 25 pixels for each piece. Pieces that are not present go to an extra pixel, which is cut off.
     corner = SIZE * factors["y"] + factors["x"]
     pixels = corner[:, :, None] + tables.pixels[factors["shape"]]  # B,N,100
     pixels = torch.where(factors["present"][:, :, None], pixels, SIZE**2).view(batch, -1)
@@ -172,7 +171,7 @@ def render(factors: dict[str, Tensor]) -> SceneBatch:
 
 
 def _retries(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
-    """The rounds that follow the first: how many scenes are drawn again, surely all that failed, and how often each."""
+    """Plans the rounds after the first: how many scenes are drawn again (all that failed, surely) and how often each."""
     shares = FAILING[objects[0] : objects[1] + 1]
     retries: list[tuple[int, int]] = []
     drawn, spares = 1, 2
@@ -207,12 +206,12 @@ def _try(wanted: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
 
 
 class _Tables(NamedTuple):
-    """What is looked up, on a device.
+    """Lookup tables on a device.
 
     Attributes:
         places: int64 2,19, at how many rows and columns a piece may stand.
-        overlap: bool 19,19,70,70, whether a piece covers a pixel of another that stands so many rows less 35 and
-            columns less 35 further down and right.
+        overlap: bool 19,19,70,70, whether a piece covers a pixel of another that stands r - 35 rows below and c - 35
+            columns to the right of it.
         pixels: int64 19,100, where a piece's pixels lie behind its corner in a flat picture, tile by tile.
         shading: uint8 100, their values.
         colors: float32 6,3.
