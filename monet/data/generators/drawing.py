@@ -24,7 +24,7 @@ def uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Ge
 
 
 def chunk(count: int, device: torch.device) -> int:
-    """Gives how many of ``count`` scenes to draw at a time: on a CPU few, so that intermediate results stay in cache."""
+    """Gives how many of ``count`` scenes to draw at a time: few on a CPU, so that they stay in its cache."""
     return 64 if device.type == "cpu" else max(count, 1)
 
 

@@ -197,8 +197,8 @@ def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Te
     """Tests which pixels lie inside the shapes, bool B,N,W,W, at ``down`` and ``right`` B,N,W from the shapes' centres.
 
     The test is that of :func:`sprite` without its arcsine: sin^3 t = |u| gives cos^2 t, and the heart's two edges are
-    the polynomial of ``_heart_edge`` at cos t and -cos t. They differ in the sign of its odd terms. u and v are in units
-    of each shape's own lengths.
+    the polynomial of ``_heart_edge`` at cos t and -cos t. They differ in the sign of its odd terms. u and v are in
+    units of each shape's own lengths.
     """
     lengths, offset = _lengths(down.device, down.dtype)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale

@@ -171,7 +171,7 @@ def render(factors: dict[str, Tensor]) -> SceneBatch:
 
 
 def _retries(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
-    """Plans the rounds after the first: how many scenes are drawn again (all that failed, surely) and how often each."""
+    """Plans the rounds after the first: how many scenes are drawn again (all that failed) and how often each."""
     shares = FAILING[objects[0] : objects[1] + 1]
     retries: list[tuple[int, int]] = []
     drawn, spares = 1, 2
