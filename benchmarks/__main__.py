@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import curves, growth, network, page, training
+from benchmarks import curves, growth, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -32,6 +32,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "step": training.step,
     "profile": training.profile,
     "torchrun": training.torchrun,
+    "scenes": scenes.scenes,
     "slider": page.slider,
     "drag": page.drag,
     "start": page.start,

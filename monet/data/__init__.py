@@ -63,6 +63,7 @@ def _multi_dsprites(variant: multi_dsprites.Variant) -> Dataset:
         size=multi_dsprites.SIZE,
         objects=multi_dsprites.OBJECTS[variant],
         generate=partial(multi_dsprites.generate, variant=variant),
+        batch=partial(multi_dsprites.batch, variant=variant),
     )
 
 
@@ -85,6 +86,7 @@ def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
         size=arc.SIZE,
         objects=arc.OBJECTS,
         generate=partial(arc.generate, version=version, manner=manner),
+        batch=partial(arc.batch, version=version, manner=manner),
         licence="grids of ARC-AGI, Apache-2.0",
         citation="F. Chollet: On the Measure of Intelligence, 2019, arXiv:1911.01547",
     )
@@ -93,7 +95,14 @@ def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
-        Dataset("tetrominoes", "Tetrominoes", tetrominoes.SIZE, tetrominoes.OBJECTS, tetrominoes.generate),
+        Dataset(
+            "tetrominoes",
+            "Tetrominoes",
+            tetrominoes.SIZE,
+            tetrominoes.OBJECTS,
+            tetrominoes.generate,
+            tetrominoes.batch,
+        ),
         _multi_dsprites("colored_on_grayscale"),
         _multi_dsprites("colored_on_colored"),
         _multi_dsprites("binarized"),

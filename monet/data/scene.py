@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
@@ -21,12 +21,15 @@ class Scene:
         segmentation: integer H,W, 0 = background, 1.. = objects, visible pixels only; None where nobody knows.
         source: where the scene comes from, for people ("tetrominoes, seed 7").
         background: the labels that are not objects; Objects Room has four of them: sky, floor and two walls.
+        factors: what was drawn for each object, by the names of :class:`SceneBatch` but ``present``, each N or N,C for
+            N objects; None where nobody knows.
     """
 
     image: np.ndarray
     segmentation: np.ndarray | None
     source: str
     background: tuple[int, ...] = (0,)
+    factors: dict[str, np.ndarray] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""Making training scenes: many at once against one by one, on one core."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import torch
+
+from benchmarks.measure import Row, Settings, in_turns, missing, quantity, ratio
+from monet.data import DATASETS, Dataset, Unavailable
+from monet.data.seeds import TRAIN
+
+BATCH, ALONE = "batch", "alone"
+SECONDS = 0.2
+"""Both sides of a round take about so long."""
+WANTED = {"multi_dsprites": 10, "arc": 10}
+"""How many times faster the batches of data sets whose names begin so should be."""
+
+
+def scenes(settings: Settings) -> list[Row]:
+    """Rates of every data set that has a ``batch``, with its own numbers of objects."""
+    with one_thread():
+        return [row(dataset, settings) for dataset in DATASETS.values() if dataset.batch]
+
+
+def row(dataset: Dataset, settings: Settings, size: int = 256) -> Row:
+    """The rates of a data set, ``size`` scenes at a time, against its scenes one by one."""
+    what = f"{dataset.title}: training scenes on one core"
+    make, generator, indices = dataset.batch, torch.Generator().manual_seed(0), count()
+    assert make is not None
+
+    def batches(times: int) -> None:
+        for _ in range(times):
+            make(size, dataset.objects, generator)
+
+    def alone(times: int) -> None:
+        for _ in range(times):
+            dataset.scene((TRAIN, next(indices)))
+
+    try:
+        batches(1)  # prepares what is prepared once
+        alone(1)
+    except Unavailable as error:
+        return missing(what, str(error))
+    first = in_turns({BATCH: lambda: batches(1), ALONE: lambda: alone(1)}, 1)
+    times = {name: max(round(SECONDS / seconds), 1) for name, (seconds,) in first.items()}
+    samples = in_turns({BATCH: lambda: batches(times[BATCH]), ALONE: lambda: alone(times[ALONE])}, settings.rounds(15))
+    made = {BATCH: size * times[BATCH], ALONE: times[ALONE]}
+    samples = {name: [value / made[name] for value in values] for name, values in samples.items()}
+    value = ratio(samples[ALONE], samples[BATCH])
+    wanted = next((wanted for name, wanted in WANTED.items() if dataset.name.startswith(name)), None)
+    ours, against = (quantity(1 / statistics.median(samples[name]), "scenes/s") for name in (BATCH, ALONE))
+    met = value >= wanted if wanted else None
+    return Row(what, ours, against, value, str(wanted or ""), met, f"{size} at once", samples)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
