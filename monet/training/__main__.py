@@ -2,6 +2,7 @@
 
 python -m monet.training --config tetrominoes
 python -m monet.training report runs/tetrominoes
+python -m monet.training sprint tetrominoes --minutes 9 --out DIR
 python -m monet.training export runs/tetrominoes checkpoints/tetrominoes
 torchrun --nproc_per_node 2 -m monet.training --config tetrominoes
 """
@@ -17,16 +18,15 @@ import torch
 
 from monet import checkpoints
 from monet.faults import told
-from monet.training import card, report
+from monet.training import card, report, sprint
 from monet.training import recipe as recipes
 from monet.training.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["export"]:
-        return export(arguments[1:])
-    if arguments[:1] == ["report"]:
-        return draw(arguments[1:])
+    commands = {"export": export, "report": draw, "sprint": sprint_, "collect": collect}
+    if arguments and arguments[0] in commands:
+        return commands[arguments[0]](arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m monet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -73,11 +73,7 @@ def train(options: argparse.Namespace) -> None:
     for name in ("batch", "threads", "steps", "minutes"):
         if (value := getattr(options, name)) is not None and not value > 0:
             raise ValueError(f"--{name} {value} must be above 0")
-    try:
-        device = None if options.device is None else torch.device(options.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {options.device!r} here: {str(error).splitlines()[0]}") from error
+    device = None if options.device is None else device_of(options.device)
     if distributed:
         torch.distributed.init_process_group()
     try:
@@ -108,6 +104,44 @@ def _workers(options: argparse.Namespace, distributed: bool) -> int:
         return int(options.workers)
     on_card = torch.cuda.is_available() and options.device in (None, "cuda")
     return int(not on_card and not distributed and (os.cpu_count() or 1) > options.threads)
+
+
+def device_of(name: str) -> torch.device:
+    """A device by its name.
+
+    Raises:
+        ValueError: there is none of that name here.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"there is no device {name!r} here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def sprint_(arguments: list[str]) -> None:
+    """Trains data sets one after the other within a few minutes and leaves what is needed to go on elsewhere."""
+    parser = argparse.ArgumentParser(
+        prog="python -m monet.training sprint", description=sprint.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("names", nargs="+", metavar="NAME", help="recipes, in the order in which they are trained")
+    parser.add_argument("--minutes", type=float, required=True, help="for everything")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: a card if there is one)")
+    parser.add_argument("--batch", type=int, help="pictures per step (default: the recipe's)")
+    options = parser.parse_args(arguments)
+    device = device_of(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    sprint.sprint(options.names, options.minutes, options.out, device, batch=options.batch)
+
+
+def collect(arguments: list[str]) -> None:
+    """Puts what a sprint left into the folders of its runs."""
+    parser = argparse.ArgumentParser(prog="python -m monet.training collect", description=collect.__doc__)
+    parser.add_argument("folder", type=Path, help="what the sprint called --out")
+    for run in sprint.collect(parser.parse_args(arguments).folder):
+        print(run)
 
 
 def export(arguments: list[str]) -> None:

@@ -64,6 +64,8 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
 
     def of(self, request: Request) -> Tensor:
         """The pictures of a request, part after part."""
+        if not request.each:
+            return torch.empty(0, dtype=torch.uint8)
         if self.batch is None:
             numbers = range(request.first, request.first + request.each * len(request.parts))
             return self._stored(numbers, request.objects)

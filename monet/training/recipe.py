@@ -163,6 +163,11 @@ class Recipe:
     def steps(self) -> int:
         return self.stages[-1].until
 
+    @property
+    def last_stage(self) -> int:
+        """The step that the last stage begins with."""
+        return self.stages[-2].until if len(self.stages) > 1 else 0
+
     def stage(self, step: float) -> Stage:
         """The stage that a step belongs to; the last one's from its end on."""
         return next((stage for stage in self.stages if step < stage.until), self.stages[-1])

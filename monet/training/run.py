@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -56,9 +56,8 @@ class Clock:
 
     def __init__(self, position: float, end: int, minutes: float | None):
         self.first, self.end, self.seconds = position, end, None if minutes is None else 60 * minutes
-        self.reserve = 0.0
-        """Seconds that the last evaluation will take."""
         self._start = time.monotonic()
+        self._reserve = self._evaluating = 0.0  # for the last evaluation; spent on evaluations so far
 
     def position(self, counted: float) -> float:
         """The position of the step that, counted by steps, is at ``counted``."""
@@ -67,9 +66,18 @@ class Clock:
     def over(self, position: float) -> bool:
         return position >= self.end if self.seconds is None else self._share() >= 1
 
+    def affords_evaluation(self) -> bool:
+        """Whether evaluations have taken less than a tenth of the time so far; always, where there is no budget."""
+        return self.seconds is None or self._evaluating < (time.monotonic() - self._start) / 10
+
+    def evaluated(self, seconds: float) -> None:
+        """Notes how long an evaluation took."""
+        self._evaluating += seconds
+        self._reserve = 1.5 * seconds
+
     def _share(self) -> float:
         assert self.seconds is not None
-        budget = max(self.seconds - self.reserve, 0.8 * self.seconds)
+        budget = max(self.seconds - self._reserve, 0.8 * self.seconds)
         return min((time.monotonic() - self._start) / budget, 1.0)
 
 
@@ -126,6 +134,8 @@ class Run:
         if recipe.he_initialisation:
             initialise(model)
         self.optimizing = Step(model.to(self.device), recipe, self.processes)
+        self.on_save: Callable[[], None] = lambda: None
+        """Is called whenever a state has been written."""
         self._good: list[State] = []
         self._held_out: list[Scene] = []
         self._pool: tuple[tuple[object, ...], Pool] | None = None
@@ -168,12 +178,14 @@ class Run:
 
     def save(self) -> None:
         """Writes the state beside the last one: there is always a whole one."""
-        good = self._state()
+        good = self.state()
         states.write(good, self.folder / STATES)
         self._good = [*self._good, good][-states.KEPT :]
         self._saved_at = time.monotonic()
+        self.on_save()
 
-    def _state(self) -> State:
+    def state(self) -> State:
+        """What the run is now, on the host."""
         weights, memory = (
             {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
             for tensors in self.optimizing.tensors()
@@ -200,14 +212,19 @@ class Run:
                 "which may start from an exported checkpoint with --weights."
             )
         batch = self.record["batch"]
-        self._take(state)
+        self.take(state)
         self.record["batch"] = batch
         if self.rank == 0:
             for name in (LOG, EVALUATION):  # a killed run wrote further than it saved, and will write that again
                 forget_after(self.folder / name, self.step)
         return True
 
-    def _take(self, state: State) -> None:
+    def take(self, state: State) -> None:
+        """Becomes what a state says.
+
+        Raises:
+            StateError: it is of another network.
+        """
         try:
             self.optimizing.load(
                 {name: value.to(self.device) for name, value in state.weights.items()},
@@ -271,7 +288,7 @@ class Run:
     def _train(self, steps: int | None, minutes: float | None) -> None:
         clock = Clock(self.position, self.recipe.steps, minutes)
         last = None if steps is None else self.step + steps
-        self._good, fallen = [self._state()], None
+        self._good, fallen = [self.state()], None
         self._logged_at = self.seconds
         self._machine()
         self.model.train()
@@ -288,6 +305,8 @@ class Run:
                 self._save_what_is_good()  # every process that is left: the first may be the one that is gone
             raise
         else:
+            if clock.over(self.position):
+                self.record["position"] = float(clock.end)  # to which the last step of a budget may lack an instant
             self._conclude()
         finally:
             for number, handler in handlers.items():
@@ -437,7 +456,7 @@ class Run:
                 f"the loss or its gradient is not finite at step {step}, with {2**halvings} times less learning rate "
                 f"too: lower learning_rate or clip in the recipe. The state of step {good.record['step']} is kept."
             )
-        self._take(good)
+        self.take(good)
         self._machine()
         self.record["halvings"] = halvings + 1
         self.optimizing.read()
@@ -465,7 +484,8 @@ class Run:
 
     def _save_what_is_good(self) -> None:
         """Saves, if there is something new and it may be good: a step that was skipped may follow one that did harm."""
-        if self.step > self._good[-1].record["step"] and not self.optimizing.streak.item():
+        good = self._good[-1].record
+        if (self.step, self.position) > (good["step"], good["position"]) and not self.optimizing.streak.item():
             self.save()
 
     # ----------------------------------------------------------------- report
@@ -483,10 +503,10 @@ class Run:
             self._save_what_is_good()
         whole = clock.end - clock.first
         every = self.recipe.evaluate_every if clock.seconds is None else whole / EVALUATIONS
-        if self.position // every > before // every and self.position < clock.end:
+        if self.position // every > before // every and self.position < clock.end and clock.affords_evaluation():
             start = time.monotonic()
             self.evaluate()
-            clock.reserve = 1.5 * (time.monotonic() - start)
+            clock.evaluated(time.monotonic() - start)
 
     def _log(self, progress: tqdm[Any]) -> None:
         """Adds a row to the log: means over the steps since the last."""
@@ -521,7 +541,7 @@ class Run:
             return
         self._save_what_is_good()
         done = self.position >= self.recipe.steps
-        if done and last_step(self.folder / EVALUATION) != self.step:
+        if done and [row["step"] for row in rows(self.folder / EVALUATION)][-1:] != [str(self.step)]:
             self.evaluate()
 
     def evaluate(self) -> None:
@@ -563,10 +583,12 @@ def forget_after(path: Path, step: int) -> None:
         temporary.replace(path)
 
 
-def last_step(path: Path) -> int | None:
-    """The step of the last row of a CSV file, first column ``step``; None where there is none."""
-    rows = path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
-    return int(float(rows[-1].split(",")[0])) if rows else None
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by their columns' names; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def append(path: Path, row: dict[str, float]) -> None:

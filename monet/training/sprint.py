@@ -1,0 +1,256 @@
+"""Trains several data sets one after the other within a few minutes, as where a card is at hand for so long.
+
+python -m monet.training sprint multi_dsprites tetrominoes --minutes 9 --out DIR
+
+First it compares the device's loss, masks and gradients with the processor's, and prints how many pictures a second
+it can learn from. Then every set goes on from its run's state (``runs/NAME``) or from its checkpoint, through its
+recipe's last part. ``DIR`` is left with what is needed to go on elsewhere, ``python -m monet.training collect DIR``:
+at most eight files of at most 15 MiB, renewed every minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from monet import checkpoints
+from monet.batches import TRAIN, prepare, scenes, to_tensor
+from monet.model import MONet
+from monet.training import recipe as recipes
+from monet.training import state as states
+from monet.training.recipe import Recipe, Stage
+from monet.training.run import EVALUATION, LOG, STATES, Run, rows
+from monet.training.step import Scenes, Step
+from monet.vae import Lattice
+
+FILES, BYTES = 8, 15 * 2**20
+"""What ``--out`` holds at most: files, and bytes of each."""
+REPORT = "sprint.json"
+PRECISE, COARSE = 1e-4, 2e-3
+"""Largest allowed difference between devices in float32, and of bfloat16 from float32: there more where the processor's
+own bfloat16 differs by more than half of it. Relative root mean squares."""
+CHECKED = 8
+"""Pictures that the devices are compared on."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far a device is from the processor, in relative root mean squares, and how far it may be."""
+
+    loss: float
+    masks: float
+    gradient: float
+    within: float
+
+    @property
+    def good(self) -> bool:
+        return max(self.loss, self.masks, self.gradient) <= self.within
+
+    def __str__(self) -> str:
+        judged = "well" if self.good else "BADLY"
+        return f"loss {self.loss:.1e}, masks {self.masks:.1e}, gradient {self.gradient:.1e}: {judged}"
+
+
+def sprint(names: Sequence[str], minutes: float, out: Path, device: torch.device, *, batch: int | None = None) -> None:
+    """Checks the device, measures it, and trains.
+
+    Args:
+        names: recipes; the minutes are shared out equally.
+        minutes: of wall time for everything, what is compiled included.
+        out: folder for the results, made if need be.
+        device: that trains.
+        batch: pictures per step instead of the recipes'.
+
+    Raises:
+        ValueError: a name is no recipe, or there are more than fit into the files; before anything is done.
+    """
+    start = time.monotonic()
+    plans = {name: recipes.load(name) for name in names}
+    if len(plans) != len(names) or not 1 <= len(names) < FILES:
+        raise ValueError(f"a sprint takes 1 to {FILES - 1} recipes, each once, and not {', '.join(names)}")
+    out.mkdir(parents=True, exist_ok=True)
+    report: dict[str, Any] = {"device": describe(device), "minutes": minutes, "checks": {}, "rates": {}, "runs": {}}
+
+    def told(part: str, name: str, value: Any, words: str) -> None:
+        report[part][name] = value
+        print(f"{time.monotonic() - start:6.1f} s  {name}: {words}", flush=True)
+        (out / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+    for name, recipe in list(plans.items()):
+        precise, coarse = compare(recipe, device)
+        told(
+            "checks",
+            name,
+            {"float32": vars(precise), "bfloat16": vars(coarse)},
+            f"float32 {precise}; bfloat16 {coarse}",
+        )
+        if not precise.good:
+            raise ValueError(f"{describe(device)} computes {name} otherwise than the processor: {precise}")
+        if not coarse.good:
+            plans[name] = replace(recipe, bfloat16=False)
+    everything = 2 * len(names) < FILES  # weights and optimiser of each, and the report
+    for number, (name, recipe) in enumerate(plans.items()):
+        run = prepare_run(name, recipe, device, batch)
+        keep = partial(collect_from, run, out / name, everything)
+        run.on_save = keep
+        rate = pictures_a_second(run)
+        told("rates", name, rate, f"{rate:.0f} pictures a second, every pixel, {run.record['batch']} at once")
+        before = dict(run.record)
+        left = 60 * minutes - (time.monotonic() - start)
+        run.train(minutes=max(left, 1) / (len(names) - number) / 60)
+        keep()
+        did = {part: run.record[part] - before[part] for part in ("step", "pictures", "slots", "seconds")}
+        evaluated = rows(run.folder / EVALUATION)[-1:]
+        told("runs", name, {**did, "evaluation": evaluated}, ", ".join(f"{v:.6g} {k}" for k, v in did.items()))
+        for row in evaluated:
+            print("  " + ", ".join(f"{name} {float(value):.4g}" for name, value in row.items()), flush=True)
+
+
+def describe(device: torch.device) -> str:
+    """The device as people call it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+
+
+def prepare_run(name: str, recipe: Recipe, device: torch.device, batch: int | None) -> Run:
+    """The run of a name: resumed; or else its checkpoint, which goes through the recipe's last stage again; or else a
+    new one."""
+    run = Run(recipe, Path("runs") / name, device=device, batch=batch)
+    if not run.resume() and (checkpoints.FOLDER / name).is_dir():
+        run.start_from(checkpoints.load(name), recipe.last_stage)
+    if device.type == "cuda":
+        run.compile()
+    return run
+
+
+def compare(recipe: Recipe, device: torch.device) -> tuple[Comparison, Comparison]:
+    """One step's loss, masks and gradient on a device against the processor's in float32: the same weights and
+    pictures, no noise. In float32; and in bfloat16, where the processor's own rounding is the measure."""
+    images = to_tensor(prepare(s, recipe.model) for s in scenes(recipe.data, TRAIN, range(CHECKED)))
+    processor = torch.device("cpu")
+    reference = probe(recipe, images, processor, bfloat16=False)
+    rounding = differences(reference, probe(recipe, images, processor, bfloat16=True))
+    exact = differences(reference, probe(recipe, images, device, bfloat16=False))
+    coarse = differences(reference, probe(recipe, images, device, bfloat16=True))
+    return Comparison(*exact, PRECISE), Comparison(*coarse, max(COARSE, 2 * max(rounding)))
+
+
+def probe(recipe: Recipe, images: Tensor, device: torch.device, bfloat16: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss, masks and gradient of new weights on a device, brought to the processor."""
+    torch.manual_seed(recipe.seed)
+    step = Step(MONet(recipe.model).to(device), recipe)
+    step.bfloat16 = bfloat16
+    step.values.copy_(torch.tensor([0.0, 1.0, recipe.model.beta, recipe.model.gamma, 1.0, 1.0, 0.0]))
+    step.model.eval()  # without noise, which every device draws for itself
+    images, slots = images.to(device), recipe.model.num_slots
+    with whole_float32():
+        _, total = step.backward(Scenes(images, Lattice()), slots, Stage(1, slots=slots), 1)
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            masks = step.model.attention(images, slots)[0].exp()
+    gradient = torch.cat([p.grad.flatten() for p in step.model.parameters() if p.grad is not None])
+    return total.cpu(), masks.float().cpu(), gradient.cpu()
+
+
+def differences(a: tuple[Tensor, Tensor, Tensor], b: tuple[Tensor, Tensor, Tensor]) -> tuple[float, float, float]:
+    """Root mean squares of what differs, relative to those of ``a``."""
+    loss, masks, gradient = (float((x - y).norm() / x.norm()) for x, y in zip(a, b, strict=True))
+    return loss, masks, gradient
+
+
+@contextlib.contextmanager
+def whole_float32() -> Iterator[None]:
+    """Switches a card's shortened float32 (TF32) off."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+def pictures_a_second(run: Run, steps: int = 10) -> float:
+    """How many pictures the run's step learns from in a second: all slots, every pixel, random pictures that lie ready.
+
+    The run is what it was before.
+    """
+    recipe, step = run.recipe, run.optimizing
+    before = run.state()
+    side, slots = recipe.model.resolution, recipe.model.num_slots
+    images = torch.rand(run.record["batch"], 3, side, side, device=run.device)
+    stage = Stage(recipe.steps, slots=slots)
+    run.model.train()
+    for number in range(3 + steps):
+        if number == 3:
+            step.read()
+            start = time.monotonic()
+        step([Scenes(images, Lattice())], [number], slots, stage, float(recipe.steps), False)
+    step.read()
+    seconds = time.monotonic() - start
+    run.take(before)
+    step.streak.zero_()
+    return steps * len(images) / seconds
+
+
+def collect_from(run: Run, path: Path, everything: bool) -> None:
+    """Writes ``PATH.weights.safetensors``, and with ``everything`` ``PATH.optimizer.safetensors``, of a run's last
+    saved state, with its log.
+
+    Raises:
+        ValueError: a file is larger than it may be.
+    """
+    folders = states.saved(run.folder / STATES)
+    if not folders:
+        return
+    state = states.open_state(folders[-1] / states.WEIGHTS, folders[-1] / states.OPTIMIZER, torch.device("cpu"))
+    texts = {
+        name: (run.folder / name).read_text(encoding="utf-8") if (run.folder / name).is_file() else ""
+        for name in (LOG, EVALUATION)
+    }
+    files = {states.WEIGHTS: (state.weights, {"record": json.dumps({**state.record, **texts})})}
+    if everything:
+        files[states.OPTIMIZER] = (state.optimizer, {})
+    for name, (tensors, metadata) in files.items():
+        target = path.with_name(f"{path.name}.{name}")
+        part = target.with_suffix(".part")
+        save_file(tensors, part, {"format": "pt", **metadata})
+        if part.stat().st_size > BYTES:
+            part.unlink()
+            raise ValueError(
+                f"{target.name} would be larger than {BYTES >> 20} MiB: the network is too large to travel"
+            )
+        part.replace(target)
+
+
+def collect(folder: Path, runs: Path = Path("runs")) -> list[Path]:
+    """Puts what a sprint left into the runs' folders, which go on from there; returns these.
+
+    Raises:
+        StateError: a file is damaged, or a run has come further than what would replace it.
+    """
+    collected = []
+    for weights in sorted(folder.glob(f"*.{states.WEIGHTS}")):
+        name = weights.name.removesuffix(f".{states.WEIGHTS}")
+        optimizer = folder / f"{name}.{states.OPTIMIZER}"
+        state = states.open_state(weights, optimizer if optimizer.is_file() else None, torch.device("cpu"))
+        run = runs / name
+        there, _ = states.read(run / STATES, torch.device("cpu"))
+        if there is not None and there.record["step"] > state.record["step"]:
+            raise states.StateError(f"{run} is at step {there.record['step']}, further than {weights}: move it away.")
+        run.mkdir(parents=True, exist_ok=True)
+        for file in (LOG, EVALUATION):
+            (run / file).write_text(state.record.pop(file, ""), encoding="utf-8")
+        states.write(state, run / STATES)
+        collected.append(run)
+    if not collected:
+        raise states.StateError(f"{folder} holds nothing of a sprint: there is no file NAME.{states.WEIGHTS}.")
+    return collected
