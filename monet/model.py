@@ -26,6 +26,7 @@ class MONetConfig:
         attention_hidden: width of the U-Net's MLP.
         encoder_channels: widths of the encoder's strided convolutions.
         encoder_hidden: width of the encoder's hidden linear layer.
+        encoder_activation: a ReLU follows that layer; the reference has none.
         decoder_channels: widths of the broadcast decoder's four convolutions.
         log_mask_floor: the encoder sees no log mask below this. None: log m_k as it is, as in the reference; outside a
             slot it then lies lower with every step, by some six nats, and the encoder has to learn each slot's level.
@@ -46,6 +47,7 @@ class MONetConfig:
     attention_hidden: int = 128
     encoder_channels: tuple[int, ...] = (32, 32, 64, 64)
     encoder_hidden: int = 256
+    encoder_activation: bool = False
     decoder_channels: tuple[int, ...] = (32, 32, 32, 32)
     log_mask_floor: float | None = None
     background_scale: float = 0.09
@@ -64,6 +66,8 @@ class MONetConfig:
         sizes = (self.latent_dim, self.attention_hidden, self.encoder_hidden)
         if not all(_whole(w, 1, 4096) for w in (*widths, *sizes)):
             raise ValueError("every width must be a whole number between 1 and 4096")
+        if not isinstance(self.encoder_activation, bool):
+            raise ValueError(f"encoder_activation must be true or false, not {self.encoder_activation!r}")
         if not self.attention_channels or not self.encoder_channels:
             raise ValueError("attention_channels and encoder_channels must not be empty")
         if any(c % 2 for c in self.attention_channels):
@@ -138,7 +142,7 @@ class MONet(nn.Module):
         self.config = c = config or MONetConfig()
         self.attention = Attention(c.attention_channels, c.attention_hidden, c.resolution)
         self.vae = ComponentVAE(
-            Encoder(c.encoder_channels, c.encoder_hidden, c.latent_dim, c.resolution),
+            Encoder(c.encoder_channels, c.encoder_hidden, c.latent_dim, c.resolution, c.encoder_activation),
             SpatialBroadcastDecoder(c.decoder_channels, c.latent_dim),
         )
         # A layer's few megabytes go back to the system when they are freed, and every page is paid for again, until

@@ -72,11 +72,14 @@ class Lattice(NamedTuple):
 class Encoder(nn.Module):
     """q_phi(z_k | x, m_k): strided 3x3 convolutions and a two-layer MLP to a diagonal Gaussian.
 
-    As in the reference network there is no activation between the two linear layers.
+    The reference network has no activation between the two linear layers; with ``activation`` there is a ReLU.
     """
 
-    def __init__(self, channels: tuple[int, ...], hidden: int, latent_dim: int, resolution: int):
+    def __init__(
+        self, channels: tuple[int, ...], hidden: int, latent_dim: int, resolution: int, activation: bool = False
+    ):
         super().__init__()
+        self.activation = activation
         ins = (4, *channels[:-1])
         self.convolutions = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(ins, channels, strict=True)
@@ -92,7 +95,8 @@ class Encoder(nn.Module):
             x = torch.cat((image, log_mask), dim=1)
             for convolution in self.convolutions:
                 x = F.relu(convolution(x))
-            posteriors.append(self.posterior(self.hidden(x.flatten(1))).float())
+            hidden = self.hidden(x.flatten(1))
+            posteriors.append(self.posterior(F.relu(hidden) if self.activation else hidden).float())
         mean, log_std = torch.cat(posteriors).chunk(2, dim=1)
         return mean, log_std
 
