@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import curves, growth, network, page, scenes, training
+from benchmarks import card, curves, growth, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "operators": network.operators,
     "step": training.step,
     "profile": training.profile,
+    "vae": training.vae,
     "torchrun": training.torchrun,
     "scenes": scenes.scenes,
     "slider": page.slider,
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "import": page.imports,
     "visitors": page.visitors,
     "growth": growth.growth,
+    "card": card.card,
 }
 
 

@@ -19,6 +19,9 @@ from torch import Tensor
 from benchmarks.measure import Row, Settings, in_turns, missing, module, quantity, ratio, versus
 from benchmarks.network import operators_of
 from monet.model import MONet, MONetConfig
+from monet.training.pool import Pool
+from monet.training.recipe import Recipe, Stage
+from monet.training.step import Step
 from monet.vae import Lattice
 from tests import reference
 
@@ -132,6 +135,33 @@ def profile(settings: Settings) -> list[Row]:
     spent = operators_of("the attention in a step", partial(both_ways, parts["attention"]), settings.rounds(10))
     torch.set_num_threads(settings.threads)
     return [Row(f"parts of a step of {pictures} pictures, one thread", "", note=listed, samples=samples), spent]
+
+
+def vae(settings: Settings) -> list[Row]:
+    """The VAE alone, slot by slot, one thread: a window around each slot against every pixel."""
+    torch.set_num_threads(1)
+    count, window, slots = 32, 32, 6
+    stage = Stage(10**6, slots=slots, window=window, learn="slots")
+    recipe = Recipe("multi_dsprites", MONetConfig(num_slots=slots), (stage,), {"learning_rate": ((0, 1e-3),)})
+    learner = Step(MONet(recipe.model).train(), recipe)
+    images = torch.randint(256, (64, 3, 64, 64), dtype=torch.uint8)
+    pool = Pool(images, torch.rand(64, slots, 64, 64).mul(0.1).log().half())
+
+    def learn(side: int) -> None:
+        learner([pool.draw(count, side, True)], [0], slots, stage, 0.0, False)
+
+    alternatives = {"window": partial(learn, window), "every pixel": partial(learn, 64)}
+    samples = in_turns(alternatives, settings.rounds(30))
+    torch.set_num_threads(settings.threads)
+    rates = {name: count / statistics.median(values) for name, values in samples.items()}
+    goal = 400
+    return [
+        Row(
+            "VAE alone, slots a second on one core", f"{rates['window']:.0f}", f"{rates['every pixel']:.0f}",
+            ratio(samples["every pixel"], samples["window"]), f"{goal} a second", rates["window"] >= goal,
+            f"{count} slots a step, a window of {window}x{window} pixels around each, against every pixel", samples,
+        )
+    ]  # fmt: skip
 
 
 def torchrun(settings: Settings) -> list[Row]:

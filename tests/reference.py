@@ -22,7 +22,7 @@ from monet.checkpoints.notebook import names
 from monet.model import Decomposition, MONet
 from monet.objective import Loss
 
-NOTEBOOK = Path(__file__).parents[2] / "shared" / "notebook.md"
+NOTEBOOK = Path(os.environ.get("MONET_NOTEBOOK") or Path(__file__).parents[2] / "shared" / "notebook.md")
 
 
 def copy_weights(reference: nn.Module, model: MONet) -> None:
@@ -80,7 +80,7 @@ def loss(reference: Any, images: Tensor) -> Loss:
 
 
 @functools.cache
-def notebook(as_it_stands: bool = False) -> SimpleNamespace:
+def notebook(as_it_stands: bool = False, device: str = "cpu") -> SimpleNamespace:
     """What the notebook's cells define, without the first, which imports data sets and chooses the device.
 
     Its training leaves float32 where the machine has bfloat16 only if it is taken as it stands.
@@ -93,7 +93,7 @@ def notebook(as_it_stands: bool = False) -> SimpleNamespace:
     namespace: dict[str, Any] = {
         "torch": _quiet_torch({} if as_it_stands else FULL_PRECISION),
         "nn": nn,
-        "device": "cpu",
+        "device": device,
         "os": SimpleNamespace(path=os.path, makedirs=lambda path: None),
         "time": time.time,
         "tqdm": lambda items: items,

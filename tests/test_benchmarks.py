@@ -1,10 +1,14 @@
 """The measurements measure what they say: turns, ratios and exponents; nothing here depends on time."""
 
 import pytest
+import torch
 
+from benchmarks import card
 from benchmarks.__main__ import line
 from benchmarks.growth import exponent
 from benchmarks.measure import in_turns, quantity, ratio, versus
+from monet.data import DATASETS
+from monet.model import MONetConfig
 
 
 def test_alternatives_take_turns_and_the_first_round_does_not_count():
@@ -33,6 +37,13 @@ def test_row_says_how_many_times_better_and_whether_that_is_enough():
 )
 def test_quantity_has_three_digits(value, unit, words):
     assert quantity(value, unit) == words
+
+
+def test_rows_of_a_card_can_all_be_measured(monkeypatch):
+    monkeypatch.setattr(card, "CONFIG", MONetConfig(num_slots=card.SLOTS, attention_channels=(2, 2, 2, 2, 4)))
+    rows = card.rows(torch.device("cpu"), (2,), 1)
+    assert all(row.ours == "not measured" or float(row.ours) > 0 for row in rows)
+    assert sum("on the device" in row.what for row in rows) == sum(d.batch is not None for d in DATASETS.values())
 
 
 def test_exponent_of_a_power_law():
