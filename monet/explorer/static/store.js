@@ -15,6 +15,7 @@
 
 import { float16, uint8 } from "./arrays.js";
 import { scopes } from "./compose.js";
+import { isEdited } from "./slots.js";
 
 /** @param {any} payload as monet.explorer.payload.scene_payload makes it */
 export function sceneFrom(payload) {
@@ -174,13 +175,6 @@ export class Store {
 
   /** Whether any latent differs from its posterior's mean, or slots came, went or moved. Hiding alone moves nothing. */
   get edited() {
-    return this.#slotsDiffer || this.document.slots.some((s) => !same(s.latent, s.mean));
-  }
-
-  /** Whether every slot still is a step of the attention, so that its masks can be used. */
-  get attentionFits() {
-    return this.document.slots.every((s) => s.step !== null) && this.document.slots.length === this.scene.slots;
+    return this.#slotsDiffer || this.document.slots.some(isEdited);
   }
 }
-
-const same = (a, b) => a === b || a.every((v, i) => v === b[i]);

@@ -23,6 +23,21 @@ const ERROR_TOP = 0.25;
 const number = (name, value) =>
   name === "mse" ? value.toFixed(4) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
 
+/** Numbers of slots in words: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
+const named = (slots) =>
+  `${slots.length === 1 ? "slot" : "slots"} ${slots.map((k) => k + 1).join(", ").replace(/, (\d+)$/, " and $1")}`;
+
+/** Where the masks of a picture come from, slot by slot. @param {import("../frames.js").Frame} frame */
+export function provenance({ scene, document, steps, view }) {
+  const present = document.slots.map((slot, k) => (!slot.hidden || k === view.solo ? k : null)).filter((k) => k !== null);
+  const decoded = present.filter((k) => steps[k] === null);
+  const gone = scene.slots - present.filter((k) => document.slots[k].step !== null).length;
+  if (!present.length) return "every slot is hidden";
+  if (decoded.length === present.length) return "every slot as decoded";
+  const hole = gone ? ", what lay behind the missing as decoded" : "";
+  return (decoded.length ? `${named(decoded)} as decoded, the others as attended` : "every slot as attended") + hole;
+}
+
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
   const panels = {
@@ -62,7 +77,7 @@ export function mount(root, { store, frames }) {
   const own = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
   const masks = h("select", {
     class: "mx-select", "aria-label": "Masks that recompose the scene",
-    title: "After an edit an object may have moved, so only the decoder's masks fit it",
+    title: "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
     onchange: () => store.look({ masks: masks.value }),
   },
     h("option", { value: "auto" }, "automatic"),
@@ -125,7 +140,7 @@ export function mount(root, { store, frames }) {
       drawLabels(panels.labels, scene.size, frame.labels, frame.document.slots.map((s) => s.color));
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
       const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
-      say(captions.image, `${what}, by the ${frame.byAttention ? "attention’s" : "decoder’s"} masks`);
+      say(captions.image, `${what}: ${provenance(frame)}`);
       say(captions.labels, "segmentation: largest mask");
       say(captions.error, `squared error, mean ${frame.mse.toFixed(4)}`);
     }
