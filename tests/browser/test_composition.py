@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import monet
-from tests.browser.laboratory import drag, open_page, press, state
+from tests.browser.laboratory import drag, duplicate, open_page, press, state
 
 pytestmark = pytest.mark.browser
 
@@ -103,3 +103,67 @@ def test_the_film_of_a_latent_passes_through_the_scene_as_it_is_composed(laborat
     )
     state(laboratory)
     np.testing.assert_allclose(stills[1], laboratory.evaluate(f"[...{FRAME}.image]"), atol=1e-6)
+
+
+def test_attention_and_slots_say_which_steps_they_are_of_after_delete_and_move(laboratory: Page) -> None:
+    press(laboratory, "Delete")
+    press(laboratory, "Move slot right")
+    state(laboratory)
+    notes = "#mx-{} .mx-column-note"
+    expect(laboratory.locator(notes.format("attention"))).to_have_text(
+        ["slot 1", "deleted", "slot 3", "slot 2", "slot 4", "slot 5"]
+    )
+    expect(laboratory.locator(notes.format("slots"))).to_have_text(["step 1", "step 4", "step 3", "step 5", "step 6"])
+    # The step that is clicked selects its slot, wherever that is now; the deleted one's selects none.
+    for step, slot in ((6, 4), (3, 2), (2, 2), (4, 1)):
+        laboratory.locator(f"#mx-attention [data-row=mask] >> nth={step - 1}").click()
+        laboratory.wait_for_function(f"monetExplorer.store.view.slot === {slot}")
+    laboratory.locator("#mx-attention [data-step='5']").dispatch_event("click")
+    laboratory.wait_for_function("monetExplorer.store.view.step === 5 && monetExplorer.store.view.slot === 4")
+    state(laboratory)
+    expect(laboratory.locator("#mx-attention .mx-chip").nth(1)).to_be_disabled()
+    press(laboratory, "Reset scene")
+    state(laboratory)
+    expect(laboratory.locator(".mx-column-note:visible")).to_have_count(0)
+
+
+def test_a_slot_that_is_not_there_is_not_looked_at(laboratory: Page) -> None:
+    laboratory.evaluate("monetExplorer.store.look({ slot: 99, dimension: 3 })")
+    view = laboratory.evaluate("[monetExplorer.store.view.slot, monetExplorer.store.view.dimension]")
+    assert view == [1, 3]
+
+
+def test_a_copy_is_selected_and_lies_where_it_can_be_seen(laboratory: Page) -> None:
+    before = np.array(laboratory.evaluate(f"[...{FRAME}.image]"))
+    duplicate(laboratory)
+    state(laboratory)
+    assert laboratory.evaluate("monetExplorer.store.view.slot") == 2
+    assert masks(laboratory)[2].max() > 0.5
+    assert np.abs(np.array(laboratory.evaluate(f"[...{FRAME}.image]")) - before).max() > 0.1
+
+
+def test_the_figures_of_an_edited_scene_are_said_to_be_of_the_unedited_one(laboratory: Page) -> None:
+    note = laboratory.get_by_text("of the unedited scene")
+    expect(note).to_be_hidden()
+    drag_latent(laboratory)
+    expect(note).to_be_visible()
+    assert laboratory.locator(".mx-figures").evaluate("(e) => getComputedStyle(e.firstChild).opacity") == "0.5"
+    press(laboratory, "Undo")
+    expect(note).to_be_hidden()
+
+
+def test_a_traversal_shows_the_object_on_grey_and_hatches_what_dissolves(laboratory: Page) -> None:
+    laboratory.evaluate(
+        """() => {
+            const { decoder } = monetExplorer.frames; // a slot whose mask dissolves along any latent
+            const real = decoder.decode;
+            decoder.decode = async (latents) => (await real(latents)).map((pixels, i) =>
+                pixels.map((v, p) => (p % 4 === 3 && latents.length === 9 && i === 0 ? -1e4 : v)));
+        }"""
+    )
+    laboratory.get_by_label("Latent to traverse").select_option("7")
+    first = laboratory.locator(".mx-strip canvas").first
+    expect(first).to_have_attribute("aria-label", "latent 7 at -2.00, mask dissolved to 0 % of its area")
+    pixels = first.evaluate("(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+    assert (128, 128, 128) in {tuple(pixels[i : i + 3]) for i in range(0, len(pixels), 4)}
+    assert min(pixels) < 100  # the hatching

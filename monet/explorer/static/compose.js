@@ -31,6 +31,22 @@ export function softmaxMasks(decoded, present) {
   return masks;
 }
 
+/**
+ * The decoder's mask of one slot among others: a softmax of which only one share is wanted.
+ * @param {Float32Array[]} others decoded, [H*W][4] each
+ * @param {Float32Array} slot decoded
+ * @returns {Float32Array} [H*W]
+ */
+export function maskAmong(others, slot) {
+  const mask = new Float32Array(slot.length / 4);
+  for (let p = 0; p < mask.length; p++) {
+    let rivals = 0;
+    for (const other of others) rivals += Math.exp(other[4 * p + 3] - slot[4 * p + 3]);
+    mask[p] = 1 / (1 + rivals);
+  }
+  return mask;
+}
+
 /** Weight of the decoder's share where an edited slot has left its place. */
 const HOLE = 0.02;
 

@@ -30,10 +30,9 @@ export class FrameLoop {
   /** Milliseconds from an input event to the end of the drawing that it caused. */
   latencies = [];
   #store;
-  #decoderModel = null;
+  #opened = new Map(); // model -> a promise of its decoder and of what it has decoded, so that undo finds its model again
   #panels = new Set();
   #statusListeners = new Set();
-  #decoded = new WeakMap(); // latent -> pixels: undo finds them again, and forgotten latents are collected
   #scheduled = false;
   #running = false;
   #again = false;
@@ -85,7 +84,7 @@ export class FrameLoop {
     const shown = view.compare ? original : document;
     let decoded = null;
     try {
-      await this.#useDecoder(scene.model);
+      this.decoder = (await this.#open(scene.model)).decoder;
       decoded = await this.decode(shown.slots.map((s) => s.latent));
       this.#status({ ok: true, note: this.decoder.note, where: this.decoder.where });
     } catch (error) {
@@ -109,19 +108,28 @@ export class FrameLoop {
     this.#eventTime = null;
   }
 
-  async #useDecoder(model) {
-    if (model === this.#decoderModel) return;
-    this.decoder = await openDecoder(model);
-    this.#decoderModel = model;
-    this.#decoded = new WeakMap();
+  #open(model) {
+    let opened = this.#opened.get(model);
+    if (!opened) {
+      // latent -> pixels: undo finds them again, and forgotten latents are collected
+      opened = openDecoder(model).then((decoder) => ({ decoder, known: new WeakMap() }));
+      opened.catch(() => this.#opened.delete(model));
+      this.#opened.set(model, opened);
+    }
+    return opened;
   }
 
-  /** Pixels of latents; only those not seen before are decoded. @param {Float32Array[]} latents */
+  /**
+   * Pixels of latents of the scene's model; only those not seen before are decoded.
+   * @param {Float32Array[]} latents
+   * @returns {Promise<Float32Array[]>} [H*W][4] per latent
+   * @throws {Error} if the decoder or the server cannot be had
+   */
   async decode(latents) {
-    const known = this.#decoded;
+    const { decoder, known } = await this.#open(this.#store.scene.model);
     const missing = latents.filter((latent) => !known.has(latent));
     if (missing.length) {
-      const pixels = await this.decoder.decode(missing);
+      const pixels = await decoder.decode(missing);
       missing.forEach((latent, i) => known.set(latent, pixels[i]));
     }
     return latents.map((latent) => known.get(latent));

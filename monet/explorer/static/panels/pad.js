@@ -24,7 +24,7 @@ export function mount(root, { store, frames }) {
     spread, knob);
   const set = (x, y, gesture) => {
     const clamp = (v) => Math.max(-REACH, Math.min(REACH, v));
-    store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), gesture);
+    store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), { gesture });
   };
   const follow = (event) => {
     const box = surface.getBoundingClientRect();

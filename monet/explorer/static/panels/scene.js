@@ -55,6 +55,8 @@ export function mount(root, { store, frames }) {
   };
   const title = h("span", { class: "mx-muted" });
   const figures = h("dl", { class: "mx-figures" });
+  const back = h("p", { class: "mx-back", role: "status", hidden: true });
+  const stale = h("p", { class: "mx-stale-note", hidden: true }, "of the unedited scene");
   const inspector = h("div", {
     class: "mx-inspector", tabIndex: 0, role: "application", "aria-label": "Pixel inspector: arrow keys move, Enter selects the slot",
     onfocus: () => inspector.matches(":focus-visible") && store.scene && store.look({ pixel: store.view.pixel ?? middle() }),
@@ -93,7 +95,8 @@ export function mount(root, { store, frames }) {
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
-    h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), figures),
+    h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), h("div", { class: "mx-measured" }, stale, figures)),
+    back,
     inspector, said,
   );
 
@@ -138,12 +141,18 @@ export function mount(root, { store, frames }) {
     if (last?.image !== frame.image) {
       drawColors(panels.image, scene.size, frame.image);
       drawLabels(panels.labels, scene.size, frame.labels, frame.document.slots.map((s) => s.color));
+      // What the server measured is of the scene as the model saw it; it does not follow the hand.
+      figures.classList.toggle("mx-stale", frame.edited);
+      stale.hidden = !frame.edited;
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
       const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
       say(captions.image, `${what}: ${provenance(frame)}`);
       say(captions.labels, "segmentation: largest mask");
       say(captions.error, `squared error, mean ${frame.mse.toFixed(4)}`);
     }
+    const { sceneBefore } = store;
+    back.hidden = !sceneBefore;
+    if (sceneBefore) say(back, `Undo (Ctrl+Z) brings back “${sceneBefore.title}” with its edits.`);
     inspect(frame);
     last = frame;
   });
