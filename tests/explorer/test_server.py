@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -47,6 +48,44 @@ def test_as_many_latents_as_allowed_are_decoded_at_once(client):
 def test_the_browser_is_given_the_decoder(client, checkpoints_folder, name):
     answer = client.get(f"/monet/decoder/{name}")
     assert answer.json() == decoder_payload(checkpoints.load(checkpoints_folder / name))
+
+
+def test_a_scene_is_taken_apart_for_whoever_asks(client):
+    sample = {"kind": "sample", "data": "tetrominoes", "index": 2}
+    answer = client.post("/monet/decompose/tetrominoes?slots=5&how=pad", json=sample).json()
+    assert (answer["model"], answer["slots"], answer["how"], answer["origin"]) == ("tetrominoes", 5, "pad", sample)
+    assert client.post("/monet/decompose/multi_dsprites", json=sample).json()["slots"] == 6  # the model's own number
+
+
+def test_a_picture_is_taken_apart_from_its_bytes(client, tmp_path):
+    Image.fromarray(np.full((50, 90, 3), (255, 128, 0), np.uint8)).save(tmp_path / "orange.png")
+    answer = client.post("/monet/decompose/tetrominoes?how=pad", content=(tmp_path / "orange.png").read_bytes()).json()
+    assert (answer["origin"], answer["truth"], answer["scaled"]) == ({"kind": "picture"}, None, [90, 50])
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "sentence"),
+    [
+        ("", {"content": b"no picture"}, "The file is not a readable PNG"),
+        ("", {"json": {"kind": "sample", "data": "tetrominoes", "index": 24}}, "There is no such scene"),
+        (
+            "?slots=13",
+            {"json": {"kind": "sample", "data": "tetrominoes", "index": 0}},
+            "Choose between 1 and 12 slots.",
+        ),
+    ],
+)
+def test_what_cannot_be_taken_apart_is_answered_with_a_sentence(client, query, options, sentence):
+    answer = client.post(f"/monet/decompose/tetrominoes{query}", **options)
+    assert answer.status_code == 200 and answer.json()["refused"].startswith(sentence)
+
+
+def test_a_picture_and_a_reference_have_their_limits(client):
+    large = client.post("/monet/decompose/tetrominoes", content=bytes(pictures.MAX_BYTES + 1))
+    assert (large.status_code, large.text) == (413, "A picture has at most 20 MB.")
+    long = client.post("/monet/decompose/tetrominoes", json={"kind": "x" * 2**20})
+    assert long.status_code == 413
+    assert client.post("/monet/decompose/none", json={}).status_code == 404
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 65, 16 * 4 * 3 + 4])
@@ -139,7 +178,10 @@ def test_nothing_is_told_to_anybody_about_its_use(client):
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1", "null", "http://localhost"])
-@pytest.mark.parametrize("path", ["/monet/decode/tetrominoes", "/gradio_api/upload", "/gradio_api/queue/join"])
+@pytest.mark.parametrize(
+    "path",
+    ["/monet/decode/tetrominoes", "/monet/decompose/tetrominoes", "/gradio_api/upload", "/gradio_api/queue/join"],
+)
 def test_what_another_page_posts_is_refused(client, origin, path):
     answer = client.post(path, content=latents().tobytes(), headers={"origin": origin})
     assert (answer.status_code, answer.text) == (403, "requests from other pages are refused")

@@ -2,7 +2,6 @@
 // However many events arrive, there is at most one pass per animation frame and one decoding under way.
 
 import { blend, masksOf, segment, squaredError } from "./compose.js";
-import { openDecoder } from "./decoders.js";
 
 /**
  * @typedef {object} Frame
@@ -30,7 +29,8 @@ export class FrameLoop {
   /** Milliseconds from an input event to the end of the drawing that it caused. */
   latencies = [];
   #store;
-  #opened = new Map(); // model -> a promise of its decoder and of what it has decoded, so that undo finds its model again
+  #engine;
+  #known = new Map(); // model -> latent -> pixels: undo finds them again, and forgotten latents are collected
   #panels = new Set();
   #statusListeners = new Set();
   #scheduled = false;
@@ -38,8 +38,10 @@ export class FrameLoop {
   #again = false;
   #eventTime = null;
 
-  constructor(store) {
+  /** @param {import("./store.js").Store} store @param {import("./engine.js").ServerEngine} engine */
+  constructor(store, engine) {
     this.#store = store;
+    this.#engine = engine;
     store.subscribe(() => this.redraw());
   }
 
@@ -84,7 +86,7 @@ export class FrameLoop {
     const shown = view.compare ? original : document;
     let decoded = null;
     try {
-      this.decoder = (await this.#open(scene.model)).decoder;
+      this.decoder = await this.#engine.decoder(scene.model);
       decoded = await this.decode(shown.slots.map((s) => s.latent));
       this.#status({ ok: true, note: this.decoder.note, where: this.decoder.where });
     } catch (error) {
@@ -108,17 +110,6 @@ export class FrameLoop {
     this.#eventTime = null;
   }
 
-  #open(model) {
-    let opened = this.#opened.get(model);
-    if (!opened) {
-      // latent -> pixels: undo finds them again, and forgotten latents are collected
-      opened = openDecoder(model).then((decoder) => ({ decoder, known: new WeakMap() }));
-      opened.catch(() => this.#opened.delete(model));
-      this.#opened.set(model, opened);
-    }
-    return opened;
-  }
-
   /**
    * Pixels of latents of the scene's model; only those not seen before are decoded.
    * @param {Float32Array[]} latents
@@ -126,10 +117,12 @@ export class FrameLoop {
    * @throws {Error} if the decoder or the server cannot be had
    */
   async decode(latents) {
-    const { decoder, known } = await this.#open(this.#store.scene.model);
+    const { model } = this.#store.scene;
+    if (!this.#known.has(model)) this.#known.set(model, new WeakMap());
+    const known = this.#known.get(model);
     const missing = latents.filter((latent) => !known.has(latent));
     if (missing.length) {
-      const pixels = await decoder.decode(missing);
+      const pixels = await this.#engine.decode(model, missing);
       missing.forEach((latent, i) => known.set(latent, pixels[i]));
     }
     return latents.map((latent) => known.get(latent));

@@ -1,16 +1,19 @@
 // The page: one store, one frame loop, and panels that Gradio mounts one by one.
 
 import { takeKept, watchServer } from "./connection.js";
+import { ServerEngine } from "./engine.js";
 import { bindKeys } from "./keys.js";
-import { FrameLoop } from "./frames.js";
-import { fromHash, isOf, restore } from "./permalink.js";
+import { FrameLoop, RETRY_MS } from "./frames.js";
+import { Opening } from "./opening.js";
+import { fromHash } from "./permalink.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
 
 export const store = new Store();
-export const frames = new FrameLoop(store);
+const engine = new ServerEngine();
+export const frames = new FrameLoop(store, engine);
 
-/** Panels by name; each module exports `mount(element, {store, frames, request})`. */
+/** Panels by name; each module exports `mount(element, {store, frames, engine, opening, request, data})`. */
 const PANELS = {
   gallery: () => import("./panels/gallery.js"),
   scene: () => import("./panels/scene.js"),
@@ -24,79 +27,47 @@ const PANELS = {
   take: () => import("./panels/take.js"),
 };
 
-/** Ways to the server by name, as the hidden components that are events there connect them. */
-const ways = { scene: later(), link: later() };
-let awaited = null; // the link that was opened, until its scene is here
+/** @type {Opening} what opens scenes, once Gradio has mounted the way to its inputs */
+let opening = null;
+const started = Promise.withResolvers();
 
-/** Called with every scene that the server sends. @param {string} value JSON, "" before the first */
-export function receive(value) {
-  if (!value) return;
-  const payload = JSON.parse(value);
-  store.load(payload);
-  if (awaited && isOf(awaited.request, payload)) {
-    const { edits } = awaited;
-    awaited = null;
-    try {
-      if (edits) store.edit(() => restore(store.original, edits));
-    } catch (error) {
-      console.warn("the link's edits do not fit its scene:", error.message);
-    }
-  } else if (document.documentElement.dataset.monet === "ready" && !awaited && location.hash) {
-    history.replaceState(null, "", location.pathname + location.search); // it named a scene that is gone
+/**
+ * Begins: what was on screen when the server went away, or what the address asks for, or the first scene.
+ * @param {import("./opening.js").Offer} offer
+ * @param {(value: string) => void} show tells Gradio's inputs what to show, as JSON
+ */
+export async function start(offer, show) {
+  opening = new Opening(store, engine, offer, show);
+  started.resolve();
+  const link = (await takeKept().catch(() => null)) ?? fromHash(location.hash);
+  if (link) await opening.openLink(link);
+  while (!store.scene) {
+    await opening.open(opening.first());
+    if (!store.scene) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
-  if (document.documentElement.dataset.monet !== "ready") {
-    document.documentElement.dataset.monet = "ready";
-    openKept();
-    tour();
-  }
-}
-
-/** @param {string} name @param {(value: string) => void} send */
-export function connect(name, send) {
-  ways[name].resolve(send);
-}
-
-/** Gradio mounts its components in an order of its own: whoever asks early waits for the way. */
-async function ask(way, request) {
-  const send = await ways[way].promise;
-  send(JSON.stringify({ ...request, nonce: Date.now() }));
-}
-
-/** A promise to be kept by somebody else. */
-function later() {
-  const kept = {};
-  kept.promise = new Promise((resolve) => (kept.resolve = resolve));
-  return kept;
-}
-
-/** @param {object} request a scene, as monet.explorer.layout.find_scene reads it */
-export const request = (request) => ask("scene", request);
-
-function open(link) {
-  awaited = link;
-  ask("link", link.request);
-}
-
-/** Opens what the address asks for; a hash that is no link of ours changes nothing. */
-function openLink() {
-  const link = fromHash(location.hash);
-  if (link) open(link);
-}
-addEventListener("hashchange", openLink);
-
-/** Opens what was on screen when the server went away, or else what the address asks for. */
-async function openKept() {
-  const kept = await takeKept().catch(() => null);
-  if (kept) open(kept);
-  else openLink();
+  addEventListener("hashchange", () => {
+    const link = fromHash(location.hash); // one that is no link of ours changes nothing
+    if (link) opening.openLink(link);
+  });
   watchServer(store);
+  document.documentElement.dataset.monet = "ready";
+  tour();
 }
+
+/** A choice in one of Gradio's inputs. @param {Partial<import("./engine.js").Choices>} change */
+export const choose = (change) => opening?.choose(change);
+
+/** A file that Gradio has taken in. @param {{url: string} | null} file */
+export const openFile = (file) => file && opening?.openFile(file.url);
+
+/** Opens a scene of the gallery or the map. @param {object} origin */
+export const request = (origin) => opening?.open({ source: { origin } });
 
 /** @param {string} name @param {HTMLElement} element */
 export async function mount(name, element) {
-  const panel = await PANELS[name]();
+  const [panel] = await Promise.all([PANELS[name](), started.promise]);
   element.replaceChildren();
-  panel.mount(element, { store, frames, request, data: JSON.parse(element.dataset.panel || "null") });
+  panel.mount(element, { store, frames, engine, opening, request, data: JSON.parse(element.dataset.panel || "null") });
   frames.redraw();
 }
 

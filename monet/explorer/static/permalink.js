@@ -27,15 +27,26 @@ export function toHash(store) {
 }
 
 /**
- * The scene and its edits as the server opens them again, the visitor's own picture included as the model was fed it.
+ * Where the scene on screen comes from, a visitor's picture included: its file, or else as the model was fed it.
+ * @param {import("./store.js").Store} store
+ * @returns {import("./engine.js").Source}
+ */
+export function sourceOf({ scene }) {
+  const { origin, picture } = scene;
+  return { origin, picture: origin.kind === "picture" ? (picture ?? asFed(scene)) : null };
+}
+
+const asFed = ({ image, model }) => ({ image: Array.from(image, (v) => Math.round(255 * v)), of: model });
+
+/**
+ * The scene and its edits as they are opened again, in values that JSON knows.
+ * @param {import("./store.js").Store} store
  * @returns {{request: object, edits: object[] | null}}
  */
-export function toRequest(store) {
-  const { scene, document } = store;
+export function toRequest({ scene, document, original }) {
   const { model, slots, how, origin } = scene;
-  const request = { ...origin, model, slots, how };
-  if (origin.kind === "picture") request.image = Array.from(scene.image, (v) => Math.round(255 * v));
-  return { request, edits: document === store.original ? null : document.slots.map(pack) };
+  const request = { ...origin, model, slots, how, ...(origin.kind === "picture" && asFed(scene)) };
+  return { request, edits: document === original ? null : document.slots.map(pack) };
 }
 
 // A slot without what the scene says of it anyway.

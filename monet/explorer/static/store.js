@@ -178,10 +178,10 @@ export class Store {
     return this.#future.length > 0;
   }
 
-  /** The edited scene that undo would bring back in place of this one, null if it would take back an edit. @returns {any} */
+  /** What undo would bring back in place of this scene; null if it would only take back an edit. @returns {Moment | null} */
   get sceneBefore() {
     const before = this.#past.at(-1)?.before;
-    return before && before.scene !== this.scene ? before.scene : null;
+    return before && before.scene !== this.scene ? before : null;
   }
 
   undo() {

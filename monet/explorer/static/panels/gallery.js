@@ -57,18 +57,21 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
   const mark = () => {
     entries.forEach((origin, at) => thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))));
   };
+  let typed = false; // a seed that has not been used yet
   const generate = () => {
+    typed = false;
     const number = Math.min(999999, Math.max(0, Math.floor(Number(seed.value) || 0)));
     seed.value = String(number);
     request({ kind: "seed", data: current().name, seed: number });
   };
   const more = h("div", { class: "mx-row" },
     button("New random scene", () => {
-      seed.value = String(Math.floor(Math.random() * 1e6));
+      if (!typed) seed.value = String(Math.floor(Math.random() * 1e6));
       generate();
-    }, { title: "A scene that nobody has seen, from this data set's generator" }),
+    }, { title: "A scene that nobody has seen, from this data set's generator; a seed that you typed is used first" }),
     h("label", { class: "mx-label" }, "seed ", seed));
   select.addEventListener("change", show);
+  seed.addEventListener("input", () => (typed = true));
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());
   root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), thumbnails, more);
   show();

@@ -3,6 +3,7 @@
 import { canvas, drawColors, drawLabels, drawValues, inkOn, slotColor } from "../draw.js";
 import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
+import { strangerNote } from "../stranger.js";
 
 const FIGURES = [
   ["mse", "MSE", "Mean squared error of the reconstruction, pixels in [0, 1]"],
@@ -39,7 +40,7 @@ export function provenance({ scene, document, steps, view }) {
 }
 
 /** @param {HTMLElement} root */
-export function mount(root, { store, frames }) {
+export function mount(root, { store, frames, engine, opening }) {
   const panels = {
     input: canvas("Input picture, as the model is fed it", "mx-large"),
     image: canvas("The scene recomposed from its slots", "mx-large"),
@@ -55,6 +56,7 @@ export function mount(root, { store, frames }) {
   };
   const title = h("span", { class: "mx-muted" });
   const figures = h("dl", { class: "mx-figures" });
+  const stranger = strangerNote({ store, engine, opening });
   const back = h("p", { class: "mx-back", role: "status", hidden: true });
   const stale = h("p", { class: "mx-stale-note", hidden: true }, "of the unedited scene");
   const inspector = h("div", {
@@ -96,7 +98,7 @@ export function mount(root, { store, frames }) {
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
     h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), h("div", { class: "mx-measured" }, stale, figures)),
-    back,
+    stranger.element, back,
     inspector, said,
   );
 
@@ -124,7 +126,7 @@ export function mount(root, { store, frames }) {
     const { scene, view } = frame;
     if (last?.scene !== scene) {
       drawColors(panels.input, scene.size, scene.image);
-      title.textContent = scene.foreign ? `${scene.title}: not what this model was trained on` : scene.title;
+      title.textContent = scene.title;
       const scaled = scene.scaled ? `, scaled from ${scene.scaled[0]} × ${scene.scaled[1]}` : "";
       captions.input.textContent = `input, ${scene.size} × ${scene.size}${scaled}`;
       const row = (name, label, help, value, data) =>
@@ -152,7 +154,11 @@ export function mount(root, { store, frames }) {
     }
     const { sceneBefore } = store;
     back.hidden = !sceneBefore;
-    if (sceneBefore) say(back, `Undo (Ctrl+Z) brings back “${sceneBefore.title}” with its edits.`);
+    if (sceneBefore) {
+      const { scene: { title, slots }, document, original } = sceneBefore;
+      say(back, `Undo (Ctrl+Z) brings back ${title}, K = ${slots}${document === original ? "" : ", with its edits"}.`);
+    }
+    stranger.follow(frame);
     inspect(frame);
     last = frame;
   });

@@ -1,0 +1,173 @@
+// Which scene is on screen, and by which choices: whatever asks for one comes through here, and the newest wins.
+
+import { notify } from "./notices.js";
+import { isOf, restore, sourceOf } from "./permalink.js";
+
+/** @typedef {import("./engine.js").Source} Source */
+/** @typedef {import("./engine.js").Choices} Choices */
+/** @typedef {{source: Source, choices: Choices, edits?: object[] | null, link?: boolean, file?: boolean}} Wanted */
+/**
+ * What is known of the models before anything is asked.
+ * @typedef {object} Offer
+ * @property {Record<string, {title: string, slots: number, data: string | null, first: object}>} models by name
+ * @property {string} model the first one
+ * @property {string[]} data names of all data sets
+ * @property {number} most slots
+ */
+
+export class Opening {
+  #store;
+  #engine;
+  #shown = null; // the scene that Gradio's inputs belong to
+  #told = ""; // what they show, as JSON
+  /** @type {Wanted | null} */
+  #wanted = null;
+  #busy = false;
+  /** A link whose picture is still to come. @type {{request: object, edits: object[] | null} | null} */
+  #awaited = null;
+  #listeners = new Set();
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {import("./engine.js").ServerEngine} engine
+   * @param {Offer} offer
+   * @param {(value: string) => void} show tells Gradio's inputs what to show
+   */
+  constructor(store, engine, offer, show) {
+    this.#store = store;
+    this.#engine = engine;
+    this.offer = offer;
+    this.show = show;
+    /** @type {Choices} */
+    this.choices = { model: offer.model, slots: offer.models[offer.model].slots, how: "crop" };
+    this.#told = JSON.stringify(this.choices);
+    store.subscribe(() => {
+      if (store.scene === this.#shown) return;
+      this.#shown = store.scene; // by undo, as well as by what is opened here
+      const { model, slots, how } = store.scene;
+      this.#choose({ model, slots, how });
+    });
+  }
+
+  /** Called when nothing is being opened any more. @param {() => void} listener */
+  onRest(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /** The scene that a model begins with. @returns {Wanted} */
+  first(model = this.offer.model) {
+    const { first, slots } = this.offer.models[model];
+    return { source: { origin: first }, choices: { model, slots, how: "crop" } };
+  }
+
+  /**
+   * Opens a scene; one that is asked for meanwhile takes its place.
+   * @param {Partial<Wanted>} wanted by the choices as they are, if it names none
+   * @returns {Promise<boolean>} whether it is on screen; what went wrong was said
+   */
+  async open(wanted) {
+    this.#wanted = { choices: this.choices, ...wanted, source: wanted.source ?? sourceOf(this.#store) };
+    if (this.#busy) return false;
+    this.#busy = true;
+    let opened = false;
+    while (this.#wanted) {
+      const now = this.#wanted;
+      this.#wanted = null;
+      try {
+        const payload = await this.#engine.decompose(now.source, now.choices);
+        if (!this.#wanted) opened = this.load(payload, now);
+      } catch (error) {
+        opened = false;
+        if (!this.#wanted) this.#failed(error, now);
+      }
+    }
+    this.#busy = false;
+    for (const listener of this.#listeners) listener();
+    return opened;
+  }
+
+  /** Shows what the engine has answered. @param {any} payload @param {Wanted} wanted */
+  load(payload, { source, edits = null, link = false }) {
+    if (this.#awaited && isOf(this.#awaited.request, payload)) {
+      ({ edits } = this.#awaited);
+      link = true;
+      this.#awaited = null;
+    }
+    // The address named a scene that is gone, unless its picture is still to come.
+    if (!link && !this.#awaited && location.hash) history.replaceState(null, "", location.pathname + location.search);
+    const scene = { ...payload, picture: source.picture ?? null };
+    try {
+      this.#store.load(scene, edits && ((original) => restore(original, edits)));
+    } catch (error) {
+      console.warn("the link's edits do not fit its scene:", error.message);
+      notify("The link’s edits do not fit its scene; it is shown without them.");
+      this.#store.load(scene);
+    }
+    return true;
+  }
+
+  #failed(error, { file }) {
+    notify(error.message, { urgent: true });
+    const { scene } = this.#store;
+    if (!scene) return;
+    const { model, slots, how } = scene;
+    this.#told = "";
+    this.#choose({ model, slots, how }, !file); // the inputs go back to what is on screen
+  }
+
+  /** @param {Choices} choices */
+  #choose(choices, keepFile = true) {
+    this.choices = choices;
+    const told = JSON.stringify(choices);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.show(JSON.stringify({ ...choices, file: keepFile, nonce: Math.random() }));
+  }
+
+  /** A choice that a person made in one of Gradio's inputs. @param {Partial<Choices>} change */
+  choose(change) {
+    if (change.slots !== undefined && !(Number.isInteger(change.slots) && change.slots >= 1 && change.slots <= this.offer.most)) return;
+    const same = Object.entries(change).every(([name, value]) => this.choices[name] === value);
+    if (same) return;
+    const choices = { ...this.choices, ...change };
+    this.#told = JSON.stringify(choices); // this is what they show already
+    if (change.model) return void this.useModel(change.model);
+    this.choices = choices;
+    if (this.#store.scene) this.open({});
+  }
+
+  /** Another model brings its own number of slots, and its own data set in place of another model's. @param {string} model */
+  useModel(model) {
+    const { models, data } = this.offer;
+    const { first, slots, data: own } = models[model];
+    const elsewhere = Object.values(models).some((m) => m.data !== own && m.data === this.#store.scene?.origin.data);
+    const source = !this.#store.scene || (elsewhere && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
+    return this.open({ source, choices: { ...this.choices, model, slots } });
+  }
+
+  /** A picture file that Gradio has taken in. @param {string} url */
+  async openFile(url) {
+    let picture;
+    try {
+      const response = await fetch(url);
+      if (!response.ok) throw new Error(await response.text());
+      picture = await response.blob();
+    } catch (error) {
+      return this.#failed(error, { file: true });
+    }
+    return this.open({ source: { origin: { kind: "picture" }, picture }, file: true });
+  }
+
+  /** @param {{request: any, edits: object[] | null}} link as permalink.fromHash reads it */
+  openLink({ request, edits }) {
+    const { model, slots, how, image, of, ...origin } = request;
+    const choices = { model, slots, how };
+    if (origin.kind !== "picture" || image) {
+      return this.open({ source: { origin, picture: image ? { image, of: of ?? model } : null }, choices, edits, link: true });
+    }
+    this.#awaited = { request, edits };
+    notify("The picture is not in the link: open it here, and the link’s edits are made to it.");
+    const source = this.#store.scene ? sourceOf(this.#store) : this.first().source;
+    return this.open({ source, choices });
+  }
+}
