@@ -40,8 +40,9 @@ def thumbnail(page: Page, index: int) -> None:
 @pytest.mark.parametrize("index", [0, 1, 23])
 def test_a_link_restores_the_edits_of_any_scene(laboratory: Page, index: int) -> None:
     laboratory.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    thumbnail(laboratory, index)
-    laboratory.wait_for_function(f"monetExplorer.store.scene.origin.index === {index}")
+    if index:  # the page opens with the first
+        thumbnail(laboratory, index)
+        laboratory.wait_for_function(f"monetExplorer.store.scene.origin.index === {index}")
     edit(laboratory)
     duplicate(laboratory)
     press(laboratory, "Hide slot 1")

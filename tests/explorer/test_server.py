@@ -19,6 +19,8 @@ from monet.explorer.server import MAX_LATENTS, routes
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("multi_dsprites", "tetrominoes")
+ASKED = ("/monet/decode/tetrominoes", "/monet/decompose/tetrominoes")
+SAMPLE = {"kind": "sample", "data": "tetrominoes", "index": 0}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_a_picture_is_taken_apart_from_its_bytes(client, tmp_path):
     ("query", "options", "sentence"),
     [
         ("", {"content": b"no picture"}, "The file is not a readable PNG"),
-        ("", {"json": {"kind": "sample", "data": "tetrominoes", "index": 24}}, "There is no such scene"),
+        ("", {"json": SAMPLE | {"index": 24}}, "There is no such scene"),
         (
             "?slots=13",
             {"json": {"kind": "sample", "data": "tetrominoes", "index": 0}},
