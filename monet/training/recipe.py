@@ -44,6 +44,8 @@ class Stage:
         learn: what learns. ``vae``: the attention rests. ``attention``: the VAE rests, every pixel is scored.
             ``slots``: the VAE alone, slot by slot: the resting attention's masks are soft targets of
             :func:`monet.objective.slot_loss` (see :mod:`monet.training.pool`).
+        new_vae: the VAE and what the optimiser remembers of it begin anew with the stage. A VAE that has learned from
+            an attention that was still learning is in a corner: place and colour fill its latents, and no shape.
     """
 
     until: int
@@ -55,6 +57,7 @@ class Stage:
     detach_masks: bool = False
     vae_every: int = 1
     learn: Learner = "everything"
+    new_vae: bool = False
 
     def draw(self, seed: tuple[int, int], num_slots: int) -> tuple[tuple[int, int] | None, int]:
         """Fewest and most objects per scene of a step, and K; ``num_slots`` is the configuration's."""
@@ -170,7 +173,12 @@ class Recipe:
 
     def stage(self, step: float) -> Stage:
         """The stage that a step belongs to; the last one's from its end on."""
-        return next((stage for stage in self.stages if step < stage.until), self.stages[-1])
+        return self.stages[self.stage_number(step)]
+
+    def stage_number(self, step: float) -> int:
+        """The number of that stage, from 0 on."""
+        ends = (number for number, stage in enumerate(self.stages) if step < stage.until)
+        return next(ends, len(self.stages) - 1)
 
     def value(self, name: str, step: float) -> float:
         """A schedule's value at a step."""
