@@ -128,7 +128,8 @@ class Run:
         local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
         self.device = device or torch.device(local if torch.cuda.is_available() else "cpu")
         self.record: dict[str, Any] = {
-            "step": 0, "position": 0.0, "stage": -1, "pictures": 0, "slots": 0, "seconds": 0.0, "skipped": 0, "halvings": 0,
+            "step": 0, "position": 0.0, "stage": -1, "pictures": 0, "slots": 0, "seconds": 0.0, "skipped": 0,
+            "halvings": 0,
             "data": data or recipe.data, "batch": batch or recipe.batch_size, "machines": [],
         }  # fmt: skip
         torch.manual_seed(recipe.seed)
