@@ -592,6 +592,9 @@ def initialise(model: MONet) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     posterior, output = model.vae.encoder.posterior, model.vae.decoder.output
+    for module in model.vae.encoder.residuals.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data.mul_(0.5)  # adds to what it reads
     nn.init.xavier_normal_(posterior.weight)
     nn.init.xavier_normal_(output.weight)
     nn.init.constant_(posterior.bias[model.config.latent_dim :], -2.0)  # log sigma: 0.14
