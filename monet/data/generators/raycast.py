@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from monet.data.generators.solids import GROUND, Solid, dot, first, normals, unit
 
@@ -20,6 +21,10 @@ RAYS = 3
 """Rays per pixel along each side. It is odd, so the middle one goes through the pixel's centre."""
 _LINES = SIZE * RAYS
 
+TOP, LEFT = 29, 64
+"""Where the square begins in the 320x240 picture."""
+HALF_WIDTH = 16 / 35
+"""Tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm."""
 SHADE = 0.2
 """Share of a lamp's light that arrives where a solid is in its way."""
 GROUND_ALBEDO = 0.8
@@ -52,6 +57,20 @@ class Lamp:
 SUN = Lamp((414.517, -194.541, 889.004), 0.0, (0.45e6, 0.45e6, 0.45e6))
 """A kilometre away, so that its light is parallel and 0.45 watts per square metre."""
 
+NINTHS = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
+"""9,2: middles of a lamp's ninths, in its sides. In no order: neighbouring rays look at distant parts of the lamp."""
+
+
+def _tilts() -> np.ndarray:
+    """9,2: how far each of a pixel's rays finds the normal of metal tilted, along two tangents; see ``_roughened``."""
+    share = (np.arange(4) + 0.5) / 4
+    tilt = np.zeros((RAYS * RAYS, 2), np.float32)
+    tilt[1::2] = (ROUGH * np.sqrt(share / (1 - share)))[:, None] * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
+    return tilt
+
+
+TILT = _tilts()
+
 
 def _euler(x: float, y: float, z: float) -> np.ndarray:
     (cx, cy, cz), (sx, sy, sz) = np.cos([x, y, z]), np.sin([x, y, z])
@@ -70,21 +89,26 @@ AWAY = -CAMERA_AXES[:2, 2] / np.linalg.norm(CAMERA_AXES[:2, 2])
 def _rays() -> np.ndarray:
     """Unit directions _LINES * _LINES,3, row by row: rows 29:221 and columns 64:256 of the picture."""
     at = np.arange(_LINES) + 0.5
-    half_width = 16 / 35  # tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm
-    right, up = (64 + at - 160) / 160 * half_width, (120 - 29 - at) / 160 * half_width
+    right, up = (LEFT + at - 160) / 160 * HALF_WIDTH, (120 - TOP - at) / 160 * HALF_WIDTH
     ahead = np.stack(np.broadcast_arrays(right, up[:, None], -1.0), axis=-1).reshape(-1, 3)
     return unit(ahead @ CAMERA_AXES.T).astype(np.float32)
 
 
-_DIRECTIONS = _rays()
-_RANK = (np.arange(_LINES)[:, None] % RAYS * RAYS + np.arange(_LINES) % RAYS).ravel()
+def pixel(right: Tensor, up: Tensor) -> tuple[Tensor, Tensor]:
+    """Column and row of the 64x64 picture, from 0 at the first pixel's centre, of a direction's tangents."""
+    column, row = right / HALF_WIDTH * 160 + 160 - LEFT, 120 - TOP - up / HALF_WIDTH * 160
+    return column / RAYS - 0.5, row / RAYS - 0.5
+
+
+DIRECTIONS = _rays()
+RANK = (np.arange(_LINES)[:, None] % RAYS * RAYS + np.arange(_LINES) % RAYS).ravel()
 """Which of its pixel's nine each ray is; the nine share out a lamp's area, and the directions of a blurred mirror."""
 
 
 def visible(solids: Sequence[Solid], camera: np.ndarray) -> np.ndarray:
     """Index of the solid that each ray meets first, int 192,192, or ``GROUND``; ``camera``: its place, float32 3."""
-    origins = np.broadcast_to(camera, _DIRECTIONS.shape)
-    _, index = first(solids, origins, _DIRECTIONS, np.full(len(origins), GROUND))
+    origins = np.broadcast_to(camera, DIRECTIONS.shape)
+    _, index = first(solids, origins, DIRECTIONS, np.full(len(origins), GROUND))
     return index.reshape(_LINES, _LINES)
 
 
@@ -98,8 +122,8 @@ def render(solids: Sequence[Solid], camera: np.ndarray, lamps: Sequence[Lamp]) -
 
     Rays become sRGB values before they are averaged, as the data set's pixels have before they are scaled down.
     """
-    origins = np.broadcast_to(camera, _DIRECTIONS.shape)
-    light = _trace(solids, (*lamps, SUN), origins, _DIRECTIONS, _RANK, np.full(len(origins), GROUND), mirrors=True)
+    origins = np.broadcast_to(camera, DIRECTIONS.shape)
+    light = _trace(solids, (*lamps, SUN), origins, DIRECTIONS, RANK, np.full(len(origins), GROUND), mirrors=True)
     light = np.clip(light, 0.0031308, 1)  # darker values are all black
     values = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(values.reshape(SIZE, RAYS, SIZE, RAYS, 3).mean((1, 3))).astype(np.uint8)
@@ -179,9 +203,7 @@ def _spots(lamp: Lamp) -> tuple[np.ndarray, np.ndarray]:
     ahead = -np.array(lamp.position) / np.linalg.norm(lamp.position)
     right = np.cross(ahead, (0, 0, 1))
     right /= np.linalg.norm(right)
-    # In no order: neighbouring rays look at distant parts of the lamp.
-    ninths = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
-    spots = lamp.position + lamp.side * ninths @ np.stack((right, np.cross(right, ahead)))
+    spots = lamp.position + lamp.side * NINTHS @ np.stack((right, np.cross(right, ahead)))
     return ahead.astype(np.float32), spots.astype(np.float32)
 
 
@@ -200,11 +222,8 @@ def _lobe(normal: np.ndarray, to_lamp: np.ndarray, to_eye: np.ndarray, metal: np
 
 def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Normals N,3 of metal: five of a pixel's nine rays see the sharp layer, four are spread as GGX spreads them."""
-    share = (np.arange(4) + 0.5) / 4
-    tilt = np.zeros((RAYS * RAYS, 2), np.float32)
-    tilt[1::2] = (ROUGH * np.sqrt(share / (1 - share)))[:, None] * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
     tangent = unit(np.cross(normal, unit(normal[:, [1, 2, 0]] + np.array([0.3, 0.5, 0.7], np.float32))))
-    return unit(normal + tilt[rank, :1] * tangent + tilt[rank, 1:] * np.cross(normal, tangent))
+    return unit(normal + TILT[rank, :1] * tangent + TILT[rank, 1:] * np.cross(normal, tangent))
 
 
 # -------------------------------------------------------------------- backdrop
