@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from monet import checkpoints
@@ -222,7 +221,7 @@ def collect_from(run: Run, path: Path, everything: bool) -> None:
     for name, (tensors, metadata) in files.items():
         target = path.with_name(f"{path.name}.{name}")
         part = target.with_suffix(".part")
-        save_file(tensors, part, {"format": "pt", **metadata})
+        states.write_tensors(part, tensors, metadata)
         if part.stat().st_size > BYTES:
             part.unlink()
             raise ValueError(
