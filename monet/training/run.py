@@ -270,6 +270,7 @@ class Run:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.folder / "compiled"))
         self.model.attention.unet.compile(dynamic=False)
         if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
             self.model.vae.encoder.compile()
             self.model.vae.decoder.compile()
             self.optimizing.capture = self.processes == 1
@@ -410,8 +411,7 @@ class Run:
             initialise(fresh)
         for model in (self.model, self.average):
             model.vae.load_state_dict(fresh.vae.state_dict())
-        for parameter in self.model.vae.parameters():
-            self.optimizing.optimizer.state.pop(parameter, None)
+        self.optimizing.forget(self.model.vae)
 
     def _pool_of(self, request: Request, pictures: Pictures) -> Pool:
         """The slots that a step may draw from; the same ones when a run that was stopped comes here again."""
