@@ -7,12 +7,11 @@ little differently in every scene. ``monet/data/generators/raycast.py`` draws th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 
 from monet.data.generators.raycast import AWAY, SIZE, Lamp, centers, render, visible
-from monet.data.generators.solids import GROUND, Shape, Solid
+from monet.data.generators.solids import GROUND, SHAPES, Solid
 from monet.data.scene import Scene
 from monet.data.seeds import Seed
 
@@ -20,7 +19,6 @@ __all__ = ["MOST", "OBJECTS", "SIZE", "generate"]
 
 OBJECTS = (3, 6)
 MOST = 10
-SHAPES: tuple[Shape, ...] = get_args(Shape)
 SIZES = (0.35, 0.7)
 COLORS = (
     np.array(
