@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from monet.data.generators.solids import GROUND, Solid, dot, first, normals, unit
+
+Vector = TypeVar("Vector", np.ndarray, Tensor)
 
 SIZE = 64
 DARKEST = 0.0031308
@@ -77,11 +81,14 @@ AWAY = -CAMERA_AXES[:2, 2] / np.linalg.norm(CAMERA_AXES[:2, 2])
 """Unit x, y on the ground away from the camera."""
 
 
+_HALF_WIDTH = 16 / 35
+"""Tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm."""
+
+
 def _rays() -> np.ndarray:
     """Unit directions _LINES * _LINES,3, row by row: rows 29:221 and columns 64:256 of the picture."""
     at = np.arange(_LINES) + 0.5
-    half_width = 16 / 35  # tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm
-    right, up = (64 + at - 160) / 160 * half_width, (120 - 29 - at) / 160 * half_width
+    right, up = (64 + at - 160) / 160 * _HALF_WIDTH, (120 - 29 - at) / 160 * _HALF_WIDTH
     ahead = np.stack(np.broadcast_arrays(right, up[:, None], -1.0), axis=-1).reshape(-1, 3)
     return unit(ahead @ CAMERA_AXES.T).astype(np.float32)
 
@@ -103,6 +110,12 @@ TILTS = _tilts()
 """Slopes 9,2 of metal's surface for a pixel's nine rays."""
 ASIDE = np.array([0.3, 0.5, 0.7], np.float32)
 """Leads from a normal to some tangent."""
+
+
+def pixel(right: Vector, up: Vector, backward: Vector) -> tuple[Vector, Vector]:
+    """Column and row in the picture, 0 at the first pixels' centres, of what lies in these directions of the camera."""
+    scale = -160 / _HALF_WIDTH / RAYS / backward
+    return (160 - 64) / RAYS - 0.5 + scale * right, (120 - 29) / RAYS - 0.5 - scale * up
 
 
 def visible(solids: Sequence[Solid], camera: np.ndarray) -> np.ndarray:

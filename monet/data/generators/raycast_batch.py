@@ -19,7 +19,7 @@ from torch import Tensor
 from monet.data.generators import raycast as rc
 from monet.data.generators.raycast import RAYS, SIZE, SUN, Lamp
 from monet.data.generators.solids import GROUND
-from monet.data.generators.solids_batch import Solids, cross, dot, pick, unit
+from monet.data.generators.solids_batch import Solids, cross, dot, pick, put, unit
 
 PIXELS, NINE = SIZE * SIZE, RAYS * RAYS
 CENTER = NINE // 2
@@ -59,13 +59,38 @@ class World(NamedTuple):
         return Solids(self.present, self.place, self.size, self.angle, self.shape)
 
 
-def visible(world: World, rays: slice = slice(None)) -> Tensor:
-    """The solid that each ray meets first: slot, or ``GROUND``; int B,R,4096 for R of the nine rays of each pixel."""
+def visible(world: World, rank: int | None = None) -> Tensor:
+    """The solid that each ray meets first: slot, or ``GROUND``.
+
+    Args:
+        world: what is in the scenes.
+        rank: of the rays of each pixel; None for all nine.
+
+    Returns:
+        int B,R,4096 for R rays of each pixel.
+    """
+    return torch.cat([_visible(part, rank) for part in _parts(world)])
+
+
+def _visible(world: World, rank: int | None) -> Tensor:
     batch = len(world.camera)
-    scene = torch.arange(batch, device=world.camera.device).repeat_interleave(PIXELS)
-    directions = _constants(world.camera.device).directions[:, rays].repeat(1, 1, batch)
+    scene, directions = _through_pixels(world)
+    directions = directions if rank is None else directions[:, rank : rank + 1]
     _, slot = world.solids.first(scene, world.camera.T[:, None, scene], directions, None)
-    return slot.view(-1, batch, PIXELS).transpose(0, 1)
+    return slot.view(directions.shape[1], batch, PIXELS).transpose(0, 1)
+
+
+def _parts(world: World) -> list[World]:
+    """Scenes that are looked at together: few on a CPU, whose cache they fill, many on other devices."""
+    size = 8 if world.camera.device.type == "cpu" else 256
+    return [World(*part) for part in zip(*(values.split(size) for values in world), strict=True)]
+
+
+def _through_pixels(world: World) -> tuple[Tensor, Tensor]:
+    """Scenes M and directions 3,9,M of rays through all pixels of all scenes."""
+    batch, device = len(world.camera), world.camera.device
+    scene = torch.arange(batch, device=device).repeat_interleave(PIXELS)
+    return scene, _constants(device).directions.repeat(1, 1, batch)
 
 
 def render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
@@ -78,12 +103,17 @@ def render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
     Returns:
         images uint8 B,3,64,64 and segmentation uint8 B,64,64: 0 ground, 1.. the slots of solids.
     """
+    images, segmentation = zip(*(_render(part, lamps) for part in _parts(world)), strict=True)
+    return torch.cat(images), torch.cat(segmentation)
+
+
+def _render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
     device, batch = world.camera.device, len(world.camera)
     light = _Light(world, lamps)
-    directions = _constants(device).directions
-    scene = torch.arange(batch, device=device).repeat_interleave(PIXELS)
-    middle = directions[:, CENTER : CENTER + 1].repeat(1, 1, batch)
-    # Shadows are looked for from a lamp's centre's surroundings: neighbouring pixels take different ninths of it.
+    scene, directions = _through_pixels(world)
+    middle = directions[:, CENTER : CENTER + 1]
+    # Lamps light from their centres, but shadows fall from a ninth of them, another one in neighbouring pixels: where
+    # these differ, a shadow has its edge.
     dither = _constants(device).dither.repeat(batch)[None]
     seen = light.trace(scene, world.camera.T[:, None, scene], middle, torch.zeros_like(dither), None, False, dither)
     values = _srgb(seen.light).view(3, batch, SIZE, SIZE)
@@ -91,12 +121,11 @@ def render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
 
     again = _again(values, slot, seen.shadows.view(batch, SIZE, SIZE)) | seen.metal.view(batch, SIZE, SIZE)
     source, target = pick(again, 0.4, batch)
-    scene, pixel = scene[source], source.remainder(PIXELS)
+    scene = scene[source]
     ranks = torch.arange(NINE, device=device)[:, None].expand(-1, len(source))
-    all_nine = light.trace(scene, world.camera.T[:, None, scene], directions[:, :, pixel], ranks, None, True)
-    fine = _srgb(all_nine.light).mean(1)
-    images = _put(values, target, fine).transpose(0, 1).round().to(torch.uint8)
-    return images.contiguous(), (slot - GROUND).to(torch.uint8)
+    all_nine = light.trace(scene, world.camera.T[:, None, scene], directions[:, :, source], ranks, None, True)
+    images = put(values, target, _srgb(all_nine.light).mean(1))
+    return images.transpose(0, 1).round().to(torch.uint8).contiguous(), (slot - GROUND).to(torch.uint8)
 
 
 def _again(values: Tensor, slot: Tensor, shadows: Tensor) -> Tensor:
@@ -192,7 +221,7 @@ class _Light:
         )
         normal = torch.zeros_like(points)
         normal[2] = 1
-        normal = _put(normal, target, surface.normal)
+        normal = put(normal, target, surface.normal)
         diffuse, gloss, shadows = self._lamplight(scene, points, normal, rank, dither, slot, surface)
 
         light = diffuse * (rc.GROUND_ALBEDO / pi) * _bend(points)
@@ -217,9 +246,9 @@ class _Light:
             ).light[:, 0]
         else:
             seen = torch.where(mirrored[2] < 0, rc.GROUND_LIGHT, _backdrop(mirrored)).expand(3, -1)
-        shine = _put(shine, where, surface.color[:, which] * (seen + gloss[:, which]))
-        metal = _put(torch.zeros_like(sky)[None], target, surface.metal[None])[0]
-        return Seen(_put(light, target, shine), slot, metal, shadows)
+        shine = put(shine, where, surface.color[:, which] * (seen + gloss[:, which]))
+        metal = put(torch.zeros_like(sky)[None], target, surface.metal[None])[0]
+        return Seen(put(light, target, shine), slot, metal, shadows)
 
     def _lamplight(
         self,
@@ -251,15 +280,6 @@ class _Light:
                 diffuse[channel].add_(shaded, alpha=intensity[channel])
                 gloss[channel].add_(direct, alpha=intensity[channel])
         return diffuse, gloss, shadows
-
-
-def _put(values: Tensor, target: Tensor, part: Tensor) -> Tensor:
-    """Writes ``part`` C,P to places of ``values`` C,...; what goes behind the last place is thrown away."""
-    flat = values.flatten(1)
-    if values.device.type == "cpu":
-        return flat.index_copy_(1, target, part).view(values.shape)
-    flat = F.pad(flat, (0, 1)).index_copy_(1, target, part)[:, :-1]
-    return flat.reshape(values.shape)
 
 
 def _towards(spots: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

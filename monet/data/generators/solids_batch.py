@@ -7,6 +7,7 @@ in one scene. A cheap test against a sphere around each solid picks the pairs of
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from monet.data.generators.solids import BEVEL, BOUND, GROUND, SHAPES
@@ -42,6 +43,15 @@ def pick(mask: Tensor, share: float, scenes: int) -> tuple[Tensor, Tensor]:
     )
     index = torch.where(index < size, index, size)[:-1]
     return index.clamp(max=size - 1), index
+
+
+def put(values: Tensor, target: Tensor, part: Tensor) -> Tensor:
+    """Writes ``part`` C,P to places of ``values`` C,...; what goes behind the last place is thrown away."""
+    flat = values.flatten(1)
+    if values.device.type == "cpu":
+        return flat.index_copy_(1, target, part).view(values.shape)
+    flat = F.pad(flat, (0, 1)).index_copy_(1, target, part)[:, :-1]
+    return flat.reshape(values.shape)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
