@@ -111,7 +111,7 @@ def draw(count: int, objects: tuple[int, int], generator: torch.Generator) -> Wo
 def _rounds(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
     """Plans the rounds after the first: how many scenes are drawn again (all that failed) and how often each.
 
-    Once few are left they are drawn the more often at a time: rounds cost more than scenes.
+    The fewer are left, the more often they are drawn at a time: rounds cost more than scenes.
     """
     shares = FAILING[objects[0] : objects[1] + 1]
     rounds: list[tuple[int, int]] = []
@@ -119,7 +119,7 @@ def _rounds(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
     while (failing := sum(share**drawn for share in shares) / len(shares)) > 1e-9:
         # Six standard deviations more than the mean, and a few where that is small.
         again = min(count, int(count * failing + 6 * (count * failing) ** 0.5) + 4)
-        spares = max(1, count // again // 2)
+        spares = max(1, max(count, 256) // again)
         rounds.append((again, spares))
         drawn += spares
     return rounds

@@ -30,11 +30,15 @@ def pick(mask: Tensor, share: float, scenes: int) -> tuple[Tensor, Tensor]:
     Returns:
         Indices to read from, in 0..K-1, and to write to, in 0..K: K where the list is not filled, to be thrown away.
     """
-    mask = mask.flatten()
-    if mask.device.type == "cpu":
-        index = mask.nonzero().flatten()
-        return index, index
-    size = mask.numel()
+    if mask.device.type != "cpu":
+        return pick_fixed(mask, share, scenes)
+    index = mask.flatten().nonzero().flatten()
+    return index, index
+
+
+def pick_fixed(mask: Tensor, share: float, scenes: int) -> tuple[Tensor, Tensor]:
+    """Lists as :func:`pick` does where the host must not wait."""
+    mask, size = mask.flatten(), mask.numel()
     length = min(size, int(size * share * (MANY + 4 / scenes**0.5)) + 1)
     place = mask.cumsum(0) - 1
     place = torch.where(mask & (place < length), place, length)
@@ -47,11 +51,15 @@ def pick(mask: Tensor, share: float, scenes: int) -> tuple[Tensor, Tensor]:
 
 def put(values: Tensor, target: Tensor, part: Tensor) -> Tensor:
     """Writes ``part`` C,P to places of ``values`` C,...; what goes behind the last place is thrown away."""
-    flat = values.flatten(1)
-    if values.device.type == "cpu":
-        return flat.index_copy_(1, target, part).view(values.shape)
-    flat = F.pad(flat, (0, 1)).index_copy_(1, target, part)[:, :-1]
-    return flat.reshape(values.shape)
+    if values.device.type != "cpu":
+        return put_fixed(values, target, part)
+    return values.flatten(1).index_copy_(1, target, part).view(values.shape)
+
+
+def put_fixed(values: Tensor, target: Tensor, part: Tensor) -> Tensor:
+    """Writes as :func:`put` does where lists are not filled."""
+    # Only a list's unfilled end has the place behind the last, so what is written twice is thrown away.
+    return F.pad(values.flatten(1), (0, 1)).index_copy_(1, target, part)[:, :-1].reshape(values.shape)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
