@@ -115,14 +115,16 @@ def _render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
     # Lamps light from their centres, but shadows fall from a ninth of them, another one in neighbouring pixels: where
     # these differ, a shadow has its edge.
     dither = _constants(device).dither.repeat(batch)[None]
-    seen = light.trace(scene, world.camera.T[:, None, scene], middle, torch.zeros_like(dither), None, False, dither)
+    seen = light.trace(
+        scene, world.camera.T[:, None, scene], middle, torch.zeros_like(dither[:, :1]), None, False, dither
+    )
     values = _srgb(seen.light).view(3, batch, SIZE, SIZE)
     slot = seen.slot.view(batch, SIZE, SIZE)
 
     again = _again(values, slot, seen.shadows.view(batch, SIZE, SIZE)) | seen.metal.view(batch, SIZE, SIZE)
     source, target = pick(again, 0.4, batch)
     scene = scene[source]
-    ranks = torch.arange(NINE, device=device)[:, None].expand(-1, len(source))
+    ranks = torch.arange(NINE, device=device)[:, None]
     all_nine = light.trace(scene, world.camera.T[:, None, scene], directions[:, :, source], ranks, None, True)
     images = put(values, target, _srgb(all_nine.light).mean(1))
     return images.transpose(0, 1).round().to(torch.uint8).contiguous(), (slot - GROUND).to(torch.uint8)
@@ -161,7 +163,7 @@ class _Light:
 
     Attributes:
         paint: float32 4,B*N: linear RGB of the solids, whether they are metal.
-        lamps: of each lamp the places of its ninths, float32 3,B*9; the direction it shines in, float32 3,B; its
+        lamps: of each lamp the places of its ninths, float32 3,9,B; the direction it shines in, float32 3,B; its
             linear RGB in watts per steradian.
     """
 
@@ -179,7 +181,7 @@ class _Light:
             right = unit(right)
             across, along = lamp.side * _constants(position.device).ninths.T[:, None, :, None]
             spots = position[:, None] + across * right[:, None] + along * cross(right, ahead)[:, None]
-            self.lamps.append((spots.transpose(1, 2).flatten(1), ahead, lamp.intensity))
+            self.lamps.append((spots, ahead, lamp.intensity))
 
     def trace(
         self,
@@ -197,10 +199,11 @@ class _Light:
             scene: int M.
             origin: float32 3,R,M or 3,1,M.
             direction: float32 3,R,M.
-            rank: int R,M: which ninth of a lamp lights the point, and where a blurred mirror looks.
+            rank: int 1,M or, where it is the same for all places, R,1: which ninth of a lamp lights the point, and
+                where a blurred mirror looks.
             own: int R,M, slot that a ray starts from; None for the camera's.
             mirrors: whether metal shows the solids around it.
-            dither: int R,M: from which ninth of a lamp shadows fall; ``rank`` where None.
+            dither: int 1,M: from which ninth of a lamp shadows fall; ``rank`` where None.
         """
         places = direction.shape[-1]
         distance, slot = self.solids.first(scene, origin, direction, own)
@@ -263,15 +266,16 @@ class _Light:
         """The lamps' irradiance 3,R,M at points; their highlights 3,S on the surface; a bit for each lamp hidden."""
         diffuse, gloss = torch.zeros_like(points), torch.zeros_like(surface.normal)
         shadows = torch.zeros_like(slot, dtype=torch.uint8)
-        near = self.solids.near(scene, points)
-        others = slot != torch.arange(self.solids.most, device=slot.device)[:, None, None]
+        around = self.solids.around(scene, points, slot)
         for number, (spots, ahead, intensity) in enumerate(self.lamps):
-            to_lamp, reach = _towards(spots[:, NINE * scene + rank], points)
-            strength = dot(to_lamp, normal).clamp(min=0) * -dot(to_lamp, ahead[:, None, scene]).clamp(max=0) / reach**2
-            to_spot, distance = (
-                (to_lamp, reach) if dither is None else _towards(spots[:, NINE * scene + dither], points)
+            to_lamp, reach = _towards(_spots(spots, scene, rank), points)
+            strength = (
+                dot(to_lamp, normal).clamp(min=0)
+                * -dot(to_lamp, ahead.index_select(1, scene)[:, None]).clamp(max=0)
+                / reach**2
             )
-            hidden = self.solids.blocked(scene, near, to_spot, distance, others & (strength > 0))
+            to_spot, distance = (to_lamp, reach) if dither is None else _towards(_spots(spots, scene, dither), points)
+            hidden = self.solids.blocked(around, to_spot, distance, strength > 0)
             shadows |= hidden.to(torch.uint8) << number
             shaded = torch.where(hidden, rc.SHADE * strength, strength)
             direct = torch.where(hidden, 0, strength).flatten()[surface.source]
@@ -280,6 +284,13 @@ class _Light:
                 diffuse[channel].add_(shaded, alpha=intensity[channel])
                 gloss[channel].add_(direct, alpha=intensity[channel])
         return diffuse, gloss, shadows
+
+
+def _spots(spots: Tensor, scene: Tensor, rank: Tensor) -> Tensor:
+    """Looks up ninths of a lamp, of 3,9,B those of scenes M and ranks 1,M or, where there is one for each ray, R,1."""
+    if rank.shape[1] == 1:
+        return spots[:, rank[:, 0]].flatten(0, 1).index_select(1, scene).view(3, len(rank), -1)
+    return spots.flatten(1).index_select(1, spots.shape[2] * rank[0] + scene)[:, None]
 
 
 def _towards(spots: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

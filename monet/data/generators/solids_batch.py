@@ -6,6 +6,8 @@ in one scene. A cheap test against a sphere around each solid picks the pairs of
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -78,12 +80,22 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack((x, y, z))
 
 
+class Around(NamedTuple):
+    """Origins of rays and the spheres around solids: scene M, origin 3,R,M or 3,1,M, spheres 4,N,1,M and, for each
+    slot, how much the squared distance from its centre exceeds that of its sphere, R,M or 1,M."""
+
+    scene: Tensor
+    origin: Tensor
+    spheres: Tensor
+    outside: list[Tensor]
+
+
 class Solids:
     """The solids of B scenes with N places for them, as tables that rays look up.
 
     Attributes:
         scenes, most: B and N.
-        spheres: float32 5,N,B: centre, squared radius of the sphere around (-1 where there is no solid), and radius.
+        spheres: float32 4,N,B: centre and squared radius of the sphere around, -1 where there is no solid.
         forms: float32 7,B*N: centre, cosine and sine of the turn over the half height, half height, shape.
     """
 
@@ -92,41 +104,51 @@ class Solids:
         self.scenes, self.most = present.shape
         x, y = place.unbind(-1)
         bounds = torch.tensor([BOUND[name] for name in SHAPES], device=size.device)
-        radius = bounds[shape] * size
-        squared = torch.where(present, radius**2, -1)
-        self.spheres = torch.stack((x, y, size, squared, radius)).transpose(1, 2).contiguous()
+        squared = torch.where(present, 1.001 * (bounds[shape] * size) ** 2, -1)  # a little more, for rounding
+        self.spheres = torch.stack((x, y, size, squared)).transpose(1, 2).contiguous()
         forms = torch.stack((x, y, size, angle.cos() / size, angle.sin() / size, size, shape.to(size.dtype)))
         self.forms = forms.flatten(1).contiguous()
 
-    def near(self, scene: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the tests of all rays from the same points share: see :meth:`candidates`."""
-        spheres = self.spheres[:, :, scene]  # 5,N,M
-        to_center = spheres[:3, :, None] - origin[:, None]  # 3,N,R,M
-        return to_center, dot(to_center, to_center) - spheres[3, :, None], -spheres[4, :, None]
+    def around(self, scene: Tensor, origin: Tensor, own: Tensor | None) -> Around:
+        """What the cheap tests of all rays from the same points share.
 
-    def candidates(self, near: tuple[Tensor, Tensor, Tensor], direction: Tensor) -> Tensor:
-        """Which rays may meet which solids, bool N,R,M."""
-        to_center, outside, behind = near
-        along = dot(to_center, direction[:, None])
-        return (outside < along * along) & (along > behind)
+        Args:
+            scene: int M.
+            origin: float32 3,R,M or 3,1,M.
+            own: int R,M, slot of the solid that a ray starts from, which is not in its way; None where all start
+                elsewhere.
+        """
+        spheres = self.spheres.flatten(0, 1).index_select(1, scene).view(4, self.most, 1, -1)
+        outside = []
+        for n, (x, y, z, squared) in enumerate(spheres.unbind(1)):
+            x, y, z = x - origin[0], y - origin[1], z - origin[2]
+            squares = torch.addcmul(torch.addcmul(torch.addcmul(-squared, x, x), y, y), z, z)
+            outside.append(squares if own is None else squares.masked_fill_(own == n, torch.inf))
+        return Around(scene, origin, spheres, outside)
 
-    def spans(
-        self, scene: Tensor, to_center: Tensor, direction: Tensor, pairs: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def candidates(self, around: Around, direction: Tensor) -> Tensor:
+        """Which lines may meet which solids, bool N,R,M: those that come as near to the centre as its sphere."""
+        mask = torch.empty(self.most, *direction.shape[1:], dtype=torch.bool, device=direction.device)
+        start = dot(around.origin, direction)
+        for n, (x, y, z, _) in enumerate(around.spheres.unbind(1)):
+            along = torch.addcmul(torch.addcmul(x * direction[0], y, direction[1]), z, direction[2]).sub_(start)
+            torch.lt(around.outside[n], along.mul_(along), out=mask[n])
+        return mask
+
+    def spans(self, around: Around, direction: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The exact test of pairs, flat indices P into N,R,M.
 
         Returns:
             enter and leave, float32 P; index of the ray, R,M flat; slot of the solid.
         """
-        places = direction.shape[-1]
-        rays = direction[0].numel()
+        places, rays = direction.shape[-1], direction[0].numel()
         slot = pairs.div(rays, rounding_mode="floor")
         ray = pairs - slot * rays
-        place = ray.remainder(places)
-        shared = to_center.shape[2] == 1 and rays != places  # one origin for all R rays of a place
-        offset = to_center.reshape(3, -1).index_select(1, slot * places + place if shared else pairs)
-        form = self.forms[3:].index_select(1, scene[place] * self.most + slot)
-        enter, leave = _span(form, -offset, direction.reshape(3, -1).index_select(1, ray))
+        place = ray if rays == places else ray.remainder(places)
+        start = place if around.origin.shape[1] == 1 else ray
+        form = self.forms.index_select(1, around.scene[place] * self.most + slot)
+        offset = around.origin.reshape(3, -1).index_select(1, start) - form[:3]
+        enter, leave = _span(form[3:], offset, direction.reshape(3, -1).index_select(1, ray))
         return enter, leave, ray, slot
 
     def first(self, scene: Tensor, origin: Tensor, direction: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -136,17 +158,15 @@ class Solids:
             scene: int M.
             origin: float32 3,R,M or 3,1,M.
             direction: float32 3,R,M, of length 1.
-            own: int R,M, slot of the solid that a ray starts from, or ``GROUND``; None where all start elsewhere.
+            own: as :meth:`around` takes it.
 
         Returns:
             distance float32 R,M, infinite where there is none, and slot int R,M, there ``GROUND``.
         """
-        near = self.near(scene, origin)
-        mask = self.candidates(near, direction)
-        if own is not None:
-            mask &= own != torch.arange(self.most, device=own.device)[:, None, None]
+        around = self.around(scene, origin, own)
+        mask = self.candidates(around, direction)
         source, target = pick(mask, 0.1, self.scenes)
-        enter, leave, ray, slot = self.spans(scene, near[0], direction, source)
+        enter, leave, ray, slot = self.spans(around, direction, source)
         shape, rays = direction.shape[1:], direction[0].numel()
         met = (enter < leave) & (enter > 0) & (target < mask.numel())
         ray = torch.where(met, ray, rays)
@@ -156,21 +176,18 @@ class Solids:
         index = torch.full((rays + 1,), GROUND, device=enter.device).scatter_(0, nearest, slot)
         return distance[:-1].view(shape), index[:-1].view(shape)
 
-    def blocked(
-        self, scene: Tensor, near: tuple[Tensor, Tensor, Tensor], direction: Tensor, reach: Tensor, wanted: Tensor
-    ) -> Tensor:
+    def blocked(self, around: Around, direction: Tensor, reach: Tensor, wanted: Tensor) -> Tensor:
         """Whether solids stand on the first ``reach`` of rays, bool R,M.
 
         Args:
-            scene: int M.
-            near: what :meth:`near` gave for the rays' origins.
+            around: what :meth:`around` gave for the rays' origins.
             direction: float32 3,R,M, of length 1.
             reach: float32 R,M.
-            wanted: bool N,R,M, which pairs of solids and rays count.
+            wanted: bool R,M, which rays to ask for; the others are not blocked.
         """
-        mask = self.candidates(near, direction) & wanted
+        mask = self.candidates(around, direction) & wanted
         source, target = pick(mask, 0.1, self.scenes)
-        enter, leave, ray, _ = self.spans(scene, near[0], direction, source)
+        enter, leave, ray, _ = self.spans(around, direction, source)
         rays = direction[0].numel()
         met = (enter < leave) & (enter > 0) & (enter < reach.flatten()[ray]) & (target < mask.numel())
         blocked = torch.zeros(rays + 1, dtype=torch.bool, device=mask.device)
