@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from monet.data import DATASETS
-from monet.data.generators import clevr, clevr_batch, raycast, raycast_batch, solids_batch
+from monet.data.generators import clevr, clevr_batch, light_batch, raycast, raycast_batch, solids_batch
+from monet.data.generators.light_batch import World
 from monet.data.generators.raycast import Lamp
-from monet.data.generators.raycast_batch import World
 from monet.data.generators.solids import GROUND, SHAPES, Solid
 
 CAMERA = np.array([7.4811, -6.5076, 5.3437], np.float32)
@@ -115,7 +115,7 @@ def test_lists_of_fixed_length_give_the_same(monkeypatch):
         lengths.append((len(lists[0]), int(mask.sum()), mask.numel()))
         return lists
 
-    for module in (solids_batch, raycast_batch, clevr_batch):
+    for module in (solids_batch, light_batch, raycast_batch, clevr_batch):
         monkeypatch.setattr(module, "pick", fixed)
         monkeypatch.setattr(module, "put", solids_batch.put_fixed)
     assert pick is not fixed and put is not solids_batch.put_fixed

@@ -22,8 +22,9 @@ from monet.data.generators.clevr import (
     TRIES,
     check,
 )
+from monet.data.generators.light_batch import World
 from monet.data.generators.raycast import AWAY, CAMERA_AXES, pixel
-from monet.data.generators.raycast_batch import CENTER, World
+from monet.data.generators.raycast_batch import CENTER
 from monet.data.generators.solids import SHAPES
 from monet.data.generators.solids_batch import pick, put
 from monet.data.scene import SceneBatch

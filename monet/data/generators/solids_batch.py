@@ -118,7 +118,7 @@ class Solids:
             own: int R,M, slot of the solid that a ray starts from, which is not in its way; None where all start
                 elsewhere.
         """
-        spheres = self.spheres.flatten(0, 1).index_select(1, scene).view(4, self.most, 1, -1)
+        spheres = self.spheres.flatten(0, 1).index_select(1, scene).view(4, self.most, 1, len(scene))
         outside = []
         for n, (x, y, z, squared) in enumerate(spheres.unbind(1)):
             x, y, z = x - origin[0], y - origin[1], z - origin[2]
