@@ -184,6 +184,7 @@ def all_show(world: World) -> Tensor:
     doubtful = ~show & (shown > SURE[0]).all(1)
     source, target = pick(doubtful, 0.2, len(doubtful))
     part = World(*(values[source] for values in world))
+    part = part._replace(present=part.present & (target < len(doubtful))[:, None])  # nothing in a list's unfilled end
     shown = torch.where(part.present, _shown(part), MIN_RAYS)
     return put(show[None], target, (shown >= MIN_RAYS).all(1)[None])[0]
 

@@ -51,7 +51,7 @@ def _visible(world: World, rank: int | None) -> Tensor:
 
 def _parts(world: World) -> list[World]:
     """Scenes that are looked at together: few on a CPU, whose cache they fill, many on other devices."""
-    size = 8 if world.camera.device.type == "cpu" else 256
+    size = 8 if world.camera.device.type == "cpu" else 512
     return [World(*part) for part in zip(*(values.split(size) for values in world), strict=True)]
 
 
@@ -78,25 +78,33 @@ def render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
 
 def _render(world: World, lamps: tuple[Lamp, ...]) -> tuple[Tensor, Tensor]:
     device, batch = world.camera.device, len(world.camera)
-    light = Light(world, lamps)
     scene, directions = _through_pixels(world)
+    world = _with_empty(world)
+    light = Light(world, lamps)
     middle = directions[:, CENTER : CENTER + 1]
     # Lamps light from their centres, but shadows fall from a ninth of them, another one in neighbouring pixels: where
     # these differ, a shadow has its edge.
     dither = _rays(device)[1].repeat(batch)[None]
     seen = light.trace(
-        scene, world.camera.T[:, None, scene], middle, torch.zeros_like(dither[:, :1]), None, False, dither
+        scene, world.camera.T[:, None, scene], middle, torch.zeros_like(dither[:, :1]), None, False, 0.25, dither
     )
     values = _srgb(seen.light).view(3, batch, SIZE, SIZE)
     slot = seen.slot.view(batch, SIZE, SIZE)
 
     again = _again(values, slot, seen.shadows.view(batch, SIZE, SIZE)) | seen.metal.view(batch, SIZE, SIZE)
-    source, target = pick(again, 0.4, batch)
-    scene = scene[source]
+    source, target = pick(again, 0.35 * light.solids.crowd, batch)
+    scene = F.pad(scene, (0, 1), value=batch)[target]
     ranks = torch.arange(NINE, device=device)[:, None]
-    all_nine = light.trace(scene, world.camera.T[:, None, scene], directions[:, :, source], ranks, None, True)
+    all_nine = light.trace(scene, world.camera.T[:, None, scene], directions[:, :, source], ranks, None, True, 0.3)
     images = put(values, target, _srgb(all_nine.light).mean(1))
     return images.transpose(0, 1).round().to(torch.uint8).contiguous(), (slot - GROUND).to(torch.uint8)
+
+
+def _with_empty(world: World) -> World:
+    """Scenes and, behind them, one without solids: there go the rays of unfilled ends of lists, and meet nothing."""
+    world = World(*(torch.cat((values, values[:1])) for values in world))
+    world.present[-1], world.metal[-1] = False, False
+    return world
 
 
 def _again(values: Tensor, slot: Tensor, shadows: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from monet.data.generators.solids import BEVEL, BOUND, GROUND, SHAPES
 
-MANY = 1.5
+MANY = 1.7
 """Room in lists of fixed length: so much more than is expected on average."""
 
 
@@ -95,6 +95,7 @@ class Solids:
 
     Attributes:
         scenes, most: B and N.
+        crowd: N in units of the data set's 6 solids, where shares of rays were measured; at least 1.
         spheres: float32 4,N,B: centre and squared radius of the sphere around, -1 where there is no solid.
         forms: float32 7,B*N: centre, cosine and sine of the turn over the half height, half height, shape.
     """
@@ -102,6 +103,7 @@ class Solids:
     def __init__(self, present: Tensor, place: Tensor, size: Tensor, angle: Tensor, shape: Tensor):
         """Builds the tables from B,N or (``place``) B,N,2."""
         self.scenes, self.most = present.shape
+        self.crowd = max(1.0, self.most / 6)
         x, y = place.unbind(-1)
         bounds = torch.tensor([BOUND[name] for name in SHAPES], device=size.device)
         squared = torch.where(present, 1.001 * (bounds[shape] * size) ** 2, -1)  # a little more, for rounding
@@ -165,7 +167,7 @@ class Solids:
         """
         around = self.around(scene, origin, own)
         mask = self.candidates(around, direction)
-        source, target = pick(mask, 0.1, self.scenes)
+        source, target = pick(mask, 0.06, self.scenes)
         enter, leave, ray, slot = self.spans(around, direction, source)
         shape, rays = direction.shape[1:], direction[0].numel()
         met = (enter < leave) & (enter > 0) & (target < mask.numel())
@@ -176,7 +178,7 @@ class Solids:
         index = torch.full((rays + 1,), GROUND, device=enter.device).scatter_(0, nearest, slot)
         return distance[:-1].view(shape), index[:-1].view(shape)
 
-    def blocked(self, around: Around, direction: Tensor, reach: Tensor, wanted: Tensor) -> Tensor:
+    def blocked(self, around: Around, direction: Tensor, reach: Tensor, wanted: Tensor, share: float) -> Tensor:
         """Whether solids stand on the first ``reach`` of rays, bool R,M.
 
         Args:
@@ -184,9 +186,10 @@ class Solids:
             direction: float32 3,R,M, of length 1.
             reach: float32 R,M.
             wanted: bool R,M, which rays to ask for; the others are not blocked.
+            share: of the pairs of solids and rays that come near each other, on average.
         """
         mask = self.candidates(around, direction) & wanted
-        source, target = pick(mask, 0.1, self.scenes)
+        source, target = pick(mask, share, self.scenes)
         enter, leave, ray, _ = self.spans(around, direction, source)
         rays = direction[0].numel()
         met = (enter < leave) & (enter > 0) & (enter < reach.flatten()[ray]) & (target < mask.numel())
