@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from monet.data.generators import arc, clevr, multi_dsprites, objects_room, tetrominoes
+from monet.data.generators import arc, clevr, clevr_batch, multi_dsprites, objects_room, tetrominoes
 from monet.data.scene import Scene, SceneBatch, Unavailable
 from monet.data.seeds import Seed
 from monet.data.store import Stored, StoreError, stored, stores
@@ -30,7 +30,6 @@ class Dataset:
             to that split.
         batch: ``batch(count, objects, generator)`` gives that many scenes of the training split with the same
             distribution, drawn from a ``torch.Generator`` and made on its device; None where there is no such program.
-        batch_on_cpu: whether ``batch`` is the faster way on a processor, too.
         background: the labels in its scenes that are not objects.
         licence: of its scenes, for people.
         citation: whom to cite besides, for people.
@@ -42,7 +41,6 @@ class Dataset:
     objects: tuple[int, int]
     generate: Callable[[Seed, tuple[int, int]], Scene]
     batch: Callable[[int, tuple[int, int], torch.Generator], SceneBatch] | None = None
-    batch_on_cpu: bool = True
     background: tuple[int, ...] = (0,)
     licence: str = "made by this program, free to use"
     citation: str = ""
@@ -112,7 +110,7 @@ DATASETS: dict[str, Dataset] = {
         _objects_room("empty_room"),
         _objects_room("six_objects"),
         _objects_room("identical_color"),
-        Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate, clevr.batch, batch_on_cpu=False),
+        Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate, clevr_batch.batch),
         _arc("arc", "arcagi", "zoomed"),
         _arc("arc_centred", "arcagi", "centred"),
         _arc("arc_padded", "arcagi", "padded"),

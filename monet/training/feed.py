@@ -56,8 +56,7 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
         self.data, self.config, self.device = data, config, device
         dataset = DATASETS.get(data)
         self.side = config.picture_size or config.resolution
-        faster = dataset is not None and (dataset.batch_on_cpu or device.type != "cpu")
-        self.batch = dataset.batch if dataset and faster and dataset.size == self.side else None
+        self.batch = dataset.batch if dataset and dataset.size == self.side else None
         self._held: Tensor | None = None
 
     def __getitem__(self, request: Request) -> tuple[Request, Tensor]:

@@ -1,32 +1,26 @@
 """CLEVR6, generated: the rules of CLEVR's own generator (Johnson et al. 2017), drawn without Blender.
 
 3 to 6 solids on a grey ground, of three shapes, two sizes, two materials and eight colours; camera and lamps stand a
-little differently in every scene. ``monet/data/generators/raycast.py`` draws them.
+little differently in every scene. ``raycast.py`` draws them; ``clevr_batch.py`` makes many at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from monet.data.generators import drawing, raycast
-from monet.data.generators.raycast import AWAY, CAMERA_AXES, RAYS, SIZE, Lamp, centers, pixel
-from monet.data.generators.raycast_batch import Solids, render, visible
-from monet.data.generators.solids import GROUND, Shape, Solid
-from monet.data.scene import Scene, SceneBatch
+from monet.data.generators.raycast import AWAY, CAMERA_AXES, SIZE, Lamp, centers, pixel, render, visible
+from monet.data.generators.solids import GROUND, SHAPES, Solid
+from monet.data.scene import Scene
 from monet.data.seeds import Seed
 
 __all__ = ["MOST", "OBJECTS", "SIZE", "generate"]
 
 OBJECTS = (3, 6)
 MOST = 10
-SHAPES: tuple[Shape, ...] = get_args(Shape)
 SIZES = (0.35, 0.7)
+MATERIALS = ("rubber", "metal")
 COLORS = (
     np.array(
         [
@@ -52,11 +46,8 @@ MIN_GAP, MIN_MARGIN = 0.25, 0.4
 """Between the circles around two solids; between their centres as seen from the camera and from the side."""
 MIN_RAYS = 200
 """A solid shows at least as many pixels of the 320x240 picture, here of its 192x192 crop."""
-_TRIES = 50
-TRIES, MOST_TRIES = 32, 10_000
-"""Times that a batch of scenes is drawn anew: on a card, and at most."""
-CHUNK = 1, 64
-"""Scenes of a batch that are rendered together: on a processor, in whose cache they stay, and on a card."""
+TRIES = 50
+"""So many places are tried for a solid before all is drawn again."""
 
 
 def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
@@ -71,114 +62,48 @@ def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
     Raises:
         ValueError: ``objects`` out of range.
     """
+    check(objects)
     fewest, most = objects
-    if not 0 <= fewest <= most <= MOST:
-        raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
     rng = np.random.default_rng(seed)
-    solids, camera, index = composed(rng, int(rng.integers(fewest, most + 1)))
-    lamps = [Lamp(tuple(_moved(rng, lamp.position, LAMP_JITTER)), lamp.side, lamp.intensity) for lamp in LAMPS]
-    labels = (centers(index) - GROUND).astype(np.uint8)
-    return Scene(raycast.render(solids, camera, lamps), labels, f"CLEVR6, generated, seed {seed}")
-
-
-def composed(rng: np.random.Generator, count: int) -> tuple[list[Solid], np.ndarray, np.ndarray]:
-    """Draws ``count`` solids that all show, the camera's place, float32 3, and which solid each ray meets, 192,192."""
+    count = int(rng.integers(fewest, most + 1))
     while True:
         camera = _moved(rng, CAMERA, CAMERA_JITTER).astype(np.float32)
         solids = arrange(rng, count)
         if solids is None:
             continue
-        index = raycast.visible(solids, camera)
-        if (np.bincount(index[index != GROUND], minlength=count) >= MIN_RAYS).all():
-            return solids, camera, index
+        index = visible(solids, camera)
+        rays = np.bincount(index[index != GROUND], minlength=count)
+        if (rays >= MIN_RAYS).all():
+            break
+    lamps = [Lamp(tuple(_moved(rng, lamp.position, LAMP_JITTER)), lamp.side, lamp.intensity) for lamp in LAMPS]
+    labels = (centers(index) - GROUND).astype(np.uint8)
+    image = render(solids, camera, lamps)
+    return Scene(image, labels, f"CLEVR6, generated, seed {seed}", factors=_factors(solids, camera))
 
 
-def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> SceneBatch:
-    """Draws many scenes at once, with the distribution of :func:`generate`.
-
-    The pictures of the same solids differ by more than a grey level in one value of 5,000. Whether every solid shows is
-    judged by the rays through the pixels' centres, a ninth of all. On a card a scene that does not suit is drawn anew a
-    fixed number of times, so that nobody has to ask how many are left; hardly one in a thousand then hides a solid.
-
-    Args:
-        count: of scenes.
-        objects: fewest and most solids, at most 10.
-        generator: the same state, the same scenes on the same kind of device; they are made on its device.
-
-    Returns:
-        64x64 pictures; factors ``present``; ``shape`` (index into cube, cylinder, sphere); ``place`` (B,N,2) on the
-        ground; ``x`` and ``y``, where the centre is seen; ``size``, half of the height; ``material`` (1: metal);
-        ``color``, linear; ``angle`` about the vertical.
-
-    Raises:
-        ValueError: ``objects`` out of range.
-    """
+def check(objects: tuple[int, int]) -> None:
+    """Raises ValueError where no scene has so many objects."""
     fewest, most = objects
     if not 0 <= fewest <= most <= MOST:
         raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
-    on_cpu = generator.device.type == "cpu"
-    present = F.pad(drawing.present(count, objects, generator), (0, int(not most)))  # a column at least
-    solids, camera, suits = _candidates(present, generator)
-    for _ in range(MOST_TRIES if on_cpu else TRIES):
-        # On a CPU only those that do not suit are drawn anew; on a card all are, and the others stay.
-        bad = (~suits).nonzero()[:, 0] if on_cpu else torch.arange(count, device=present.device)
-        if not len(bad):
-            break
-        again = _candidates(present[bad], generator)
-        for old, new in zip((*solids, camera), (*again[0], again[1]), strict=True):
-            keep = suits[bad].view(-1, *[1] * (old.dim() - 1))
-            old[bad] = torch.where(keep, old[bad], new)
-        suits[bad] |= again[2]
-    jitter = drawing.uniform(-LAMP_JITTER, LAMP_JITTER, (count, len(LAMPS), 3), generator)
-    lamps = camera.new_tensor([lamp.position for lamp in LAMPS]) + jitter
-    chunk = CHUNK[0] if on_cpu else CHUNK[1]
-    made = [
-        render(Solids(*some), at, LAMPS, places)
-        for *some, at, places in zip(*(t.split(chunk) for t in (*solids, camera, lamps)), strict=True)
-    ]
-    x, y = seen(solids.x, solids.y, solids.size, camera)
-    factors = {
-        "present": present, "shape": solids.shape, "place": torch.stack((solids.x, solids.y), -1), "x": x, "y": y,
-        "size": solids.size, "material": solids.metal.long(), "color": solids.color, "angle": solids.turn,
-    }  # fmt: skip
-    images, segmentation = (torch.cat(parts) for parts in zip(*made, strict=True))
-    return SceneBatch(images, segmentation, factors)
 
 
-def _candidates(present: Tensor, generator: torch.Generator) -> tuple[Solids, Tensor, Tensor]:
-    """Draws scenes of these solids, the camera's places B,3, and whether the solids suit each other and all show."""
-    shape, device = tuple(present.shape), generator.device
-
-    def choice(number: int) -> Tensor:
-        return torch.randint(number, shape, generator=generator, device=device)
-
-    size = torch.where(choice(2) == 0, SIZES[0], SIZES[1])
-    places = drawing.uniform(-REACH, REACH, (*shape, _TRIES, 2), generator)
-    x, y, suits = places[..., 0, 0].clone(), places[..., 0, 1].clone(), present.new_ones(len(present))
-    for k in range(1, shape[1]):
-        offset = places[:, k, :, None] - torch.stack((x[:, :k], y[:, :k]), -1)[:, None]  # B,tries,k,2
-        behind, beside = offset @ offset.new_tensor(AWAY), offset @ offset.new_tensor((AWAY[1], -AWAY[0]))
-        apart = offset.norm(dim=-1) - size[:, k, None, None] - size[:, None, :k] >= MIN_GAP
-        fits = (apart & (torch.minimum(behind.abs(), beside.abs()) >= MIN_MARGIN)).all(-1)  # B,tries
-        first = fits.int().argmax(1)
-        x[:, k], y[:, k] = places[:, k].gather(1, first[:, None, None].expand(-1, 1, 2))[:, 0].unbind(-1)
-        suits = suits & (fits.any(1) | ~present[:, k])
-    colors = torch.tensor(COLORS, dtype=torch.float32, device=device)
-    turn = drawing.uniform(0, 2 * np.pi, shape, generator)
-    solids = Solids(present, choice(len(SHAPES)), x, y, size, turn, colors[choice(len(COLORS))], choice(2) == 1)
-    jitter = drawing.uniform(-CAMERA_JITTER, CAMERA_JITTER, (len(present), 3), generator)
-    camera = torch.tensor(CAMERA, dtype=torch.float32, device=device) + jitter
-    index = visible(solids, camera, centers=True)
-    for k in range(shape[1]):
-        suits = suits & (((index == k).sum(1) >= MIN_RAYS / RAYS**2) | ~present[:, k])
-    return solids, camera, suits
-
-
-def seen(x: Tensor, y: Tensor, height: Tensor, camera: Tensor) -> tuple[Tensor, Tensor]:
-    """Column and row, in pixels of the 64x64 picture, at which the camera B,3 sees points B,N."""
-    away = torch.stack((x, y, height), -1) - camera[:, None]
-    right, up, back = (away @ away.new_tensor(CAMERA_AXES)).unbind(-1)
-    return pixel(right / -back, up / -back)
+def _factors(solids: Sequence[Solid], camera: np.ndarray) -> dict[str, np.ndarray]:
+    """What :func:`clevr_batch.batch` gives, of one scene."""
+    place = np.array([solid.place for solid in solids], float).reshape(-1, 2)
+    size = np.array([solid.size for solid in solids], float)
+    right, up, backward = CAMERA_AXES.T @ (np.column_stack((place, size)) - camera).T
+    x, y = pixel(right, up, backward)
+    return {
+        "x": x,
+        "y": y,
+        "place": place,
+        "size": size,
+        "shape": np.array([SHAPES.index(solid.shape) for solid in solids], int),
+        "material": np.array([MATERIALS.index("metal" if solid.metal else "rubber") for solid in solids], int),
+        "color": np.array([solid.color for solid in solids], float).reshape(-1, 3),
+        "angle": np.array([solid.turn for solid in solids], float),
+    }
 
 
 def arrange(rng: np.random.Generator, count: int) -> list[Solid] | None:
@@ -186,7 +111,7 @@ def arrange(rng: np.random.Generator, count: int) -> list[Solid] | None:
     solids: list[Solid] = []
     for _ in range(count):
         size = SIZES[rng.integers(len(SIZES))]
-        places = rng.uniform(-REACH, REACH, (_TRIES, 2))
+        places = rng.uniform(-REACH, REACH, (TRIES, 2))
         fitting = (place for place in places if all(_apart(place - s.place, size + s.size) for s in solids))
         if (place := next(fitting, None)) is None:
             return None
