@@ -5,12 +5,13 @@ import { h } from "./dom.js";
 
 /** Charts of a scene by the name that the server gives them, with what they are called and what they say. */
 export const CHARTS = {
-  posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects."],
+  posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all."],
   kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],
   scope: ["Scope left per step", "How much of the scene is unexplained before each step, and what each step takes. Click selects."],
 };
 
-export const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d"] };
+// Without Plotly's own bar, which would cover legends: a drag zooms, with Shift it moves, a double click shows all.
+export const CONFIG = { responsive: true, displayModeBar: false };
 
 let library = null;
 /** Plotly is large: it is fetched when charts come into view, and only then. */
