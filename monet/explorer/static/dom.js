@@ -23,6 +23,9 @@ export const say = (element, text) => element.textContent !== text && (element.t
 /** A number as an index: 12 is ₁₂. @param {number} n */
 export const subscript = (n) => String(n).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);
 
+/** A value with two decimals; what rounds to zero has no sign. @param {number} value */
+export const decimals = (value) => value.toFixed(2).replace(/^-(0\.00)$/, "$1");
+
 /** A button with its label, and its tooltip if that says more. */
 export const button = (label, onclick, properties = {}) =>
   h("button", { type: "button", class: "mx-button", onclick, ...properties }, label);

@@ -50,7 +50,7 @@ function copy() {
 
 /** @param {HTMLCanvasElement | HTMLImageElement} picture opens it, with the others of its panel beside it */
 export function enlarge(picture) {
-  if (!box.isConnected) (document.querySelector(".gradio-container") ?? document.body).append(box);
+  if (!box.isConnected) (document.querySelector(".gradio-container .contain") ?? document.body).append(box);
   const panel = picture.closest(".mx-panel");
   group = [...(panel ?? document).querySelectorAll(".mx-canvas")].filter((other) => other.checkVisibility());
   show(picture);

@@ -1,7 +1,7 @@
 // The traversal as a film: component, mask and scene while the selected latent goes from end to end and back.
 
 import { canvas, drawColors, drawValues } from "./draw.js";
-import { button, h } from "./dom.js";
+import { button, decimals, h } from "./dom.js";
 import { zoomable } from "./lightbox.js";
 import { lessMotion, onMotionChange } from "./motion.js";
 import { roving } from "./roving.js";
@@ -75,7 +75,7 @@ export function player({ store, frames }) {
     drawColors(pictures.component, size, now.decoded, 4);
     drawValues(pictures.mask, size, now.mask);
     drawColors(pictures.scene, size, now.image);
-    where.replaceChildren("z", h("sub", {}, String(store.view.dimension)), ` = ${now.value.toFixed(2)}`);
+    where.replaceChildren("z", h("sub", {}, String(store.view.dimension)), ` = ${decimals(now.value)}`);
   }
 
   async function start() {

@@ -5,6 +5,7 @@ import { blend, mean } from "../compose.js";
 import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
 import { button, h, svg } from "../dom.js";
 import { explanation } from "../explain.js";
+import { onGround } from "../ground.js";
 import { zoomable } from "../lightbox.js";
 import { lessMotion, onMotionChange } from "../motion.js";
 
@@ -90,7 +91,7 @@ export function mount(root, { store, frames }) {
     if (last?.view.step !== view.step || last?.scene !== scene) {
       frames.decode(store.original.slots.map((s) => s.latent)).then((slots) => {
         const upTo = scene.masks.map((mask, j) => (view.step === null || j <= view.step ? mask : null));
-        drawColors(soFar, scene.size, blend(slots, upTo));
+        drawColors(soFar, scene.size, onGround(blend(slots, upTo), upTo, scene.size));
       }).catch((error) => {
         console.warn("what is explained was not decoded:", error.message);
         last = null; // the next frame tries again
@@ -105,7 +106,7 @@ export function mount(root, { store, frames }) {
       const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;
       text.textContent = k === null
         ? scene.slots === 1 ? "explained by the only step" : `explained by all ${scene.slots} steps`
-        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} unexplained, it takes ${percent(scene.masks[k])}`;
+        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} unexplained, it takes ${percent(scene.masks[k])}; chequered: not yet explained`;
     }
     last = frame;
   });
@@ -119,7 +120,7 @@ function scopeCurve(scene, select) {
   const y = (share) => height * (1 - share);
   const left = scene.scopes.map(mean);
   const stair = left.slice(0, count).map((share, k) => `${k ? "L" : "M"}${x(k)},${y(share)} L${x(k + 1)},${y(share)}`).join(" ");
-  const label = (text, attributes) => svg("text", attributes, text);
+  const label = (text, attributes) => svg("text", { "font-size": 6, ...attributes }, text);
   const axes = [
     svg("path", { d: `M0,0V${height}H${width}`, fill: "none", stroke: "currentColor", "stroke-width": 0.4 }),
     ...[0, 50, 100].map((share) => label(String(share), { x: -2, y: y(share / 100) + 2, "text-anchor": "end" })),

@@ -2,7 +2,7 @@
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
 import { resetSlot, sample, setLatent } from "../actions.js";
-import { button, h, say, subscript, svg } from "../dom.js";
+import { button, decimals, h, say, subscript, svg } from "../dom.js";
 import { explanation } from "../explain.js";
 import { zoomable } from "../lightbox.js";
 import { normal } from "../random.js";
@@ -189,11 +189,11 @@ export function mount(root, { store, frames }) {
       if (input.shown === shown) continue;
       input.shown = shown;
       if (Number(range.value) !== value) range.value = String(value);
-      if (entry !== globalThis.document.activeElement) entry.value = value.toFixed(2);
+      if (entry !== globalThis.document.activeElement) entry.value = decimals(value);
       reset.disabled = value === mean;
       lock.setAttribute("aria-pressed", String(view.locks.has(d)));
       entry.classList.toggle("mx-far", far);
-      range.setAttribute("aria-valuetext", value.toFixed(2));
+      range.setAttribute("aria-valuetext", decimals(value));
     }
     const said = [
       offPrior.length ? `beyond ${FAR} σ of the prior: ${names(offPrior)}` : "",

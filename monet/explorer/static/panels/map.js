@@ -1,6 +1,5 @@
 // The map of slots: every slot of the sample scenes, laid out by what its latents say, and the scene's own among them.
 
-import { chart } from "../sheet.js";
 import { coloursAt, CONFIG, plotly, styled } from "../charts.js";
 import { canvas, drawColors, slotColor } from "../draw.js";
 import { button, h } from "../dom.js";
@@ -100,10 +99,10 @@ export function mount(root, { store, frames, request }) {
       },
     };
   }
-  // For the sheet: the map as it is, for paper.
-  root.parts = async () => {
+  /** For paper: the map as it is. */
+  root.figure = async () => {
     await load();
-    return [[await chart(figure(), "every slot of the sample scenes by its latents; size: its share of the pixels; rings: this scene’s slots")]];
+    return figure();
   };
 
   let loading = null;

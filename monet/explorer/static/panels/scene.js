@@ -20,7 +20,7 @@ const FIGURES = [
 const USUAL = ["mse", "ari_fg"];
 
 /** Squared error that is drawn brightest: half the range in every channel. */
-export const ERROR_TOP = 0.25;
+const ERROR_TOP = 0.25;
 
 const number = (name, value) =>
   name === "mse" ? value.toFixed(4) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
@@ -38,13 +38,13 @@ export function mount(root, { store, frames }) {
   const figure = (name) => {
     const mark = h("i", { class: "mx-mark", hidden: true });
     marks.push(mark);
-    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, zoomable(panels[name], { click: "point" }), mark),
-      h("div", { class: "mx-caption" }, captions[name], large(name)), ...(name === "error" ? [scale()] : []));
+    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, zoomable(panels[name], { click: "point" }), mark, large(name)),
+      captions[name], ...(name === "error" ? [scale()] : []));
   };
   const scale = () => {
     const bar = h("i");
     bar.style.background = ERROR_GRADIENT;
-    return h("div", { class: "mx-scale", title: "Squared error of a pixel, mean over its three channels, which go from 0 to 1" }, "0", bar, `≥ ${ERROR_TOP}`);
+    return h("div", { class: "mx-scale", "data-top": String(ERROR_TOP), title: "Squared error of a pixel, mean over its three channels, which go from 0 to 1" }, "0", bar, `≥ ${ERROR_TOP}`);
   };
   const large = (name) => h("button", {
     type: "button", class: "mx-toggle mx-enlarge", tabIndex: -1, title: "Large (Enter on the picture)", "aria-label": `Open ${name} large`,

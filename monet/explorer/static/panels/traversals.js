@@ -2,7 +2,7 @@
 
 import { canvas, drawColors } from "../draw.js";
 import { setLatent } from "../actions.js";
-import { button, h, subscript } from "../dom.js";
+import { button, decimals, h, subscript } from "../dom.js";
 import { explanation } from "../explain.js";
 import { RETRY_MS } from "../frames.js";
 import { enlarge } from "../lightbox.js";
@@ -59,7 +59,7 @@ export function mount(root, { store, frames }) {
       name.setAttribute("aria-pressed", String(selected));
       name.setAttribute("aria-label", `Select latent ${d}`);
       for (const [i, thumbnail] of thumbnails.entries()) {
-        const value = steps[i].toFixed(2);
+        const value = decimals(steps[i]);
         thumbnail.title = `z${subscript(d)} = ${value}, in σ of the prior; click to go there, double click: large`;
         thumbnail.lastChild.textContent = value;
         thumbnail.setAttribute("aria-label", `Set latent ${d} to ${value}`);
