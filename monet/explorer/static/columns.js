@@ -35,7 +35,7 @@ export class Columns {
       }, String(k + 1));
       select.style.background = slotColor(slot.color);
       select.style.color = inkOn(slot.color);
-      return { select, element: h("div", { class: "mx-column-head" }, select, ...this.extra(k)) };
+      return { select, element: h("div", { class: "mx-column-head" }, select, h("span", { class: "mx-toggles" }, ...this.extra(k))) };
     });
     this.element.style.setProperty("--columns", String(slots.length));
     this.element.replaceChildren(

@@ -1,10 +1,12 @@
 // The page: one store, one frame loop, and panels that Gradio mounts one by one.
 
+import { watchToasts } from "./announce.js";
 import { takeKept, watchServer } from "./connection.js";
 import { guardSliders } from "./fingers.js";
 import { bindKeys } from "./keys.js";
 import { FrameLoop } from "./frames.js";
 import { fromHash, isOf, restore } from "./permalink.js";
+import { floatingPreview } from "./preview.js";
 import { skipLinks } from "./skip.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
@@ -48,6 +50,7 @@ export function receive(value) {
   }
   if (document.documentElement.dataset.monet !== "ready") {
     document.documentElement.dataset.monet = "ready";
+    watchToasts();
     openKept();
     tour();
   }
@@ -107,6 +110,7 @@ export async function mount(name, element) {
 
 bindKeys(store);
 guardSliders();
+floatingPreview();
 skipLinks();
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
 window.monetExplorer = { store, frames };

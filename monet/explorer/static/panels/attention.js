@@ -106,7 +106,7 @@ export function mount(root, { store, frames }) {
       const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;
       text.textContent = k === null
         ? scene.slots === 1 ? "explained by the only step" : `explained by all ${scene.slots} steps`
-        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} unexplained, it takes ${percent(scene.masks[k])}; chequered: not yet explained`;
+        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} left, takes ${percent(scene.masks[k])}; the rest is chequered`;
     }
     last = frame;
   });
