@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from monet.checkpoints import Checkpoint
 from monet.explorer.layout import opening_model
+from monet.explorer.payload import object_slot
 from monet.model import MONetConfig
 from tests.browser.laboratory import DRAWN, PHONE, READY, open_page, press, state
 
@@ -276,3 +278,15 @@ def test_the_page_opens_with_the_model_whose_latents_paint_the_truest_masks(tmp_
     found = [checkpoint("a"), checkpoint("b", ari_fg_decoded=0.4), checkpoint("c", ari_fg_decoded=0.9, ari_fg=0.1)]
     assert opening_model({c.name: c for c in found}) == "c"
     assert opening_model({c.name: c for c in found[:1]}) == "a"
+
+
+def test_the_slot_to_begin_with_is_an_object() -> None:
+    masks = np.zeros((4, 12, 12), np.float32)
+    masks[1, 3:6, 3:6] = masks[2, 7:9, 7:9] = 1
+    masks[3] = 0.5 * (1 - masks.sum(0))  # a wall, larger than any object, shared with
+    masks[0] = masks[3]  # the floor
+    truth = np.zeros((12, 12), np.uint8)
+    truth[3:6, 3:6], truth[7:9, 7:9] = 2, 3
+    assert object_slot(masks, truth, (0,)) in (1, 2)
+    assert object_slot(masks, np.where(truth == 3, 3, 0), (0,)) == 2
+    assert object_slot(masks, None, ()) == 1  # nobody knows the objects: the largest away from the rim

@@ -2,6 +2,7 @@
 
 import { watchToasts } from "./announce.js";
 import { takeKept, watchServer } from "./connection.js";
+import { h } from "./dom.js";
 import { guardSliders } from "./fingers.js";
 import { bindKeys } from "./keys.js";
 import { FrameLoop } from "./frames.js";
@@ -50,6 +51,7 @@ export function receive(value) {
   }
   if (document.documentElement.dataset.monet !== "ready") {
     document.documentElement.dataset.monet = "ready";
+    skipLinks();
     watchToasts();
     openKept();
     tour();
@@ -111,7 +113,10 @@ export async function mount(name, element) {
 bindKeys(store);
 guardSliders();
 floatingPreview();
-skipLinks();
+// What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
+for (const [file, media] of [["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
+  document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
+}
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
 window.monetExplorer = { store, frames };
 addEventListener("click", (event) => event.target.closest?.("#mx-tour") && tour(true));

@@ -19,5 +19,5 @@ export function skipLinks() {
       panel?.querySelector(`${selector}:not([tabindex="-1"])`)?.focus();
     },
   }, label);
-  document.body.prepend(h("nav", { class: "mx-skip", "aria-label": "Skip to a panel" }, ...Object.entries(TARGETS).map(link)));
+  document.querySelector(".gradio-container .contain")?.prepend(h("nav", { class: "mx-skip", "aria-label": "Skip to a panel" }, ...Object.entries(TARGETS).map(link)));
 }

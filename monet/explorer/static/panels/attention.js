@@ -126,7 +126,7 @@ function scopeCurve(scene, select) {
     ...[0, 50, 100].map((share) => label(String(share), { x: -2, y: y(share / 100) + 2, "text-anchor": "end" })),
     ...scene.masks.map((_, k) => label(String(k + 1), { x: x(k + 0.5), y: height + 8, "text-anchor": "middle" })),
     label("step k", { x: width / 2, y: height + 16, "text-anchor": "middle" }),
-    label("% of the pixels", { x: -16, y: height / 2, "text-anchor": "middle", transform: `rotate(-90 -16 ${height / 2})` }),
+    label("% unexplained", { x: -16, y: height / 2, "text-anchor": "middle", transform: `rotate(-90 -16 ${height / 2})` }),
   ];
   const bars = scene.masks.map((mask, k) => {
     const share = mean(mask);
@@ -142,5 +142,5 @@ function scopeCurve(scene, select) {
       viewBox: `-22 -4 ${width + 24} ${height + 22}`, role: "img",
       "aria-label": `Unexplained before each step: ${left.slice(0, count).map((s) => `${(100 * s).toFixed(0)} %`).join(", ")}`,
     }, ...axes, ...bars, svg("path", { d: stair, fill: "none", stroke: "currentColor", "stroke-width": 0.8 })),
-    h("figcaption", {}, "unexplained before step k"));
+  );
 }
