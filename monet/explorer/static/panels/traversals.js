@@ -63,7 +63,7 @@ export function mount(root, { store, frames }) {
         thumbnail.title = `z${subscript(d)} = ${value}, in σ of the prior; click to go there, double click: large`;
         thumbnail.lastChild.textContent = value;
         thumbnail.setAttribute("aria-label", `Set latent ${d} to ${value}`);
-        thumbnail.firstChild.setAttribute("aria-label", `latent ${d} at ${value}`);
+        thumbnail.firstChild.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}`);
         drawColors(thumbnail.firstChild, scene.size, decoded[i], 4, present(decoded[i]));
       }
       divergence.textContent = `${base.kl[d].toFixed(2)} nats`;
