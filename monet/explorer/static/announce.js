@@ -20,9 +20,9 @@ export function watchToasts() {
   new MutationObserver(() => {
     for (const toast of document.querySelectorAll(TOASTS)) {
       toast.setAttribute("aria-live", "off"); // the region says it
-      const text = [...toast.querySelectorAll("[data-testid=toast-text]")].map((message) => message.textContent).join(" ");
-      if (text && said.get(toast) !== text) announce(text);
-      said.set(toast, text);
+      const messages = [...toast.querySelectorAll("[data-testid=toast-text]")]; // of one kind, the newest last
+      if (messages.length > (said.get(toast) ?? 0)) announce(messages.at(-1).textContent);
+      said.set(toast, messages.length);
     }
   }).observe(document.body, { childList: true, subtree: true });
   addEventListener("keydown", (event) => {

@@ -22,6 +22,7 @@ const XLINK = "http://www.w3.org/1999/xlink";
 const TEXT = 2.5;
 const TITLE = 3;
 const LINE = 1.25;
+const BOLD = 1.1; // so much wider than plain letters
 const MARGIN = 1.5;
 const GAP = 1.5;
 const LABEL = 17;
@@ -79,6 +80,9 @@ function texts(label, x, y, width, { size = TEXT, anchor = "start", weight = "no
     return svg("text", { x, y: y + n * LINE * size, "font-size": size, "text-anchor": anchor, "font-weight": weight, "xml:space": "preserve" }, ...spans);
   });
 }
+/** Letters of the sheet's size, or as much smaller as the longest word needs. */
+const fitting = (label, width) =>
+  TEXT * Math.min(1, width / Math.max(...runs(label).flatMap(({ text }) => text.split(" ")).map((word) => widthOf(word, TEXT))));
 const heightOf = (label, width, size = TEXT) => lines(label, width, size).length * LINE * size;
 
 function embedded(picture) {
@@ -128,8 +132,9 @@ function place(part, x, y, width) {
     below += 1 + TEXT;
   }
   if (part.caption) {
-    nodes.push(...texts(part.caption, x, below + LINE * TEXT, width));
-    below += 0.6 + heightOf(part.caption, width);
+    const size = fitting(part.caption, width);
+    nodes.push(...texts(part.caption, x, below + LINE * TEXT, width, { size }));
+    below += 0.6 + heightOf(part.caption, width, size);
   }
   return { nodes, height: below - y };
 }
@@ -142,8 +147,8 @@ function place(part, x, y, width) {
  */
 export function layout({ columns = [], rows }, title, width) {
   const inner = width - 2 * MARGIN;
-  const nodes = texts(title, MARGIN, MARGIN + TITLE, inner, { size: TITLE, weight: "bold" });
-  let y = MARGIN + heightOf(title, inner, TITLE) + GAP;
+  const nodes = texts(title, MARGIN, MARGIN + TITLE, inner / BOLD, { size: TITLE, weight: "bold" });
+  let y = MARGIN + heightOf(title, inner / BOLD, TITLE) + GAP;
   const margin = rows.some(({ label }) => label) ? LABEL : 0;
   rows.forEach(({ label, parts }, r) => {
     const left = MARGIN + (label ? margin : 0);
@@ -155,7 +160,10 @@ export function layout({ columns = [], rows }, title, width) {
     const placed = parts.flatMap((part, k) => {
       const share = (room * (part.weight ?? 1)) / total;
       const wide = Math.min(share, part.drawing ? widestDrawing(part) : WIDEST_PICTURE);
-      if (r === 0 && columns[k]) heads.push(...texts(columns[k], x + wide / 2, y + TEXT, wide, { anchor: "middle" }));
+      if (r === 0 && columns[k]) {
+        const head = widthOf(columns[k], TEXT) > wide ? columns[k].split(" ").at(-1) : columns[k]; // "slot 3", or "3"
+        heads.push(...texts(head, x + wide / 2, y + TEXT, wide, { anchor: "middle" }));
+      }
       const at = place(part, x, y + (r === 0 && columns.length ? LINE * TEXT + 0.6 : 0), wide);
       x += wide + GAP;
       tallest = Math.max(tallest, at.height);

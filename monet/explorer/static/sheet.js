@@ -43,11 +43,14 @@ export const strips = (panel) => ({
   })),
 });
 
-/** The selected slot's pictures and below them all its latents. @param {HTMLElement} panel @returns {Sheet} */
-export const latents = (panel, { document, view }) => ({
+/**
+ * The selected slot's pictures and below them all its latents.
+ * @param {HTMLElement} panel @param {number} width millimetres @returns {Sheet}
+ */
+export const latents = (panel, { document, view }, width) => ({
   rows: [...pictures(panel).rows, {
     parts: [{
-      drawing: scales(document.slots[view.slot]),
+      drawing: scales(document.slots[view.slot], Math.round(width * CHART_PX)),
       caption: "bar: divergence from the prior, nats; tick: posterior mean, band: one σ, dot: value, in σ of the prior",
     }],
   }],
@@ -63,13 +66,17 @@ export const pad = (panel) => ({
   }],
 });
 
-/** Every latent of a slot on its scale, those that say most first. @param {import("./store.js").Slot} slot */
-function scales(slot) {
-  const [width, row] = [880, 26];
+/**
+ * Every latent of a slot on its scale, those that say most first.
+ * @param {import("./store.js").Slot} slot @param {number} width in the pixels of a chart
+ */
+function scales(slot, width) {
+  const row = 26;
+  const [bar, nats, from, to] = [34, 94, 180, width - 60];
   const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
   const most = Math.max(...slot.kl, 1e-6);
   const reach = Math.max(4, ...order.map((d) => Math.max(Math.abs(slot.mean[d]) + 4 * slot.std[d], Math.abs(slot.latent[d]))));
-  const x = (value) => 230 + ((value + reach) / (2 * reach)) * 560;
+  const x = (value) => from + ((value + reach) / (2 * reach)) * (to - from);
   const box = (fill, left, top, wide, high) => svg("rect", { x: left, y: top, width: wide, height: high, fill });
   const text = (words, left, base, anchor = "start") => svg("text", { x: left, y: base, "font-size": 13, "text-anchor": anchor }, words);
   const minus = (value) => decimals(value).replace("-", "−");
@@ -77,12 +84,12 @@ function scales(slot) {
     const middle = row * (r + 0.5);
     const [mean, std, value] = [slot.mean[d], slot.std[d], slot.latent[d]];
     return [
-      box("#0072b2", 34, middle - 4, (90 * slot.kl[d]) / most, 8),
+      box("#0072b2", bar, middle - 4, ((nats - bar - 8) * slot.kl[d]) / most, 8),
       box("#bbb", x(-reach), middle - 1, x(reach) - x(-reach), 2),
       box("#9cc3dd", x(mean - std), middle - 7, x(mean + std) - x(mean - std), 14),
       box("#000", x(mean) - 1, middle - 9, 2, 18),
       svg("circle", { cx: x(value), cy: middle, r: 5.5, fill: "#0072b2", stroke: "#fff", "stroke-width": 1 }),
-      text(`z${subscript(d)}`, 0, middle + 4), text(`${slot.kl[d].toFixed(2)} nats`, 130, middle + 4),
+      text(`z${subscript(d)}`, 0, middle + 4), text(`${slot.kl[d].toFixed(2)} nats`, nats, middle + 4),
       text(minus(value), width, middle + 4, "end"),
     ];
   });
