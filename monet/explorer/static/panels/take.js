@@ -80,7 +80,7 @@ export function mount(root, { store, frames }) {
     const millimetres = Math.min(WIDEST, Math.max(NARROWEST, Math.round(Number(width.value)) || PAGE));
     width.value = String(millimetres);
     const parted = await parts(document.querySelector(`#mx-${which.value}`), store, millimetres);
-    const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K = ${scene.slots}`;
+    const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K\u00a0=\u00a0${scene.slots}`;
     return save(await write(layout(parted, caption, millimetres)), `${stem()}-${which.value}.${kind}`);
   };
 
