@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import gradio as gr
@@ -49,14 +49,19 @@ class Page(gr.Blocks):
     async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         try:
             return await super().process_api(*arguments, **options)
-        except gr.Error:
+        except gr.Error as error:
+            error.duration = None  # stays until the visitor has read it and closes it
             raise
         except OSError as error:
             log.warning("%s", error)
-            raise gr.Error(sentence(OSError(error.errno, error.strerror)), print_exception=False) from error
+            raise gr.Error(
+                sentence(OSError(error.errno, error.strerror)), duration=None, print_exception=False
+            ) from error
         except Exception as error:
             log.warning("%s: %s", type(error).__name__, error)
-            raise gr.Error("The server can make nothing of this request.", print_exception=False) from error
+            raise gr.Error(
+                "The server can make nothing of this request.", duration=None, print_exception=False
+            ) from error
 
 
 def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
@@ -64,7 +69,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
     stored = stored or {}
     if not models.checkpoints:
         return _without_models(models)
-    first = next(name for name in ("multi_dsprites", *models.checkpoints) if name in models.checkpoints)
+    first = opening_model(models.checkpoints)
     with Page(fill_width=True) as demo:
         opened = gr.State(None)
         request, link = panels.request_carrier("scene"), panels.request_carrier("link")
@@ -87,6 +92,10 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                     {
                         "galleries": galleries(stored),
                         "unusual": {name: unusual(c) for name, c in models.checkpoints.items()},
+                        "models": [
+                            {"name": name, "title": c.title, "data": c.data, "slots": c.config.num_slots}
+                            for name, c in models.checkpoints.items()
+                        ],
                     },
                 )
                 upload = gr.Image(
@@ -151,7 +160,9 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 visitor = kept_picture(table, models.checkpoints[model].config)
                 return show(visitor, model, slots, how), visitor, model, slots, how
             if picture:
-                gr.Info("The picture is not in the link: open it here, and the link’s edits are made to it.")
+                gr.Info(
+                    "The picture is not in the link: open it here, and the link’s edits are made to it.", duration=None
+                )
             opened = before if picture else find_scene(request, stored)
             return again(opened, model, slots, how), opened, model, slots, how
 
@@ -209,6 +220,12 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
     return demo
 
 
+def opening_model(found: Mapping[str, Checkpoint]) -> str:
+    """The model that the page opens with: the one whose latents paint the truest masks on test scenes (ARI-FG of the
+    decoder's masks), the first by name where nothing was measured."""
+    return max(found, key=lambda name: found[name].measured.get("ari_fg_decoded", -1.0))
+
+
 def first_sample(checkpoint: Checkpoint) -> str:
     """The request for the first sample of the data set that a model knows, or of any."""
     return json.dumps({"kind": "sample", "data": samples_of(checkpoint.data), "index": 0})
@@ -252,7 +269,10 @@ def find_scene(request: str, stored: Mapping[str, Stored] | None = None) -> Open
             if "objects" not in table:
                 return Opened(dataset.scene(seed), origin)
             objects = int(table["objects"])
-            return Opened(dataset.scene(seed, (objects, objects)), origin | {"objects": objects})
+            scene = dataset.scene(seed, (objects, objects))
+            content = f"{objects} objects" if objects else "nothing in it"
+            title = f"{dataset.title}, {content}, seed {seed}"
+            return Opened(replace(scene, source=title), origin | {"objects": objects})
         raise ValueError("a scene is a sample, a seed or stored")
     except Unavailable as error:
         raise gr.Error(str(error), print_exception=False) from error

@@ -81,7 +81,8 @@ class Keyboard(Mouse):
     """Everything by keys; what has the focus could have been reached by Tab."""
 
     def reach(self, what: Locator) -> Locator:
-        assert what.evaluate("(e) => e.tabIndex >= 0 && e.checkVisibility()")
+        # Tab reaches it, or the arrow keys do inside of its group.
+        assert what.evaluate("(e) => (e.tabIndex >= 0 || e.closest('[data-roving]')) && e.checkVisibility()")
         what.focus()
         return what
 

@@ -2,6 +2,8 @@
 
 import { canvas, inkOn, slotColor } from "./draw.js";
 import { h } from "./dom.js";
+import { enlarge, zoomable } from "./lightbox.js";
+import { roving } from "./roving.js";
 
 /**
  * @param {{name: string, label: Node | string, title: string}[]} rows
@@ -12,7 +14,8 @@ export class Columns {
     this.store = store;
     this.rows = rows;
     this.extra = extra;
-    this.element = h("div", { class: "mx-columns" });
+    this.element = h("div", { class: "mx-columns", role: "group", "aria-label": "A column for each slot: arrow keys move, Enter opens a picture large" });
+    roving(this.element, ".mx-column-head button, .mx-cell canvas");
     this.canvases = []; // [slot][row name]
     this.heads = [];
   }
@@ -24,7 +27,7 @@ export class Columns {
     this.key = key;
     this.marked = null;
     this.canvases = slots.map((_, k) =>
-      Object.fromEntries(this.rows.map((row) => [row.name, canvas(`${row.title}, slot ${k + 1}`, "mx-small")])));
+      Object.fromEntries(this.rows.map((row) => [row.name, zoomable(canvas(`${row.title}, slot ${k + 1}`, "mx-small"), { click: "select" })])));
     this.heads = slots.map((slot, k) => {
       const select = h("button", {
         type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`,
@@ -32,7 +35,7 @@ export class Columns {
       }, String(k + 1));
       select.style.background = slotColor(slot.color);
       select.style.color = inkOn(slot.color);
-      return { select, element: h("div", { class: "mx-column-head" }, select, ...this.extra(k)) };
+      return { select, element: h("div", { class: "mx-column-head" }, select, h("span", { class: "mx-toggles" }, ...this.extra(k))) };
     });
     this.element.style.setProperty("--columns", String(slots.length));
     this.element.replaceChildren(
@@ -40,7 +43,8 @@ export class Columns {
       ...this.rows.flatMap((row) => [
         h("div", { class: "mx-row-label", title: row.title }, row.label),
         ...slots.map((_, k) => h("div", {
-          class: "mx-cell", "data-row": row.name, onclick: () => this.store.look({ slot: k }),
+          class: "mx-cell", "data-row": row.name,
+          onclick: () => (this.store.view.slot === k ? enlarge(this.canvases[k][row.name]) : this.store.look({ slot: k })),
         }, this.canvases[k][row.name])),
       ]),
     );

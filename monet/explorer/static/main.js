@@ -1,16 +1,21 @@
 // The page: one store, one frame loop, and panels that Gradio mounts one by one.
 
+import { watchToasts } from "./announce.js";
 import { takeKept, watchServer } from "./connection.js";
+import { h } from "./dom.js";
+import { guardSliders } from "./fingers.js";
 import { bindKeys } from "./keys.js";
 import { FrameLoop } from "./frames.js";
 import { fromHash, isOf, restore } from "./permalink.js";
+import { floatingPreview } from "./preview.js";
+import { skipLinks } from "./skip.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
 
 export const store = new Store();
 export const frames = new FrameLoop(store);
 
-/** Panels by name; each module exports `mount(element, {store, frames, request})`. */
+/** Panels by name; each module exports `mount(element, {store, frames, request, requestBy, data})`. */
 const PANELS = {
   gallery: () => import("./panels/gallery.js"),
   scene: () => import("./panels/scene.js"),
@@ -46,6 +51,8 @@ export function receive(value) {
   }
   if (document.documentElement.dataset.monet !== "ready") {
     document.documentElement.dataset.monet = "ready";
+    skipLinks();
+    watchToasts();
     openKept();
     tour();
   }
@@ -72,9 +79,12 @@ function later() {
 /** @param {object} request a scene, as monet.explorer.layout.find_scene reads it */
 export const request = (request) => ask("scene", request);
 
+/** @param {object} request a scene with the `model`, `slots` and `how` that take it apart */
+const requestBy = (request) => ask("link", request);
+
 function open(link) {
   awaited = link;
-  ask("link", link.request);
+  requestBy(link.request);
 }
 
 /** Opens what the address asks for; a hash that is no link of ours changes nothing. */
@@ -96,11 +106,17 @@ async function openKept() {
 export async function mount(name, element) {
   const panel = await PANELS[name]();
   element.replaceChildren();
-  panel.mount(element, { store, frames, request, data: JSON.parse(element.dataset.panel || "null") });
+  panel.mount(element, { store, frames, request, requestBy, data: JSON.parse(element.dataset.panel || "null") });
   frames.redraw();
 }
 
 bindKeys(store);
+guardSliders();
+floatingPreview();
+// What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
+for (const [file, media] of [["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
+  document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
+}
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
 window.monetExplorer = { store, frames };
 addEventListener("click", (event) => event.target.closest?.("#mx-tour") && tour(true));

@@ -75,18 +75,12 @@ export class Store {
     this.#past = [];
     this.#future = [];
     this.#gesture = null;
-    const slot = Math.min(this.#firstObject(), payload.slots - 1);
+    const slot = payload.object;
     const kl = payload.kl[slot];
     const dimension = kl.indexOf(Math.max(...kl));
     const locks = new Set();
     this.view = { ...this.view, slot, dimension, locks, step: null, solo: null, pixel: null, compare: false };
     this.#changed();
-  }
-
-  // The slot with the second largest mask: rarely the background, and never an empty one if there is another.
-  #firstObject() {
-    const area = this.scene.masks.map((m, k) => [m.reduce((a, b) => a + b, 0), k]).sort((a, b) => b[0] - a[0]);
-    return area[Math.min(1, area.length - 1)][1];
   }
 
   /** @param {Partial<Store["view"]>} change */

@@ -2,16 +2,18 @@
 
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { roving } from "../roving.js";
 
 const UNUSUAL = "unusual";
 
 /**
  * @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number}} Gallery
  * @typedef {{title: string, expect: string, origin: object}} Unusual
+ * @typedef {{name: string, title: string, data: string, slots: number}} Model
  * @param {HTMLElement} root
- * @param {{data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
+ * @param {{data: {galleries: Gallery[], unusual: Record<string, Unusual[]>, models: Model[]}}} context
  */
-export function mount(root, { store, frames, request, data: { galleries, unusual } }) {
+export function mount(root, { store, frames, request, requestBy, data: { galleries, unusual, models } }) {
   const thumbnails = h("div", { role: "group", "aria-label": "Sample scenes" });
   const seed = h("input", {
     type: "number", class: "mx-number", min: "0", max: "999999", step: "1", value: "1", "aria-label": "Seed of the scene",
@@ -52,8 +54,25 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
       h("button", { type: "button", ...properties, onclick: () => request(origin) }, ...children)));
     if (!list.length) thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
     more.hidden = gallery?.kind !== "sample";
+    offer();
     mark();
   };
+  // Scenes of another data set than the model's are taken apart by it all the same; its own model is one click away.
+  const offer = () => {
+    const gallery = current();
+    const home = gallery && models.find((model) => model.data === gallery.name);
+    const elsewhere = Boolean(home && store.scene && home.data !== models.find(({ name }) => name === store.scene.model)?.data);
+    own.hidden = !elsewhere;
+    if (!elsewhere) return;
+    own.replaceChildren(
+      h("span", {}, `“${models.find(({ name }) => name === store.scene.model)?.title}” has never seen this data set.`),
+      button(`Switch to “${home.title}”`, () => {
+        const { origin } = store.scene;
+        const scene = origin.data === gallery.name ? origin : { kind: "sample", data: gallery.name, index: 0 };
+        requestBy({ ...scene, model: home.name, slots: home.slots, how: store.scene.how });
+      }, { title: "The model that was trained on these scenes, with its own number of slots" }));
+  };
+  const own = h("div", { class: "mx-offer", role: "status", hidden: true });
   const mark = () => {
     entries.forEach((origin, at) => thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))));
   };
@@ -70,7 +89,8 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
     h("label", { class: "mx-label" }, "seed ", seed));
   select.addEventListener("change", show);
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());
-  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), thumbnails, more);
+  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), own, thumbnails, more);
+  roving(thumbnails, "button");
   show();
   let scene = null;
   frames.onFrame((frame) => {
@@ -83,6 +103,7 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
       select.value = value(origin);
       show();
     } else if (inCorner && other) show();
+    if (other) offer();
     mark();
   });
 }
