@@ -1,7 +1,7 @@
 """MONet (Burgess et al. 2019, arXiv:1901.11390): unsupervised scene decomposition and representation."""
 
 from monet.checkpoints import load
-from monet.inference import DecomposedScene, compose, decode, decompose, traverse
+from monet.inference import DecomposedScene, compose, compose_masks, decode, decompose, traverse
 from monet.model import Decomposition, MONet, MONetConfig
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "MONet",
     "MONetConfig",
     "compose",
+    "compose_masks",
     "decode",
     "decompose",
     "load",

@@ -112,6 +112,57 @@ def compose(components: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return (masks[:, None] * components).sum(0)
 
 
+HOLE = 0.02
+"""Weight of the decoder's share where an edited slot has left its place."""
+WHOLE = 1e-3
+"""Masks whose sum is nearer to one than this are those of all slots."""
+
+
+def compose_masks(attention: np.ndarray, mask_logits: np.ndarray, edited: np.ndarray) -> np.ndarray:
+    """Masks of a scene of which some slots are edited: only those change theirs.
+
+    Let E be the edited slots, U the others, m_k the attention masks and p = softmax_k(mask logits). At each pixel::
+
+        w_k = p_k                                                  for k in E
+        w_k = (1 - sum_E p) n_k / sum_U n,  n_k = m_k + 0.02 g p_k    for k in U
+        g = 1 - sum_U m
+
+    g is the attention mass that edited, deleted and hidden slots gave up: the hole that they leave goes to the slot
+    that the decoder believes in. ``static/compose.js`` does the same in the page.
+
+    Args:
+        attention: K,H,W, attention mask of each slot; any finite values for edited slots, which may have none.
+        mask_logits: K,H,W, the decoder's logits as the slots are now. Slots that are deleted or hidden are left out.
+        edited: K booleans.
+
+    Returns:
+        K,H,W float32 that sum to one over K: ``attention`` itself if no slot is edited, deleted or hidden, the softmax
+        of the mask logits if every slot is edited.
+
+    Raises:
+        ValueError: shapes that do not belong together, or no slot at all.
+    """
+    edited = np.asarray(edited, bool)
+    attention, mask_logits = np.asarray(attention, np.float32), np.asarray(mask_logits, np.float32)
+    if attention.shape != mask_logits.shape or edited.shape != attention.shape[:1] or not len(edited):
+        raise ValueError(f"masks of shapes {attention.shape} and {mask_logits.shape} for {edited.shape} slots")
+    kept = attention[~edited]
+    total = kept.sum(0)
+    # Masks that went through half precision sum to one only nearly.
+    if not edited.any() and np.abs(total - 1).max() < WHOLE:
+        return attention
+    decoded = np.exp(mask_logits - mask_logits.max(0))
+    decoded /= decoded.sum(0)
+    if edited.all():
+        return decoded
+    share = kept + HOLE * np.maximum(1 - total, 0) * decoded[~edited]
+    left = decoded[~edited].sum(0)
+    whole = share.sum(0)
+    masks = decoded
+    masks[~edited] = share * np.divide(left, whole, out=np.zeros_like(whole), where=whole > 0)
+    return masks
+
+
 def traverse(model: MONet, latent: np.ndarray, dimension: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One slot with one of its latents set to each of N values: component means N,3,H,W and mask logits N,H,W."""
     latents = np.repeat(np.asarray(latent, np.float32)[None], len(values), axis=0)

@@ -56,12 +56,14 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
         yield "POST", "/gradio_api/upload", {"content": b"--y\r\n\r\n", "headers": headers}
     for name in ("../../evil.png", "\0.png", "x" * 4000, "", "${1}.png"):
         yield "POST", "/gradio_api/upload", {"files": {"files": (name, b"x")}}
-    right = {"image": [0] * 4800, "slots": 4, "latents": [[0] * 16]}  # of tetrominoes, 40 x 40
+    right = {"image": [0] * 4800, "slots": 4, "latents": [[0] * 16], "steps": [0]}  # of tetrominoes, 40 x 40
     changes: list[dict[str, Any]] = [
         {"image": [0] * 12288}, {"image": [-1] * 4800}, {"image": [300] * 4800}, {"image": "x"}, {"image": None},
         {"slots": 1e300}, {"slots": -4}, {"slots": "4x"}, {"slots": 65}, {"slots": None}, {"slots": []},
         {"latents": [[0] * 15]}, {"latents": [["x"] * 16]}, {"latents": 7}, {"latents": [[[0] * 16]]}, {"latents": {}},
-        {"latents": [[None] * 16]}, {"latents": []}, {"latents": [[0] * 16] * 65}, {"latents": [[1e39] * 16]},
+        {"steps": [4]}, {"steps": [-1]}, {"steps": ["x"]}, {"steps": 0}, {"steps": [0, 1]}, {"steps": [1e300]},
+        {"steps": [[]]}, {"latents": [[None] * 16]}, {"latents": []}, {"latents": [[0] * 16] * 65},
+        {"latents": [[1e39] * 16]},
     ]  # fmt: skip
     scenes: list[Any] = [3, [], {}, None, *({**right, **change} for change in changes)]
     for model in ("tetrominoes", "none"):

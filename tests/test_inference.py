@@ -191,6 +191,57 @@ def test_a_traversal_through_the_latents_own_value_passes_through_its_picture(mo
     np.testing.assert_allclose(logits[1], scene.mask_logits[0], atol=1e-5)
 
 
+EDITS = [[1], [0, 2], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("edited", [[], *EDITS, [0, 1, 2, 3]])
+@pytest.mark.parametrize("spread", [1, 300])
+def test_composed_masks_are_shares_that_sum_to_one(scene, edited, spread):
+    for left in (slice(None), slice(1, None)):  # with and without a slot that was deleted
+        which = np.isin(np.arange(len(scene.masks)), edited)[left]
+        masks = monet.compose_masks(scene.masks[left], spread * scene.mask_logits[left], which)
+        assert masks.dtype == np.float32 and (masks >= 0).all()
+        np.testing.assert_allclose(masks.sum(0), 1, atol=2e-6)
+
+
+def test_an_unedited_scene_is_composed_as_attended_and_a_wholly_edited_one_as_decoded(scene):
+    nothing = np.zeros(len(scene.masks), bool)
+    np.testing.assert_array_equal(monet.compose_masks(scene.masks, scene.mask_logits, nothing), scene.masks)
+    half = scene.masks.astype(np.float16)
+    np.testing.assert_array_equal(monet.compose_masks(half, scene.mask_logits, nothing), half)
+    decoded = monet.compose_masks(scene.masks, scene.mask_logits, ~nothing)
+    np.testing.assert_allclose(decoded, scene.decoded_masks, atol=1e-6)
+    np.testing.assert_array_equal(decoded, monet.compose_masks(np.zeros_like(half), scene.mask_logits, ~nothing))
+
+
+@pytest.mark.parametrize("edited", EDITS)
+def test_only_what_was_edited_changes_its_mask(scene, edited):
+    which = np.isin(np.arange(len(scene.masks)), edited)
+    masks = monet.compose_masks(scene.masks, scene.mask_logits, which)
+    np.testing.assert_allclose(masks[which], scene.decoded_masks[which], atol=1e-6)
+    # Where nothing was given up, the others keep their proportions.
+    rest = scene.masks[~which]
+    whole = rest.sum(0) > 1 - 1e-6
+    expected = (1 - scene.decoded_masks[which].sum(0)) * rest / rest.sum(0).clip(1e-9)
+    np.testing.assert_allclose(masks[~which][:, whole], expected[:, whole], atol=1e-5)
+
+
+def test_the_hole_that_an_object_leaves_goes_to_the_slot_that_the_decoder_believes_in():
+    attention = np.array([1, 0, 0], np.float32).reshape(3, 1, 1)  # the object, all of the pixel
+    logits = np.array([-20, 0, 3], np.float32).reshape(3, 1, 1)  # it has moved away; the decoder believes in the last
+    masks = monet.compose_masks(attention, logits, np.array([True, False, False])).ravel()
+    np.testing.assert_allclose(masks, np.exp(logits.ravel()) / np.exp(logits).sum(), atol=1e-6)
+    noise = attention + np.array([-0.02, 0.0001, 0], np.float32).reshape(3, 1, 1)
+    assert monet.compose_masks(noise, logits, np.array([True, False, False])).ravel()[2] > 0.9
+
+
+def test_masks_that_do_not_belong_together_are_refused_in_words(scene):
+    with pytest.raises(ValueError, match="masks of shapes"):
+        monet.compose_masks(scene.masks, scene.mask_logits[1:], np.zeros(len(scene.masks), bool))
+    with pytest.raises(ValueError, match="masks of shapes"):
+        monet.compose_masks(scene.masks[:0], scene.mask_logits[:0], np.zeros(0, bool))
+
+
 def test_the_package_loads_by_name_without_gradio_or_plotly(checkpoints_folder):
     """In a fresh process: whoever only wants the model does not wait for an app."""
     program = """

@@ -22,13 +22,14 @@ def scene_npz(model: MONet, body: bytes) -> bytes:
 
     Args:
         model: entered by nobody else meanwhile.
-        body: JSON with ``image`` (H*W*3 values 0..255 as the model is fed them), ``slots`` (K) and ``latents``
-            (N lists of Z, the slots as edited).
+        body: JSON with ``image`` (H*W*3 values 0..255 as the model is fed them), ``slots`` (K), ``latents``
+            (N lists of Z, the slots as edited) and ``steps`` (N: the step whose attention mask a slot keeps, null for
+            one that is composed as decoded).
 
     Returns:
         NPZ with the attributes of :class:`monet.inference.DecomposedScene` under their names, and of the scene as
-        edited ``edited_latents`` N,Z, ``edited_components`` N,3,H,W, ``edited_masks`` N,H,W (softmax of the mask
-        logits) and ``edited_image`` 3,H,W.
+        edited ``edited_latents`` N,Z, ``edited_components`` N,3,H,W, ``edited_masks`` N,H,W
+        (:func:`monet.compose_masks`) and ``edited_image`` 3,H,W.
 
     Raises:
         ValueError: a body of another form, in words.
@@ -39,14 +40,17 @@ def scene_npz(model: MONet, body: bytes) -> bytes:
         image = np.array(table["image"], np.uint8).reshape(side, side, 3)
         slots = int(table["slots"])
         latents = np.array(table["latents"], np.float32)
+        steps = [None if step is None else int(step) for step in table["steps"]]
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"a scene is an image of {side} x {side}, slots and latents") from error
+        raise ValueError(f"a scene is an image of {side} x {side}, slots, latents and steps") from error
     if not 1 <= slots <= MAX_SLOTS or not 1 <= len(latents) <= MAX_SLOTS:
         raise ValueError(f"between 1 and {MAX_SLOTS} slots")
+    if len(steps) != len(latents) or not all(step is None or 0 <= step < slots for step in steps):
+        raise ValueError("a step of the attention, or null, for each of the latents")
     scene = inference.describe(*inference.forward(model, image, slots))
     components, mask_logits = inference.decode(model, latents)
-    masks = np.exp(mask_logits - mask_logits.max(0))
-    masks /= masks.sum(0)
+    attention = scene.masks[[step or 0 for step in steps]]
+    masks = inference.compose_masks(attention, mask_logits, np.array([step is None for step in steps]))
     file = io.BytesIO()
     np.savez_compressed(
         file,

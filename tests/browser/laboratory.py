@@ -30,6 +30,13 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def duplicate(page: Page) -> None:
+    """The copy comes once a place for it is found."""
+    count = page.evaluate("monetExplorer.store.document.slots.length")
+    press(page, "Duplicate")
+    page.wait_for_function(f"monetExplorer.store.document.slots.length === {count + 1}")
+
+
 def drag(page: Page, slider: Locator, start: float = 0.5, end: float = 0.2) -> None:
     """Along a slider, from one share of its width to another."""
     page.wait_for_function(SETTLED)  # another slot brings other sliders

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from monet.data import samples
 from monet.figures import SLOT_COLORS
-from tests.browser.laboratory import READY, drag, open_page, press, state
+from tests.browser.laboratory import READY, drag, duplicate, open_page, press, state
 from tests.conftest import CONFIGS
 
 pytestmark = pytest.mark.browser
@@ -132,7 +132,7 @@ def test_a_link_restores_the_scene_with_its_edits(laboratory: Page) -> None:
     laboratory.locator("#mx-gallery .mx-thumbnail").nth(5).click()
     laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 5")
     drag_latent(laboratory)
-    press(laboratory, "Duplicate")
+    duplicate(laboratory)
     press(laboratory, "Hide slot 1")
     before = state(laboratory)
     press(laboratory, "Copy link")
@@ -355,7 +355,7 @@ def test_the_program_makes_the_picture_that_is_on_screen(laboratory: Page, check
         press(laboratory, "Show slot 2 alone")
     elif look == "edited":
         drag_latent(laboratory)
-        press(laboratory, "Duplicate")
+        duplicate(laboratory)
         press(laboratory, "Hide slot 3")
     elif look == "by the decoder":
         laboratory.get_by_label("Masks that recompose the scene").select_option("decoder")

@@ -57,8 +57,8 @@ export const swap = (a, b) => (document) => {
   return changeSlot(a, () => ({ latent: slots[b].latent }))(changeSlot(b, () => ({ latent: slots[a].latent }))(document));
 };
 
-/** A copy beside its original, with a colour of its own. @returns {Change} */
-export const duplicate = (k) => (document) => insert(document, k + 1, document.slots[k]);
+/** A copy after its original, with latents and a colour of its own. @param {number} k @param {Float32Array} latent @returns {Change} */
+export const duplicate = (k, latent) => (document) => insert(document, k + 1, { ...document.slots[k], latent });
 
 /** A slot from another scene of the same model, at the end. @param {Slot} guest @returns {Change} */
 export const carryOver = (guest) => (document) => insert(document, document.slots.length, guest);
@@ -69,7 +69,7 @@ function insert(document, at, slot) {
   return { ...document, slots: [...document.slots.slice(0, at), added, ...document.slots.slice(at)] };
 }
 
-/** The object goes; the softmax over those that are left fills its place. The last slot stays. @returns {Change} */
+/** The object goes; those that are left fill its place. The last slot stays. @returns {Change} */
 export const remove = (k) => (document) =>
   document.slots.length === 1 ? document : { ...document, slots: document.slots.filter((_, j) => j !== k) };
 

@@ -19,7 +19,7 @@ export function blender({ store, frames }, { label, title, at }) {
   const apply = () => {
     const t = Number(element.value);
     blending.latest = t === 0 ? blending.start : at(blending.start, t);
-    store.edit(() => blending.latest, `blend/${label}`);
+    store.edit(() => blending.latest, { gesture: `blend/${label}` });
   };
   const element = h("input", {
     type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": label, title,

@@ -1,7 +1,7 @@
 // A table of small pictures with a column per slot, shared by the attention and the slots.
 
 import { canvas, inkOn, slotColor } from "./draw.js";
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { enlarge, zoomable } from "./lightbox.js";
 import { roving } from "./roving.js";
 
@@ -30,12 +30,13 @@ export class Columns {
       Object.fromEntries(this.rows.map((row) => [row.name, zoomable(canvas(`${row.title}, slot ${k + 1}`, "mx-small"), { click: "select" })])));
     this.heads = slots.map((slot, k) => {
       const select = h("button", {
-        type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`,
-        onclick: () => this.store.look({ slot: k }),
+        type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`, onclick: () => this.#select(k),
       }, String(k + 1));
       select.style.background = slotColor(slot.color);
       select.style.color = inkOn(slot.color);
-      return { select, element: h("div", { class: "mx-column-head" }, select, h("span", { class: "mx-toggles" }, ...this.extra(k))) };
+      const note = h("span", { class: "mx-column-note", hidden: true });
+      const head = h("div", { class: "mx-column-head" }, select, h("span", { class: "mx-toggles" }, ...this.extra(k)));
+      return { select, note, slot: k, element: h("div", {}, head, note) };
     });
     this.element.style.setProperty("--columns", String(slots.length));
     this.element.replaceChildren(
@@ -43,14 +44,35 @@ export class Columns {
       ...this.rows.flatMap((row) => [
         h("div", { class: "mx-row-label", title: row.title }, row.label),
         ...slots.map((_, k) => h("div", {
-          class: "mx-cell", "data-row": row.name,
-          onclick: () => (this.store.view.slot === k ? enlarge(this.canvases[k][row.name]) : this.store.look({ slot: k })),
+          class: "mx-cell", "data-row": row.name, onclick: () => this.#select(k, this.canvases[k][row.name]),
         }, this.canvases[k][row.name])),
       ]),
     );
   }
 
-  /** Marks the selected column and those that have not had their step yet. */
+  /** Selects a column's slot; once it is selected, a click on one of its pictures opens that large. */
+  #select(k, picture = null) {
+    const { slot } = this.heads[k];
+    if (picture && slot !== null && this.store.view.slot === slot) enlarge(picture);
+    else if (slot !== null) this.store.look({ slot });
+  }
+
+  /**
+   * Says under each column's number what it is of, where slots came, went or moved.
+   * @param {{note: string, slot: number | null}[]} columns the words, "" for none, and the slot that the column selects
+   */
+  annotate(columns) {
+    columns.forEach(({ note, slot }, k) => {
+      const head = this.heads[k];
+      head.slot = slot;
+      say(head.note, note);
+      head.note.hidden = !note;
+      head.select.disabled = slot === null;
+      head.select.setAttribute("aria-label", slot === null ? `Step ${k + 1}, its slot is deleted` : `Select slot ${slot + 1}`);
+    });
+  }
+
+  /** Marks the selected column and those that have not had their step yet. @param {{slot: number | null, step: number | null}} view */
   mark({ slot, step }) {
     const marked = `${slot}/${step}`;
     if (marked === this.marked) return;

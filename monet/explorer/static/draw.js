@@ -83,6 +83,33 @@ export function drawColors(element, size, colors, stride = 3, mask = null) {
   });
 }
 
+/** What lies around an object that is shown by itself: a grey that is nobody's colour. */
+const GROUND = 0.5;
+
+/** A decoded slot [H*W][4] under its mask, on the neutral ground. */
+export function drawOnGround(element, size, decoded, mask) {
+  paint(element, size, (pixels) => {
+    for (let p = 0; p < pixels.length; p++) {
+      const [m, rest, i] = [mask[p], GROUND * (1 - mask[p]), 4 * p];
+      pixels[p] = 0xff000000 | (byte(m * decoded[i + 2] + rest) << 16) | (byte(m * decoded[i + 1] + rest) << 8) | byte(m * decoded[i] + rest);
+    }
+  });
+}
+
+/** Strikes a picture through: what it shows is not to be relied on. @param {HTMLCanvasElement} element */
+export function hatch(element) {
+  const context = element.getContext("2d");
+  const { width } = element;
+  context.strokeStyle = "#0008";
+  context.lineWidth = Math.max(1, width / 64);
+  context.beginPath();
+  for (let x = -width; x < width; x += width / 6) {
+    context.moveTo(x, width);
+    context.lineTo(x + width, 0);
+  }
+  context.stroke();
+}
+
 /** Values [H*W] from 0 to `top`: grey for shares of the scene, cividis for errors. */
 export function drawValues(element, size, values, { top = 1, map = "grey" } = {}) {
   const table = map === "grey" ? GREY_TABLE : CIVIDIS_TABLE;

@@ -12,7 +12,7 @@ const TEXTS = {
   scene: () => [
     "MONet explains a picture as a mixture: every pixel is owned, in shares that sum to one, by K slots, and each slot paints its own component.",
     h("p", { class: "mx-equation" }, i("p"), "(", i("x"), ") = Σ", h("sub", {}, "k"), " ", i("m", "k"), " 𝒩(", i("x"), "; ", i("x̂", "k"), ", ", i("σ", "k", "2"), ")"),
-    "The reconstruction is Σ m x̂. Before an edit m is the attention’s mask; after it an object may have moved, so the decoder’s own mask takes its place.",
+    "The reconstruction is Σ m x̂. Before an edit m is the attention’s mask. An edited object may have moved, so its mask is the decoder’s; the other slots share the rest as the attention shared it, and the hole that the object leaves goes to the slot that the decoder believes in.",
   ],
   attention: () => [
     "A U-Net looks at the picture and at the scope, what is still unexplained, and takes a share of it; the next step gets what is left, and the last takes the rest.",

@@ -1,7 +1,7 @@
 // From the store to pixels: decodes what has not been decoded yet, recomposes the scene, tells the panels.
 // However many events arrive, there is at most one pass per animation frame and one decoding under way.
 
-import { blend, segment, softmaxMasks, squaredError } from "./compose.js";
+import { blend, masksOf, segment, squaredError } from "./compose.js";
 import { openDecoder } from "./decoders.js";
 
 /**
@@ -12,11 +12,12 @@ import { openDecoder } from "./decoders.js";
  * @property {Float32Array[]} decoded [H*W][4] per slot
  * @property {Float32Array[]} decodedMasks [H*W] per slot, softmax of the mask logits over the slots shown
  * @property {(Float32Array | null)[]} masks what the scene is composed with
- * @property {boolean} byAttention whether those are the attention's masks
+ * @property {(number | null)[]} steps whose attention masks those keep; null for a slot as decoded, and for a hidden one
  * @property {Float32Array} image [H*W][3] the recomposed scene
  * @property {Uint8Array} labels the slot with the largest mask at each pixel
  * @property {Float32Array} error squared error per pixel
  * @property {number} mse
+ * @property {boolean} edited whether the document shown is an edited one
  */
 
 /** What could not be decoded is tried again after so many milliseconds. */
@@ -29,10 +30,9 @@ export class FrameLoop {
   /** Milliseconds from an input event to the end of the drawing that it caused. */
   latencies = [];
   #store;
-  #decoderModel = null;
+  #opened = new Map(); // model -> a promise of its decoder and of what it has decoded, so that undo finds its model again
   #panels = new Set();
   #statusListeners = new Set();
-  #decoded = new WeakMap(); // latent -> pixels: undo finds them again, and forgotten latents are collected
   #scheduled = false;
   #running = false;
   #again = false;
@@ -84,7 +84,7 @@ export class FrameLoop {
     const shown = view.compare ? original : document;
     let decoded = null;
     try {
-      await this.#useDecoder(scene.model);
+      this.decoder = (await this.#open(scene.model)).decoder;
       decoded = await this.decode(shown.slots.map((s) => s.latent));
       this.#status({ ok: true, note: this.decoder.note, where: this.decoder.where });
     } catch (error) {
@@ -108,19 +108,28 @@ export class FrameLoop {
     this.#eventTime = null;
   }
 
-  async #useDecoder(model) {
-    if (model === this.#decoderModel) return;
-    this.decoder = await openDecoder(model);
-    this.#decoderModel = model;
-    this.#decoded = new WeakMap();
+  #open(model) {
+    let opened = this.#opened.get(model);
+    if (!opened) {
+      // latent -> pixels: undo finds them again, and forgotten latents are collected
+      opened = openDecoder(model).then((decoder) => ({ decoder, known: new WeakMap() }));
+      opened.catch(() => this.#opened.delete(model));
+      this.#opened.set(model, opened);
+    }
+    return opened;
   }
 
-  /** Pixels of latents; only those not seen before are decoded. @param {Float32Array[]} latents */
+  /**
+   * Pixels of latents of the scene's model; only those not seen before are decoded.
+   * @param {Float32Array[]} latents
+   * @returns {Promise<Float32Array[]>} [H*W][4] per latent
+   * @throws {Error} if the decoder or the server cannot be had
+   */
   async decode(latents) {
-    const known = this.#decoded;
+    const { decoder, known } = await this.#open(this.#store.scene.model);
     const missing = latents.filter((latent) => !known.has(latent));
     if (missing.length) {
-      const pixels = await this.decoder.decode(missing);
+      const pixels = await decoder.decode(missing);
       missing.forEach((latent, i) => known.set(latent, pixels[i]));
     }
     return latents.map((latent) => known.get(latent));
@@ -129,18 +138,10 @@ export class FrameLoop {
 
 /** @returns {Frame} */
 function compose(scene, document, view, store, decoded) {
-  const shown = document.slots.map((s, k) => (view.solo === null ? !s.hidden : view.solo === k));
   const edited = !view.compare && store.edited;
-  const byAttention = (view.compare || store.attentionFits) && (view.masks === "attention" || (view.masks === "auto" && !edited));
-  const any = shown.some(Boolean);
-  const decodedMasks = softmaxMasks(decoded, any ? document.slots.map((s) => !s.hidden) : shown.map(() => true));
-  const source = byAttention ? document.slots.map((s) => scene.masks[s.step]) : decodedMasks;
-  const masks = source.map((mask, k) => (shown[k] ? mask : null));
+  const { decodedMasks, masks: all, steps } = masksOf(scene, document, decoded, { source: view.masks, solo: view.solo });
+  const masks = view.solo === null ? all : all.map((mask, k) => (k === view.solo ? mask : null));
   const image = blend(decoded, masks);
   const { map, mse } = squaredError(scene.image, image);
-  return {
-    scene, document, view, decoded, decodedMasks, masks, byAttention, image, mse, edited,
-    error: map,
-    labels: segment(source),
-  };
+  return { scene, document, view, decoded, decodedMasks, masks, steps, image, mse, edited, error: map, labels: segment(all) };
 }

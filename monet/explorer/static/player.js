@@ -23,7 +23,7 @@ const AWAITED = 0;
 export function player({ store, frames }) {
   const pictures = {
     component: canvas("The traversal’s component", "mx-small"),
-    mask: canvas("The traversal’s decoded mask", "mx-small"),
+    mask: canvas("The traversal’s mask", "mx-small"),
     scene: canvas("The traversal’s scene", "mx-small"),
   };
   const play = button("▶ Play", () => (playing === null ? start() : stop()), { class: "mx-button mx-play", "aria-label": "Play the traversal" });
@@ -38,7 +38,7 @@ export function player({ store, frames }) {
   const where = h("output", { class: "mx-z" });
   const element = h("div", { class: "mx-player" },
     h("div", { class: "mx-previews" }, ...Object.entries(pictures).map(([name, picture]) =>
-      h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, name === "mask" ? "decoded mask" : name)))),
+      h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, name)))),
     h("div", { class: "mx-row mx-nowrap" }, play, scrub, where));
 
   let stills = null; // of the film; null until it is asked for, and again after an edit
@@ -127,7 +127,7 @@ export function player({ store, frames }) {
     const [from, to] = values(slot, view.dimension, view.reach, 2);
     place = Math.max(0, Math.min(1, (slot.latent[view.dimension] - from) / (to - from)));
     scrub.value = String(place);
-    draw(still(slot.latent[view.dimension], frame.decoded, document, view.slot));
+    draw(still(slot.latent[view.dimension], store.scene, document, frame.decoded, view));
   }
 
   roving(element, ".mx-canvas");

@@ -3,7 +3,7 @@
 const list = (latent) => `[${Array.from(latent, (v) => Number(v.toPrecision(9))).join(", ")}]`;
 
 /** @param {import("./frames.js").Frame} frame @returns {string} */
-export function toPython({ scene, document, masks, byAttention }) {
+export function toPython({ scene, document, masks, steps, view }) {
   const { kind, data, index, seed, objects } = scene.origin;
   const number = objects === undefined ? "" : `, (${objects}, ${objects})`;
   const source = {
@@ -19,23 +19,22 @@ export function toPython({ scene, document, masks, byAttention }) {
     "", `model = monet.load(${JSON.stringify(scene.model)})`, source,
     `scene = monet.decompose(model, picture, num_slots=${scene.slots}, how="${scene.how}")`,
   ];
-  const untouched = document.slots.every(({ step, latent, mean }, k) => step === k && latent === mean && masks[k]);
-  if (untouched && byAttention) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
+  const asAttended = document.slots.length === scene.slots && document.slots.every((s, k) => s.latent === s.mean && steps[k] === k && masks[k]);
+  if (asAttended) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
+  const present = document.slots.map((slot, k) => ({ ...slot, kept: steps[k], shown: Boolean(masks[k]), k }))
+    .filter(({ hidden, k }) => !hidden || k === view.solo);
+  if (!present.length) return [...lines, "image = np.zeros_like(scene.image)  # every slot is hidden", ""].join("\n");
+  const truths = present.map(({ kept }) => (kept === null ? "True" : "False"));
   lines.push(
     "", "latents = np.array([",
-    ...document.slots.map(({ step, latent, mean }) =>
+    ...present.map(({ step, latent, mean }) =>
       (step !== null && latent === mean ? `    scene.latent_mean[${step}],` : `    ${list(latent)},`)),
     "], np.float32)", "components, mask_logits = monet.decode(model, latents)",
+    `as_decoded = [${truths.join(", ")}]`,
+    `attention = scene.masks[[${present.map(({ kept }) => kept ?? 0).join(", ")}]]  # only those of the other slots count`,
+    "masks = monet.compose_masks(attention, mask_logits, as_decoded)",
   );
-  const numbers = (chosen) => `[${document.slots.flatMap((slot, k) => (chosen(slot, k) ? [k] : [])).join(", ")}]`;
-  if (byAttention) {
-    lines.push(`masks = scene.masks[[${document.slots.map((slot) => slot.step).join(", ")}]]  # the attention's`);
-  } else {
-    const hidden = document.slots.some((slot) => slot.hidden) && document.slots.some((slot) => !slot.hidden);
-    if (hidden) lines.push(`mask_logits[${numbers((slot) => slot.hidden)}] = -np.inf  # hidden`);
-    lines.push("masks = np.exp(mask_logits - mask_logits.max(0))", "masks /= masks.sum(0)  # the decoder's");
-  }
-  if (!masks.every(Boolean)) lines.push(`shown = ${numbers((_, k) => masks[k])}`);
-  const shown = masks.every(Boolean) ? "" : "[shown]";
+  const alone = present.flatMap(({ shown }, i) => (shown ? [i] : []));
+  const shown = alone.length === present.length ? "" : `[${JSON.stringify(alone)}]`;
   return [...lines, `image = monet.compose(components${shown}, masks${shown})  # 3, H, W`, ""].join("\n");
 }

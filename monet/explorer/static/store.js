@@ -15,6 +15,7 @@
 
 import { float16, uint8 } from "./arrays.js";
 import { scopes } from "./compose.js";
+import { isEdited } from "./slots.js";
 
 /** @param {any} payload as monet.explorer.payload.scene_payload makes it */
 export function sceneFrom(payload) {
@@ -43,9 +44,19 @@ const unedited = (scene) => ({
   })),
 });
 
+/**
+ * What undo goes back to: a scene with its edits, and the slot that was selected.
+ * @typedef {{scene: any, original: Document, document: Document, slot: number}} Moment
+ */
+
+/** Scenes that the history keeps, about a megabyte each. */
+const MOST_SCENES = 16;
+
 export class Store {
   scene = null;
-  /** @type {Document | null} */
+  /** @type {Document | null} the scene as the model saw it */
+  original = null;
+  /** @type {Document | null} the scene as it is edited */
   document = null;
   view = {
     slot: 0, dimension: 0, reach: "2", step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set(),
@@ -54,7 +65,9 @@ export class Store {
   clipboard = null;
   /** A scene set aside, to carry objects over from. @type {{scene: any, document: Document} | null} */
   aside = null;
+  /** @type {{before: Moment, after: Moment}[]} */
   #past = [];
+  /** @type {{before: Moment, after: Moment}[]} */
   #future = [];
   #gesture = null;
   #listeners = new Set();
@@ -68,41 +81,73 @@ export class Store {
     for (const listener of this.#listeners) listener();
   }
 
-  /** A new scene begins a new history. */
-  load(payload) {
+  /**
+   * Shows another scene. Undo brings an edited one back; those that were only looked at are no step of their own.
+   * @param {any} payload as monet.explorer.payload.scene_payload makes it
+   * @param {((original: Document) => Document) | null} edits made to it from the start, as a link brings them
+   */
+  load(payload, edits = null) {
+    const before = this.scene && this.#moment();
     this.scene = sceneFrom(payload);
-    this.original = this.document = unedited(this.scene);
-    this.#past = [];
-    this.#future = [];
+    this.original = unedited(this.scene);
+    this.document = edits ? edits(this.original) : this.original;
+    this.#look(Math.min(payload.object, this.document.slots.length - 1));
+    const [last, after] = [this.#past.at(-1), this.#moment()];
+    if (before && before.document === before.original && last?.after.scene === before.scene && last.before.scene !== before.scene) {
+      last.after = after;
+      this.#future = [];
+    } else if (before && (last || before.document !== before.original)) this.#push({ before, after });
+    else this.#future = [];
     this.#gesture = null;
-    const slot = payload.object;
-    const kl = payload.kl[slot];
-    const dimension = kl.indexOf(Math.max(...kl));
-    const locks = new Set();
-    this.view = { ...this.view, slot, dimension, locks, step: null, solo: null, pixel: null, compare: false };
     this.#changed();
   }
 
-  /** @param {Partial<Store["view"]>} change */
-  look(change) {
-    this.view = { ...this.view, ...change };
+  /** Nothing of what was looked at in another scene holds for this one. */
+  #look(slot) {
+    const { kl } = this.document.slots[slot];
+    const dimension = kl.indexOf(Math.max(...kl));
+    this.view = { ...this.view, slot, dimension, locks: new Set(), step: null, solo: null, pixel: null, compare: false };
+  }
+
+  /** Looks at something else; a slot that is not there is not looked at. @param {Partial<Store["view"]>} change */
+  look({ slot = this.view.slot, ...change }) {
+    this.view = { ...this.view, ...change, slot: this.document.slots[slot] ? slot : this.view.slot };
     this.#changed();
+  }
+
+  /** Selects the slot that a step of the attention filled, if it still is there. @param {number} step @param {Partial<Store["view"]>} change */
+  lookAtStep(step, change = {}) {
+    const slot = this.document.slots.findIndex((s) => s.step === step);
+    this.look(slot < 0 ? change : { ...change, slot });
   }
 
   /**
    * One edit, one step of undo; edits of the same gesture (a drag) are one.
    * @param {(document: Document) => Document} change
-   * @param {string | null} gesture
+   * @param {{gesture?: string | null, select?: number}} [options] `select` is the slot to look at afterwards
    */
-  edit(change, gesture = null) {
+  edit(change, { gesture = null, select = this.view.slot } = {}) {
     const document = change(this.document);
     if (document === this.document) return;
-    if (gesture === null || gesture !== this.#gesture) this.#past.push(this.document);
-    this.#gesture = gesture;
-    this.#future = [];
+    const before = this.#moment();
     this.document = document;
+    if (select !== this.view.slot) this.view = { ...this.view, slot: select };
     this.#keepViewInside();
+    if (gesture !== null && gesture === this.#gesture) this.#past.at(-1).after = this.#moment();
+    else this.#push({ before, after: this.#moment() });
+    this.#gesture = gesture;
     this.#changed();
+  }
+
+  #push(step) {
+    this.#past.push(step);
+    this.#future = [];
+    while (new Set(this.#past.map(({ before }) => before.scene)).size > MOST_SCENES) this.#past.shift();
+  }
+
+  /** @returns {Moment} */
+  #moment() {
+    return { scene: this.scene, original: this.original, document: this.document, slot: this.view.slot };
   }
 
   // After slots came or went, what one looks at is still there.
@@ -127,19 +172,32 @@ export class Store {
     return this.#future.length > 0;
   }
 
+  /** The edited scene that undo would bring back in place of this one, null if it would take back an edit. @returns {any} */
+  get sceneBefore() {
+    const before = this.#past.at(-1)?.before;
+    return before && before.scene !== this.scene ? before.scene : null;
+  }
+
   undo() {
     if (!this.canUndo) return;
-    this.#future.push(this.document);
-    this.document = this.#past.pop();
-    this.#gesture = null;
-    this.#keepViewInside();
-    this.#changed();
+    const step = this.#past.pop();
+    this.#future.push(step);
+    this.#goTo(step.before);
   }
 
   redo() {
     if (!this.canRedo) return;
-    this.#past.push(this.document);
-    this.document = this.#future.pop();
+    const step = this.#future.pop();
+    this.#past.push(step);
+    this.#goTo(step.after);
+  }
+
+  /** @param {Moment} moment */
+  #goTo({ scene, original, document, slot }) {
+    const other = scene !== this.scene;
+    Object.assign(this, { scene, original, document });
+    if (other) this.#look(slot);
+    else if (slot !== this.view.slot) this.view = { ...this.view, slot };
     this.#gesture = null;
     this.#keepViewInside();
     this.#changed();
@@ -168,13 +226,6 @@ export class Store {
 
   /** Whether any latent differs from its posterior's mean, or slots came, went or moved. Hiding alone moves nothing. */
   get edited() {
-    return this.#slotsDiffer || this.document.slots.some((s) => !same(s.latent, s.mean));
-  }
-
-  /** Whether every slot still is a step of the attention, so that its masks can be used. */
-  get attentionFits() {
-    return this.document.slots.every((s) => s.step !== null) && this.document.slots.length === this.scene.slots;
+    return this.#slotsDiffer || this.document.slots.some(isEdited);
   }
 }
-
-const same = (a, b) => a === b || a.every((v, i) => v === b[i]);

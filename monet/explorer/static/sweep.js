@@ -1,6 +1,7 @@
 // One latent of a slot goes from one end to the other while everything else is held: strip, film and GIF alike.
 
-import { blend, softmaxMasks } from "./compose.js";
+import { changeSlot } from "./actions.js";
+import { blend, masksOf } from "./compose.js";
 
 /** How far a traversal goes, by the name that the view keeps. */
 export const REACHES = { 2: "± 2 (prior)", 3: "± 3 (prior)", posterior: "± 3 σ (posterior)" };
@@ -29,7 +30,7 @@ export const along = (latent, dimension, values) =>
  * @typedef {object} Still
  * @property {number} value of the latent
  * @property {Float32Array} decoded [H*W][4] of the slot
- * @property {Float32Array} mask [H*W] of the slot, softmax over the slots that are not hidden
+ * @property {Float32Array} mask [H*W] of the slot in the scene
  * @property {Float32Array} image [H*W][3] the scene recomposed
  */
 
@@ -39,16 +40,25 @@ export const along = (latent, dimension, values) =>
  * @param {import("./store.js").Store} store
  * @returns {Promise<Still[]>}
  */
-export async function film(frames, { document, view }) {
+export async function film(frames, { scene, document, view }) {
   const slot = document.slots[view.slot];
   const steps = values(slot, view.dimension, view.reach, FILM_COUNT);
+  const latents = along(slot.latent, view.dimension, steps);
   const others = await frames.decode(document.slots.map((s) => s.latent));
-  const swept = await frames.decode(along(slot.latent, view.dimension, steps));
-  return swept.map((decoded, i) => still(steps[i], others.with(view.slot, decoded), document, view.slot));
+  const swept = await frames.decode(latents);
+  return swept.map((decoded, i) =>
+    still(steps[i], scene, changeSlot(view.slot, () => ({ latent: latents[i] }))(document), others.with(view.slot, decoded), view));
 }
 
-/** @returns {Still} */
-export function still(value, slots, document, selected) {
-  const masks = softmaxMasks(slots, document.slots.map((s) => !s.hidden));
-  return { value, decoded: slots[selected], mask: masks[selected], image: blend(slots, masks) };
+/**
+ * @param {number} value
+ * @param {any} scene
+ * @param {import("./store.js").Document} document with the value in its slot
+ * @param {Float32Array[]} decoded its slots
+ * @param {any} view
+ * @returns {Still}
+ */
+export function still(value, scene, document, decoded, view) {
+  const { masks } = masksOf(scene, document, decoded, { source: view.masks });
+  return { value, decoded: decoded[view.slot], mask: masks[view.slot], image: blend(decoded, masks) };
 }

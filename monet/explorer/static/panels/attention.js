@@ -85,7 +85,7 @@ export function mount(root, { store, frames }) {
       });
       curve.replaceChildren(scopeCurve(scene, (k) => {
         stop();
-        store.look({ step: k, slot: k });
+        store.lookAtStep(k, { step: k });
       }));
     }
     if (last?.view.step !== view.step || last?.scene !== scene) {
@@ -99,8 +99,15 @@ export function mount(root, { store, frames }) {
       curve.querySelectorAll("[data-step]").forEach((bar) =>
         bar.classList.toggle("mx-later", view.step !== null && Number(bar.dataset.step) > view.step));
     }
-    if (last?.view !== view || last?.scene !== scene) {
-      columns.mark(view);
+    if (last?.document !== frame.document) {
+      const { slots } = frame.document;
+      const places = scene.masks.map((_, step) => slots.findIndex((slot) => slot.step === step));
+      const differ = slots.length !== scene.slots || places.some((place, step) => place !== step);
+      columns.annotate(places.map((place) =>
+        (place < 0 ? { note: "deleted", slot: null } : { note: differ ? `slot ${place + 1}` : "", slot: place })));
+    }
+    if (last?.view !== view || last?.document !== frame.document) {
+      columns.mark({ slot: frame.document.slots[view.slot]?.step ?? null, step: view.step });
       scrub.value = String(view.step ?? scene.slots - 1);
       const k = view.step;
       const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;

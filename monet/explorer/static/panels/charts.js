@@ -47,18 +47,12 @@ export function mount(root, { store, frames }) {
 
   function select(name, point) {
     if (name === "posterior" && point.customdata) {
-      look(point.customdata[0] - 1, { dimension: point.customdata[1] });
+      store.lookAtStep(point.customdata[0] - 1, { dimension: point.customdata[1] });
     } else if (name === "kl") {
-      look(point.pointIndex[0], { dimension: point.pointIndex[1] });
+      store.lookAtStep(point.pointIndex[0], { dimension: point.pointIndex[1] });
     } else if (name === "scope") {
-      look(point.x - 1, { step: point.x - 1 });
+      store.lookAtStep(point.x - 1, { step: point.x - 1 });
     }
-  }
-
-  // The charts show the model's slots; one of them may have been deleted or moved since.
-  function look(step, change) {
-    const slot = store.document.slots.findIndex((s) => s.step === step);
-    store.look(slot < 0 ? change : { ...change, slot });
   }
 
   let timer;

@@ -90,7 +90,7 @@ export function mount(root, { store, frames }) {
       const [mean, std, kl] = [slot.mean[d], slot.std[d], slot.kl[d]];
       const low = Math.min(-4, mean - 4 * std);
       const high = Math.max(4, mean + 4 * std);
-      const set = (value) => store.edit(setLatent(view.slot, d, value), `${view.slot}/${d}`);
+      const set = (value) => store.edit(setLatent(view.slot, d, value), { gesture: `${view.slot}/${d}` });
       const back = () => {
         store.endGesture();
         set(mean);

@@ -159,7 +159,7 @@ export function mount(root, { store, frames, request }) {
     if (wanted && here.kind === "sample" && here.data === map?.data && here.index === wanted.index) {
       const { step } = wanted;
       wanted = null;
-      if (step < frame.scene.slots) store.look({ slot: step });
+      store.lookAtStep(step);
     }
     if (frame.document === drawn) return;
     drawn = frame.document;

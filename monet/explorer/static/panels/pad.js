@@ -39,7 +39,7 @@ export function mount(root, { store, frames }) {
     svg("g", { "clip-path": "url(#mx-pad-inside)" }, spread), knob, grip);
   const set = (x, y, gesture) => {
     const clamp = (v) => Math.max(-REACH, Math.min(REACH, v));
-    store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), gesture);
+    store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), { gesture });
   };
   const follow = (event) => {
     const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(surface.getScreenCTM().inverse());

@@ -25,6 +25,21 @@ const ERROR_TOP = 0.25;
 const number = (name, value) =>
   name === "mse" ? value.toFixed(4) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
 
+/** Numbers of slots in words: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
+const named = (slots) =>
+  `${slots.length === 1 ? "slot" : "slots"} ${slots.map((k) => k + 1).join(", ").replace(/, (\d+)$/, " and $1")}`;
+
+/** Where the masks of a picture come from, slot by slot. @param {import("../frames.js").Frame} frame */
+export function provenance({ scene, document, steps, view }) {
+  const present = document.slots.map((slot, k) => (!slot.hidden || k === view.solo ? k : null)).filter((k) => k !== null);
+  const decoded = present.filter((k) => steps[k] === null);
+  const gone = scene.slots - present.filter((k) => document.slots[k].step !== null).length;
+  if (!present.length) return "every slot is hidden";
+  if (decoded.length === present.length) return "every slot as decoded";
+  const hole = gone ? ", what lay behind the missing as decoded" : "";
+  return (decoded.length ? `${named(decoded)} as decoded, the others as attended` : "every slot as attended") + hole;
+}
+
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
   const panels = {
@@ -52,6 +67,8 @@ export function mount(root, { store, frames }) {
   }, "⤢");
   const title = h("span", { class: "mx-muted" });
   const figures = h("dl", { class: "mx-figures" });
+  const back = h("p", { class: "mx-back", role: "status", hidden: true });
+  const stale = h("p", { class: "mx-stale-note", hidden: true }, "of the unedited scene");
   const inspector = h("div", {
     class: "mx-inspector", tabIndex: 0, role: "application", "aria-label": "Pixel inspector: arrow keys move, Enter selects the slot",
     onfocus: () => inspector.matches(":focus-visible") && store.scene && store.look({ pixel: store.view.pixel ?? middle() }),
@@ -74,7 +91,7 @@ export function mount(root, { store, frames }) {
   const own = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
   const masks = h("select", {
     class: "mx-select", "aria-label": "Masks that recompose the scene",
-    title: "After an edit an object may have moved, so only the decoder's masks fit it",
+    title: "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
     onchange: () => store.look({ masks: masks.value }),
   },
     h("option", { value: "auto" }, "automatic"),
@@ -87,11 +104,11 @@ export function mount(root, { store, frames }) {
   compare.addEventListener("keydown", (e) => [" ", "Enter"].includes(e.key) && hold(true)());
   compare.addEventListener("keyup", (e) => [" ", "Enter"].includes(e.key) && hold(false)());
 
-  const grid = h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), figures);
+  const grid = h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), h("div", { class: "mx-measured" }, stale, figures));
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
-    grid, inspector, said,
+    grid, back, inspector, said,
   );
   roving(grid, ".mx-canvas");
 
@@ -136,12 +153,18 @@ export function mount(root, { store, frames }) {
     if (last?.image !== frame.image) {
       drawColors(panels.image, scene.size, frame.image);
       drawLabels(panels.labels, scene.size, frame.labels, frame.document.slots.map((s) => s.color));
+      // What the server measured is of the scene as the model saw it; it does not follow the hand.
+      figures.classList.toggle("mx-stale", frame.edited);
+      stale.hidden = !frame.edited;
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
       const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
-      say(captions.image, `${what}, by the ${frame.byAttention ? "attention’s" : "decoder’s"} masks`);
+      say(captions.image, `${what}: ${provenance(frame)}`);
       say(captions.labels, "segmentation: largest mask");
       say(captions.error, `squared error, mean ${frame.mse.toFixed(4)}`);
     }
+    const { sceneBefore } = store;
+    back.hidden = !sceneBefore;
+    if (sceneBefore) say(back, `Undo (Ctrl+Z) brings back “${sceneBefore.title}” with its edits.`);
     inspect(frame);
     last = frame;
   });

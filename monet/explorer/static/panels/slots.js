@@ -6,6 +6,7 @@ import { Columns, symbol } from "../columns.js";
 import { canvas, drawColors, drawValues } from "../draw.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { seenBeside } from "../placing.js";
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
@@ -47,6 +48,18 @@ export function mount(root, { store, frames }) {
       return paste(selected(), between(from, to, t, arc.checked))(start);
     },
   });
+  let laying = false;
+  async function double() {
+    if (laying) return;
+    laying = true;
+    const { scene, document, view: { slot } } = store;
+    const latent = await seenBeside(frames, scene, document, slot).catch((error) => {
+      console.warn("the copy lies on its original:", error.message);
+      return document.slots[slot].latent;
+    });
+    laying = false;
+    if (document === store.document) store.edit(duplicate(slot, latent), { select: slot + 1 });
+  }
   let blendScene = null; // the same for the scene set aside, if there is one
   const setAside = button("Set this scene aside", () => store.setAside(true), {
     title: "Keep it here, open another one, and carry objects over",
@@ -59,7 +72,7 @@ export function mount(root, { store, frames }) {
       h("div", { class: "mx-aside mx-actions", role: "group", "aria-label": "Actions on the selected slot" },
         h("div", { class: "mx-row" },
           button("Copy", () => store.copy(slotAt(selected()).latent), { title: "Remember this slot’s latents (Ctrl+C)" }), pasteButton, removeButton),
-        h("div", { class: "mx-row" }, button("Duplicate", act(duplicate), { title: "A second object just like it" }),
+        h("div", { class: "mx-row" }, button("Duplicate", double, { title: "A second object just like it, laid where it can be seen" }),
           button("◀", () => shift(-1), { "aria-label": "Move slot left", title: "Move the slot to the left" }),
           button("▶", () => shift(1), { "aria-label": "Move slot right", title: "Move the slot to the right" })),
         h("div", { class: "mx-row" }, h("label", { class: "mx-label" }, "with slot ", other),
@@ -70,11 +83,7 @@ export function mount(root, { store, frames }) {
       )),
     aside,
   );
-  const shift = (by) => {
-    const k = selected();
-    store.edit(move(k, by));
-    if (slotAt(k + by)) store.look({ slot: k + by });
-  };
+  const shift = (by) => store.edit(move(selected(), by), { select: selected() + by });
 
   let last = null;
   let guest = null;
@@ -98,6 +107,11 @@ export function mount(root, { store, frames }) {
         hide.textContent = slot.hidden ? "○" : "◉";
         solo.setAttribute("aria-pressed", String(view.solo === k));
       });
+    }
+    if (last?.document !== document) {
+      const differ = document.slots.length !== scene.slots || document.slots.some((slot, k) => slot.step !== k);
+      columns.annotate(document.slots.map(({ step }, slot) =>
+        ({ slot, note: !differ ? "" : step === null ? "added" : `step ${step + 1}` })));
     }
     columns.mark({ slot: view.slot, step: null });
     const alone = document.slots.length === 1;

@@ -128,10 +128,11 @@ export function mount(root, { store, frames }) {
   };
 
   const npz = async () => {
-    const { scene, document } = store;
-    const shown = document.slots.filter((s) => !s.hidden);
+    const { scene, document, steps } = frames.frame;
+    const present = document.slots.map((s, k) => ({ ...s, kept: steps[k] })).filter((s) => !s.hidden);
     const body = JSON.stringify({
-      image: Array.from(scene.image, (v) => Math.round(255 * v)), slots: scene.slots, latents: shown.map((s) => Array.from(s.latent)),
+      image: Array.from(scene.image, (v) => Math.round(255 * v)), slots: scene.slots,
+      latents: present.map((s) => Array.from(s.latent)), steps: present.map((s) => s.kept),
     });
     return save(await post(`npz/${encodeURIComponent(scene.model)}`, body, { "content-type": "application/json" }), `${stem()}.npz`);
   };

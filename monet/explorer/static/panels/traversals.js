@@ -1,6 +1,7 @@
 // Traversals: one latent of the selected slot, from one end to the other, everything else held.
 
-import { canvas, drawColors } from "../draw.js";
+import { maskAmong } from "../compose.js";
+import { canvas, drawOnGround, hatch } from "../draw.js";
 import { setLatent } from "../actions.js";
 import { button, decimals, h, subscript } from "../dom.js";
 import { explanation } from "../explain.js";
@@ -11,6 +12,11 @@ import { roving } from "../roving.js";
 import { along, REACHES, values } from "../sweep.js";
 
 const COUNT = 9;
+
+/** A mask of less than this share of the unedited slot's area is no object any more. */
+const DISSOLVED = 0.25;
+
+const area = (mask) => mask.reduce((sum, share) => sum + share, 0);
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
@@ -30,7 +36,7 @@ export function mount(root, { store, frames }) {
   let drawing = 0;
 
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Traversals"),
-    h("span", { class: "mx-muted" }, "what one latent of the selected slot does, its values in σ of the prior; click a picture to go there"),
+    h("span", { class: "mx-muted" }, "what one latent of the selected slot does, in σ of the prior, under its own mask in this scene; hatched where the mask dissolves; click to go there"),
     h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")),
     h("div", { class: "mx-with-side" }, strips, screen.element));
   roving(strips, "button");
@@ -51,7 +57,7 @@ export function mount(root, { store, frames }) {
     const element = h("div", { class: "mx-strip" }, name, ...thumbnails,
       h("span", { class: "mx-muted mx-change" }, divergence, effect, large));
 
-    function show(scene, slot, base, d, selected, steps, decoded) {
+    function show(scene, slot, base, d, selected, steps, decoded, masks, areas) {
       latent = d;
       go = (i) => store.edit(setLatent(slot, d, steps[i]));
       index.textContent = String(d);
@@ -60,11 +66,14 @@ export function mount(root, { store, frames }) {
       name.setAttribute("aria-label", `Select latent ${d}`);
       for (const [i, thumbnail] of thumbnails.entries()) {
         const value = decimals(steps[i]);
-        thumbnail.title = `z${subscript(d)} = ${value}, in σ of the prior; click to go there, double click: large`;
+        const dissolved = areas[i] < DISSOLVED;
+        const said = dissolved ? `, mask dissolved to ${(100 * areas[i]).toFixed(0)} % of its area` : "";
+        thumbnail.title = `z${subscript(d)} = ${value}, in σ of the prior${said}; click to go there, double click: large`;
         thumbnail.lastChild.textContent = value;
         thumbnail.setAttribute("aria-label", `Set latent ${d} to ${value}`);
-        thumbnail.firstChild.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}`);
-        drawColors(thumbnail.firstChild, scene.size, decoded[i], 4, present(decoded[i]));
+        thumbnail.firstChild.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}${said}`);
+        drawOnGround(thumbnail.firstChild, scene.size, decoded[i], masks[i]);
+        if (dissolved) hatch(thumbnail.firstChild);
       }
       divergence.textContent = `${base.kl[d].toFixed(2)} nats`;
       effect.textContent = `Δ ${change(decoded).toFixed(3)}`;
@@ -83,26 +92,24 @@ export function mount(root, { store, frames }) {
     const { scene } = store;
     const order = base.kl.map((_, d) => d).sort((a, b) => base.kl[b] - base.kl[a]);
     const shown = atlas ? order : [selected];
+    const { document } = store;
+    const others = await frames.decode(document.slots.map((s) => s.latent));
+    const [mean] = await frames.decode([base.mean]);
+    if (token !== drawing) return;
+    const rivals = others.filter((_, k) => k !== slot && !document.slots[k].hidden);
+    const usual = area(maskAmong(rivals, mean));
     for (const row of rows.splice(shown.length)) row.element.remove();
     for (const [i, d] of shown.entries()) {
       const steps = values(base, d, reach, COUNT);
       const decoded = await frames.decode(along(base.latent, d, steps));
       if (token !== drawing) return;
       if (i === rows.length) rows.push(strip());
-      rows[i].show(scene, slot, base, d, d === selected, steps, decoded);
+      const masks = decoded.map((pixels) => maskAmong(rivals, pixels));
+      rows[i].show(scene, slot, base, d, d === selected, steps, decoded, masks, masks.map((mask) => area(mask) / usual));
       if (!rows[i].element.isConnected) strips.append(rows[i].element);
       // The whole atlas takes a while: let the page breathe between its rows.
       if (atlas) await new Promise(requestAnimationFrame);
     }
-  }
-
-  /** Where the slot would claim the pixel against an empty logit: shows extent as well as colour. */
-  function present(pixels) {
-    const mask = new Float32Array(pixels.length / 4);
-    let top = -Infinity;
-    for (let p = 0; p < mask.length; p++) top = Math.max(top, pixels[4 * p + 3]);
-    for (let p = 0; p < mask.length; p++) mask[p] = 0.25 + 0.75 / (1 + Math.exp(top / 2 - pixels[4 * p + 3]));
-    return mask;
   }
 
   /** Root mean square difference between the two ends, colours only. */
