@@ -240,8 +240,10 @@ class Run:
             ) from error
         self.record |= {**state.record, "machines": [dict(m) for m in state.record["machines"]]}
 
-    def start_from(self, trained: MONet, position: int = 0) -> None:
+    def start_from(self, trained: MONet, position: int = 0, name: str = "") -> None:
         """Takes over the weights of a checkpoint and goes on at a step of the recipe; the optimiser begins anew.
+
+        The record remembers the checkpoint's ``name`` and the step, for the model card.
 
         The recipe's attention may be wider than the checkpoint's (:func:`monet.training.widen.widen`). Where the VAE
         begins anew at that step, the checkpoint's may be of any shape.
@@ -251,7 +253,7 @@ class Run:
         """
         if not 0 <= position < self.recipe.steps:
             raise ValueError(f"the recipe has steps 0 to {self.recipe.steps - 1}, and no {position}")
-        self.record |= {"step": position, "position": float(position)}
+        self.record |= {"step": position, "position": float(position), "from": (name, position)}
         stage = self.recipe.stage(position)
         if stage.new_vae and position in (0, *(stage.until for stage in self.recipe.stages)):
             of_attention = {field: getattr(trained.config, field) for field in ATTENTION}

@@ -125,7 +125,7 @@ def prepare_run(name: str, recipe: Recipe, device: torch.device, batch: int | No
     new one."""
     run = Run(recipe, Path("runs") / name, device=device, batch=batch)
     if not run.resume() and (checkpoints.FOLDER / name).is_dir():
-        run.start_from(checkpoints.load(name), recipe.last_stage)
+        run.start_from(checkpoints.load(name), recipe.last_stage, name)
     if device.type == "cuda":
         run.compile()
     return run
