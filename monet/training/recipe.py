@@ -17,6 +17,16 @@ from monet.objective import LIKELIHOODS, Likelihood
 
 FOLDER = Path(__file__).parent / "recipes"
 
+VAE = (
+    "encoder_channels",
+    "encoder_hidden",
+    "encoder_activation",
+    "encoder_residuals",
+    "decoder_channels",
+    "latent_dim",
+)
+"""What in a configuration the VAE's shape depends on."""
+
 Learner = Literal["everything", "attention", "vae", "slots"]
 
 Schedule = tuple[tuple[int, float], ...]
@@ -166,10 +176,20 @@ class Recipe:
     def steps(self) -> int:
         return self.stages[-1].until
 
-    @property
-    def last_stage(self) -> int:
-        """The step that the last stage begins with."""
-        return self.stages[-2].until if len(self.stages) > 1 else 0
+    def entry(self, trained: MONetConfig) -> int:
+        """The step at which trained weights go on: that of the last stage, or where their VAE is of another shape, of
+        the last stage that begins with a new one.
+
+        Raises:
+            ValueError: there is no such stage.
+        """
+        starts = [0, *(stage.until for stage in self.stages)]
+        if all(getattr(trained, name) == getattr(self.model, name) for name in VAE):
+            return starts[-2]
+        new = [start for start, stage in zip(starts, self.stages, strict=False) if stage.new_vae]
+        if not new:
+            raise ValueError("the VAE of these weights is of another shape than the recipe's, and no stage begins anew")
+        return new[-1]
 
     def stage(self, step: float) -> Stage:
         """The stage that a step belongs to; the last one's from its end on."""

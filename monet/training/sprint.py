@@ -121,11 +121,12 @@ def describe(device: torch.device) -> str:
 
 
 def prepare_run(name: str, recipe: Recipe, device: torch.device, batch: int | None) -> Run:
-    """The run of a name: resumed; or else its checkpoint, which goes through the recipe's last stage again; or else a
-    new one."""
+    """The run of a name: resumed; or else its checkpoint, which goes on as :meth:`Recipe.entry` says; or else a new
+    one."""
     run = Run(recipe, Path("runs") / name, device=device, batch=batch)
     if not run.resume() and (checkpoints.FOLDER / name).is_dir():
-        run.start_from(checkpoints.load(name), recipe.last_stage, name)
+        trained = checkpoints.load(name)
+        run.start_from(trained, recipe.entry(trained.config), name)
     if device.type == "cuda":
         run.compile()
     return run
