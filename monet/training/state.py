@@ -78,7 +78,9 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         OSError: the disk is full or cannot be written.
     """
     with path.open("wb") as file:
-        file.write(save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata))
+        # Without a tensor and without a word of metadata, the library writes a header that it cannot read.
+        told = {"format": "pt", **metadata}
+        file.write(save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, told))
         file.flush()
         os.fsync(file.fileno())
 

@@ -18,6 +18,7 @@ TARGET = 24
 def open_page(page: Page) -> None:
     page.goto("/")
     page.wait_for_function(READY)
+    page.wait_for_selector("[data-name=image] canvas", state="attached")  # Gradio mounts one panel after the other
 
 
 def state(page: Page) -> tuple[str, str]:
