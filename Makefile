@@ -26,14 +26,14 @@ lint: $(VENV)/test.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(VENV)/demo.installed: requirements.txt
+$(VENV)/demo.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
-$(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-dev.txt
+$(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -e .
 	touch $@
 
 clean:

@@ -100,7 +100,7 @@ def step(settings: Settings) -> list[Row]:
 
     return [
         versus(
-            speed, seconds, NAMES["ours"], NAMES["notebook"], 5, "s",
+            speed, seconds, NAMES["ours"], NAMES["notebook"], 4, "s",
             f"two processes of one thread, 8 pictures each, one window of 32x32 pixels decoded, {fastest}, against "
             f"{cores} threads; not compiled {against('not compiled'):.1f}, every pixel and not compiled "
             f"{against('every pixel'):.1f} times the notebook",

@@ -27,6 +27,7 @@ class MONetConfig:
         encoder_channels: widths of the encoder's strided convolutions.
         encoder_hidden: width of the encoder's hidden linear layer.
         encoder_activation: a ReLU follows that layer; the reference has none.
+        encoder_residuals: residual 3x3 convolutions after each strided one but the first; the reference has none.
         decoder_channels: widths of the broadcast decoder's four convolutions.
         log_mask_floor: the encoder sees no log mask below this. None: log m_k as it is, as in the reference; outside a
             slot it then lies lower with every step, by some six nats, and the encoder has to learn each slot's level.
@@ -48,6 +49,7 @@ class MONetConfig:
     encoder_channels: tuple[int, ...] = (32, 32, 64, 64)
     encoder_hidden: int = 256
     encoder_activation: bool = False
+    encoder_residuals: int = 0
     decoder_channels: tuple[int, ...] = (32, 32, 32, 32)
     log_mask_floor: float | None = None
     background_scale: float = 0.09
@@ -68,6 +70,8 @@ class MONetConfig:
             raise ValueError("every width must be a whole number between 1 and 4096")
         if not isinstance(self.encoder_activation, bool):
             raise ValueError(f"encoder_activation must be true or false, not {self.encoder_activation!r}")
+        if not _whole(self.encoder_residuals, 0, 16):
+            raise ValueError(f"encoder_residuals {self.encoder_residuals!r} must be a whole number from 0 to 16")
         if not self.attention_channels or not self.encoder_channels:
             raise ValueError("attention_channels and encoder_channels must not be empty")
         if any(c % 2 for c in self.attention_channels):
@@ -142,7 +146,14 @@ class MONet(nn.Module):
         self.config = c = config or MONetConfig()
         self.attention = Attention(c.attention_channels, c.attention_hidden, c.resolution)
         self.vae = ComponentVAE(
-            Encoder(c.encoder_channels, c.encoder_hidden, c.latent_dim, c.resolution, c.encoder_activation),
+            Encoder(
+                c.encoder_channels,
+                c.encoder_hidden,
+                c.latent_dim,
+                c.resolution,
+                c.encoder_activation,
+                c.encoder_residuals,
+            ),
             SpatialBroadcastDecoder(c.decoder_channels, c.latent_dim),
         )
         # A layer's few megabytes go back to the system when they are freed, and every page is paid for again, until

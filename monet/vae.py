@@ -72,17 +72,29 @@ class Lattice(NamedTuple):
 class Encoder(nn.Module):
     """q_phi(z_k | x, m_k): strided 3x3 convolutions and a two-layer MLP to a diagonal Gaussian.
 
-    The reference network has no activation between the two linear layers; with ``activation`` there is a ReLU.
+    The reference network has no activation between the two linear layers, and nothing between its strided layers.
+    With ``activation`` there is a ReLU, and with ``residuals`` so many 3x3 convolutions follow every strided layer but
+    the first, each added to what it reads: an object then lies within what one unit sees, wherever it is.
     """
 
     def __init__(
-        self, channels: tuple[int, ...], hidden: int, latent_dim: int, resolution: int, activation: bool = False
+        self,
+        channels: tuple[int, ...],
+        hidden: int,
+        latent_dim: int,
+        resolution: int,
+        activation: bool = False,
+        residuals: int = 0,
     ):
         super().__init__()
         self.activation = activation
         ins = (4, *channels[:-1])
         self.convolutions = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(ins, channels, strict=True)
+        )
+        self.residuals = nn.ModuleList(
+            nn.Sequential(*(nn.Conv2d(c, c, 3, padding=1) for _ in range(residuals if level else 0)))
+            for level, c in enumerate(channels)
         )
         side = -(-resolution // 2 ** len(channels))  # each stride-2 convolution halves and rounds up
         self.hidden = nn.Linear(channels[-1] * side**2, hidden)
@@ -93,8 +105,11 @@ class Encoder(nn.Module):
         posteriors = []
         for image, log_mask in zip(parts(images, SLOTS_AT_ONCE), parts(log_masks, SLOTS_AT_ONCE), strict=True):
             x = torch.cat((image, log_mask), dim=1)
-            for convolution in self.convolutions:
-                x = F.relu(convolution(x))
+            for convolution, residuals in zip(self.convolutions, self.residuals, strict=True):
+                x = convolution(x)
+                for residual in residuals.children():
+                    x = x + residual(F.relu(x))
+                x = F.relu(x)
             hidden = self.hidden(x.flatten(1))
             posteriors.append(self.posterior(F.relu(hidden) if self.activation else hidden).float())
         mean, log_std = torch.cat(posteriors).chunk(2, dim=1)

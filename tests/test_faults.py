@@ -11,7 +11,8 @@ import torch
 
 from monet.explorer import server, uploads
 from monet.faults import sentence
-from monet.training import loop
+from monet.training import state
+from monet.training.run import STATES
 from tests.test_training import TINY
 
 APP = str(Path(__file__).parents[1] / "app.py")
@@ -97,16 +98,16 @@ def test_a_training_run_on_a_full_disk_keeps_its_last_state(tmp_path, monkeypatc
     command = ["training", "--config", str(tmp_path / "tiny.toml"), "--folder", str(folder), "--steps", "2"]
     monkeypatch.setattr(sys, "argv", command)
     runpy.run_module("monet.training", run_name="__main__")
-    before = (folder / loop.STATE).read_bytes()
+    before = {path: path.read_bytes() for path in (folder / STATES).rglob("*.safetensors")}
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(state, "save", full)
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("monet.training", run_name="__main__")
     assert one_sentence(caught).startswith("There is no space left on the disk")
-    assert (folder / loop.STATE).read_bytes() == before
+    assert before == {path: path.read_bytes() for path in (folder / STATES).rglob("*.safetensors")} != {}
 
 
 def test_a_training_run_in_a_place_that_is_no_folder(tmp_path, monkeypatch) -> None:

@@ -1,17 +1,21 @@
 """A sprint, dry: the same path as on a card, with budgets of seconds."""
 
 import json
+import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
 
+from monet import checkpoints
 from monet.training import __main__, recipe, sprint, state
 from monet.training import run as running
 from tests.test_training import TINY, assert_identical
 
 CPU = torch.device("cpu")
+RECIPES = recipe.FOLDER
 
 
 @pytest.fixture
@@ -102,3 +106,19 @@ def test_measuring_the_pace_changes_nothing(dry):
     before = run.state()
     assert sprint.pictures_a_second(run, 2) > 0
     assert_identical(tuple(run.state()), tuple(before))
+
+
+def test_a_checkpoint_goes_on_at_the_last_stage_or_where_a_vae_of_its_shape_is_not_needed(dry):
+    plan = recipe.load("one")
+    assert plan.entry(plan.model) == 4
+    wider = replace(plan.model, encoder_channels=(16, 8, 8, 8))
+    with pytest.raises(ValueError, match="no stage begins anew"):
+        plan.entry(wider)
+    anew = replace(plan, stages=(replace(plan.stages[0], new_vae=True), plan.stages[1]))
+    assert anew.entry(wider) == 0
+    for name in ("multi_dsprites", "multi_dsprites_colored_on_colored"):
+        shipped = recipe.from_table(tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8")))
+        run = running.Run(shipped, dry / name)
+        trained = checkpoints.load(name)
+        run.start_from(trained, shipped.entry(trained.config), name)
+        assert run.record["from"][0] == name

@@ -1,6 +1,7 @@
 """A step against the same step in plain PyTorch, and slots that are learned from one by one."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 from torch.distributions import Bernoulli, kl_divergence
 
 from monet.batches import TRAIN, prepare, scenes, to_tensor
-from monet.model import Decomposition
+from monet.model import Decomposition, MONet
 from monet.objective import loss, slot_loss
 from monet.training import recipe
 from monet.training.pool import SMALLEST, Pool
@@ -174,3 +175,33 @@ def test_a_run_that_learns_slot_by_slot_resumes_exactly_and_leaves_the_attention
     runs[0].train(1)
     assert all(map(torch.equal, before, runs[0].model.attention.parameters()))
     assert not all(map(torch.equal, vae, runs[0].model.vae.parameters()))
+
+
+def test_a_vae_begins_anew_with_a_stage_and_only_then(tiny):
+    tiny.write_text(TINY.replace("until = 500", "new_vae = true\nuntil = 500"), encoding="utf-8")
+    plan = recipe.load(str(tiny))
+    whole, parts = (Run(plan, tiny.parent / name) for name in ("whole", "parts"))
+    whole.train(4)
+    before = {name: value.clone() for name, value in whole.model.state_dict().items()}
+    whole.train(2)
+    for steps in (4, 1, 1):
+        parts.train(steps)
+        parts = Run(plan, tiny.parent / "parts")
+        assert parts.resume()
+    assert_identical(saved(whole)["weights"], saved(parts)["weights"])
+    far, near = (
+        [
+            (value - before[name]).norm() / before[name].norm()
+            for name, value in whole.model.state_dict().items()
+            if name.startswith(part) and name.endswith("convolution.weight" if part == "attention" else "0.weight")
+        ]
+        for part in ("vae", "attention")
+    )
+    assert min(far) > 1 > 0.1 > max(near)
+
+    wider = MONet(replace(plan.model, encoder_channels=(16, 8, 8, 8)))
+    run = Run(plan, tiny.parent / "from")
+    run.start_from(wider, 4)
+    assert all(map(torch.equal, run.model.attention.parameters(), wider.attention.parameters()))
+    with pytest.raises(ValueError, match="differ in vae"):
+        run.start_from(wider, 5)

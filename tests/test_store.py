@@ -292,10 +292,39 @@ def test_generate_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "damaged" in lines["room"] and "interrupted" in lines["clevr"]
 
 
+def test_scenes_of_a_split_are_the_same_from_several_processes(tmp_path, monkeypatch, capfd) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(monkeypatch, "generate", "tetrominoes", "--count", "40", "--split", "train", "--processes", "2")
+    some = stored("tetrominoes_generated")
+    some.verify()
+    for index in range(40):
+        scene = DATASETS["tetrominoes"].scene((0, index))
+        np.testing.assert_array_equal(some.images[index], scene.image)
+        np.testing.assert_array_equal(some.labels[index], scene.segmentation)
+    assert "40/40" in capfd.readouterr().err
+    assert os.listdir("data") == ["tetrominoes_generated"]
+
+
+def test_what_a_process_misses_is_told_as_one_sentence(tmp_path, monkeypatch, capfd) -> None:
+    pytest.importorskip("mujoco")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "none")
+    with pytest.raises(SystemExit) as stopped:
+        run(monkeypatch, "generate", "objects_room", "--count", "40", "--split", "test", "--processes", "2")
+    assert stopped.value.code == 1
+    told = capfd.readouterr().err
+    assert "Objects Room needs an OpenGL" in told and "Traceback" not in told
+    assert not Path("data").exists() or os.listdir("data") == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         (),
+        ("generate", "tetrominoes", "--count", "9", "--split", "all"),
+        ("generate", "tetrominoes", "--count", "9", "--split", "train", "--seed", "0"),
+        ("generate", "tetrominoes", "--count", "9", "--split", "train", "--processes", "0"),
         ("generate", "tetrominoes", "--count", "0", "--seed", "1"),
         ("generate", "tetrominoes", "--count", "1", "--seed", "-1"),
         ("generate", "mnist", "--count", "1", "--seed", "1"),

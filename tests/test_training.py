@@ -284,13 +284,13 @@ def test_failed_save_leaves_the_old_state_whole(tiny, monkeypatch):
     run.train(2)
     before = saved(run)
 
-    def fail(tensors: dict, path: Path, metadata: dict) -> None:
+    def fail(path: Path, tensors: dict, metadata: dict) -> None:
         path.write_bytes(b"half a sta")
         raise OSError(28, "no space left on device")
 
     run.record["step"] = 5
     with monkeypatch.context() as patch:
-        patch.setattr(state, "save_file", fail)
+        patch.setattr(state, "write_tensors", fail)
         with pytest.raises(OSError, match="no space"):
             run.save()
     assert_identical(saved(run), before)

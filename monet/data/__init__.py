@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from monet.data.generators import arc, clevr, multi_dsprites, objects_room, tetrominoes
+from monet.data.generators import arc, clevr, clevr_batch, multi_dsprites, objects_room, tetrominoes
 from monet.data.scene import Scene, SceneBatch, Unavailable
 from monet.data.seeds import Seed
 from monet.data.store import Stored, StoreError, stored, stores
@@ -110,7 +110,7 @@ DATASETS: dict[str, Dataset] = {
         _objects_room("empty_room"),
         _objects_room("six_objects"),
         _objects_room("identical_color"),
-        Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate),
+        Dataset("clevr6", "CLEVR6", clevr.SIZE, clevr.OBJECTS, clevr.generate, clevr_batch.batch),
         _arc("arc", "arcagi", "zoomed"),
         _arc("arc_centred", "arcagi", "centred"),
         _arc("arc_padded", "arcagi", "padded"),

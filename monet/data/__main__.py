@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import os
+from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from monet.data import DATASETS, Unavailable, store
 from monet.data.download import DownloadError, download
+from monet.data.processes import made
+from monet.data.seeds import TEST, TRAIN, VALIDATE
 from monet.data.sources import SOURCES
 from monet.data.store import About, Stored, StoreError
 from monet.data.tfrecord import RecordError
@@ -18,6 +20,7 @@ from monet.faults import sentence
 
 _GENERATED = "_generated"
 """Behind the name of a store that was generated, so that it does not take the genuine data's place."""
+_SPLITS = {"train": TRAIN, "validate": VALIDATE, "test": TEST}
 
 
 def main() -> None:
@@ -44,12 +47,23 @@ def main() -> None:
     command = commands.add_parser(
         "generate",
         help="store generated scenes",
-        description=f"Stores generated scenes under NAME{_GENERATED}, the same for the same seed. Seeds 0, 1 and 2 "
-        "give the scenes that training trains on, validates on and tests on.",
+        description=f"Stores generated scenes under NAME{_GENERATED}, the same for the same seed, however many "
+        "processes make them. The store appears when it is whole: an interrupted one is begun anew.",
     )
     command.add_argument("name", metavar="NAME", choices=DATASETS, help=", ".join(DATASETS))
     command.add_argument("--count", metavar="N", type=_positive, required=True, help="how many scenes")
-    command.add_argument("--seed", metavar="S", type=_seed, required=True, help="0 or more")
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--seed", metavar="S", type=_seed, help="0 or more; 0, 1 and 2 are the splits")
+    which.add_argument(
+        "--split",
+        dest="seed",
+        type=_split,
+        metavar="SPLIT",
+        help="train, validate or test: the scenes that training trains on, validates on or tests on",
+    )
+    command.add_argument(
+        "--processes", metavar="P", type=_positive, default=os.cpu_count() or 1, help="that make scenes (%(default)s)"
+    )
     command.add_argument("--to", metavar="FOLDER", type=Path, default=default, help="of the stores (%(default)s)")
     command.set_defaults(run=_generate)
 
@@ -105,13 +119,12 @@ def _generate(options: argparse.Namespace) -> None:
         citation=dataset.citation,
     )
 
-    def scenes() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for index in tqdm(range(options.count), desc=dataset.name, unit=" scenes", dynamic_ncols=True, mininterval=0.5):
-            scene = dataset.scene((options.seed, index))
-            yield scene.image, np.asarray(scene.segmentation, np.uint8)
-
-    with store.workshop(path) as work:
-        _report(store.write(work, path, about, scenes()))
+    with (
+        store.workshop(path) as work,
+        closing(made(dataset.name, options.seed, options.count, options.processes)) as scenes,
+    ):
+        bar = tqdm(scenes, dataset.name, options.count, unit=" scenes", dynamic_ncols=True, mininterval=0.5)
+        _report(store.write(work, path, about, bar))
 
 
 def _report(result: Stored) -> None:
@@ -128,6 +141,12 @@ def _seed(text: str) -> int:
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
     return number
+
+
+def _split(text: str) -> int:
+    if text not in _SPLITS:
+        raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(_SPLITS)}")
+    return _SPLITS[text]
 
 
 if __name__ == "__main__":

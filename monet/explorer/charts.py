@@ -37,7 +37,7 @@ def posterior(scene: DecomposedScene) -> go.Figure:
                 hovertemplate="slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}<extra></extra>",
             )
         )
-    return _style(figure, x="latent dimension", y="posterior mean ± σ")
+    return _style(figure, x="latent dimension d of z<sub>d</sub>", y="posterior μ ± σ, in σ of the prior")
 
 
 def latent_kl(scene: DecomposedScene) -> go.Figure:
@@ -54,7 +54,7 @@ def latent_kl(scene: DecomposedScene) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return _style(figure, x="latent dimension", y="").update_layout(margin_t=8)
+    return _style(figure, x="latent dimension d of z<sub>d</sub>", y="").update_layout(margin_t=8)
 
 
 def scope_left(scene: DecomposedScene) -> go.Figure:
@@ -82,7 +82,7 @@ def scope_left(scene: DecomposedScene) -> go.Figure:
             hovertemplate="before step %{x}: %{y:.1f} % unexplained<extra></extra>",
         )
     )
-    return _style(figure, x="step", y="share of the scene, %").update_xaxes(dtick=1)
+    return _style(figure, x="step k", y="share of the pixels, %").update_xaxes(dtick=1)
 
 
 def slot_color(k: int) -> str:

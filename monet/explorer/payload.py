@@ -43,10 +43,10 @@ def scene_payload(
 
     Returns:
         ``image`` uint8 H,W,3, ``masks`` float16 K,H,W, ``alphas`` uint8 K,H,W and ``truth`` uint8 H,W or None in
-        base64, ``mean``, ``std`` and ``kl`` K x Z, ``figures`` by name, ``usual`` with the means that were measured
-        of the model, ``charts`` as Plotly figures, what the scene is called, ``scaled`` with the width and height of
-        a picture that had another size, or None, and whether it is ``foreign``: from another data set than the
-        model's.
+        base64, ``mean``, ``std`` and ``kl`` K x Z, ``object`` with the slot to begin with, ``figures`` by name,
+        ``usual`` with the means that were measured of the model, ``charts`` as Plotly figures, what the scene is
+        called, ``scaled`` with the width and height of a picture that had another size, or None, and whether it is
+        ``foreign``: from another data set than the model's.
     """
     fed = prepare(scene, model.config, how)
     image, decomposition = inference.forward(model, fed.image, num_slots)
@@ -61,6 +61,7 @@ def scene_payload(
         "title": scene.source,
         "size": model.config.resolution,
         "slots": len(described.masks),
+        "object": object_slot(described.masks, fed.segmentation, fed.background),
         "how": how,
         "scaled": None if height == width == side else [width, height],
         "foreign": bool(checkpoint.data) and origin.get("data", checkpoint.data) != checkpoint.data,
@@ -75,6 +76,31 @@ def scene_payload(
         "usual": dict(checkpoint.measured),
         "charts": charts.scene_charts(described),
     }
+
+
+def object_slot(masks: np.ndarray, segmentation: np.ndarray | None, background: tuple[int, ...]) -> int:
+    """The slot to begin with: of an object, never of the background if there is another.
+
+    Args:
+        masks: K,H,W, sum to one.
+        segmentation: H,W true labels, None if nobody knows them.
+        background: true labels that are no object.
+
+    Returns:
+        The slot that covers a true object best (soft IoU); without true objects, the slot with the largest share of
+        pixels that keeps off the picture's rim, where backgrounds lie.
+    """
+    share = masks.sum((1, 2))
+    if segmentation is not None:
+        objects = [segmentation == label for label in np.unique(segmentation) if label not in background]
+        if background and objects:
+            both = np.array([[mask[inside].sum() for inside in objects] for mask in masks])
+            sizes = np.array([inside.sum() for inside in objects])
+            return int((both / (share[:, None] + sizes - both)).max(1).argmax())
+    rim = np.ones(masks.shape[1:], bool)
+    rim[2:-2, 2:-2] = False
+    on_rim = masks[:, rim].mean(1)
+    return int((share * (1 - np.minimum(1, 4 * on_rim))).argmax())
 
 
 def alphas(decomposition: Decomposition) -> torch.Tensor:

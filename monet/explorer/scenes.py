@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -126,7 +126,10 @@ def find_scene(table: dict[str, Any], stored: Mapping[str, Stored] | None = None
             if "objects" not in table:
                 return Opened(dataset.scene(seed), origin)
             objects = int(table["objects"])
-            return Opened(dataset.scene(seed, (objects, objects)), origin | {"objects": objects})
+            scene = dataset.scene(seed, (objects, objects))
+            content = f"{objects} objects" if objects else "nothing in it"
+            title = f"{dataset.title}, {content}, seed {seed}"
+            return Opened(replace(scene, source=title), origin | {"objects": objects})
         raise ValueError("a scene is a sample, a seed or stored")
     except Unavailable as error:
         raise SceneError(str(error)) from error

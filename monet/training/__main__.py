@@ -89,7 +89,7 @@ def train(options: argparse.Namespace) -> None:
             if run.rank == 0:
                 print(f"resuming {folder} at step {run.step}, {run.position:.0f} of {recipe.steps} of the recipe")
         elif options.weights:
-            run.start_from(checkpoints.load(options.weights), options.first or 0)
+            run.start_from(checkpoints.load(options.weights), options.first or 0, Path(options.weights).name)
         if options.compile:
             run.compile()
         run.train(options.steps, options.minutes)

@@ -35,15 +35,15 @@ def export(run: Run, folder: Path, count: int) -> None:
     old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
     history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"
     measured = {"scenes": count, **{name: round(value, 6) for name, value in result.means.items()}}
-    card = text(run, result, count, title, pictures) + history
+    card = text(run, folder.name, result, count, title, pictures) + history
     checkpoints.save(model, folder, title=title, data=run.recipe.data, card=card, measured=measured)
     for picture in pictures:
         shutil.copy(picture, folder)
     evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES]).save(folder / "slots.png", optimize=True)
 
 
-def text(run: Run, result: evaluation.Result, count: int, title: str, pictures: list[Path]) -> str:
-    """The card without its history, Markdown with the front matter that model hubs read."""
+def text(run: Run, name: str, result: evaluation.Result, count: int, title: str, pictures: list[Path]) -> str:
+    """The card of a checkpoint without its history, Markdown with the front matter that model hubs read."""
     recipe, config = run.recipe, run.recipe.model
     course = "\n\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures)
     return f"""---
@@ -61,21 +61,27 @@ generates.
 
 ## How it was trained
 
-`python -m monet.training --config {run.folder.name}`, as far as step {run.position:.0f} of the recipe's {recipe.steps}:
-{run.step:,} steps, {learned(run)}, {spent(run)}.
-The weights are the exponential moving average of the run's. Exported by
-`python -m monet.training export runs/{run.folder.name} checkpoints/{run.folder.name}`.
+`python -m monet.training --config {name}`, as far as step {run.position:.0f} of the recipe's {recipe.steps}:
+{learned(run)}, {spent(run)}.
+{began(run)}The weights are the exponential moving average of the run's. Exported by
+`python -m monet.training export runs/{name} checkpoints/{name}`.
 
 {course}
 
 ## What it does
 
 {count} scenes of the test split, which no training step and no choice has seen; mean and standard error.
-`python -m monet.evaluation {run.folder.name}` prints it.
+`python -m monet.evaluation {name}` prints it.
 
 {evaluation.table(result)}
 
 """
+
+
+def began(run: Run) -> str:
+    """What a run began with, for people, where it was not nothing."""
+    weights, position = run.record.get("from", ("", 0))
+    return f"It began with the weights of `{weights}` at step {position} of the recipe. " if weights else ""
 
 
 def learned(run: Run) -> str:

@@ -17,6 +17,16 @@ from monet.objective import LIKELIHOODS, Likelihood
 
 FOLDER = Path(__file__).parent / "recipes"
 
+VAE = (
+    "encoder_channels",
+    "encoder_hidden",
+    "encoder_activation",
+    "encoder_residuals",
+    "decoder_channels",
+    "latent_dim",
+)
+"""What in a configuration the VAE's shape depends on."""
+
 Learner = Literal["everything", "attention", "vae", "slots"]
 
 Schedule = tuple[tuple[int, float], ...]
@@ -44,6 +54,8 @@ class Stage:
         learn: what learns. ``vae``: the attention rests. ``attention``: the VAE rests, every pixel is scored.
             ``slots``: the VAE alone, slot by slot: the resting attention's masks are soft targets of
             :func:`monet.objective.slot_loss` (see :mod:`monet.training.pool`).
+        new_vae: the VAE and what the optimiser remembers of it begin anew with the stage. A VAE that has learned from
+            an attention that was still learning is in a corner: place and colour fill its latents, and no shape.
     """
 
     until: int
@@ -55,6 +67,7 @@ class Stage:
     detach_masks: bool = False
     vae_every: int = 1
     learn: Learner = "everything"
+    new_vae: bool = False
 
     def draw(self, seed: tuple[int, int], num_slots: int) -> tuple[tuple[int, int] | None, int]:
         """Fewest and most objects per scene of a step, and K; ``num_slots`` is the configuration's."""
@@ -163,14 +176,29 @@ class Recipe:
     def steps(self) -> int:
         return self.stages[-1].until
 
-    @property
-    def last_stage(self) -> int:
-        """The step that the last stage begins with."""
-        return self.stages[-2].until if len(self.stages) > 1 else 0
+    def entry(self, trained: MONetConfig) -> int:
+        """The step at which trained weights go on: that of the last stage, or where their VAE is of another shape, of
+        the last stage that begins with a new one.
+
+        Raises:
+            ValueError: there is no such stage.
+        """
+        starts = [0, *(stage.until for stage in self.stages)]
+        if all(getattr(trained, name) == getattr(self.model, name) for name in VAE):
+            return starts[-2]
+        new = [start for start, stage in zip(starts, self.stages, strict=False) if stage.new_vae]
+        if not new:
+            raise ValueError("the VAE of these weights is of another shape than the recipe's, and no stage begins anew")
+        return new[-1]
 
     def stage(self, step: float) -> Stage:
         """The stage that a step belongs to; the last one's from its end on."""
-        return next((stage for stage in self.stages if step < stage.until), self.stages[-1])
+        return self.stages[self.stage_number(step)]
+
+    def stage_number(self, step: float) -> int:
+        """The number of that stage, from 0 on."""
+        ends = (number for number, stage in enumerate(self.stages) if step < stage.until)
+        return next(ends, len(self.stages) - 1)
 
     def value(self, name: str, step: float) -> float:
         """A schedule's value at a step."""

@@ -41,6 +41,8 @@ SAVE_SECONDS = 60
 """A state is never older than this, whatever the recipe says."""
 HALVINGS = 3
 """Times that a run which diverges goes on from its last good state with half the learning rate."""
+ATTENTION = ("attention_channels", "attention_hidden", "resolution")
+"""What in a configuration the attention network's shape depends on."""
 EVALUATIONS = 10
 """Evaluations of a run that has a budget."""
 
@@ -102,9 +104,9 @@ class Run:
             core for it, none otherwise.
 
     Attributes:
-        record: what a state holds besides tensors: ``step``; ``position`` in the recipe, in its steps; ``pictures``
-            and ``slots`` learned from; ``seconds``; ``skipped`` steps; ``data``; ``batch``; ``halvings`` of the
-            learning rate; ``machines``, each with its part of the pictures and seconds.
+        record: what a state holds besides tensors: ``step``; ``position`` in the recipe, in its steps; ``stage`` that
+            the last step was of; ``pictures`` and ``slots`` learned from; ``seconds``; ``skipped`` steps; ``data``;
+            ``batch``; ``halvings`` of the learning rate; ``machines``, each with its part of pictures and seconds.
 
     Raises:
         ValueError: there is no such data.
@@ -126,7 +128,8 @@ class Run:
         local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
         self.device = device or torch.device(local if torch.cuda.is_available() else "cpu")
         self.record: dict[str, Any] = {
-            "step": 0, "position": 0.0, "pictures": 0, "slots": 0, "seconds": 0.0, "skipped": 0, "halvings": 0,
+            "step": 0, "position": 0.0, "stage": -1, "pictures": 0, "slots": 0, "seconds": 0.0, "skipped": 0,
+            "halvings": 0,
             "data": data or recipe.data, "batch": batch or recipe.batch_size, "machines": [],
         }  # fmt: skip
         torch.manual_seed(recipe.seed)
@@ -237,17 +240,26 @@ class Run:
             ) from error
         self.record |= {**state.record, "machines": [dict(m) for m in state.record["machines"]]}
 
-    def start_from(self, trained: MONet, position: int = 0) -> None:
+    def start_from(self, trained: MONet, position: int = 0, name: str = "") -> None:
         """Takes over the weights of a checkpoint and goes on at a step of the recipe; the optimiser begins anew.
 
-        The recipe's attention may be wider than the checkpoint's (:func:`monet.training.widen.widen`).
+        The record remembers the checkpoint's ``name`` and the step, for the model card.
+
+        The recipe's attention may be wider than the checkpoint's (:func:`monet.training.widen.widen`). Where the VAE
+        begins anew at that step, the checkpoint's may be of any shape.
 
         Raises:
-            ValueError: the recipe has no such step.
+            ValueError: the recipe has no such step, or its network cannot be made from the checkpoint's.
         """
         if not 0 <= position < self.recipe.steps:
             raise ValueError(f"the recipe has steps 0 to {self.recipe.steps - 1}, and no {position}")
-        self.record |= {"step": position, "position": float(position)}
+        self.record |= {"step": position, "position": float(position), "from": (name, position)}
+        stage = self.recipe.stage(position)
+        if stage.new_vae and position in (0, *(stage.until for stage in self.recipe.stages)):
+            of_attention = {field: getattr(trained.config, field) for field in ATTENTION}
+            donor = MONet(replace(self.recipe.model, **of_attention))
+            donor.attention.load_state_dict(trained.attention.state_dict())
+            trained = donor
         widen(trained, self.model)
         self.average.load_state_dict(self.model.state_dict())
 
@@ -260,6 +272,7 @@ class Run:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.folder / "compiled"))
         self.model.attention.unet.compile(dynamic=False)
         if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
             self.model.vae.encoder.compile()
             self.model.vae.decoder.compile()
             self.optimizing.capture = self.processes == 1
@@ -365,7 +378,11 @@ class Run:
         return float(self.record["batch"]) / self.recipe.batch_size
 
     def _learn(self, request: Request, images: torch.Tensor, pictures: Pictures) -> None:
-        stage = self.recipe.stage(request.position)
+        number = self.recipe.stage_number(request.position)
+        stage = self.recipe.stages[number]
+        if stage.new_vae and number != self.record["stage"]:
+            self._renew_vae()
+        self.record["stage"] = number
         if stage.learn == "everything" and request.step % stage.vae_every:
             stage = replace(stage, learn="attention")
         if stage.learn == "attention":
@@ -388,6 +405,15 @@ class Run:
     @property
     def _side(self) -> int:
         return self.recipe.model.resolution
+
+    def _renew_vae(self) -> None:
+        torch.manual_seed(hash((self.recipe.seed, self.step)))
+        fresh = MONet(self.recipe.model)
+        if self.recipe.he_initialisation:
+            initialise(fresh)
+        for model in (self.model, self.average):
+            model.vae.load_state_dict(fresh.vae.state_dict())
+        self.optimizing.forget(self.model.vae)
 
     def _pool_of(self, request: Request, pictures: Pictures) -> Pool:
         """The slots that a step may draw from; the same ones when a run that was stopped comes here again."""
@@ -568,6 +594,9 @@ def initialise(model: MONet) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     posterior, output = model.vae.encoder.posterior, model.vae.decoder.output
+    for module in model.vae.encoder.residuals.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data.mul_(0.5)  # adds to what it reads
     nn.init.xavier_normal_(posterior.weight)
     nn.init.xavier_normal_(output.weight)
     nn.init.constant_(posterior.bias[model.config.latent_dim :], -2.0)  # log sigma: 0.14

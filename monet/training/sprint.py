@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from monet import checkpoints
@@ -122,11 +121,12 @@ def describe(device: torch.device) -> str:
 
 
 def prepare_run(name: str, recipe: Recipe, device: torch.device, batch: int | None) -> Run:
-    """The run of a name: resumed; or else its checkpoint, which goes through the recipe's last stage again; or else a
-    new one."""
+    """The run of a name: resumed; or else its checkpoint, which goes on as :meth:`Recipe.entry` says; or else a new
+    one."""
     run = Run(recipe, Path("runs") / name, device=device, batch=batch)
     if not run.resume() and (checkpoints.FOLDER / name).is_dir():
-        run.start_from(checkpoints.load(name), recipe.last_stage)
+        trained = checkpoints.load(name)
+        run.start_from(trained, recipe.entry(trained.config), name)
     if device.type == "cuda":
         run.compile()
     return run
@@ -222,7 +222,7 @@ def collect_from(run: Run, path: Path, everything: bool) -> None:
     for name, (tensors, metadata) in files.items():
         target = path.with_name(f"{path.name}.{name}")
         part = target.with_suffix(".part")
-        save_file(tensors, part, {"format": "pt", **metadata})
+        states.write_tensors(part, tensors, metadata)
         if part.stat().st_size > BYTES:
             part.unlink()
             raise ValueError(

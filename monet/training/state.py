@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 if sys.platform != "win32":
@@ -58,22 +58,31 @@ def write(state: State, folder: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        metadata = {"format": "pt", "record": json.dumps(state.record)}
-        for name, tensors, told in ((OPTIMIZER, state.optimizer, {"format": "pt"}), (WEIGHTS, state.weights, metadata)):
-            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, part / name, told)
-            with (part / name).open("rb+") as file:
-                os.fsync(file.fileno())
+        write_tensors(part / OPTIMIZER, state.optimizer, {})
+        write_tensors(part / WEIGHTS, state.weights, {"record": json.dumps(state.record)})
         target = folder / f"{state.record['step']:09d}"
         if target.exists():  # a run that fell back has come here again
             target.rename(folder / f".part-{os.getpid()}-old")
         part.rename(target)
-    except SafetensorError as error:
-        raise OSError(28 if "space" in str(error).lower() else 5, str(error), str(part)) from error
     finally:
         for left in folder.glob(".part-*"):
             shutil.rmtree(left, ignore_errors=True)
     for old in saved(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Writes a safetensors file down to the disk.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    with path.open("wb") as file:
+        # Without a tensor and without a word of metadata, the library writes a header that it cannot read.
+        told = {"format": "pt", **metadata}
+        file.write(save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, told))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def saved(folder: Path) -> list[Path]:

@@ -109,7 +109,8 @@ class Step:
         values[0] *= self.rate
         if first:
             values[-1] = 0.0
-        self.values.copy_(torch.tensor(values), non_blocking=True)
+        # From pinned memory, since a card's copy from any other waits for the steps before.
+        self.values.copy_(torch.tensor(values, pin_memory=self.device.type == "cuda"), non_blocking=True)
         self.model.attention.requires_grad_(stage.learn in ("everything", "attention"))
         self.model.vae.requires_grad_(stage.learn != "attention")
         if self.capture and len(inputs) == 1:
@@ -218,6 +219,12 @@ class Step:
         }
         return weights, memory
 
+    def forget(self, module: nn.Module) -> None:
+        """Lets the optimiser begin anew for the weights of a part of the network."""
+        for parameter in module.parameters():
+            self.optimizer.state.pop(parameter, None)
+        self._captured.clear()  # a captured step knows where the optimiser's memory was
+
     @torch.no_grad()
     def load(self, weights: dict[str, Tensor], memory: dict[str, Tensor]) -> None:
         """Takes over what :meth:`tensors` gave.
@@ -227,7 +234,7 @@ class Step:
         """
         for prefix, module in (("model.", self.model), ("average.", self.average)):
             module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
-        self.optimizer.state.clear()
+        self.forget(self.model)
         for name, parameter in self.model.named_parameters():
             kinds = {key.partition(".")[0]: v for key, v in memory.items() if key.partition(".")[2] == name}
             # In the weight's own layout in memory, which the fused optimiser goes through as it lies.

@@ -18,6 +18,7 @@ TARGET = 24
 def open_page(page: Page) -> None:
     page.goto("/")
     page.wait_for_function(READY)
+    page.wait_for_selector("[data-name=image] canvas", state="attached")  # Gradio mounts one panel after the other
 
 
 def state(page: Page) -> tuple[str, str]:
@@ -88,7 +89,8 @@ class Keyboard(Mouse):
     """Everything by keys; what has the focus could have been reached by Tab."""
 
     def reach(self, what: Locator) -> Locator:
-        assert what.evaluate("(e) => e.tabIndex >= 0 && e.checkVisibility()")
+        # Tab reaches it, or the arrow keys do inside of its group.
+        assert what.evaluate("(e) => (e.tabIndex >= 0 || e.closest('[data-roving]')) && e.checkVisibility()")
         what.focus()
         return what
 

@@ -163,7 +163,7 @@ def test_a_traversal_shows_the_object_on_grey_and_hatches_what_dissolves(laborat
     )
     laboratory.get_by_label("Latent to traverse").select_option("7")
     first = laboratory.locator(".mx-strip canvas").first
-    expect(first).to_have_attribute("aria-label", "latent 7 at -2.00, mask dissolved to 0 % of its area")
+    expect(first).to_have_attribute("aria-label", "z₇ = −2.00, mask dissolved to 0 % of its area")
     pixels = first.evaluate("(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
     assert (128, 128, 128) in {tuple(pixels[i : i + 3]) for i in range(0, len(pixels), 4)}
     assert min(pixels) < 100  # the hatching

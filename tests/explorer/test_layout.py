@@ -244,7 +244,7 @@ def test_the_commands_that_it_names_exist(tmp_path, monkeypatch):
     class Begun(Exception):
         pass
 
-    def begin(*_: object) -> None:
+    def begin(*_: object, **__: object) -> None:
         raise Begun
 
     monkeypatch.setattr(training, "Run", begin)

@@ -1,18 +1,17 @@
 """CLEVR6, generated: the rules of CLEVR's own generator (Johnson et al. 2017), drawn without Blender.
 
 3 to 6 solids on a grey ground, of three shapes, two sizes, two materials and eight colours; camera and lamps stand a
-little differently in every scene. ``monet/data/generators/raycast.py`` draws them.
+little differently in every scene. ``raycast.py`` draws them; ``clevr_batch.py`` makes many at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 
-from monet.data.generators.raycast import AWAY, SIZE, Lamp, centers, render, visible
-from monet.data.generators.solids import GROUND, Shape, Solid
+from monet.data.generators.raycast import AWAY, CAMERA_AXES, SIZE, Lamp, centers, pixel, render, visible
+from monet.data.generators.solids import GROUND, SHAPES, Solid
 from monet.data.scene import Scene
 from monet.data.seeds import Seed
 
@@ -20,8 +19,8 @@ __all__ = ["MOST", "OBJECTS", "SIZE", "generate"]
 
 OBJECTS = (3, 6)
 MOST = 10
-SHAPES: tuple[Shape, ...] = get_args(Shape)
 SIZES = (0.35, 0.7)
+MATERIALS = ("rubber", "metal")
 COLORS = (
     np.array(
         [
@@ -47,7 +46,8 @@ MIN_GAP, MIN_MARGIN = 0.25, 0.4
 """Between the circles around two solids; between their centres as seen from the camera and from the side."""
 MIN_RAYS = 200
 """A solid shows at least as many pixels of the 320x240 picture, here of its 192x192 crop."""
-_TRIES = 50
+TRIES = 50
+"""So many places are tried for a solid before all is drawn again."""
 
 
 def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
@@ -62,9 +62,8 @@ def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
     Raises:
         ValueError: ``objects`` out of range.
     """
+    check(objects)
     fewest, most = objects
-    if not 0 <= fewest <= most <= MOST:
-        raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
     rng = np.random.default_rng(seed)
     count = int(rng.integers(fewest, most + 1))
     while True:
@@ -78,7 +77,33 @@ def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
             break
     lamps = [Lamp(tuple(_moved(rng, lamp.position, LAMP_JITTER)), lamp.side, lamp.intensity) for lamp in LAMPS]
     labels = (centers(index) - GROUND).astype(np.uint8)
-    return Scene(render(solids, camera, lamps), labels, f"CLEVR6, generated, seed {seed}")
+    image = render(solids, camera, lamps)
+    return Scene(image, labels, f"CLEVR6, generated, seed {seed}", factors=_factors(solids, camera))
+
+
+def check(objects: tuple[int, int]) -> None:
+    """Raises ValueError where no scene has so many objects."""
+    fewest, most = objects
+    if not 0 <= fewest <= most <= MOST:
+        raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
+
+
+def _factors(solids: Sequence[Solid], camera: np.ndarray) -> dict[str, np.ndarray]:
+    """What :func:`clevr_batch.batch` gives, of one scene."""
+    place = np.array([solid.place for solid in solids], float).reshape(-1, 2)
+    size = np.array([solid.size for solid in solids], float)
+    right, up, backward = CAMERA_AXES.T @ (np.column_stack((place, size)) - camera).T
+    x, y = pixel(right, up, backward)
+    return {
+        "x": x,
+        "y": y,
+        "place": place,
+        "size": size,
+        "shape": np.array([SHAPES.index(solid.shape) for solid in solids], int),
+        "material": np.array([MATERIALS.index("metal" if solid.metal else "rubber") for solid in solids], int),
+        "color": np.array([solid.color for solid in solids], float).reshape(-1, 3),
+        "angle": np.array([solid.turn for solid in solids], float),
+    }
 
 
 def arrange(rng: np.random.Generator, count: int) -> list[Solid] | None:
@@ -86,7 +111,7 @@ def arrange(rng: np.random.Generator, count: int) -> list[Solid] | None:
     solids: list[Solid] = []
     for _ in range(count):
         size = SIZES[rng.integers(len(SIZES))]
-        places = rng.uniform(-REACH, REACH, (_TRIES, 2))
+        places = rng.uniform(-REACH, REACH, (TRIES, 2))
         fitting = (place for place in places if all(_apart(place - s.place, size + s.size) for s in solids))
         if (place := next(fitting, None)) is None:
             return None

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from monet.data.generators.solids import GROUND, Solid, dot, first, normals, unit
 
+Vector = TypeVar("Vector", np.ndarray, Tensor)
+
 SIZE = 64
+DARKEST = 0.0031308
+"""Linear light below which all is black."""
 RAYS = 3
 """Rays per pixel along each side. It is odd, so the middle one goes through the pixel's centre."""
 _LINES = SIZE * RAYS
@@ -27,11 +33,19 @@ GROUND_LIGHT = 0.2
 """Linear grey of the lit ground, roughly: what mirrors in mirrors show of it."""
 GROUND_BOUNCE = 0.7
 """Watts per square metre that a surface receives that looks straight down at it."""
+BEND_ASIDE, BEND_FROM, BEND_OVER, BEND_LEVEL, BEND_GAIN = 0.7, 1.2, 6.4, 1.065, 0.32
+"""Of the backdrop: what distance aside counts, where it begins to bend and over what length, brightness before and
+gain after it."""
+SKY, SKY_FROM, SKY_OVER = 0.15, 0.35, 0.4
+"""Grey of the backdrop's upper end, the slope of view at which it begins to fade and over how much."""
 SHARP, ROUGH, RUBBER = 0.08, 0.2, 0.35
 """Width of highlights (GGX alpha) of metal's two layers and of rubber. Metal's sharp layer is 0.01 wide in the scene
 file; wider, it holds what a lamp's size and a pixel's add to it."""
 SHARP_SHARE = 0.6
 RUBBER_SHINE = 0.04
+NINTHS = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
+"""Centres of the ninths of a lamp of side 1, its own centre first, then in no order: neighbouring rays look at distant
+parts of the lamp."""
 
 
 @dataclass(frozen=True)
@@ -67,24 +81,47 @@ AWAY = -CAMERA_AXES[:2, 2] / np.linalg.norm(CAMERA_AXES[:2, 2])
 """Unit x, y on the ground away from the camera."""
 
 
+_HALF_WIDTH = 16 / 35
+"""Tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm."""
+
+
 def _rays() -> np.ndarray:
     """Unit directions _LINES * _LINES,3, row by row: rows 29:221 and columns 64:256 of the picture."""
     at = np.arange(_LINES) + 0.5
-    half_width = 16 / 35  # tangent of half the field of view: half a sensor of 32 mm, a lens of 35 mm
-    right, up = (64 + at - 160) / 160 * half_width, (120 - 29 - at) / 160 * half_width
+    right, up = (64 + at - 160) / 160 * _HALF_WIDTH, (120 - 29 - at) / 160 * _HALF_WIDTH
     ahead = np.stack(np.broadcast_arrays(right, up[:, None], -1.0), axis=-1).reshape(-1, 3)
     return unit(ahead @ CAMERA_AXES.T).astype(np.float32)
 
 
-_DIRECTIONS = _rays()
+DIRECTIONS = _rays()
+"""Unit directions of all rays, float32 _LINES * _LINES,3, row by row."""
 _RANK = (np.arange(_LINES)[:, None] % RAYS * RAYS + np.arange(_LINES) % RAYS).ravel()
 """Which of its pixel's nine each ray is; the nine share out a lamp's area, and the directions of a blurred mirror."""
 
 
+def _tilts() -> np.ndarray:
+    share = (np.arange(4) + 0.5) / 4
+    tilts = np.zeros((RAYS * RAYS, 2), np.float32)
+    tilts[1::2] = (ROUGH * np.sqrt(share / (1 - share)))[:, None] * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
+    return tilts
+
+
+TILTS = _tilts()
+"""Slopes 9,2 of metal's surface for a pixel's nine rays."""
+ASIDE = np.array([0.3, 0.5, 0.7], np.float32)
+"""Leads from a normal to some tangent."""
+
+
+def pixel(right: Vector, up: Vector, backward: Vector) -> tuple[Vector, Vector]:
+    """Column and row in the picture, 0 at the first pixels' centres, of what lies in these directions of the camera."""
+    scale = -160 / _HALF_WIDTH / RAYS / backward
+    return (160 - 64) / RAYS - 0.5 + scale * right, (120 - 29) / RAYS - 0.5 - scale * up
+
+
 def visible(solids: Sequence[Solid], camera: np.ndarray) -> np.ndarray:
     """Index of the solid that each ray meets first, int 192,192, or ``GROUND``; ``camera``: its place, float32 3."""
-    origins = np.broadcast_to(camera, _DIRECTIONS.shape)
-    _, index = first(solids, origins, _DIRECTIONS, np.full(len(origins), GROUND))
+    origins = np.broadcast_to(camera, DIRECTIONS.shape)
+    _, index = first(solids, origins, DIRECTIONS, np.full(len(origins), GROUND))
     return index.reshape(_LINES, _LINES)
 
 
@@ -98,9 +135,9 @@ def render(solids: Sequence[Solid], camera: np.ndarray, lamps: Sequence[Lamp]) -
 
     Rays become sRGB values before they are averaged, as the data set's pixels have before they are scaled down.
     """
-    origins = np.broadcast_to(camera, _DIRECTIONS.shape)
-    light = _trace(solids, (*lamps, SUN), origins, _DIRECTIONS, _RANK, np.full(len(origins), GROUND), mirrors=True)
-    light = np.clip(light, 0.0031308, 1)  # darker values are all black
+    origins = np.broadcast_to(camera, DIRECTIONS.shape)
+    light = _trace(solids, (*lamps, SUN), origins, DIRECTIONS, _RANK, np.full(len(origins), GROUND), mirrors=True)
+    light = np.clip(light, DARKEST, 1)
     values = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(values.reshape(SIZE, RAYS, SIZE, RAYS, 3).mean((1, 3))).astype(np.uint8)
 
@@ -179,9 +216,7 @@ def _spots(lamp: Lamp) -> tuple[np.ndarray, np.ndarray]:
     ahead = -np.array(lamp.position) / np.linalg.norm(lamp.position)
     right = np.cross(ahead, (0, 0, 1))
     right /= np.linalg.norm(right)
-    # In no order: neighbouring rays look at distant parts of the lamp.
-    ninths = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
-    spots = lamp.position + lamp.side * ninths @ np.stack((right, np.cross(right, ahead)))
+    spots = lamp.position + lamp.side * NINTHS @ np.stack((right, np.cross(right, ahead)))
     return ahead.astype(np.float32), spots.astype(np.float32)
 
 
@@ -200,11 +235,8 @@ def _lobe(normal: np.ndarray, to_lamp: np.ndarray, to_eye: np.ndarray, metal: np
 
 def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Normals N,3 of metal: five of a pixel's nine rays see the sharp layer, four are spread as GGX spreads them."""
-    share = (np.arange(4) + 0.5) / 4
-    tilt = np.zeros((RAYS * RAYS, 2), np.float32)
-    tilt[1::2] = (ROUGH * np.sqrt(share / (1 - share)))[:, None] * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
-    tangent = unit(np.cross(normal, unit(normal[:, [1, 2, 0]] + np.array([0.3, 0.5, 0.7], np.float32))))
-    return unit(normal + tilt[rank, :1] * tangent + tilt[rank, 1:] * np.cross(normal, tangent))
+    tangent = unit(np.cross(normal, unit(normal[:, [1, 2, 0]] + ASIDE)))
+    return unit(normal + TILTS[rank, :1] * tangent + TILTS[rank, 1:] * np.cross(normal, tangent))
 
 
 # -------------------------------------------------------------------- backdrop
@@ -213,15 +245,15 @@ def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
 def _bend(points: np.ndarray) -> np.ndarray:
     """How much brighter the backdrop is than flat ground would be at points N,3, N; fitted."""
     away, aside = points[:, :2] @ AWAY, points[:, :2] @ (AWAY[1], -AWAY[0])
-    bent = _smoothstep((np.sqrt(away**2 + 0.7 * aside**2) * (away > 0) - 1.2) / 6.4)
-    return (1.065 + 0.32 * bent).astype(np.float32)
+    bent = _smoothstep((np.sqrt(away**2 + BEND_ASIDE * aside**2) * (away > 0) - BEND_FROM) / BEND_OVER)
+    return (BEND_LEVEL + BEND_GAIN * bent).astype(np.float32)
 
 
 def _backdrop(directions: np.ndarray) -> np.ndarray:
     """Linear grey N,3 that is seen above the horizon: the backdrop's upper end, which fades away; judged by eye."""
     level = np.maximum(np.hypot(directions[:, 0], directions[:, 1]), 1e-6)
     ahead = (1 + directions[:, :2] @ AWAY / level) / 2
-    grey = 0.15 * ahead * (1 - _smoothstep((directions[:, 2] - 0.35) / 0.4))
+    grey = SKY * ahead * (1 - _smoothstep((directions[:, 2] - SKY_FROM) / SKY_OVER))
     return np.repeat(grey[:, None], 3, axis=1).astype(np.float32)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 Shape = Literal["cube", "cylinder", "sphere"]
+SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 GROUND = -1
 """Index of what is no solid."""
 BEVEL = 0.12
 """Of the edges, in half heights; it shows in the shading only, the outline stays sharp."""
-_BOUND = {"cube": 3**0.5, "cylinder": 2**0.5, "sphere": 1.0}  # radius of a sphere around it, in half heights
+BOUND: dict[Shape, float] = {"cube": 3**0.5, "cylinder": 2**0.5, "sphere": 1.0}
+"""Radius of a sphere around it, in half heights."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def first(
     """
     distance, index = np.full(len(origins), np.inf, np.float32), np.full(len(origins), GROUND)
     for k, solid in enumerate(solids):
-        bound = _BOUND[solid.shape] * solid.size
+        bound = BOUND[solid.shape] * solid.size
         to_center = solid.center - origins
         along = dot(to_center, directions)
         rays = np.flatnonzero((dot(to_center, to_center) - along**2 < bound**2) & (along > -bound) & (own != k))

@@ -1,16 +1,17 @@
 // Plotly: fetched when it is first needed, and given the page's colours, or paper's.
 
-import { slotColor } from "./draw.js";
-import { h } from "./dom.js";
+import { errorColor, slotColor } from "./draw.js";
+import { h, svg } from "./dom.js";
 
 /** Charts of a scene by the name that the server gives them, with what they are called and what they say. */
 export const CHARTS = {
-  posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects."],
+  posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all."],
   kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],
   scope: ["Scope left per step", "How much of the scene is unexplained before each step, and what each step takes. Click selects."],
 };
 
-export const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d"] };
+// Without Plotly's own bar, which would cover legends: a drag zooms, with Shift it moves, a double click shows all.
+export const CONFIG = { responsive: true, displayModeBar: false };
 
 let library = null;
 /** Plotly is large: it is fetched when charts come into view, and only then. */
@@ -65,12 +66,31 @@ export function withEdits(figure, { scene, document }) {
   };
 }
 
-/** A figure for paper as a picture. @param {{data: object[], layout: object}} figure @returns {Promise<HTMLImageElement>} */
-export async function picture(figure, width, height, scale) {
+/**
+ * A figure for paper as vectors, in black on nothing.
+ * @param {{data: object[], layout: object}} figure @returns {Promise<SVGSVGElement>}
+ */
+export async function drawn(figure, width, height) {
   const Plotly = await plotly();
   const paper = styled(figure, { ink: "#000", grid: "#ddd" }, 13);
-  const image = new Image();
-  image.src = await Plotly.toImage({ ...paper, config: CONFIG }, { format: "png", width, height, scale });
-  await image.decode();
-  return image;
+  paper.layout.margin = { ...paper.layout.margin, b: 54 }; // the larger letters need more room below
+  const url = await Plotly.toImage({ ...paper, config: CONFIG }, { format: "svg", width, height });
+  const text = decodeURIComponent(url.slice(url.indexOf(",") + 1));
+  const drawing = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  if (!drawing.hasAttribute("viewBox")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  for (const [n, image] of drawing.querySelectorAll(".heatmaplayer image").entries()) {
+    const heat = figure.data.filter(({ type }) => type === "heatmap")[n];
+    if (heat) image.replaceWith(...cells(image, heat));
+  }
+  return drawing;
+}
+
+/** The cells of a heat map as rectangles, which Plotly draws as a picture. */
+function cells(image, { z }) {
+  const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(image.getAttribute(name)));
+  const top = Math.max(...z.flat());
+  return z.flatMap((row, r) => row.map((value, c) => svg("rect", {
+    x: x + (c * width) / row.length, y: y + (r * height) / z.length, width: width / row.length, height: height / z.length,
+    fill: errorColor(value / top), "shape-rendering": "crispEdges",
+  })));
 }

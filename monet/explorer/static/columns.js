@@ -2,6 +2,8 @@
 
 import { canvas, inkOn, slotColor } from "./draw.js";
 import { h, say } from "./dom.js";
+import { enlarge, zoomable } from "./lightbox.js";
+import { roving } from "./roving.js";
 
 /**
  * @param {{name: string, label: Node | string, title: string}[]} rows
@@ -12,7 +14,8 @@ export class Columns {
     this.store = store;
     this.rows = rows;
     this.extra = extra;
-    this.element = h("div", { class: "mx-columns" });
+    this.element = h("div", { class: "mx-columns", role: "group", "aria-label": "A column for each slot: arrow keys move, Enter opens a picture large" });
+    roving(this.element, ".mx-column-head button, .mx-cell canvas");
     this.canvases = []; // [slot][row name]
     this.heads = [];
   }
@@ -24,7 +27,7 @@ export class Columns {
     this.key = key;
     this.marked = null;
     this.canvases = slots.map((_, k) =>
-      Object.fromEntries(this.rows.map((row) => [row.name, canvas(`${row.title}, slot ${k + 1}`, "mx-small")])));
+      Object.fromEntries(this.rows.map((row) => [row.name, zoomable(canvas(`${row.title}, slot ${k + 1}`, "mx-small"), { click: "select" })])));
     this.heads = slots.map((slot, k) => {
       const select = h("button", {
         type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`, onclick: () => this.#select(k),
@@ -32,7 +35,8 @@ export class Columns {
       select.style.background = slotColor(slot.color);
       select.style.color = inkOn(slot.color);
       const note = h("span", { class: "mx-column-note", hidden: true });
-      return { select, note, slot: k, element: h("div", {}, h("div", { class: "mx-column-head" }, select, ...this.extra(k)), note) };
+      const head = h("div", { class: "mx-column-head" }, select, h("span", { class: "mx-toggles" }, ...this.extra(k)));
+      return { select, note, slot: k, element: h("div", {}, head, note) };
     });
     this.element.style.setProperty("--columns", String(slots.length));
     this.element.replaceChildren(
@@ -40,15 +44,17 @@ export class Columns {
       ...this.rows.flatMap((row) => [
         h("div", { class: "mx-row-label", title: row.title }, row.label),
         ...slots.map((_, k) => h("div", {
-          class: "mx-cell", "data-row": row.name, onclick: () => this.#select(k),
+          class: "mx-cell", "data-row": row.name, onclick: () => this.#select(k, this.canvases[k][row.name]),
         }, this.canvases[k][row.name])),
       ]),
     );
   }
 
-  #select(k) {
+  /** Selects a column's slot; once it is selected, a click on one of its pictures opens that large. */
+  #select(k, picture = null) {
     const { slot } = this.heads[k];
-    if (slot !== null) this.store.look({ slot });
+    if (picture && slot !== null && this.store.view.slot === slot) enlarge(picture);
+    else if (slot !== null) this.store.look({ slot });
   }
 
   /**

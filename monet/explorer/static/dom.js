@@ -20,6 +20,12 @@ export function h(tag, properties = {}, ...children) {
 /** Says something else, if it is something else: to say the same again makes the browser lay out the page again. */
 export const say = (element, text) => element.textContent !== text && (element.textContent = text);
 
+/** A number as an index: 12 is ₁₂. @param {number} n */
+export const subscript = (n) => String(n).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);
+
+/** A value with two decimals; what rounds to zero has no sign. @param {number} value */
+export const decimals = (value) => value.toFixed(2).replace(/^-(0\.00)$/, "$1");
+
 /** A button with its label, and its tooltip if that says more. */
 export const button = (label, onclick, properties = {}) =>
   h("button", { type: "button", class: "mx-button", onclick, ...properties }, label);

@@ -21,12 +21,27 @@ const CIVIDIS = [
   [117, 117, 117], [131, 129, 120], [146, 140, 120], [161, 152, 118], [176, 165, 114], [192, 178, 109],
   [209, 191, 102], [225, 204, 92], [243, 219, 79], [255, 233, 69],
 ];
+/** The map of errors as CSS, from 0 to the top. */
+export const ERROR_GRADIENT = `linear-gradient(to right, ${CIVIDIS.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
+
+/** A colour of the map of errors. @param {number} share from 0 to 1 */
+export function errorColor(share) {
+  const [position, low] = place(CIVIDIS, share);
+  return `rgb(${mix(CIVIDIS, position, low).join(" ")})`;
+}
+
+const place = (stops, share) => {
+  const position = Math.max(0, Math.min(1, share)) * (stops.length - 1);
+  return [position, Math.min(Math.floor(position), stops.length - 2)];
+};
+const mix = (stops, position, low) =>
+  stops[low].map((c, j) => Math.round(c + (position - low) * (stops[low + 1][j] - c)));
+
 const lookup = (stops) => {
   const table = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
-    const position = (i / 255) * (stops.length - 1);
-    const low = Math.min(Math.floor(position), stops.length - 2);
-    const [r, g, b] = stops[low].map((c, j) => Math.round(c + (position - low) * (stops[low + 1][j] - c)));
+    const [position, low] = place(stops, i / 255);
+    const [r, g, b] = mix(stops, position, low);
     table[i] = 0xff000000 | (b << 16) | (g << 8) | r;
   }
   return table;

@@ -46,6 +46,19 @@ const TEXTS = {
   take: () => ["Everything here is made from what is on screen; nothing leaves this machine unless you take it."],
 };
 
+// One explanation at a time: Escape and a press anywhere else fold it away again.
+const open = () => document.querySelectorAll(".mx-why[open]");
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const why of open()) {
+    why.open = false;
+    if (why.contains(document.activeElement) || document.activeElement === document.body) why.querySelector("summary").focus();
+  }
+});
+addEventListener("pointerdown", (event) => {
+  for (const why of open()) if (!why.contains(event.target)) why.open = false;
+});
+
 /** A folded explanation for a panel's head. @param {keyof TEXTS} name */
 export function explanation(name) {
   return h("details", { class: "mx-why" }, h("summary", { title: "What is this?", "aria-label": "What is this?" }, "?"),

@@ -1,11 +1,16 @@
 // The page: one store, one frame loop, and panels that Gradio mounts one by one.
 
+import { watchToasts } from "./announce.js";
 import { takeKept, watchServer } from "./connection.js";
+import { h } from "./dom.js";
 import { ServerEngine } from "./engine.js";
-import { bindKeys } from "./keys.js";
+import { guardSliders } from "./fingers.js";
 import { FrameLoop, RETRY_MS } from "./frames.js";
+import { bindKeys } from "./keys.js";
 import { Opening } from "./opening.js";
 import { fromHash } from "./permalink.js";
+import { floatingPreview } from "./preview.js";
+import { skipLinks } from "./skip.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
 
@@ -51,6 +56,8 @@ export async function start(offer, show) {
   });
   watchServer(store);
   document.documentElement.dataset.monet = "ready";
+  skipLinks();
+  watchToasts();
   tour();
 }
 
@@ -72,6 +79,12 @@ export async function mount(name, element) {
 }
 
 bindKeys(store);
+guardSliders();
+floatingPreview();
+// What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
+for (const [file, media] of [["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
+  document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
+}
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
 window.monetExplorer = { store, frames };
 addEventListener("click", (event) => event.target.closest?.("#mx-tour") && tour(true));

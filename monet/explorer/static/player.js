@@ -1,11 +1,17 @@
 // The traversal as a film: component, mask and scene while the selected latent goes from end to end and back.
 
 import { canvas, drawColors, drawValues } from "./draw.js";
-import { button, h } from "./dom.js";
+import { button, decimals, h } from "./dom.js";
+import { zoomable } from "./lightbox.js";
+import { lessMotion, onMotionChange } from "./motion.js";
+import { roving } from "./roving.js";
 import { film, still, values } from "./sweep.js";
 
 /** From one end to the other. */
 const SWEEP_MS = 1800;
+
+/** How far one press of Play goes where motion is not wanted. */
+const LEAP = 1 / 8;
 
 /** Instead of an animation frame while the film is still being decoded. */
 const AWAITED = 0;
@@ -32,7 +38,7 @@ export function player({ store, frames }) {
   const where = h("output", { class: "mx-z" });
   const element = h("div", { class: "mx-player" },
     h("div", { class: "mx-previews" }, ...Object.entries(pictures).map(([name, picture]) =>
-      h("figure", { class: "mx-figure" }, picture, h("figcaption", {}, name)))),
+      h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, name)))),
     h("div", { class: "mx-row mx-nowrap" }, play, scrub, where));
 
   let stills = null; // of the film; null until it is asked for, and again after an edit
@@ -69,16 +75,30 @@ export function player({ store, frames }) {
     drawColors(pictures.component, size, now.decoded, 4);
     drawValues(pictures.mask, size, now.mask);
     drawColors(pictures.scene, size, now.image);
-    where.replaceChildren("z", h("sub", {}, String(store.view.dimension)), ` = ${now.value.toFixed(2)}`);
+    where.replaceChildren("z", h("sub", {}, String(store.view.dimension)), ` = ${decimals(now.value)}`);
   }
 
   async function start() {
+    if (lessMotion()) return leap();
     playing = AWAITED;
     before = null;
     play.textContent = "❚❚ Pause";
     play.setAttribute("aria-label", "Pause the traversal");
     await develop();
     if (playing === AWAITED) playing = requestAnimationFrame(tick);
+  }
+
+  /** One picture on, and back again from the end. */
+  async function leap() {
+    await develop();
+    go(Math.round(place / LEAP) * LEAP + direction * LEAP);
+    scrub.value = String(place);
+    show();
+  }
+
+  function go(to) {
+    place = Math.max(0, Math.min(1, to));
+    if (place === 1 || place === 0) direction = place === 1 ? -1 : 1;
   }
 
   function stop() {
@@ -89,12 +109,8 @@ export function player({ store, frames }) {
   }
 
   function tick(time) {
-    place += (direction * (time - (before ?? time))) / SWEEP_MS;
+    go(place + (direction * (time - (before ?? time))) / SWEEP_MS);
     before = time;
-    if (place >= 1 || place <= 0) {
-      direction = place >= 1 ? -1 : 1;
-      place = Math.max(0, Math.min(1, place));
-    }
     scrub.value = String(place);
     show();
     playing = requestAnimationFrame(tick);
@@ -114,5 +130,7 @@ export function player({ store, frames }) {
     draw(still(slot.latent[view.dimension], store.scene, document, frame.decoded, view));
   }
 
+  roving(element, ".mx-canvas");
+  onMotionChange(stop);
   return { element, refresh };
 }

@@ -13,6 +13,7 @@ export function toPython({ scene, document, masks, steps, view }) {
     picture: `picture = "picture.png"  # the file that you opened`,
   }[kind];
   const lines = [
+    "# Runs in any folder, by the Python that MONet Explorer was installed for (pip install -e .).",
     "import numpy as np", "", "import monet",
     ...({ sample: ["from monet.data import samples"], seed: ["from monet.data import DATASETS"], stored: ["from monet.data import stored"] }[kind] ?? []),
     "", `model = monet.load(${JSON.stringify(scene.model)})`, source,

@@ -1,139 +1,123 @@
-// A panel as one picture at print size: what it shows enlarged pixel by pixel, each with its caption below.
+// What of a panel goes on paper: its pictures with their captions, its drawings and its charts.
 
-import { CHARTS, picture, withEdits } from "./charts.js";
-import { canvas } from "./draw.js";
+import { CHARTS, drawn, withEdits } from "./charts.js";
+import { decimals, subscript, svg } from "./dom.js";
+import { CHART_PX } from "./paper.js";
 
-const CELL = 320;
-const GAP = 16;
-const TEXT = 26;
-const FONT = "system-ui, sans-serif";
+/** @typedef {import("./paper.js").Sheet} Sheet */
+/** @typedef {import("./paper.js").Part} Part */
+
+/** @param {HTMLElement} panel @returns {Part[]} */
+const figures = (panel) => [...panel.querySelectorAll("figure:has(canvas)")].map((figure) => ({
+  picture: figure.querySelector("canvas"), caption: figure.querySelector("figcaption").textContent,
+  errors: Number(figure.querySelector("[data-top]")?.dataset.top) || undefined,
+}));
+
+/** A panel of pictures. @param {HTMLElement} panel @returns {Sheet} */
+export const pictures = (panel) => ({ rows: [{ parts: figures(panel) }] });
+
+/** A table with a column per slot, and what stands beside it. @param {HTMLElement} panel @returns {Sheet} */
+export function table(panel) {
+  const grid = panel.querySelector(".mx-columns");
+  const count = grid.querySelectorAll(".mx-column-head").length;
+  const cells = [...grid.querySelectorAll(".mx-cell canvas")];
+  const labels = [...grid.querySelectorAll(".mx-row-label")].slice(1);
+  const curve = panel.querySelector(".mx-curve svg");
+  const beside = [...figures(panel), ...(curve ? [{ drawing: curve, letters: 6, caption: "unexplained before step k", weight: 1.6 }] : [])];
+  return {
+    columns: Array.from({ length: count }, (_, k) => `slot ${k + 1}`),
+    rows: [
+      ...labels.map((label, r) => ({ label, parts: cells.slice(r * count, (r + 1) * count).map((picture) => ({ picture })) })),
+      ...(beside.length ? [{ label: " ", parts: beside }] : []),
+    ],
+  };
+}
+
+/** Strips of traversals, a row for each latent. @param {HTMLElement} panel @returns {Sheet} */
+export const strips = (panel) => ({
+  rows: [...panel.querySelectorAll(".mx-strip")].map((strip) => ({
+    label: `${strip.querySelector(".mx-z").textContent.replace(/\d+/, subscript)} ${[...strip.querySelectorAll(".mx-change span")].map((s) => s.textContent).join(" ")}`,
+    parts: [...strip.querySelectorAll(".mx-thumbnail")].map((thumbnail) => ({
+      picture: thumbnail.querySelector("canvas"), caption: thumbnail.querySelector(".mx-value").textContent.replace("-", "−"),
+    })),
+  })),
+});
 
 /**
- * @typedef {object} Part
- * @property {CanvasImageSource} picture
- * @property {string} caption
- * @property {number} [width] on the sheet, a cell's if not given
- * @property {number} [height]
+ * The selected slot's pictures and below them all its latents.
+ * @param {HTMLElement} panel @param {number} width millimetres @returns {Sheet}
  */
+export const latents = (panel, { document, view }, width) => ({
+  rows: [...pictures(panel).rows, {
+    parts: [{
+      drawing: scales(document.slots[view.slot], Math.round(width * CHART_PX)),
+      caption: "bar: divergence from the prior, nats; tick: posterior mean, band: one σ, dot: value, in σ of the prior",
+    }],
+  }],
+});
 
-/** Tables of slots, strips of traversals, or figures: whatever a panel shows. @param {HTMLElement} panel @returns {Part[][]} */
-export function canvases(panel) {
-  const table = panel.querySelector(".mx-columns");
-  if (table) {
-    const count = table.querySelectorAll(".mx-column-head").length;
-    const labels = [...table.querySelectorAll(".mx-row-label")].slice(1).map((e) => e.textContent);
-    const cells = [...table.querySelectorAll(".mx-cell canvas")];
-    return labels.map((label, r) =>
-      cells.slice(r * count, (r + 1) * count).map((picture, k) => ({ picture, caption: `${label}, slot ${k + 1}` })));
-  }
-  const strips = [...panel.querySelectorAll(".mx-strip")];
-  if (strips.length) {
-    return strips.map((strip) =>
-      [...strip.querySelectorAll("canvas")].map((picture) => ({ picture, caption: picture.getAttribute("aria-label") })));
-  }
-  return [[...panel.querySelectorAll("figure")].map((figure) => ({
-    picture: figure.querySelector("canvas"), caption: figure.querySelector("figcaption").textContent,
-  }))];
-}
+/** The pad, and beside it what the slot and the scene look like there. @param {HTMLElement} panel @returns {Sheet} */
+export const pad = (panel) => ({
+  rows: [{
+    parts: [
+      { drawing: panel.querySelector(".mx-pad"), letters: 0.4, weight: 1.6, caption: "rings: 1 and 2 σ of the prior; ellipse: σ of the posterior; dot: value" },
+      ...figures(document.querySelector("#mx-latents")),
+    ],
+  }],
+});
 
-/** The selected slot's pictures and below them all its latents. @param {HTMLElement} panel @returns {Part[][]} */
-export function latents(panel, { document, view }) {
-  const picture = scales(document.slots[view.slot]);
-  const caption = "tick: posterior mean; band: one σ; dot: value; bar: divergence from the prior";
-  return [...canvases(panel), [{ picture, caption, width: picture.width, height: picture.height }]];
-}
-
-/** The pad in paper's colours, and beside it what the slot and the scene look like there. @param {HTMLElement} panel @returns {Promise<Part[][]>} */
-export async function pad(panel) {
-  const surface = panel.querySelector(".mx-pad").cloneNode(true);
-  const side = 2 * CELL;
-  for (const [name, value] of [["width", side], ["height", side], ["color", "#000"]]) surface.setAttribute(name, value);
-  const picture = new Image();
-  picture.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(surface))}`;
-  await picture.decode();
-  const [across, up] = [...panel.querySelectorAll("select")].map((select) => select.selectedOptions[0].text);
-  const caption = `${across} across, ${up} up, −3 to 3; rings: 1 and 2 σ of the prior; ellipse: σ of the posterior; dot: value`;
-  return [[{ picture, caption, width: side, height: side }, ...canvases(document.querySelector("#mx-latents"))[0]]];
-}
-
-/** Every latent of a slot on its scale, those that say most first. @param {import("./store.js").Slot} slot */
-function scales(slot) {
-  const [width, row] = [3 * CELL + 2 * GAP, 34];
+/**
+ * Every latent of a slot on its scale, those that say most first.
+ * @param {import("./store.js").Slot} slot @param {number} width in the pixels of a chart
+ */
+function scales(slot, width) {
+  const row = 26;
+  const [bar, nats, from, to] = [34, 94, 180, width - 60];
   const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
   const most = Math.max(...slot.kl, 1e-6);
-  const sheet = canvas("");
-  [sheet.width, sheet.height] = [width, row * (order.length + 1)];
-  const context = sheet.getContext("2d");
-  context.font = `17px ${FONT}`;
   const reach = Math.max(4, ...order.map((d) => Math.max(Math.abs(slot.mean[d]) + 4 * slot.std[d], Math.abs(slot.latent[d]))));
-  const x = (value) => 280 + ((value + reach) / (2 * reach)) * 560;
-  const box = (color, left, top, wide, high) => {
-    context.fillStyle = color;
-    context.fillRect(left, top, wide, high);
-  };
-  order.forEach((d, r) => {
+  const x = (value) => from + ((value + reach) / (2 * reach)) * (to - from);
+  const box = (fill, left, top, wide, high) => svg("rect", { x: left, y: top, width: wide, height: high, fill });
+  const text = (words, left, base, anchor = "start") => svg("text", { x: left, y: base, "font-size": 13, "text-anchor": anchor }, words);
+  const minus = (value) => decimals(value).replace("-", "−");
+  const rows = order.flatMap((d, r) => {
     const middle = row * (r + 0.5);
     const [mean, std, value] = [slot.mean[d], slot.std[d], slot.latent[d]];
-    box("#0072b2", 60, middle - 5, (110 * slot.kl[d]) / most, 10);
-    box("#bbb", x(-reach), middle - 1, x(reach) - x(-reach), 2);
-    box("#9cc3dd", x(mean - std), middle - 9, x(mean + std) - x(mean - std), 18);
-    box("#000", x(mean) - 1, middle - 11, 2, 22);
-    context.fillStyle = "#0072b2";
-    context.beginPath();
-    context.arc(x(value), middle, 7, 0, 2 * Math.PI);
-    context.fill();
-    context.fillStyle = "#000";
-    context.fillText(`z${d}`, 0, middle + 6);
-    context.fillText(`${slot.kl[d].toFixed(2)} nats`, 178, middle + 6);
-    context.fillText(value.toFixed(2), 870, middle + 6);
+    return [
+      box("#0072b2", bar, middle - 4, ((nats - bar - 8) * slot.kl[d]) / most, 8),
+      box("#bbb", x(-reach), middle - 1, x(reach) - x(-reach), 2),
+      box("#9cc3dd", x(mean - std), middle - 7, x(mean + std) - x(mean - std), 14),
+      box("#000", x(mean) - 1, middle - 9, 2, 18),
+      svg("circle", { cx: x(value), cy: middle, r: 5.5, fill: "#0072b2", stroke: "#fff", "stroke-width": 1 }),
+      text(`z${subscript(d)}`, 0, middle + 4), text(`${slot.kl[d].toFixed(2)} nats`, nats, middle + 4),
+      text(minus(value), width, middle + 4, "end"),
+    ];
   });
-  const foot = row * (order.length + 0.5) + 6;
-  context.textAlign = "center";
-  for (let tick = -Math.floor(reach); tick <= reach; tick++) context.fillText(String(tick), x(tick), foot);
-  return sheet;
+  const foot = row * order.length + 18;
+  const whole = Array.from({ length: 2 * Math.floor(reach) + 1 }, (_, i) => i - Math.floor(reach));
+  const ticks = whole.flatMap((tick) => [
+    svg("path", { d: `M${x(tick)},${foot - 16}v4`, stroke: "#000" }), text(String(tick).replace("-", "−"), x(tick), foot, "middle"),
+  ]);
+  return svg("svg", { viewBox: `0 0 ${width} ${foot + 22}` }, ...rows, ...ticks, text("value, in σ of the prior", x(0), foot + 16, "middle"));
 }
 
-/** The charts one below the other, in paper's colours. @returns {Promise<Part[][]>} */
-export const charts = (store) =>
-  Promise.all(Object.entries(CHARTS).map(async ([name, [title, help]]) => {
+/** The charts one below the other. @param {HTMLElement} panel @param {number} width millimetres @returns {Promise<Sheet>} */
+export const charts = async (panel, store, width) => ({
+  rows: await Promise.all(Object.entries(CHARTS).map(async ([name, [title, help]]) => {
     const figure = store.scene.charts[name];
-    return [await chart(name === "posterior" ? withEdits(figure, store) : figure, `${title}: ${help.replace(" Click selects.", "")}`)];
-  }));
+    const caption = `${title}: ${help.replace(/ Click selects.*/, "")}`;
+    return { parts: [await chart(name === "posterior" ? withEdits(figure, store) : figure, caption, width)] };
+  })),
+});
 
-/** @param {{data: object[], layout: object}} figure @param {string} caption @returns {Promise<Part>} */
-export async function chart(figure, caption) {
-  const [width, height, scale] = [800, 360, 1.6];
-  return { picture: await picture(figure, width, height, scale), caption, width: width * scale, height: height * scale };
+/** The map as it is. @param {HTMLElement} panel @param {number} width millimetres @returns {Promise<Sheet>} */
+export async function map(panel, store, width) {
+  const figure = await panel.querySelector("section").figure();
+  return { rows: [{ parts: [await chart(figure, "every slot of the sample scenes by its latents; size: its share of the pixels; rings: this scene’s slots; PC: principal component, with its share of the variance", width)] }] };
 }
 
-/**
- * @param {Part[][]} rows
- * @param {string} title
- * @returns {Promise<Blob>} PNG on white
- */
-export function toPng(rows, title) {
-  const sized = rows.map((row) => row.map((part) => ({ width: CELL, height: CELL, ...part })));
-  const heights = sized.map((row) => Math.max(...row.map((part) => part.height)));
-  const sheet = document.createElement("canvas");
-  sheet.width = Math.max(...sized.map((row) => row.reduce((sum, part) => sum + part.width + GAP, GAP)));
-  sheet.height = heights.reduce((sum, height) => sum + height + TEXT + GAP, 2 * GAP + TEXT);
-  const context = sheet.getContext("2d");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, sheet.width, sheet.height);
-  context.fillStyle = "#000";
-  context.font = `20px ${FONT}`;
-  context.fillText(title, GAP, GAP + 20, sheet.width - 2 * GAP);
-  context.font = `17px ${FONT}`;
-  context.imageSmoothingEnabled = false;
-  let y = 2 * GAP + TEXT;
-  sized.forEach((row, r) => {
-    let x = GAP;
-    for (const { picture, caption, width, height } of row) {
-      if (picture.width) context.drawImage(picture, x, y, width, height);
-      context.fillText(caption, x, y + height + 19, width);
-      x += width + GAP;
-    }
-    y += heights[r] + TEXT + GAP;
-  });
-  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+/** @returns {Promise<Part>} */
+async function chart(figure, caption, width) {
+  const pixels = Math.max(320, Math.round(width * CHART_PX));
+  return { drawing: await drawn(figure, pixels, Math.round(Math.max(260, 0.42 * pixels))), caption };
 }

@@ -91,7 +91,7 @@ export class Store {
     this.scene = sceneFrom(payload);
     this.original = unedited(this.scene);
     this.document = edits ? edits(this.original) : this.original;
-    this.#look(Math.min(this.#firstObject(), this.document.slots.length - 1));
+    this.#look(Math.min(payload.object, this.document.slots.length - 1));
     const [last, after] = [this.#past.at(-1), this.#moment()];
     if (before && before.document === before.original && last?.after.scene === before.scene && last.before.scene !== before.scene) {
       last.after = after;
@@ -107,12 +107,6 @@ export class Store {
     const { kl } = this.document.slots[slot];
     const dimension = kl.indexOf(Math.max(...kl));
     this.view = { ...this.view, slot, dimension, locks: new Set(), step: null, solo: null, pixel: null, compare: false };
-  }
-
-  // The slot with the second largest mask: rarely the background, and never an empty one if there is another.
-  #firstObject() {
-    const area = this.scene.masks.map((m, k) => [m.reduce((a, b) => a + b, 0), k]).sort((a, b) => b[0] - a[0]);
-    return area[Math.min(1, area.length - 1)][1];
   }
 
   /** Looks at something else; a slot that is not there is not looked at. @param {Partial<Store["view"]>} change */

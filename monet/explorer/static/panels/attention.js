@@ -5,6 +5,9 @@ import { blend, mean } from "../compose.js";
 import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
 import { button, h, svg } from "../dom.js";
 import { explanation } from "../explain.js";
+import { onGround } from "../ground.js";
+import { zoomable } from "../lightbox.js";
+import { lessMotion, onMotionChange } from "../motion.js";
 
 const STEP_MS = 900;
 
@@ -35,7 +38,8 @@ export function mount(root, { store, frames }) {
     store.look({ step: null });
   });
   const text = h("figcaption", { role: "status" });
-  const soFar = canvas("What the steps so far explain", "mx-large");
+  const soFar = zoomable(canvas("What the steps so far explain", "mx-large"));
+  soFar.tabIndex = 0;
   const curve = h("div", { class: "mx-curve" });
   let timer = null;
 
@@ -45,6 +49,7 @@ export function mount(root, { store, frames }) {
       if (next >= store.scene.slots) return stop();
       store.look({ step: next });
     };
+    if (lessMotion()) return store.look({ step: ((store.view.step ?? -1) + 1) % store.scene.slots });
     store.look({ step: 0 });
     timer = setInterval(advance, STEP_MS);
     play.textContent = "❚❚ Pause";
@@ -54,6 +59,7 @@ export function mount(root, { store, frames }) {
     timer = null;
     play.textContent = "▶ Play";
   }
+  onMotionChange(() => stop());
 
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Attention, step by step"),
@@ -85,7 +91,7 @@ export function mount(root, { store, frames }) {
     if (last?.view.step !== view.step || last?.scene !== scene) {
       frames.decode(store.original.slots.map((s) => s.latent)).then((slots) => {
         const upTo = scene.masks.map((mask, j) => (view.step === null || j <= view.step ? mask : null));
-        drawColors(soFar, scene.size, blend(slots, upTo));
+        drawColors(soFar, scene.size, onGround(blend(slots, upTo), upTo, scene.size));
       }).catch((error) => {
         console.warn("what is explained was not decoded:", error.message);
         last = null; // the next frame tries again
@@ -106,8 +112,8 @@ export function mount(root, { store, frames }) {
       const k = view.step;
       const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;
       text.textContent = k === null
-        ? `explained by all ${scene.slots} steps`
-        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} unexplained, it takes ${percent(scene.masks[k])}`;
+        ? scene.slots === 1 ? "explained by the only step" : `explained by all ${scene.slots} steps`
+        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} left, takes ${percent(scene.masks[k])}; the rest is chequered`;
     }
     last = frame;
   });
@@ -121,6 +127,14 @@ function scopeCurve(scene, select) {
   const y = (share) => height * (1 - share);
   const left = scene.scopes.map(mean);
   const stair = left.slice(0, count).map((share, k) => `${k ? "L" : "M"}${x(k)},${y(share)} L${x(k + 1)},${y(share)}`).join(" ");
+  const label = (text, attributes) => svg("text", { "font-size": 6, ...attributes }, text);
+  const axes = [
+    svg("path", { d: `M0,0V${height}H${width}`, fill: "none", stroke: "currentColor", "stroke-width": 0.4 }),
+    ...[0, 50, 100].map((share) => label(String(share), { x: -2, y: y(share / 100) + 2, "text-anchor": "end" })),
+    ...scene.masks.map((_, k) => label(String(k + 1), { x: x(k + 0.5), y: height + 8, "text-anchor": "middle" })),
+    label("step k", { x: width / 2, y: height + 16, "text-anchor": "middle" }),
+    label("% unexplained", { x: -16, y: height / 2, "text-anchor": "middle", transform: `rotate(-90 -16 ${height / 2})` }),
+  ];
   const bars = scene.masks.map((mask, k) => {
     const share = mean(mask);
     const bar = svg("rect", {
@@ -132,8 +146,8 @@ function scopeCurve(scene, select) {
   });
   return h("figure", { class: "mx-figure" },
     svg("svg", {
-      viewBox: `0 0 ${width} ${height}`, role: "img",
+      viewBox: `-22 -4 ${width + 24} ${height + 22}`, role: "img",
       "aria-label": `Unexplained before each step: ${left.slice(0, count).map((s) => `${(100 * s).toFixed(0)} %`).join(", ")}`,
-    }, ...bars, svg("path", { d: stair, fill: "none", stroke: "currentColor", "stroke-width": 0.8 })),
-    h("figcaption", {}, "unexplained before each step"));
+    }, ...axes, ...bars, svg("path", { d: stair, fill: "none", stroke: "currentColor", "stroke-width": 0.8 })),
+  );
 }

@@ -2,6 +2,7 @@
 
 import { CHARTS, coloursAt, CONFIG, plotly, styled, withEdits } from "../charts.js";
 import { h } from "../dom.js";
+import { leaveTouches } from "../fingers.js";
 import { explanation } from "../explain.js";
 
 /** @param {HTMLElement} root */
@@ -12,6 +13,8 @@ export function mount(root, { store, frames }) {
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Charts"), h("span", { class: "mx-spring" }), explanation("charts")),
     h("div", { class: "mx-charts" }, ...Object.entries(CHARTS).map(([name, [title, help]]) =>
       h("section", {}, h("h3", {}, title), holders[name], h("p", { class: "mx-muted" }, help)))));
+
+  Object.values(holders).forEach(leaveTouches);
 
   let visible = false;
   new IntersectionObserver((entries) => {
@@ -34,7 +37,7 @@ export function mount(root, { store, frames }) {
       drawn[name] = shows;
       const chart = scene.charts[name];
       const { data, layout } = styled(name === "posterior" ? withEdits(chart, store) : chart, coloursAt(root));
-      await Plotly.react(holders[name], data, { ...layout, height: 280, autosize: true }, CONFIG);
+      await Plotly.react(holders[name], data, { ...layout, height: Math.max(280, parseFloat(getComputedStyle(holders[name]).minHeight)), autosize: true }, CONFIG);
       if (!holders[name].listening) {
         holders[name].listening = true;
         holders[name].on("plotly_click", ({ points: [point] }) => select(name, point));

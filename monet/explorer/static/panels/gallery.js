@@ -2,6 +2,7 @@
 
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { roving } from "../roving.js";
 
 const UNUSUAL = "unusual";
 
@@ -11,7 +12,7 @@ const UNUSUAL = "unusual";
  * @param {HTMLElement} root
  * @param {{data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
  */
-export function mount(root, { store, frames, request, data: { galleries, unusual } }) {
+export function mount(root, { store, frames, opening, request, data: { galleries, unusual } }) {
   const thumbnails = h("div", { role: "group", "aria-label": "Sample scenes" });
   const seed = h("input", {
     type: "number", class: "mx-number", min: "0", max: "999999", step: "1", value: "1", "aria-label": "Seed of the scene",
@@ -52,8 +53,26 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
       h("button", { type: "button", ...properties, onclick: () => request(origin) }, ...children)));
     if (!list.length) thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
     more.hidden = gallery?.kind !== "sample";
+    offer();
     mark();
   };
+  // Scenes of another data set than the model's are taken apart by it all the same; its own model is one click away.
+  const { models } = opening.offer;
+  const offer = () => {
+    const gallery = current();
+    const model = models[store.scene?.model];
+    const home = gallery && Object.keys(models).find((name) => models[name].data === gallery.name);
+    own.hidden = !home || !model || model.data === gallery.name;
+    if (own.hidden) return;
+    own.replaceChildren(
+      h("span", {}, `“${model.title}” has never seen this data set.`),
+      button(`Switch to “${models[home].title}”`, () => {
+        const { origin } = store.scene;
+        const scene = origin.data === gallery.name ? origin : { kind: "sample", data: gallery.name, index: 0 };
+        opening.open({ source: { origin: scene }, choices: { ...opening.choices, model: home, slots: models[home].slots } });
+      }, { title: "The model that was trained on these scenes, with its own number of slots" }));
+  };
+  const own = h("div", { class: "mx-offer", role: "status", hidden: true });
   const mark = () => {
     entries.forEach((origin, at) => thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))));
   };
@@ -73,7 +92,8 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
   select.addEventListener("change", show);
   seed.addEventListener("input", () => (typed = true));
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());
-  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), thumbnails, more);
+  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), own, thumbnails, more);
+  roving(thumbnails, "button");
   show();
   let scene = null;
   frames.onFrame((frame) => {
@@ -86,6 +106,7 @@ export function mount(root, { store, frames, request, data: { galleries, unusual
       select.value = value(origin);
       show();
     } else if (inCorner && other) show();
+    if (other) offer();
     mark();
   });
 }

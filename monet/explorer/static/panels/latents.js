@@ -2,9 +2,11 @@
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
 import { resetSlot, sample, setLatent } from "../actions.js";
-import { button, h, say, svg } from "../dom.js";
+import { button, decimals, h, say, subscript, svg } from "../dom.js";
 import { explanation } from "../explain.js";
+import { zoomable } from "../lightbox.js";
 import { normal } from "../random.js";
+import { roving } from "../roving.js";
 
 /** A latent that says less than this about the slot, in nats, is folded away. */
 const DEAD_NATS = 0.01;
@@ -13,7 +15,7 @@ const DEAD_NATS = 0.01;
 const FAR = 3;
 
 const names = (dimensions) =>
-  dimensions.slice(0, 3).map((d) => `z${d}`).join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
+  dimensions.slice(0, 3).map((d) => `z${subscript(d)}`).join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
@@ -54,12 +56,14 @@ export function mount(root, { store, frames }) {
     seed.value = String(number + 1); // the next draw is another one; the old seed brings this one back
   };
 
+  const shown = h("div", { class: "mx-previews" },
+    h("figure", { class: "mx-figure" }, zoomable(previews.component), h("figcaption", {}, "component")),
+    h("figure", { class: "mx-figure" }, zoomable(previews.mask), h("figcaption", {}, "decoded mask")),
+    h("figure", { class: "mx-figure" }, zoomable(previews.scene), h("figcaption", {}, "scene")));
+  roving(shown, ".mx-canvas");
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Latents of slot"), chip, h("span", { class: "mx-spring" }), status, undo, redo, explanation("latents")),
-    h("div", { class: "mx-previews" },
-      h("figure", { class: "mx-figure" }, previews.component, h("figcaption", {}, "component")),
-      h("figure", { class: "mx-figure" }, previews.mask, h("figcaption", {}, "decoded mask")),
-      h("figure", { class: "mx-figure" }, previews.scene, h("figcaption", {}, "scene"))),
+    shown,
     h("div", { class: "mx-row" },
       button("Reset slot", () => store.edit(resetSlot(store.view.slot)), { title: "Every latent of this slot back to its posterior mean" }),
       button("Reset scene", () => store.reset(), { title: "Everything as the model saw it" }),
@@ -185,11 +189,11 @@ export function mount(root, { store, frames }) {
       if (input.shown === shown) continue;
       input.shown = shown;
       if (Number(range.value) !== value) range.value = String(value);
-      if (entry !== globalThis.document.activeElement) entry.value = value.toFixed(2);
+      if (entry !== globalThis.document.activeElement) entry.value = decimals(value);
       reset.disabled = value === mean;
       lock.setAttribute("aria-pressed", String(view.locks.has(d)));
       entry.classList.toggle("mx-far", far);
-      range.setAttribute("aria-valuetext", value.toFixed(2));
+      range.setAttribute("aria-valuetext", decimals(value));
     }
     const said = [
       offPrior.length ? `beyond ${FAR} σ of the prior: ${names(offPrior)}` : "",

@@ -1,14 +1,17 @@
 // The map of slots: every slot of the sample scenes, laid out by what its latents say, and the scene's own among them.
 
-import { chart } from "../sheet.js";
 import { coloursAt, CONFIG, plotly, styled } from "../charts.js";
 import { canvas, drawColors, slotColor } from "../draw.js";
 import { button, h } from "../dom.js";
+import { leaveTouches } from "../fingers.js";
 import { explanation } from "../explain.js";
+import { zoomable } from "../lightbox.js";
+import { roving } from "../roving.js";
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames, request }) {
   const plot = h("div", { class: "mx-plot" });
+  leaveTouches(plot);
   const surface = h("div", {
     class: "mx-map", tabIndex: 0, role: "application",
     "aria-label": "Map of slots: left and right go from slot to slot, up and down from scene to scene, Enter opens the scene",
@@ -27,11 +30,12 @@ export function mount(root, { store, frames, request }) {
   const words = h("p", { class: "mx-muted", role: "status" }, "Point at a slot to see what it paints and where it comes from; click to open its scene.");
   const go = button("Open this scene", () => open(at), { disabled: true });
   const detail = h("div", { class: "mx-map-detail" },
-    h("figure", { class: "mx-figure" }, component, h("figcaption", {}, "component")),
-    h("figure", { class: "mx-figure" }, scene, h("figcaption", {}, "scene")), words, go);
+    h("figure", { class: "mx-figure" }, zoomable(component), h("figcaption", {}, "component")),
+    h("figure", { class: "mx-figure" }, zoomable(scene), h("figcaption", {}, "scene")), words, go);
+  roving(detail, ".mx-canvas");
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Map of slots"),
-      h("span", { class: "mx-muted" }, "slots of all sample scenes: near one another if their latents are; rings are this scene’s"),
+      h("span", { class: "mx-muted" }, "slots of all sample scenes: near one another if their latents are; rings are this scene’s; axes: principal components and their share of the variance"),
       h("span", { class: "mx-spring" }), explanation("map")),
     h("div", { class: "mx-with-side" }, surface, detail));
 
@@ -70,7 +74,7 @@ export function mount(root, { store, frames, request }) {
     const places = map.slots.map((slot) => project(slot.latent));
     const own = store.document.slots.map((slot) => project(slot.latent));
     const axis = (i) => ({
-      title: { text: `principal component ${i + 1}, ${(100 * map.explained[i]).toFixed(0)} % of the variance` }, zeroline: false,
+      title: { text: `PC ${i + 1}, in σ of the prior (${(100 * map.explained[i]).toFixed(0)} %)` }, zeroline: false,
     });
     return {
       data: [{
@@ -95,10 +99,10 @@ export function mount(root, { store, frames, request }) {
       },
     };
   }
-  // For the sheet: the map as it is, for paper.
-  root.parts = async () => {
+  /** For paper: the map as it is. */
+  root.figure = async () => {
     await load();
-    return [[await chart(figure(), "every slot of the sample scenes by its latents; size: its share of the pixels; rings: this scene’s slots")]];
+    return figure();
   };
 
   let loading = null;
@@ -126,7 +130,7 @@ export function mount(root, { store, frames, request }) {
       const [Plotly] = await Promise.all([plotly(), load()]);
       if (!map) return;
       const { data, layout } = styled(figure(), coloursAt(root));
-      await Plotly.react(plot, data, { ...layout, height: 340, autosize: true }, CONFIG);
+      await Plotly.react(plot, data, { ...layout, height: Math.max(340, parseFloat(getComputedStyle(plot).minHeight)), autosize: true }, CONFIG);
       if (plot.listening) return;
       plot.listening = true;
       const number = ({ points }) => (points[0].curveNumber === 0 ? points[0].pointIndex : null);

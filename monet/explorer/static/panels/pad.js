@@ -1,12 +1,17 @@
 // Two latents at once, under one finger.
 
 import { setLatents } from "../actions.js";
+import { draggable } from "../fingers.js";
 import { slotColor } from "../draw.js";
-import { h, svg } from "../dom.js";
+import { h, subscript, svg } from "../dom.js";
 import { explanation } from "../explain.js";
 
 const REACH = 3;
 const EDGE = 0.2;
+const TICKS = [-2, 0, 2];
+/** Room for the names of the axes on the left and below, and for half a figure on the other sides. */
+const MARGIN = 1.3;
+const RIM = 0.15;
 
 /** @param {HTMLElement} root */
 export function mount(root, { store, frames }) {
@@ -15,28 +20,33 @@ export function mount(root, { store, frames }) {
   const up = choose("Latent up the pad");
   const spread = svg("ellipse", { fill: "none", stroke: "currentColor", "stroke-width": 0.04 });
   const knob = svg("circle", { r: 0.16, stroke: "currentColor", "stroke-width": 0.04 });
+  const grip = svg("circle", { class: "mx-grip", r: 0.8, fill: "transparent" }); // what a finger takes hold of
+  const text = (words, x, y, attributes = {}) => svg("text", { x, y, "font-size": 0.4, "text-anchor": "middle", ...attributes }, words);
+  const up90 = { transform: `rotate(-90 ${-REACH - 0.85} 0)` };
+  const names = { across: text("", 0, REACH + 1.1), up: text("", -REACH - 0.85, 0, up90) };
   const surface = svg("svg", {
-    viewBox: `${-REACH} ${-REACH} ${2 * REACH} ${2 * REACH}`, class: "mx-pad", tabindex: 0, role: "application",
+    viewBox: `${-REACH - MARGIN} ${-REACH - RIM} ${2 * REACH + MARGIN + RIM} ${2 * REACH + MARGIN + RIM}`, class: "mx-pad", tabindex: 0, role: "application",
     "aria-label": "Pad for two latents; arrow keys move",
   },
     ...[1, 2].map((r) => svg("circle", { r, fill: "none", stroke: "currentColor", "stroke-width": 0.015, opacity: 0.5 })),
     svg("path", { d: `M${-REACH},0H${REACH}M0,${-REACH}V${REACH}`, stroke: "currentColor", "stroke-width": 0.012, opacity: 0.5 }),
-    spread, knob);
+    svg("rect", { x: -REACH, y: -REACH, width: 2 * REACH, height: 2 * REACH, fill: "none", stroke: "currentColor", "stroke-width": 0.02 }),
+    ...TICKS.flatMap((value) => [
+      text(String(value).replace("-", "−"), value, REACH + 0.5), text(String(value).replace("-", "−"), -REACH - 0.3, -value + 0.14),
+    ]),
+    names.across, names.up,
+    svg("clipPath", { id: "mx-pad-inside" }, svg("rect", { x: -REACH, y: -REACH, width: 2 * REACH, height: 2 * REACH })),
+    svg("g", { "clip-path": "url(#mx-pad-inside)" }, spread), knob, grip);
   const set = (x, y, gesture) => {
     const clamp = (v) => Math.max(-REACH, Math.min(REACH, v));
     store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), { gesture });
   };
   const follow = (event) => {
-    const box = surface.getBoundingClientRect();
+    const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(surface.getScreenCTM().inverse());
     frames.answer(event);
-    set(((event.clientX - box.left) / box.width - 0.5) * 2 * REACH, (0.5 - (event.clientY - box.top) / box.height) * 2 * REACH, "pad");
+    set(x, -y, "pad");
   };
-  surface.addEventListener("pointerdown", (event) => {
-    surface.setPointerCapture(event.pointerId);
-    follow(event);
-  });
-  surface.addEventListener("pointermove", (event) => event.buttons && follow(event));
-  surface.addEventListener("pointerup", () => store.endGesture());
+  draggable(surface, grip, { follow, end: () => store.endGesture() });
   surface.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
     if (!step) return;
@@ -57,15 +67,19 @@ export function mount(root, { store, frames }) {
     if (last?.mean !== slot.mean) {
       const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
       for (const [select, first] of [[across, order[0]], [up, order[1]]]) {
-        select.replaceChildren(...order.map((d) => h("option", { value: String(d) }, `z${d}`)));
+        select.replaceChildren(...order.map((d) => h("option", { value: String(d) }, `z${subscript(d)}`)));
         select.value = String(first);
       }
     }
     const [x, y] = [Number(across.value), Number(up.value)];
+    names.across.textContent = `z${subscript(x)}, in σ of the prior`;
+    names.up.textContent = `z${subscript(y)}, in σ of the prior`;
     const inside = (v) => Math.max(-REACH + EDGE, Math.min(REACH - EDGE, v));
     const [left, top] = [slot.latent[x], -slot.latent[y]];
-    knob.setAttribute("cx", inside(left));
-    knob.setAttribute("cy", inside(top));
+    for (const circle of [knob, grip]) {
+      circle.setAttribute("cx", inside(left));
+      circle.setAttribute("cy", inside(top));
+    }
     // hollow at the rim: the value lies further out
     knob.setAttribute("fill", Math.max(Math.abs(left), Math.abs(top)) > REACH ? "none" : slotColor(slot.color));
     for (const [name, value] of [["cx", slot.mean[x]], ["cy", -slot.mean[y]], ["rx", slot.std[x]], ["ry", slot.std[y]]]) spread.setAttribute(name, value);

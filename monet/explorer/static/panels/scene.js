@@ -1,9 +1,11 @@
 // The scene: what went in, what the slots make of it, who took which pixel, and where it is wrong.
 
-import { canvas, drawColors, drawLabels, drawValues, inkOn, slotColor } from "../draw.js";
+import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../draw.js";
 import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
 import { strangerNote } from "../stranger.js";
+import { enlarge, zoomable } from "../lightbox.js";
+import { roving } from "../roving.js";
 
 const FIGURES = [
   ["mse", "MSE", "Mean squared error of the reconstruction, pixels in [0, 1]"],
@@ -52,8 +54,18 @@ export function mount(root, { store, frames, engine, opening }) {
   const figure = (name) => {
     const mark = h("i", { class: "mx-mark", hidden: true });
     marks.push(mark);
-    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, panels[name], mark), captions[name]);
+    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, zoomable(panels[name], { click: "point" }), mark, large(name)),
+      captions[name], ...(name === "error" ? [scale()] : []));
   };
+  const scale = () => {
+    const bar = h("i");
+    bar.style.background = ERROR_GRADIENT;
+    return h("div", { class: "mx-scale", "data-top": String(ERROR_TOP), title: "Squared error of a pixel, mean over its three channels, which go from 0 to 1" }, "0", bar, `≥ ${ERROR_TOP}`);
+  };
+  const large = (name) => h("button", {
+    type: "button", class: "mx-toggle mx-enlarge", tabIndex: -1, title: "Large (Enter on the picture)", "aria-label": `Open ${name} large`,
+    onclick: () => enlarge(panels[name]),
+  }, "⤢");
   const title = h("span", { class: "mx-muted" });
   const figures = h("dl", { class: "mx-figures" });
   const stranger = strangerNote({ store, engine, opening });
@@ -94,13 +106,13 @@ export function mount(root, { store, frames, engine, opening }) {
   compare.addEventListener("keydown", (e) => [" ", "Enter"].includes(e.key) && hold(true)());
   compare.addEventListener("keyup", (e) => [" ", "Enter"].includes(e.key) && hold(false)());
 
+  const grid = h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), h("div", { class: "mx-measured" }, stale, figures));
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
-    h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), h("div", { class: "mx-measured" }, stale, figures)),
-    stranger.element, back,
-    inspector, said,
+    grid, stranger.element, back, inspector, said,
   );
+  roving(grid, ".mx-canvas");
 
   const at = (element, event) => {
     const box = element.getBoundingClientRect();
@@ -110,14 +122,14 @@ export function mount(root, { store, frames, engine, opening }) {
     return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
   };
   for (const element of Object.values(panels)) {
-    for (const event of ["pointermove", "pointerdown"]) {
-      element.addEventListener(event, (e) => store.scene && store.look({ pixel: at(element, e) }));
-    }
-    // what a finger has touched stays
+    // A finger points by a tap, and what it has pointed at stays: one that scrolls by points at nothing.
+    element.addEventListener("pointermove", (e) => store.scene && e.pointerType !== "touch" && store.look({ pixel: at(element, e) }));
     element.addEventListener("pointerleave", (e) => store.scene && e.pointerType === "mouse" && store.look({ pixel: null }));
     element.addEventListener("click", (e) => {
       const pixel = store.scene && at(element, e);
-      if (pixel !== null) own(pixel);
+      if (pixel === null) return;
+      if (e.pointerType === "touch") store.look({ pixel });
+      own(pixel);
     });
   }
 

@@ -3,16 +3,21 @@
 import { blend, scopes as leftAfter } from "../compose.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { onGround } from "../ground.js";
+import { layout, toPng, toSvg } from "../paper.js";
 import { toHash } from "../permalink.js";
 import { toPython } from "../python.js";
 import * as sheet from "../sheet.js";
 import { film } from "../sweep.js";
 
-/** Panels that leave as PNG: what they are called, and what of them is on the sheet if not their canvases. */
+/** Panels that leave as a figure: what they are called, and what of them is on the sheet. */
 const PANELS = {
-  scene: ["Scene"], attention: ["Attention"], slots: ["Slots"], latents: ["Latents", sheet.latents], pad: ["Two at once", sheet.pad],
-  traversals: ["Traversals"], charts: ["Charts", (panel, store) => sheet.charts(store)], map: ["Map of slots", (panel) => panel.querySelector("section").parts()],
+  scene: ["Scene", sheet.pictures], attention: ["Attention", sheet.table], slots: ["Slots", sheet.table], latents: ["Latents", sheet.latents],
+  pad: ["Two at once", sheet.pad], traversals: ["Traversals", sheet.strips], charts: ["Charts", sheet.charts], map: ["Map of slots", sheet.map],
 };
+
+/** Millimetres that a figure may be wide: from a narrow column to a poster. */
+const [NARROWEST, WIDEST, PAGE] = [60, 400, 170];
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
 /** @param {HTMLElement} root */
@@ -64,13 +69,19 @@ export function mount(root, { store, frames }) {
     return response.blob();
   };
 
-  const png = async () => {
-    const [title, parts = sheet.canvases] = PANELS[which.value];
+  const width = h("input", {
+    type: "number", class: "mx-number", min: String(NARROWEST), max: String(WIDEST), step: "1", value: String(PAGE), "aria-label": "Width of the figure in millimetres",
+    title: "Width on paper; letters keep their size",
+  });
+  const figure = (kind, write) => async () => {
+    const [title, parts] = PANELS[which.value];
     const { scene, view, edited } = store;
     const of = ["latents", "pad", "traversals"].includes(which.value) ? ` of slot ${view.slot + 1}` : "";
-    const rows = await parts(document.querySelector(`#mx-${which.value}`), store);
-    const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K = ${scene.slots}`;
-    return save(await sheet.toPng(rows, caption), `${stem()}-${which.value}.png`);
+    const millimetres = Math.min(WIDEST, Math.max(NARROWEST, Math.round(Number(width.value)) || PAGE));
+    width.value = String(millimetres);
+    const parted = await parts(document.querySelector(`#mx-${which.value}`), store, millimetres);
+    const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K\u00a0=\u00a0${scene.slots}`;
+    return save(await write(layout(parted, caption, millimetres)), `${stem()}-${which.value}.${kind}`);
   };
 
   /** Pictures [H*W][3] side by side as the bytes of one frame, times 255. */
@@ -93,12 +104,16 @@ export function mount(root, { store, frames }) {
     return save(blob, name);
   };
 
+  const explained = (decoded, scene, k) => {
+    const upTo = scene.masks.map((mask, j) => (j <= k ? mask : null));
+    return onGround(blend(decoded, upTo), upTo, scene.size);
+  };
   const attentionGif = async () => {
     const { scene, original } = store;
     const decoded = await frames.decode(original.slots.map((s) => s.latent));
     const left = leftAfter(scene.masks);
     const list = scene.masks.map((mask, k) => frameOf(scene.size, [
-      scene.image, grey(left[k]), grey(mask), blend(decoded, scene.masks.map((m, j) => (j <= k ? m : null))),
+      scene.image, grey(left[k]), grey(mask), explained(decoded, scene, k),
     ]));
     return gif(list, scene.size, 4, 900, `${stem()}-attention.gif`);
   };
@@ -132,7 +147,9 @@ export function mount(root, { store, frames }) {
 
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Take it with you"),
     h("span", { class: "mx-row" },
-      which, button("PNG", guard(png), { title: "The panel at print size, with captions" }),
+      which, h("label", { class: "mx-label" }, width, " mm wide"),
+      button("SVG", guard(figure("svg", toSvg)), { title: "The panel for a paper: charts and letters as vectors, pictures embedded" }),
+      button("PNG", guard(figure("png", toPng)), { title: "The same at 300 dots per inch" }),
       button("GIF of the attention", guard(attentionGif), { title: "Picture, scope, mask and what is explained, step by step" }),
       button("GIF of the traversal", guard(traversalGif), { title: "Component, mask and scene while the selected latent goes from end to end" }),
       button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),

@@ -3,10 +3,12 @@
 import { maskAmong } from "../compose.js";
 import { canvas, drawOnGround, hatch } from "../draw.js";
 import { setLatent } from "../actions.js";
-import { button, h } from "../dom.js";
+import { button, decimals, h, subscript } from "../dom.js";
 import { explanation } from "../explain.js";
 import { RETRY_MS } from "../frames.js";
+import { enlarge } from "../lightbox.js";
 import { player } from "../player.js";
+import { roving } from "../roving.js";
 import { along, REACHES, values } from "../sweep.js";
 
 const COUNT = 9;
@@ -34,9 +36,10 @@ export function mount(root, { store, frames }) {
   let drawing = 0;
 
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Traversals"),
-    h("span", { class: "mx-muted" }, "what one latent of the selected slot does, under its own mask in this scene; hatched where the mask dissolves; click to go there"),
+    h("span", { class: "mx-muted" }, "what one latent of the selected slot does, in σ of the prior, under its own mask in this scene; hatched where the mask dissolves; click to go there"),
     h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")),
     h("div", { class: "mx-with-side" }, strips, screen.element));
+  roving(strips, "button");
 
   /** A row for one latent. It is drawn anew in place: a button that is being pressed must not be exchanged for another. */
   function strip() {
@@ -46,25 +49,29 @@ export function mount(root, { store, frames }) {
     const name = h("button", { type: "button", class: "mx-z mx-plain", title: "Select this latent",
       onclick: () => store.look({ dimension: latent }) }, "z", index);
     const thumbnails = Array.from({ length: COUNT }, (_, i) => h("button",
-      { type: "button", class: "mx-thumbnail", onclick: () => go(i) }, canvas("", "mx-small")));
+      { type: "button", class: "mx-thumbnail", onclick: () => go(i), ondblclick: (event) => enlarge(event.currentTarget.firstChild) },
+      canvas("", "mx-small"), h("span", { class: "mx-value" })));
+    const large = h("button", { type: "button", class: "mx-toggle", title: "Open the strip large", onclick: () => enlarge(thumbnails[0].firstChild) }, "⤢");
     const divergence = h("span", { title: "What the latent says about this slot: its divergence from the prior" });
     const effect = h("span", { title: "What it does: root mean square change of the component between the ends" });
     const element = h("div", { class: "mx-strip" }, name, ...thumbnails,
-      h("span", { class: "mx-muted mx-change" }, divergence, effect));
+      h("span", { class: "mx-muted mx-change" }, divergence, effect, large));
 
     function show(scene, slot, base, d, selected, steps, decoded, masks, areas) {
       latent = d;
       go = (i) => store.edit(setLatent(slot, d, steps[i]));
       index.textContent = String(d);
+      large.setAttribute("aria-label", `Open the strip of latent ${d} large`);
       name.setAttribute("aria-pressed", String(selected));
       name.setAttribute("aria-label", `Select latent ${d}`);
       for (const [i, thumbnail] of thumbnails.entries()) {
-        const value = steps[i].toFixed(2);
+        const value = decimals(steps[i]);
         const dissolved = areas[i] < DISSOLVED;
         const said = dissolved ? `, mask dissolved to ${(100 * areas[i]).toFixed(0)} % of its area` : "";
-        thumbnail.title = value + said;
+        thumbnail.title = `z${subscript(d)} = ${value}, in σ of the prior${said}; click to go there, double click: large`;
+        thumbnail.lastChild.textContent = value;
         thumbnail.setAttribute("aria-label", `Set latent ${d} to ${value}`);
-        thumbnail.firstChild.setAttribute("aria-label", `latent ${d} at ${value}${said}`);
+        thumbnail.firstChild.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}${said}`);
         drawOnGround(thumbnail.firstChild, scene.size, decoded[i], masks[i]);
         if (dissolved) hatch(thumbnail.firstChild);
       }
@@ -124,7 +131,7 @@ export function mount(root, { store, frames }) {
   let last = null;
   frames.onFrame(({ scene, view, document }) => {
     if (last?.[0] !== scene) {
-      dimension.replaceChildren(...scene.kl[0].map((_, d) => h("option", { value: String(d) }, `z${d}`)));
+      dimension.replaceChildren(...scene.kl[0].map((_, d) => h("option", { value: String(d) }, `z${subscript(d)}`)));
     }
     dimension.value = String(view.dimension);
     reach.value = view.reach;

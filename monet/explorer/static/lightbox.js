@@ -1,0 +1,82 @@
+// Every picture large, for a lecture hall: it goes on living while it is open, and its label reads from the last row.
+
+import { button, h } from "./dom.js";
+
+/** What stands below a picture, or what a screen reader says of it. */
+const caption = (picture) => picture.closest("figure")?.querySelector("figcaption")?.textContent || picture.ariaLabel || picture.alt;
+
+let shown = null;
+let group = [];
+const screen = h("canvas", { class: "mx-large-picture", role: "img" });
+const heading = h("h2", { "aria-live": "polite" });
+const about = h("p");
+const place = h("p", { class: "mx-large-place" });
+const box = h("dialog", { class: "mx-lightbox", "aria-label": "Large picture", onclick: (event) => event.target === box && box.close(), onclose: () => (shown = null) },
+  screen, h("div", { class: "mx-large-text" }, heading, about, place,
+    h("div", { class: "mx-row" }, button("◀", () => step(-1), { "aria-label": "Previous picture", title: "Previous picture (left arrow)" }),
+      button("▶", () => step(1), { "aria-label": "Next picture", title: "Next picture (right arrow)" }),
+      button("Close", () => box.close(), { title: "Close (Escape)", autofocus: true }))));
+box.addEventListener("keydown", (event) => {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  step(by);
+});
+
+function step(by) {
+  const all = group.filter((picture) => picture.isConnected);
+  if (all.length) show(all[(all.indexOf(shown) + by + all.length) % all.length]);
+}
+
+function show(picture) {
+  shown = picture;
+  const [title, more] = [caption(picture), picture.ariaLabel || picture.alt];
+  heading.textContent = title;
+  about.textContent = more === title ? "" : more;
+  screen.ariaLabel = title;
+  place.textContent = group.length > 1 ? `${group.indexOf(picture) + 1} of ${group.length}` : "";
+}
+
+// Whatever is drawn anew in the panel is drawn anew here.
+function copy() {
+  if (!shown) return;
+  const [width, height] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
+  if (screen.width !== width || screen.height !== height) [screen.width, screen.height] = [width, height];
+  if (width && height) screen.getContext("2d").drawImage(shown, 0, 0);
+  const title = caption(shown);
+  if (heading.textContent !== title) show(shown);
+  requestAnimationFrame(copy);
+}
+
+/** @param {HTMLCanvasElement | HTMLImageElement} picture opens it, with the others of its panel beside it */
+export function enlarge(picture) {
+  if (!box.isConnected) (document.querySelector(".gradio-container .contain") ?? document.body).append(box);
+  const panel = picture.closest(".mx-panel");
+  group = [...(panel ?? document).querySelectorAll(".mx-canvas")].filter((other) => other.checkVisibility());
+  show(picture);
+  copy();
+  box.showModal();
+}
+
+/** What opens a picture large, by what a click on it does: nothing else, point at a pixel, or select its slot first. */
+const HINTS = { open: "Click or Enter: large", point: "Double click or Enter: large", select: "Click selects the slot, again or Enter: large" };
+
+/**
+ * A picture that arrow keys reach inside its group: Enter opens it large, Space does what a click does.
+ * @param {HTMLCanvasElement | HTMLImageElement} picture
+ * @param {{click?: keyof HINTS}} [options] whose click is "select" is opened by whoever selects
+ */
+export function zoomable(picture, { click = "open" } = {}) {
+  picture.tabIndex = -1;
+  picture.classList.add("mx-zoomable");
+  picture.title = HINTS[click];
+  if (click !== "select") picture.addEventListener(click === "open" ? "click" : "dblclick", () => enlarge(picture));
+  picture.addEventListener("keydown", (event) => {
+    if (event.target !== picture || !["Enter", " "].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Enter") enlarge(picture);
+    else picture.click();
+  });
+  return picture;
+}
