@@ -58,19 +58,19 @@ export function enlarge(picture) {
   box.showModal();
 }
 
-/** What opens a picture large, by what a click on it does: nothing else, point at a pixel, or select its slot first. */
-const HINTS = { open: "Click or Enter: large", point: "Double click or Enter: large", select: "Click selects the slot, again or Enter: large" };
+/** What opens a picture large, by what a click on it does: nothing else, point at a pixel, take hold, or select a slot first. */
+const HINTS = { open: "Click or Enter: large", point: "Double click or Enter: large", hold: "", select: "Click selects the slot, again or Enter: large" };
 
 /**
  * A picture that arrow keys reach inside its group: Enter opens it large, Space does what a click does.
  * @param {HTMLCanvasElement | HTMLImageElement} picture
- * @param {{click?: keyof HINTS}} [options] whose click is "select" is opened by whoever selects
+ * @param {{click?: keyof HINTS}} [options] whose click is "select" or "hold" is opened by a key, or by whoever mounts it
  */
 export function zoomable(picture, { click = "open" } = {}) {
   picture.tabIndex = -1;
   picture.classList.add("mx-zoomable");
   picture.title = HINTS[click];
-  if (click !== "select") picture.addEventListener(click === "open" ? "click" : "dblclick", () => enlarge(picture));
+  if (click === "open" || click === "point") picture.addEventListener(click === "open" ? "click" : "dblclick", () => enlarge(picture));
   picture.addEventListener("keydown", (event) => {
     if (event.target !== picture || !["Enter", " "].includes(event.key)) return;
     event.preventDefault();

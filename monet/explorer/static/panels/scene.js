@@ -3,9 +3,10 @@
 import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../draw.js";
 import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
-import { strangerNote } from "../stranger.js";
 import { enlarge, zoomable } from "../lightbox.js";
 import { roving } from "../roving.js";
+import { stage } from "../stage/stage.js";
+import { strangerNote } from "../stranger.js";
 
 const FIGURES = [
   ["mse", "MSE", "Mean squared error of the reconstruction, pixels in [0, 1]"],
@@ -54,7 +55,7 @@ export function mount(root, { store, frames, engine, opening }) {
   const figure = (name) => {
     const mark = h("i", { class: "mx-mark", hidden: true });
     marks.push(mark);
-    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, zoomable(panels[name], { click: "point" }), mark, large(name)),
+    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, zoomable(panels[name], { click: name === "image" ? "hold" : "point" }), mark, large(name)),
       captions[name], ...(name === "error" ? [scale()] : []));
   };
   const scale = () => {
@@ -106,13 +107,15 @@ export function mount(root, { store, frames, engine, opening }) {
   compare.addEventListener("keydown", (e) => [" ", "Enter"].includes(e.key) && hold(true)());
   compare.addEventListener("keyup", (e) => [" ", "Enter"].includes(e.key) && hold(false)());
 
-  const grid = h("div", { class: "mx-scene" }, ...Object.keys(panels).map(figure), h("div", { class: "mx-measured" }, stale, figures));
+  const others = h("div", { class: "mx-others" }, ...["input", "labels", "error"].map(figure), h("div", { class: "mx-measured" }, stale, figures));
+  const scene = figure("image");
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
-    grid, stranger.element, back, inspector, said,
+    h("div", { class: "mx-scene" }, scene, others), stranger.element, back, inspector, said,
   );
-  roving(grid, ".mx-canvas");
+  roving(others, ".mx-canvas");
+  stage(scene.querySelector(".mx-frame"), panels.image, { store, frames, opening });
 
   const at = (element, event) => {
     const box = element.getBoundingClientRect();
@@ -129,7 +132,7 @@ export function mount(root, { store, frames, engine, opening }) {
       const pixel = store.scene && at(element, e);
       if (pixel === null) return;
       if (e.pointerType === "touch") store.look({ pixel });
-      own(pixel);
+      if (element !== panels.image || e.detail < 2) own(pixel);
     });
   }
 

@@ -1,0 +1,287 @@
+// The stage: the scene stands large, what is pointed at lights up, and an object that is dragged follows the hand.
+
+import { canvas as picture, inkOn, slotColor } from "../draw.js";
+import { resetSlot } from "../actions.js";
+import { h, say, svg } from "../dom.js";
+import { Hand } from "./hand.js";
+import { borderOf, placeOf } from "./outline.js";
+
+/** How dark everything else gets around what is pointed at, 0 to 255. */
+const SHADE = 120;
+
+/** An object that stays behind the hand by more pixels than this resists, and a line shows it. */
+const RESISTS = 1.5;
+
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** A key makes an object so many times as large, or as small. */
+const KEY_GROWTH = 1.06;
+
+/** Degrees that a key turns an object by. */
+const KEY_TURN = 6;
+
+const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+
+/**
+ * @param {HTMLElement} frameElement around the canvas of the recomposed scene; everything lies on top of it
+ * @param {HTMLCanvasElement} screen that canvas
+ * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop, opening: import("../opening.js").Opening}} page
+ */
+export function stage(frameElement, screen, page) {
+  const { store, frames } = page;
+  const shade = picture("", "mx-shade");
+  shade.setAttribute("aria-hidden", "true");
+  const pointed = svg("path", { class: "mx-border mx-border-pointed" });
+  const chosen = svg("path", { class: "mx-border" });
+  const pull = svg("line", { class: "mx-pull" });
+  const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, pointed, chosen, pull);
+  const tag = h("div", { class: "mx-tag", hidden: true });
+  const shares = h("div", { class: "mx-pointer-shares", hidden: true });
+  const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
+  const grow = handle("size", "Size: drag away from the object or towards it (keys + and −)", "⤡");
+  const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
+  const said = h("span", { class: "mx-sr", "aria-live": "polite" });
+  frameElement.classList.add("mx-stage");
+  screen.tabIndex = 0;
+  screen.setAttribute("aria-label", "The scene. Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back");
+  frameElement.append(shade, drawing, tag, shares, grow, turn, said);
+
+  let frame = null;
+  let place = null; // of the selected slot
+  /** @type {Hand | null} */
+  let hand = null;
+  /** The pointers that are down, by number: where each went down, and where it is. */
+  const down = new Map();
+
+  const at = (event) => {
+    const box = screen.getBoundingClientRect();
+    const scale = store.scene.size / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  };
+  const pixelAt = ([x, y]) => {
+    const { size } = store.scene;
+    return x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null;
+  };
+  const turns = () => Boolean(page.opening.offer.models[store.scene.model]?.can?.turn);
+
+  /** Takes hold of a slot, whose masks must be the decoder's to follow. */
+  function hold(slot) {
+    if (store.view.masks === "attention") store.look({ masks: "auto" });
+    hand = new Hand(page, slot, drawHand);
+    return hand;
+  }
+
+  function press(event, mode) {
+    if (!frame || event.button > 0) return;
+    const spot = at(event);
+    const pixel = pixelAt(spot);
+    const slot = mode === "move" ? pixel !== null && frame.labels[pixel] : store.view.slot;
+    if (mode === "move" && (slot === false || !placeOf(frame.labels, frame.scene.size, slot).object)) {
+      if (down.size === 0) return; // the ground: a finger scrolls, and a click selects
+    }
+    event.preventDefault(); // no text is selected, and a finger that holds something does not scroll
+    down.set(event.pointerId, { from: spot, to: spot });
+    frameElement.setPointerCapture(event.pointerId);
+    screen.focus({ preventScroll: true });
+    if (down.size > 1) return pinch(event);
+    if (slot !== store.view.slot) store.look({ slot });
+    begin(slot, mode, event);
+  }
+
+  let aim = null; // from the start of the object to where it shall be, as the pointers stand
+  function begin(slot, mode, event) {
+    hold(slot);
+    const [from] = [...down.values()].map((pointer) => pointer.from);
+    const pointer = () => [...down.values()].at(0)?.to ?? from;
+    const round = (start, [x, y]) => Math.atan2(y - start.y, x - start.x);
+    aim = {
+      move: (start) => ({ ...start, x: start.x + pointer()[0] - from[0], y: start.y + pointer()[1] - from[1] }),
+      size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer()) / Math.max(1, far(start, from))) }),
+      turn: (start) => ({ ...start, angle: start.angle + ((round(start, pointer()) - round(start, from)) * 180) / Math.PI }),
+    }[mode];
+    void event;
+  }
+  const far = (start, [x, y]) => Math.hypot(x - start.x, y - start.y);
+
+  /** Two fingers: how far apart they are sizes, where they are together moves. */
+  function pinch() {
+    const [a, b] = [...down.values()];
+    const between = (p, q) => Math.max(1, Math.hypot(p[0] - q[0], p[1] - q[1]));
+    const apart = between(a.to, b.to);
+    const middle = () => [(a.to[0] + b.to[0]) / 2, (a.to[1] + b.to[1]) / 2];
+    const [x, y] = middle();
+    const before = aim;
+    aim = (start) => {
+      const { x: fromX, y: fromY } = before(start);
+      const [nowX, nowY] = middle();
+      return { ...start, x: fromX + nowX - x, y: fromY + nowY - y, size: (start.size * between(a.to, b.to)) / apart };
+    };
+  }
+
+  function follow(event) {
+    if (!frame) return;
+    const spot = at(event);
+    const pointer = down.get(event.pointerId);
+    if (pointer) {
+      pointer.to = spot;
+      if (hand && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4)) hand.to(aim, event);
+    }
+    showShares(event, pixelAt(spot));
+  }
+
+  function release(event) {
+    if (!down.delete(event.pointerId)) return;
+    if (down.size) return;
+    hand?.end();
+    hand = null;
+    aim = null;
+  }
+
+  frameElement.addEventListener("pointerdown", (event) => {
+    if (event.target === screen) press(event, "move");
+    else if (event.target === grow) press(event, "size");
+    else if (event.target === turn) press(event, "turn");
+  });
+  // A finger that is on an object holds it; anywhere else it scrolls.
+  frameElement.addEventListener("touchstart", (event) => down.size && event.preventDefault(), { passive: false });
+  frameElement.addEventListener("pointermove", follow);
+  for (const end of ["pointerup", "pointercancel"]) frameElement.addEventListener(end, release);
+  frameElement.addEventListener("pointerleave", () => (shares.hidden = true));
+  screen.addEventListener("dblclick", (event) => {
+    const pixel = pixelAt(at(event));
+    if (pixel !== null) putBack(frame.labels[pixel]);
+  });
+  const putBack = (slot) => {
+    store.endGesture();
+    store.edit(resetSlot(slot), { select: slot });
+    store.endGesture();
+  };
+
+  screen.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !frame) return;
+    const by = KEYS[event.key];
+    const far = event.shiftKey ? 8 : 1;
+    const change = by ? (s) => ({ ...s, x: s.x + far * by[0], y: s.y + far * by[1] })
+      : { "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }) }[event.key]
+      ?? (turns() && { "[": (s) => ({ ...s, angle: s.angle - KEY_TURN }), "]": (s) => ({ ...s, angle: s.angle + KEY_TURN }) }[event.key]);
+    if (event.key === "Backspace") putBack(store.view.slot);
+    if (!change) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!place?.object) return say(said, "This slot is the ground or holds nothing; select an object with the number keys.");
+    keys.push(change, event);
+  });
+
+  // Keys that are held down add up to one gesture, as long as they keep coming.
+  const keys = {
+    aims: [], timer: 0,
+    push(change, event) {
+      if (!hand) {
+        hold(store.view.slot);
+        this.aims = [];
+      }
+      this.aims.push(change);
+      const aims = this.aims;
+      hand.to((start) => aims.reduce((target, next) => next(target), start), event);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        if (down.size) return;
+        hand?.end();
+        hand = null;
+      }, 400);
+    },
+  };
+
+  function showShares(event, pixel) {
+    shares.hidden = pixel === null || event.pointerType === "touch" && !down.size;
+    if (shares.hidden) return;
+    const box = frameElement.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    shares.style.left = `${Math.max(0, Math.min(box.width - shares.offsetWidth, x + 14))}px`;
+    shares.style.top = `${y + 22 + shares.offsetHeight > box.height ? y - 14 - shares.offsetHeight : y + 22}px`;
+    drawShares(pixel);
+  }
+
+  function drawShares(pixel) {
+    shares.pixel = pixel;
+    const { masks, document } = frame;
+    while (shares.children.length < masks.length) shares.append(h("i"));
+    while (shares.children.length > masks.length) shares.lastChild.remove();
+    masks.forEach((mask, k) => {
+      const [bar, share] = [shares.children[k], mask ? mask[pixel] : 0];
+      bar.style.flexGrow = String(share);
+      bar.style.background = slotColor(document.slots[k].color);
+      bar.style.color = inkOn(document.slots[k].color);
+      say(bar, share > 0.17 ? `${k + 1} · ${(100 * share).toFixed(0)} %` : "");
+    });
+  }
+
+  function drawHand() {
+    const reached = hand?.reached;
+    frameElement.classList.toggle("mx-holding", Boolean(hand));
+    const behind = reached && Math.hypot(reached.aim.x - reached.x, reached.aim.y - reached.y);
+    pull.style.display = behind > RESISTS ? "" : "none";
+    if (behind > RESISTS) {
+      for (const [name, value] of Object.entries({ x1: reached.x, y1: reached.y, x2: reached.aim.x, y2: reached.aim.y })) pull.setAttribute(name, String(value));
+    }
+  }
+
+  let last = null;
+  frames.onFrame((next) => {
+    frame = next;
+    const { scene, view, labels } = frame;
+    const slot = view.pixel === null ? null : labels[view.pixel];
+    const labelled = last?.labels === labels && last.scene === scene;
+    if (!labelled) drawing.setAttribute("viewBox", `0 0 ${scene.size} ${scene.size}`);
+    if (!labelled || last.view.slot !== view.slot) {
+      place = placeOf(labels, scene.size, view.slot);
+      chosen.setAttribute("d", borderOf(labels, scene.size, view.slot));
+      handles();
+    }
+    const lit = hand || slot === null ? null : slot;
+    if (!labelled || last.lit !== lit) {
+      const there = lit === null ? null : placeOf(labels, scene.size, lit);
+      light(there, lit);
+      pointed.setAttribute("d", there && lit !== view.slot ? borderOf(labels, scene.size, lit) : "");
+    }
+    if (!shares.hidden && shares.pixel !== undefined && shares.pixel < labels.length) drawShares(shares.pixel);
+    if (!hand) drawHand();
+    last = { scene, labels, view, lit };
+  });
+
+  /** What is pointed at stays bright, and says what it is. */
+  function light(there, k) {
+    const { size } = frame.scene;
+    tag.hidden = !there;
+    screen.style.cursor = there?.object ? "grab" : "";
+    if (there) {
+      const { color } = frame.document.slots[k];
+      say(tag, `slot ${k + 1} · ${percent(there.share)}${there.object ? "" : there.pixels ? " · the ground" : ""}`);
+      tag.style.background = slotColor(color);
+      tag.style.color = inkOn(color);
+      const [left, top, , bottom] = there.object ? there.box : [0, 0, 0, 0];
+      const above = top > 5 || !there.object;
+      tag.style.left = `${Math.min(70, (100 * left) / size)}%`;
+      tag.style.top = above ? `${(100 * Math.max(0, top)) / size}%` : `${(100 * bottom) / size}%`;
+      tag.style.translate = above && there.object ? "0 -110%" : "0 10%";
+    }
+    shade.style.opacity = there?.object ? "1" : "0";
+    if (!there?.object) return;
+    if (shade.width !== size) shade.width = shade.height = size;
+    const context = shade.getContext("2d");
+    const pixels = context.createImageData(size, size);
+    const mask = frame.masks[k];
+    for (let p = 0; p < size * size; p++) pixels.data[4 * p + 3] = SHADE * (1 - (mask ? mask[p] : 0));
+    context.putImageData(pixels, 0, 0);
+  }
+
+  function handles() {
+    const { size } = frame.scene;
+    const [, top, right, bottom] = place.box;
+    grow.hidden = !place.object;
+    turn.hidden = !place.object || !turns();
+    const inside = (v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
+    Object.assign(grow.style, { left: inside(right), top: inside(bottom) });
+    Object.assign(turn.style, { left: inside(right), top: inside(top) });
+  }
+}
