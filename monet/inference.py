@@ -107,6 +107,12 @@ def decode(model: MONet, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return array(components), array(mask_logits)
 
 
+def decode_pixels(model: MONet, latents: np.ndarray) -> np.ndarray:
+    """Latents N,Z to N,H,W,4 float32: component means and mask logit pixel by pixel, as the page keeps them."""
+    components, logits = decode(model, latents)
+    return np.ascontiguousarray(np.concatenate((components, logits[:, None]), axis=1).transpose(0, 2, 3, 1))
+
+
 def compose(components: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """A scene from its slots: components K,3,H,W and masks K,H,W that sum to one, to sum_k m_k x_k, 3,H,W."""
     return (masks[:, None] * components).sum(0)

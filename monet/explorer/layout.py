@@ -105,11 +105,12 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 )
             with gr.Column(elem_id="mx-middle"):
                 panels.panel("scene")
-                panels.panel("attention")
-                panels.panel("slots")
             with gr.Column(elem_id="mx-hold"):
                 panels.panel("latents")
-                panels.panel("pad")
+        panels.panel("attention")
+        with gr.Row(elem_id="mx-lower"):
+            panels.panel("slots")
+            panels.panel("pad")
         panels.panel("traversals")
         panels.panel("charts")
         panels.panel("map")

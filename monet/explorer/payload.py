@@ -127,14 +127,8 @@ def decoder_payload(model: MONet) -> dict[str, Any]:
         "latentDim": decoder.latent_dim,
         "channels": list(model.config.decoder_channels),
         "weights": encode(np.concatenate([p.detach().numpy().ravel() for p in decoder.parameters()])),
-        "probe": {"latent": encode(latent[0]), "output": encode(decode_pixels(model, latent)[0])},
+        "probe": {"latent": encode(latent[0]), "output": encode(inference.decode_pixels(model, latent)[0])},
     }
-
-
-def decode_pixels(model: MONet, latents: np.ndarray) -> np.ndarray:
-    """Latents N,Z to N,H,W,4 float32: component means and mask logit pixel by pixel, as the page keeps them."""
-    components, logits = inference.decode(model, latents)
-    return np.ascontiguousarray(np.concatenate((components, logits[:, None]), axis=1).transpose(0, 2, 3, 1))
 
 
 def encode(array: np.ndarray) -> str:

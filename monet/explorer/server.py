@@ -27,8 +27,9 @@ from monet.explorer import downloads, scenes
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
-from monet.explorer.payload import decode_pixels, decoder_payload
+from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
+from monet.inference import decode_pixels
 from monet.pictures import MAX_BYTES, PictureError
 
 STATIC = Path(__file__).parent / "static"

@@ -14,8 +14,9 @@ from monet import checkpoints, inference
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, samples
 from monet.explorer.charts import slot_color
-from monet.explorer.payload import decode_pixels, decoder_payload, finite, scene_payload
+from monet.explorer.payload import decoder_payload, finite, scene_payload
 from monet.figures import SLOT_COLORS
+from monet.inference import decode_pixels
 from monet.pictures import embed
 
 NAMES = ("multi_dsprites", "tetrominoes")

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from monet import checkpoints
-from monet.explorer.payload import decode_pixels
+from monet.inference import decode_pixels
 from tests.hostile_requests import assert_in_words, every_request
 from tests.serving import Server
 

@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 from monet import checkpoints, pictures
 from monet.explorer.galleries import open_stores
 from monet.explorer.models import Models
-from monet.explorer.payload import decode_pixels, decoder_payload
+from monet.explorer.payload import decoder_payload
 from monet.explorer.server import MAX_LATENTS, routes
+from monet.inference import decode_pixels
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("multi_dsprites", "tetrominoes")

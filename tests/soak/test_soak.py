@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monet import checkpoints
-from monet.explorer.payload import decode_pixels
+from monet.inference import decode_pixels
 from monet.pictures import PictureError, read
 from tests.hostile_files import everything, ordinary
 from tests.hostile_requests import assert_in_words, every_request

@@ -1,6 +1,7 @@
 // The keyboard, page-wide. A text field keeps all keys to itself, a choice those without Ctrl.
 
 import { paste } from "./actions.js";
+import { present } from "./presenting.js";
 
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [role=combobox]), textarea, [contenteditable=true]";
 const CHOICES = "select, [role=combobox], [role=listbox]";
@@ -25,6 +26,10 @@ export function bindKeys(store) {
       store.edit(paste(store.view.slot, store.clipboard));
     } else if (!command && !event.altKey && key === "c") {
       if (!store.view.compare) store.look({ compare: true });
+    } else if (!command && !event.altKey && key === "f") {
+      present();
+    } else if (key === "escape" && !document.querySelector("dialog[open]")) {
+      present(false);
     } else if (!command && !event.altKey && /^[1-9]$/.test(key)) {
       const slot = Number(key) - 1;
       if (slot < store.document.slots.length) store.look({ slot });

@@ -5,6 +5,7 @@ import { takeKept, watchServer } from "./connection.js";
 import { h } from "./dom.js";
 import { ServerEngine } from "./engine.js";
 import { guardSliders } from "./fingers.js";
+import { foldable, foldableIntake } from "./folding.js";
 import { FrameLoop, RETRY_MS } from "./frames.js";
 import { bindKeys } from "./keys.js";
 import { Opening } from "./opening.js";
@@ -32,6 +33,9 @@ const PANELS = {
   take: () => import("./panels/take.js"),
 };
 
+/** Those below the stage. */
+const FOLDABLE = ["attention", "slots", "pad", "traversals", "charts", "map", "take"];
+
 /** @type {Opening} what opens scenes, once Gradio has mounted the way to its inputs */
 let opening = null;
 const started = Promise.withResolvers();
@@ -57,6 +61,7 @@ export async function start(offer, show) {
   watchServer(store);
   document.documentElement.dataset.monet = "ready";
   skipLinks();
+  foldableIntake();
   watchToasts();
   tour();
 }
@@ -75,6 +80,7 @@ export async function mount(name, element) {
   const [panel] = await Promise.all([PANELS[name](), started.promise]);
   element.replaceChildren();
   panel.mount(element, { store, frames, engine, opening, request, data: JSON.parse(element.dataset.panel || "null") });
+  if (FOLDABLE.includes(name)) foldable(name, element);
   frames.redraw();
 }
 

@@ -55,8 +55,8 @@ export function mount(root, { store, frames }) {
     const { latent } = store.document.slots[store.view.slot];
     set(latent[Number(across.value)] + step[0], latent[Number(up.value)] + step[1], "pad");
   });
-  root.append(h("div", { class: "mx-pad-row" }, surface,
-    h("div", { class: "mx-pad-text" }, h("div", { class: "mx-head" }, h("h2", {}, "Two at once"), explanation("pad")),
+  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Two at once"), h("span", { class: "mx-spring" }), explanation("pad")),
+    h("div", { class: "mx-pad-row" }, surface, h("div", { class: "mx-pad-text" },
       h("label", { class: "mx-label" }, "across ", across), h("label", { class: "mx-label" }, "up ", up),
       h("span", { class: "mx-muted" }, "rings: 1 and 2 σ of the prior; ellipse: the posterior"))));
 

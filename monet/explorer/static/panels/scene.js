@@ -4,6 +4,7 @@ import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slot
 import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
 import { enlarge, zoomable } from "../lightbox.js";
+import { present, PRESENTING } from "../presenting.js";
 import { roving } from "../roving.js";
 import { stage } from "../stage/stage.js";
 import { strangerNote } from "../stranger.js";
@@ -107,12 +108,14 @@ export function mount(root, { store, frames, engine, opening }) {
   compare.addEventListener("keydown", (e) => [" ", "Enter"].includes(e.key) && hold(true)());
   compare.addEventListener("keyup", (e) => [" ", "Enter"].includes(e.key) && hold(false)());
 
-  const others = h("div", { class: "mx-others" }, ...["input", "labels", "error"].map(figure), h("div", { class: "mx-measured" }, stale, figures));
+  const others = h("div", { class: "mx-others" }, ...["input", "labels", "error"].map(figure));
   const scene = figure("image");
+  const below = h("div", { class: "mx-below" }, inspector, h("div", { class: "mx-measured" }, figures, stale));
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
-      h("label", { class: "mx-label" }, "masks ", masks), compare, explanation("scene")),
-    h("div", { class: "mx-scene" }, scene, others), stranger.element, back, inspector, said,
+      h("label", { class: "mx-label" }, "masks ", masks), compare,
+      button("Present", () => present(), { title: "Only the stage, the latents and the story, large (key F)", id: PRESENTING, ariaPressed: "false" }), explanation("scene")),
+    h("div", { class: "mx-scene" }, scene, others, below), stranger.element, back, said,
   );
   roving(others, ".mx-canvas");
   stage(scene.querySelector(".mx-frame"), panels.image, { store, frames, opening });

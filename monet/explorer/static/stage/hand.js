@@ -3,15 +3,18 @@
 import { changeSlot } from "../actions.js";
 import { Grasp } from "../grasp.js";
 
-/** @typedef {import("../grasp.js").Target} Target */
+/** @typedef {import("../grasp.js").Features} Features */
 
 let gestures = 0;
 
 export class Hand {
-  /** What the solver has reached, null before its first answer. @type {import("../grasp.js").Reached | null} */
+  /** Where the object is, and where it shall be; null before the first step. @type {{now: Features, aim: Features} | null} */
   reached = null;
-  /** @type {Target | null} */
+  /** @type {((start: Features) => Features) | null} */
   #aim = null;
+  /** All that was asked of the solver, in order: with the slots as they were it tells the whole drag. @type {Features[]} */
+  targets = [];
+  #asked = 0;
   #running = false;
   #ended = false;
   #latent;
@@ -35,18 +38,14 @@ export class Hand {
     const decoded = await this.frames.decode(slots.map((s) => s.latent));
     const others = decoded.filter((_, k) => k !== this.slot && !slots[k].hidden);
     return Grasp.of({
-      decode: (latents) => this.frames.decode(latents), latent: this.#latent, pixels: decoded[this.slot], others, size: this.scene.size,
+      decode: (latents) => this.frames.decode(latents), latent: this.#latent, others, size: this.scene.size,
     });
   }
 
-  /** Where the object was when the hand took hold of it. @returns {Promise<Target>} */
-  async start() {
-    return (await this.#grasp).start;
-  }
-
-  /** @param {(start: Target) => Target} aim from where the object was to where it shall be @param {Event} event that asks for it */
+  /** @param {(start: Features) => Features} aim from where the object was to where it shall be @param {Event} event that asks for it */
   to(aim, event) {
     this.#aim = aim;
+    this.#asked += 1;
     this.frames.answer(event);
     if (!this.#running) this.#run();
   }
@@ -62,14 +61,19 @@ export class Hand {
     try {
       const grasp = await this.#grasp;
       while (this.#aim && this.#held) {
-        const reached = await grasp.toward(this.#aim(grasp.start));
+        const asked = this.#asked;
+        const aim = this.#aim(grasp.start);
+        this.targets.push(aim);
+        const { latent, features, settled } = await grasp.toward(aim);
         if (!this.#held) break;
-        this.reached = reached;
-        this.#latent = reached.latent;
-        this.store.edit(changeSlot(this.slot, () => ({ latent: reached.latent })), { gesture: this.gesture });
+        this.reached = { now: features, aim };
+        this.#latent = latent;
+        if (latent !== this.store.document.slots[this.slot].latent) {
+          this.store.edit(changeSlot(this.slot, () => ({ latent })), { gesture: this.gesture });
+        }
         this.follow();
         await new Promise(requestAnimationFrame);
-        if (reached.settled) break;
+        if (settled && asked === this.#asked) break;
       }
     } catch (error) {
       console.warn("the object does not follow:", error.message);

@@ -3,6 +3,7 @@
 import { canvas as picture, inkOn, slotColor } from "../draw.js";
 import { resetSlot } from "../actions.js";
 import { h, say, svg } from "../dom.js";
+import { turned } from "../grasp.js";
 import { Hand } from "./hand.js";
 import { borderOf, placeOf } from "./outline.js";
 
@@ -17,8 +18,11 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 /** A key makes an object so many times as large, or as small. */
 const KEY_GROWTH = 1.06;
 
-/** Degrees that a key turns an object by. */
-const KEY_TURN = 6;
+/** Radians that a key turns an object by, clockwise as the picture's y points down. */
+const KEY_TURN = 0.1;
+
+/** Keys that follow one another within this time are one gesture. */
+const KEY_PAUSE_MS = 400;
 
 const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 
@@ -68,7 +72,7 @@ export function stage(frameElement, screen, page) {
   function hold(slot) {
     if (store.view.masks === "attention") store.look({ masks: "auto" });
     hand = new Hand(page, slot, drawHand);
-    return hand;
+    window.monetExplorer.hand = hand; // for tests and the benchmark
   }
 
   function press(event, mode) {
@@ -83,13 +87,13 @@ export function stage(frameElement, screen, page) {
     down.set(event.pointerId, { from: spot, to: spot });
     frameElement.setPointerCapture(event.pointerId);
     screen.focus({ preventScroll: true });
-    if (down.size > 1) return pinch(event);
+    if (down.size > 1) return pinch();
     if (slot !== store.view.slot) store.look({ slot });
-    begin(slot, mode, event);
+    begin(slot, mode);
   }
 
   let aim = null; // from the start of the object to where it shall be, as the pointers stand
-  function begin(slot, mode, event) {
+  function begin(slot, mode) {
     hold(slot);
     const [from] = [...down.values()].map((pointer) => pointer.from);
     const pointer = () => [...down.values()].at(0)?.to ?? from;
@@ -97,9 +101,8 @@ export function stage(frameElement, screen, page) {
     aim = {
       move: (start) => ({ ...start, x: start.x + pointer()[0] - from[0], y: start.y + pointer()[1] - from[1] }),
       size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer()) / Math.max(1, far(start, from))) }),
-      turn: (start) => ({ ...start, angle: start.angle + ((round(start, pointer()) - round(start, from)) * 180) / Math.PI }),
+      turn: (start) => turned(start, round(start, pointer()) - round(start, from)),
     }[mode];
-    void event;
   }
   const far = (start, [x, y]) => Math.hypot(x - start.x, y - start.y);
 
@@ -132,9 +135,14 @@ export function stage(frameElement, screen, page) {
   function release(event) {
     if (!down.delete(event.pointerId)) return;
     if (down.size) return;
-    hand?.end();
-    hand = null;
     aim = null;
+    letGo();
+  }
+
+  function letGo() {
+    const ended = hand;
+    hand = null;
+    ended?.end();
   }
 
   frameElement.addEventListener("pointerdown", (event) => {
@@ -163,7 +171,7 @@ export function stage(frameElement, screen, page) {
     const far = event.shiftKey ? 8 : 1;
     const change = by ? (s) => ({ ...s, x: s.x + far * by[0], y: s.y + far * by[1] })
       : { "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }) }[event.key]
-      ?? (turns() && { "[": (s) => ({ ...s, angle: s.angle - KEY_TURN }), "]": (s) => ({ ...s, angle: s.angle + KEY_TURN }) }[event.key]);
+      ?? (turns() && { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) }[event.key]);
     if (event.key === "Backspace") putBack(store.view.slot);
     if (!change) return;
     event.preventDefault();
@@ -185,10 +193,8 @@ export function stage(frameElement, screen, page) {
       hand.to((start) => aims.reduce((target, next) => next(target), start), event);
       clearTimeout(this.timer);
       this.timer = setTimeout(() => {
-        if (down.size) return;
-        hand?.end();
-        hand = null;
-      }, 400);
+        if (!down.size) letGo();
+      }, KEY_PAUSE_MS);
     },
   };
 
@@ -197,8 +203,8 @@ export function stage(frameElement, screen, page) {
     if (shares.hidden) return;
     const box = frameElement.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    shares.style.left = `${Math.max(0, Math.min(box.width - shares.offsetWidth, x + 14))}px`;
-    shares.style.top = `${y + 22 + shares.offsetHeight > box.height ? y - 14 - shares.offsetHeight : y + 22}px`;
+    shares.style.left = `${Math.max(0, Math.min(box.width - shares.offsetWidth, x - shares.offsetWidth / 2))}px`;
+    shares.style.top = `${y + 34 + shares.offsetHeight > box.height ? y - 24 - shares.offsetHeight : y + 34}px`;
     drawShares(pixel);
   }
 
@@ -219,11 +225,11 @@ export function stage(frameElement, screen, page) {
   function drawHand() {
     const reached = hand?.reached;
     frameElement.classList.toggle("mx-holding", Boolean(hand));
-    const behind = reached && Math.hypot(reached.aim.x - reached.x, reached.aim.y - reached.y);
-    pull.style.display = behind > RESISTS ? "" : "none";
-    if (behind > RESISTS) {
-      for (const [name, value] of Object.entries({ x1: reached.x, y1: reached.y, x2: reached.aim.x, y2: reached.aim.y })) pull.setAttribute(name, String(value));
-    }
+    const resists = reached && Math.hypot(reached.aim.x - reached.now.x, reached.aim.y - reached.now.y) > RESISTS;
+    pull.style.display = resists ? "" : "none";
+    if (!resists) return;
+    const { now, aim } = reached;
+    for (const [name, value] of Object.entries({ x1: now.x, y1: now.y, x2: aim.x, y2: aim.y })) pull.setAttribute(name, String(value));
   }
 
   let last = null;

@@ -1,0 +1,214 @@
+// Taking hold of an object: which latents put it where the hand wants it. The same as monet.grasp, number by number; the
+// reasons for its numbers stand there.
+
+/**
+ * An object in nine numbers, in this order: centroid and root of the area in pixels, mean colour in [0, 1], second central
+ * moments over the area.
+ * @typedef {{x: number, y: number, size: number, red: number, green: number, blue: number, xx: number, xy: number, yy: number}} Features
+ */
+const NAMES = ["x", "y", "size", "red", "green", "blue", "xx", "xy", "yy"];
+const WEIGHTS = [1, 1, 1, 4, 4, 4, 8, 8, 8];
+const DAMPING = 0.3;
+const STRIDE = 3;
+const PROBE = 0.15;
+const BOLDEST = 0.6;
+const REACH = 3.5;
+const HOME = 0.1;
+const [SMALLEST, LARGEST] = [0.25, 4];
+const ARRIVED = 0.2;
+const PATIENCE = 4;
+
+/** @param {number[]} values @returns {Features} */
+const named = (values) => Object.fromEntries(NAMES.map((name, i) => [name, values[i]]));
+
+/** @param {Features} features */
+const listed = (features) => NAMES.map((name) => features[name]);
+
+/**
+ * Log of the sum of exp of the mask logits of the slots that rest.
+ * @param {Float32Array[]} others [H*W][4] each
+ * @param {number} pixels
+ * @returns {Float64Array} [H*W], -Infinity without any
+ */
+export function rivalsOf(others, pixels) {
+  const rivals = new Float64Array(pixels).fill(-Infinity);
+  for (const other of others) {
+    for (let p = 0; p < pixels; p++) {
+      const [a, b] = [rivals[p], other[4 * p + 3]];
+      rivals[p] = Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+    }
+  }
+  return rivals;
+}
+
+/**
+ * The features of a decoded object among its rivals.
+ * @param {Float32Array} pixels [H*W][4]: red, green, blue, mask logit
+ * @param {Float64Array} rivals [H*W]
+ * @param {number} size
+ * @returns {number[]} nine
+ */
+export function features(pixels, rivals, size) {
+  let [area, x, y, xx, xy, yy, red, green, blue] = [1e-6, 0, 0, 0, 0, 0, 0, 0, 0];
+  for (let row = 0, p = 0; row < size; row++) {
+    for (let column = 0; column < size; column++, p++) {
+      const mask = 1 / (1 + Math.exp(rivals[p] - pixels[4 * p + 3]));
+      const [u, v] = [column + 0.5, row + 0.5];
+      area += mask;
+      x += mask * u;
+      y += mask * v;
+      xx += mask * u * u;
+      xy += mask * u * v;
+      yy += mask * v * v;
+      red += mask * pixels[4 * p];
+      green += mask * pixels[4 * p + 1];
+      blue += mask * pixels[4 * p + 2];
+    }
+  }
+  x /= area;
+  y /= area;
+  return [x, y, Math.sqrt(area), red / area, green / area, blue / area,
+    (xx / area - x * x) / area, (xy / area - x * y) / area, (yy / area - y * y) / area];
+}
+
+/**
+ * What a step has come to.
+ * @typedef {object} Reached
+ * @property {Float32Array} latent
+ * @property {Features} features
+ * @property {boolean} settled whether another step would change nothing: the object has arrived, or it resists
+ */
+
+/** A hand on one object. What it comes to follows from the targets alone. */
+export class Grasp {
+  /** @type {Features} where the object was when it was taken hold of */
+  start;
+  #decode;
+  #rivals;
+  #size;
+  #home;
+  #latent; // in double precision; what is decoded is single
+  #shown;
+  #now;
+  #jacobian; // [feature][latent]
+  #column = 0;
+  #target = null;
+  #nearest = Infinity;
+  #waited = 0;
+  #damping = DAMPING;
+
+  /**
+   * Measures the Jacobian; a decoding for each latent.
+   * @param {object} held
+   * @param {(latents: Float32Array[]) => Promise<Float32Array[]>} held.decode latents to [H*W][4] each
+   * @param {Float32Array} held.latent where the object is taken hold of
+   * @param {Float32Array[]} held.others decoded slots that rest
+   * @param {number} held.size of the picture
+   * @returns {Promise<Grasp>}
+   */
+  static async of({ decode, latent, others, size }) {
+    const grasp = new Grasp();
+    grasp.#decode = decode;
+    grasp.#size = size;
+    grasp.#rivals = rivalsOf(others, size * size);
+    grasp.#shown = latent;
+    grasp.#home = grasp.#latent = Array.from(latent);
+    const probes = grasp.#home.map((_, d) => latent.map((v, i) => (i === d ? v + PROBE : v)));
+    const [now, ...moved] = await grasp.#measure([latent, ...probes]);
+    grasp.#now = now;
+    grasp.start = named(now);
+    grasp.#jacobian = now.map((value, f) => moved.map((features) => (features[f] - value) / PROBE));
+    return grasp;
+  }
+
+  async #measure(latents) {
+    const decoded = await this.#decode(latents);
+    return decoded.map((pixels) => features(pixels, this.#rivals, this.#size));
+  }
+
+  /**
+   * One step; at most two decodings.
+   * @param {Features} target those of `start` where nothing else is asked for
+   * @returns {Promise<Reached>}
+   */
+  async toward(target) {
+    const wanted = listed(target);
+    if (!this.#target || wanted.some((value, f) => value !== this.#target[f])) {
+      [this.#target, this.#nearest, this.#waited] = [wanted, Infinity, 0];
+    }
+    const rest = WEIGHTS.map((weight, f) => weight * (wanted[f] - this.#now[f]));
+    const asked = this.#step(rest);
+    const tried = this.#latent.map((value, d) =>
+      Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + asked[d])));
+    const step = tried.map((value, d) => value - this.#latent[d]);
+    const column = (this.#column = (this.#column + 1) % tried.length);
+    const shown = Float32Array.from(tried);
+    const probe = Float32Array.from(tried, (value, d) => (d === column ? value + PROBE : value));
+    const [now, probed] = await this.#measure([shown, probe]);
+    const length = dot(step, step);
+    if (length > 1e-12) {
+      this.#jacobian.forEach((row, f) => {
+        const wrong = (now[f] - this.#now[f] - dot(row, step)) / length;
+        for (let d = 0; d < row.length; d++) row[d] += wrong * step[d];
+      });
+    }
+    const share = (now[2] / Math.max(wanted[2], 1e-3)) ** 2;
+    const distance = norm(WEIGHTS.map((weight, f) => weight * (wanted[f] - now[f])));
+    if (share < SMALLEST || share > LARGEST || distance > norm(rest) + ARRIVED) {
+      this.#damping *= 4; // a step that would dissolve the object, or leads away, is not taken
+      this.#waited += 1;
+      return { latent: this.#shown, features: named(this.#now), settled: this.#waited >= PATIENCE };
+    }
+    this.#damping = Math.max(DAMPING, this.#damping / 2);
+    this.#jacobian.forEach((row, f) => (row[column] = (probed[f] - now[f]) / PROBE));
+    [this.#latent, this.#shown, this.#now] = [tried, shown, now];
+    this.#waited = distance < this.#nearest - 0.02 ? 0 : this.#waited + 1;
+    this.#nearest = Math.min(this.#nearest, distance);
+    return { latent: shown, features: named(now), settled: distance < ARRIVED || this.#waited >= PATIENCE };
+  }
+
+  #step(far) {
+    const jacobian = this.#jacobian.map((row, f) => row.map((value) => WEIGHTS[f] * value));
+    const shorter = Math.min(1, STRIDE / Math.max(norm(far), 1e-9));
+    const home = this.#home.map((value, d) => HOME * (value - this.#latent[d]));
+    const rest = far.map((value, f) => shorter * value - dot(jacobian[f], home));
+    const gram = jacobian.map((a, i) => jacobian.map((b, j) => dot(a, b) + (i === j ? this.#damping : 0)));
+    const weights = solve(gram, rest);
+    const step = home.map((value, d) => value + jacobian.reduce((sum, row, f) => sum + row[d] * weights[f], 0));
+    const slower = Math.min(1, BOLDEST / Math.max(1e-9, ...step.map(Math.abs)));
+    return step.map((value) => slower * value);
+  }
+}
+
+const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+const norm = (a) => Math.sqrt(dot(a, a));
+
+/** Solves A x = b for a symmetric positive definite A by Cholesky's factors; A and b are used up. */
+function solve(a, b) {
+  const n = b.length;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = a[i][j];
+      for (let k = 0; k < j; k++) sum -= a[i][k] * a[j][k];
+      a[i][j] = i === j ? Math.sqrt(sum) : sum / a[j][j];
+    }
+    for (let k = 0; k < i; k++) b[i] -= a[i][k] * b[k];
+    b[i] /= a[i][i];
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) b[i] -= a[k][i] * b[k];
+    b[i] /= a[i][i];
+  }
+  return b;
+}
+
+/** The object turned about its middle. @param {Features} features @param {number} angle in radians @returns {Features} */
+export function turned({ xx, xy, yy, ...others }, angle) {
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  return {
+    ...others,
+    xx: c * c * xx - 2 * c * s * xy + s * s * yy,
+    xy: c * s * (xx - yy) + (c * c - s * s) * xy,
+    yy: s * s * xx + 2 * c * s * xy + c * c * yy,
+  };
+}

@@ -1,0 +1,252 @@
+"""Taking hold of an object: which latents put it where the hand wants it. ``python -m monet.grasp NAME`` measures it.
+
+An object is nine numbers, its *features*, taken from its component and from its decoded mask among resting rivals:
+centroid, root of the area, mean colour, and the second central moments over the area, which turn with it. A hand asks for
+some of them; the others are to stay. Damped Gauss-Newton (Levenberg 1944) finds the step dz of the latents: minimize
+
+    |W (J dz - r)|^2 + damping |dz|^2
+
+with r the rest of the way, at most ``STRIDE`` at once, W the ``WEIGHTS``, and J the features' Jacobian: by finite
+differences when the hand takes hold, then kept by rank-one updates (Broyden 1965), with one column measured anew at each
+step. Free latents go back to where they were taken hold of. ``static/grasp.js`` is the same, number by number.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from monet import checkpoints
+from monet.data import samples
+from monet.faults import told
+from monet.inference import decode_pixels, decompose
+from monet.model import MONet
+
+FEATURES = ("x", "y", "size", "red", "green", "blue", "xx", "xy", "yy")
+WEIGHTS = np.array([1, 1, 1, 4, 4, 4, 8, 8, 8], float)
+"""How much an error of each counts, pixels being 1; colours are in [0, 1], moments a disc's 0.08 and a bar's 0.5."""
+DAMPING = 0.3
+STRIDE = 3.0
+"""Pixels that one step goes at most; where J is straight enough."""
+PROBE = 0.15
+"""Latents are moved by so much to measure a column of J."""
+BOLDEST = 0.6
+"""No latent changes by more in one step."""
+REACH = 3.5
+"""Latents stay within so many sigmas of the prior, or where they were."""
+HOME = 0.1
+"""The share of the way back to where they were taken hold of that free latents go with each step."""
+SMALLEST, LARGEST = 0.25, 4.0
+"""An object whose area is another multiple of what was asked for has dissolved: such a step is not taken."""
+ARRIVED = 0.2
+"""Weighted distance at which the object is where it shall be."""
+PATIENCE = 4
+"""Steps without getting nearer after which the object stays behind."""
+
+Decode = Callable[[np.ndarray], np.ndarray]
+"""Latents N,Z to pixels N,H,W,4: red, green, blue, mask logit."""
+
+
+def features(pixels: np.ndarray, rivals: np.ndarray) -> np.ndarray:
+    """The features of decoded objects.
+
+    Args:
+        pixels: N,H,W,4.
+        rivals: H,W, log of the sum of exp of the other slots' mask logits; -inf without any.
+
+    Returns:
+        N,9 in the order of ``FEATURES``; x and y count from the left and upper edge of the picture, in pixels.
+    """
+    with np.errstate(over="ignore"):
+        mask = 1 / (1 + np.exp(rivals - pixels[..., 3].astype(float)))
+    height, width = mask.shape[1:]
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    area = mask.sum((1, 2)) + 1e-6
+    column, row = mask.sum(1) / area[:, None], mask.sum(2) / area[:, None]
+    cx, cy = column @ x, row @ y
+    color = np.einsum("nhw,nhwc->nc", mask, pixels[..., :3].astype(float)) / area[:, None]
+    xy = np.einsum("nhw,h,w->n", mask, y, x) / area - cx * cy
+    moments = np.stack((column @ x**2 - cx**2, xy, row @ y**2 - cy**2), 1) / area[:, None]
+    return np.concatenate((cx[:, None], cy[:, None], np.sqrt(area)[:, None], color, moments), 1)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a step has come to.
+
+    Attributes:
+        latent: Z.
+        features: 9.
+        settled: whether another step would change nothing: the object has arrived, or it resists.
+    """
+
+    latent: np.ndarray
+    features: np.ndarray
+    settled: bool
+
+
+class Grasp:
+    """A hand on one object. What it comes to follows from the targets alone, so that a drag can be told again."""
+
+    def __init__(self, decode: Decode, latent: np.ndarray, others: np.ndarray):
+        """Measures the Jacobian; Z + 1 decodings.
+
+        Args:
+            decode: of the model.
+            latent: Z, where the object is taken hold of.
+            others: K-1,H,W,4, the slots that rest.
+        """
+        self._decode = decode
+        logits = others[..., 3].astype(float)
+        self._rivals = np.logaddexp.reduce(logits, 0) if len(logits) else np.full(others.shape[1:3], -np.inf)
+        self.decodings = 0
+        self._home = self._latent = latent.astype(float)
+        measured = self._measure(np.concatenate((latent[None], latent + PROBE * np.eye(len(latent)))))
+        self.start = self._now = measured[0]
+        self._jacobian = (measured[1:] - measured[0]).T / PROBE
+        self._column = 0
+        self._target: np.ndarray | None = None
+        self._nearest = float("inf")
+        self._waited = 0
+        self._damping = DAMPING
+
+    def _measure(self, latents: np.ndarray) -> np.ndarray:
+        self.decodings += len(latents)
+        return features(self._decode(latents.astype(np.float32)), self._rivals)
+
+    def toward(self, target: np.ndarray) -> Reached:
+        """One step; at most two decodings.
+
+        Args:
+            target: 9 features, those of ``start`` where nothing else is asked for.
+        """
+        if self._target is None or not np.array_equal(target, self._target):
+            self._target, self._nearest, self._waited = target.copy(), float("inf"), 0
+        rest = WEIGHTS * (target - self._now)
+        step = self._step(rest)
+        tried = np.clip(self._latent + step, np.minimum(-REACH, self._home), np.maximum(REACH, self._home))
+        step = tried - self._latent
+        column = self._column = (self._column + 1) % len(tried)
+        probe = tried + PROBE * (np.arange(len(tried)) == column)
+        now, probed = self._measure(np.stack((tried, probe)))
+        length = step @ step
+        if length > 1e-12:
+            self._jacobian += np.outer(now - self._now - self._jacobian @ step, step) / length
+        share = (now[2] / max(target[2], 1e-3)) ** 2
+        distance = float(np.linalg.norm(WEIGHTS * (target - now)))
+        if not SMALLEST <= share <= LARGEST or distance > np.linalg.norm(rest) + ARRIVED:
+            self._damping *= 4  # a step that would dissolve the object, or leads away, is not taken
+            self._waited += 1
+            return Reached(self._latent, self._now, self._waited >= PATIENCE)
+        self._damping = max(DAMPING, self._damping / 2)
+        self._jacobian[:, column] = (probed - now) / PROBE
+        self._latent, self._now = tried, now
+        self._waited = 0 if distance < self._nearest - 0.02 else self._waited + 1
+        self._nearest = min(self._nearest, distance)
+        return Reached(tried, now, distance < ARRIVED or self._waited >= PATIENCE)
+
+    def _step(self, rest: np.ndarray) -> np.ndarray:
+        jacobian = WEIGHTS[:, None] * self._jacobian
+        length = np.linalg.norm(rest)
+        if length > STRIDE:
+            rest = rest * STRIDE / length
+        gram = jacobian @ jacobian.T + self._damping * np.eye(len(rest))
+        home = HOME * (self._home - self._latent)
+        step = home + jacobian.T @ np.linalg.solve(gram, rest - jacobian @ home)
+        return step * min(1, BOLDEST / max(np.abs(step).max(), 1e-9))
+
+
+@dataclass(frozen=True)
+class Drag:
+    """One object dragged over one scene.
+
+    Attributes:
+        error: pixels from the object's centroid to the hand at the end.
+        size: root area at the end over that at the start.
+        decodings: for each event of the pointer, the first Jacobian included.
+    """
+
+    error: float
+    size: float
+    decodings: float
+
+
+FEWEST, GROUND_SHARE = 4, 0.3
+"""What a hand can take hold of has more pixels, and a smaller share of the picture."""
+LONGEST = 16
+"""Pixels that an object is dragged at most."""
+FRAMES = 30
+"""The object goes on for at most so many frames after the hand has stopped."""
+
+
+def drags(model: MONet, pictures: Iterator[np.ndarray], each: int = 2, seed: int = 0) -> Iterator[Drag]:
+    """Drags every object of some pictures in random directions, a pixel an event, no further than its box stays inside.
+
+    Args:
+        model: in eval mode.
+        pictures: uint8 H,W,3.
+        each: drags of each object.
+        seed: of the directions and distances.
+    """
+    random = np.random.default_rng(seed)
+
+    decode = partial(decode_pixels, model)
+    for picture in pictures:
+        scene = decompose(model, picture)
+        pixels, labels = decode(scene.latent_mean), scene.masks.argmax(0)
+        for slot, latent in enumerate(scene.latent_mean):
+            rows, columns = np.nonzero(labels == slot)
+            if not FEWEST <= len(rows) <= GROUND_SHARE * labels.size:
+                continue
+            for _ in range(each):
+                angle, distance = random.uniform(0, 2 * np.pi), random.uniform(0, LONGEST)
+                across = np.clip(distance * np.cos(angle), -columns.min(), labels.shape[1] - 1 - columns.max())
+                down = np.clip(distance * np.sin(angle), -rows.min(), labels.shape[0] - 1 - rows.max())
+                yield drag(Grasp(decode, latent, np.delete(pixels, slot, 0)), across, down)
+
+
+def drag(grasp: Grasp, across: float, down: float) -> Drag:
+    """Drags what a hand holds by so many pixels, and waits until it has settled."""
+    events = max(1, int(np.ceil(np.hypot(across, down))))
+    target = grasp.start.copy()
+    for event in range(events):
+        target[:2] = grasp.start[:2] + np.array([across, down]) * (event + 1) / events
+        reached = grasp.toward(target)
+    for _ in range(FRAMES):
+        if reached.settled:
+            break
+        reached = grasp.toward(target)
+    error = float(np.hypot(*(reached.features[:2] - target[:2])))
+    return Drag(error, float(reached.features[2] / grasp.start[2]), grasp.decodings / events)
+
+
+def main() -> None:
+    """``python -m monet.grasp``"""
+    parser = argparse.ArgumentParser(prog="python -m monet.grasp", description="How well objects follow the hand.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="checkpoints (default: all)")
+    parser.add_argument("--scenes", type=int, default=24, help="sample scenes of each data set (default: all 24)")
+    options = parser.parse_args()
+    chosen = [checkpoints.read(name) for name in options.names] or checkpoints.find()[0]
+    print("| checkpoint | drags | within 1 px | error, px: median, 90 % | size kept: 10 to 90 % | decodings an event |")
+    print("|---|---|---|---|---|---|")
+    for checkpoint in chosen:
+        scenes = range(min(options.scenes, samples.count(checkpoint.data)))
+        pictures = (samples.read(checkpoint.data, index).image for index in scenes)
+        done = list(drags(checkpoints.load(checkpoint), pictures))
+        error = np.array([d.error for d in done])
+        middle, most = np.quantile(error, (0.5, 0.9))
+        low, high = np.quantile([d.size for d in done], (0.1, 0.9))
+        print(
+            f"| {checkpoint.name} | {len(done)} | {(error <= 1).mean():.0%} | {middle:.2f}, {most:.2f} "
+            f"| {low:.2f} to {high:.2f} | {np.mean([d.decodings for d in done]):.1f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    with told():
+        main()
