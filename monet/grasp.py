@@ -1,14 +1,14 @@
 """Taking hold of an object: which latents put it where the hand wants it. ``python -m monet.grasp NAME`` measures it.
 
 An object is nine numbers, its *features*, taken from its component and from its decoded mask among resting rivals:
-centroid, root of the area, mean colour, and the second central moments over the area, which turn with it. A hand asks for
-some of them; the others are to stay. Damped Gauss-Newton (Levenberg 1944) finds the step dz of the latents: minimize
+centroid, root of the area, mean colour, and the second central moments over the area, which turn with it. A hand asks
+for some of them; the others are to stay. Damped Gauss-Newton (Levenberg 1944) finds the latents' step dz: minimize
 
     |W (J dz - r)|^2 + damping |dz|^2
 
 with r the rest of the way, at most ``STRIDE`` at once, W the ``WEIGHTS``, and J the features' Jacobian: by finite
-differences when the hand takes hold, then kept by rank-one updates (Broyden 1965), with one column measured anew at each
-step. Free latents go back to where they were taken hold of. ``static/grasp.js`` is the same, number by number.
+differences when the hand takes hold, then kept by rank-one updates (Broyden 1965), with one column measured anew in
+each step. Free latents go back to where they were taken hold of. ``static/grasp.js`` is the same, number by number.
 """
 
 from __future__ import annotations

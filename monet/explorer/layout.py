@@ -14,6 +14,7 @@ from monet.data import DATASETS, Stored
 from monet.explorer import panels, scenes
 from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
+from monet.explorer.payload import evidence_payload
 from monet.explorer.scenes import MAX_SLOTS, SceneError
 from monet.explorer.uploads import Uploads
 from monet.faults import sentence
@@ -168,6 +169,7 @@ def _about(checkpoint: Checkpoint) -> dict[str, Any]:
         "slots": checkpoint.config.num_slots,
         "data": checkpoint.data,
         "first": scenes.first_sample(checkpoint),
+        "latents": evidence_payload(checkpoint),
     }
 
 

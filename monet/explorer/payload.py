@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import math
 from typing import Any
 
@@ -11,14 +12,18 @@ import torch
 
 from monet import evaluation, inference
 from monet.batches import prepare
-from monet.checkpoints import Checkpoint
+from monet.checkpoints import Checkpoint, CheckpointError
 from monet.data import Scene
 from monet.explorer import charts
 from monet.figures import to_uint8
+from monet.latents import record as latents
+from monet.latents.effects import NOTICEABLE, SWEEP, name
 from monet.model import Decomposition, MONet
 from monet.pictures import How
 
 PROBE_SEED = 1901
+
+log = logging.getLogger(__name__)
 
 
 def scene_payload(
@@ -75,6 +80,37 @@ def scene_payload(
         "figures": {name: finite(value[0]) for name, value in figures.items()},
         "usual": dict(checkpoint.measured),
         "charts": charts.scene_charts(described),
+    }
+
+
+def evidence_payload(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """What was measured of a checkpoint's latents, for the names of the sliders; None if nothing was of these weights.
+
+    Returns:
+        ``slots``, ``sweep``, ``features`` in their order, and of each latent ``name``, its strongest effect in words
+        as ``evidence`` ("" for none), ``alive`` at each value of the sweep and ``strengths`` by feature, 1 being just
+        noticeable.
+    """
+    try:
+        record = latents.read(checkpoint)
+    except CheckpointError as error:
+        log.warning("%s", error)
+        return None
+    if record is None or record.weights != latents.fingerprint(checkpoint):
+        return None
+    return {
+        "slots": record.measured.slots,
+        "sweep": list(SWEEP),
+        "features": list(NOTICEABLE),
+        "latents": [
+            {
+                "name": name(latent),
+                "evidence": latents.phrase(latent),
+                "alive": latent.alive,
+                "strengths": {effect.feature: round(effect.strength, 2) for effect in latent.effects},
+            }
+            for latent in record.measured.latents
+        ],
     }
 
 

@@ -108,7 +108,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         """
         name, query = request.path_params["model"], request.query_params
         if name not in models.checkpoints:
-            return PlainTextResponse(f"There is no model {name!r}.", status_code=404)
+            return JSONResponse({"refused": f"There is no model {name!r}."})
         try:
             slots = int(query.get("slots", models.checkpoints[name].config.num_slots))
         except ValueError:

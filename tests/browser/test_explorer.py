@@ -243,8 +243,9 @@ def test_a_file_that_is_no_picture_gets_a_sentence_and_the_scene_stays(page, tmp
     before, state = pictures(page), latents(page)
     (tmp_path / "bad.png").write_text("this is no picture", encoding="utf-8")
     page.set_input_files("#mx-upload input[type=file]", tmp_path / "bad.png")
-    toast = page.get_by_test_id("toast-text")
-    expect(toast).to_have_text("The file is not a readable PNG, JPEG, WebP, BMP or GIF picture.")
+    expect(page.locator(".mx-notice span")).to_have_text(
+        "The file is not a readable PNG, JPEG, WebP, BMP or GIF picture."
+    )
     expect(page.locator("#mx-upload img")).to_have_count(0)  # and no empty frame where a picture would be
     assert pictures(page) == before
     assert latents(page) == state

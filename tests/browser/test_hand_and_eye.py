@@ -237,7 +237,7 @@ def test_an_error_is_read_out_and_stays_until_escape(page: Page, tmp_path: Any) 
     (tmp_path / "bad.png").write_text("this is no picture", encoding="utf-8")
     page.set_input_files("#mx-upload input[type=file]", tmp_path / "bad.png")
     words = "The file is not a readable PNG, JPEG, WebP, BMP or GIF picture."
-    toast = page.locator("[data-testid=toast-text]")
+    toast = page.locator(".mx-notice span")
     expect(toast).to_have_text(words)
     expect(page.locator("[role=alert].mx-sr")).to_have_text(words)
     page.clock.run_for(60_000)

@@ -121,6 +121,6 @@ def test_neither_the_name_of_a_file_nor_a_link_is_ever_code(visitor: Page) -> No
         visitor.locator("#mx-gallery .mx-thumbnail").nth(1).click()
         visitor.wait_for_function("monetExplorer.store.scene.origin.index === 1")
     visitor.set_input_files("#mx-upload input[type=file]", {**named, "buffer": b"no picture"})
-    toast = visitor.get_by_test_id("toast-text").filter(has_text="The file is not a readable PNG")
+    toast = visitor.locator(".mx-notice span").filter(has_text="The file is not a readable PNG")
     expect(toast).to_be_visible()
     assert visitor.evaluate("window.ran") is None

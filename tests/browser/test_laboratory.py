@@ -386,7 +386,7 @@ def test_a_link_to_a_picture_asks_for_it_and_then_makes_its_edits(laboratory: Pa
     link = laboratory.evaluate("navigator.clipboard.readText()")
     other = laboratory.context.new_page()
     other.goto(link)
-    expect(other.get_by_test_id("toast-text")).to_contain_text("The picture is not in the link")
+    expect(other.locator(".mx-notice span")).to_contain_text("The picture is not in the link")
     other.set_input_files("#mx-upload input[type=file]", tmp_path / "own.png")
     other.wait_for_function("monetExplorer.store.scene.origin.kind === 'picture' && monetExplorer.store.edited")
     assert state(other) == before

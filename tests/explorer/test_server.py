@@ -88,7 +88,7 @@ def test_a_picture_and_a_reference_have_their_limits(client):
     assert (large.status_code, large.text) == (413, "A picture has at most 20 MB.")
     long = client.post("/monet/decompose/tetrominoes", json={"kind": "x" * 2**20})
     assert long.status_code == 413
-    assert client.post("/monet/decompose/none", json={}).status_code == 404
+    assert client.post("/monet/decompose/none", json={}).json() == {"refused": "There is no model 'none'."}
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 65, 16 * 4 * 3 + 4])

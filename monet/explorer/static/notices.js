@@ -1,30 +1,34 @@
-// Short messages: said to screen readers, and on screen until they can have been read.
+// Short messages: read out, and on screen until they are closed or, where nothing went wrong, can have been read.
 
+import { announce } from "./announce.js";
 import { button, h } from "./dom.js";
 
 /** Milliseconds that a message stays: to notice it, and to read it at some 12 letters a second. */
 const staysFor = (words) => 6000 + 80 * words.length;
 
-let shelf = null;
+const shelf = h("div", { class: "mx-notices" });
 
 /**
  * @param {string} words
- * @param {{urgent?: boolean}} [options] an urgent one interrupts what a screen reader is saying
+ * @param {{urgent?: boolean}} [options] what went wrong stays until it is closed
  */
 export function notify(words, { urgent = false } = {}) {
-  if (!shelf?.isConnected) {
-    shelf = h("div", { class: "mx-notices" });
-    (document.querySelector(".gradio-container") ?? document.body).append(shelf);
-  }
+  if (!shelf.isConnected) (document.querySelector(".gradio-container") ?? document.body).append(shelf);
   for (const old of [...shelf.children].filter((notice) => notice.words === words)) old.remove();
-  const notice = h("div", { class: `mx-notice ${urgent ? "mx-urgent" : ""}`, role: urgent ? "alert" : "status" },
+  const notice = h("div", { class: `mx-notice ${urgent ? "mx-urgent" : ""}` },
     h("span", {}, words), button("×", () => notice.remove(), { "aria-label": "Close the message" }));
   notice.words = words;
+  shelf.append(notice);
+  announce(words);
+  if (urgent) return;
   let timer;
   const leave = () => (timer = setTimeout(() => notice.remove(), staysFor(words)));
   // Whoever reads it or is about to close it is not hurried.
   for (const event of ["pointerenter", "focusin"]) notice.addEventListener(event, () => clearTimeout(timer));
   for (const event of ["pointerleave", "focusout"]) notice.addEventListener(event, leave);
-  shelf.append(notice);
   leave();
 }
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) shelf.replaceChildren();
+});

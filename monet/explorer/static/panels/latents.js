@@ -3,6 +3,8 @@
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
 import { resetSlot, sample, setLatent } from "../actions.js";
 import { button, decimals, h, say, subscript, svg } from "../dom.js";
+import { Ends } from "../ends.js";
+import { heatMap, limits } from "../evidence.js";
 import { explanation } from "../explain.js";
 import { zoomable } from "../lightbox.js";
 import { normal } from "../random.js";
@@ -18,14 +20,14 @@ const names = (dimensions) =>
   dimensions.slice(0, 3).map((d) => `z${subscript(d)}`).join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
 
 /** @param {HTMLElement} root */
-export function mount(root, { store, frames }) {
+export function mount(root, { store, frames, opening }) {
   const chip = h("span", { class: "mx-chip mx-static" });
   const sort = h("select", {
     class: "mx-select", "aria-label": "Order of the latents", onchange: () => {
       built = null;
       frames.redraw();
     },
-  }, h("option", { value: "kl" }, "by KL"), h("option", { value: "index" }, "by number"));
+  }, h("option", { value: "kl" }, "by KL"), h("option", { value: "name" }, "by name"), h("option", { value: "index" }, "by number"));
   const seed = h("input", { type: "number", class: "mx-number", value: "0", min: "0", max: "999999", "aria-label": "Seed of the samples" });
   const undo = button("↶", () => store.undo(), { "aria-label": "Undo", title: "Undo (Ctrl+Z)" });
   const redo = button("↷", () => store.redo(), { "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)" });
@@ -34,6 +36,8 @@ export function mount(root, { store, frames }) {
   const deadTitle = h("summary");
   const fold = h("details", { class: "mx-fold" }, deadTitle, dead);
   const note = h("div", { class: "mx-note", role: "status" });
+  const picture = h("details", { class: "mx-fold", hidden: true }, h("summary", {}, "What each latent changes, as a picture"));
+  const ends = new Ends(frames);
   const previews = {
     component: canvas("Component of the selected slot", "mx-medium"),
     mask: canvas("Decoded mask of the selected slot", "mx-medium"),
@@ -73,7 +77,7 @@ export function mount(root, { store, frames }) {
       button("prior", take("prior"), { "aria-label": "Sample prior", title: "Draw from N(0, 1): an object that was never seen" }),
       h("label", { class: "mx-label" }, "seed ", seed),
       h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots")),
-    note, rows, fold,
+    note, rows, fold, picture,
   );
 
   let built = null; // what the rows were built for
@@ -81,9 +85,14 @@ export function mount(root, { store, frames }) {
 
   function build(slot, view) {
     const order = slot.kl.map((_, d) => d);
-    if (sort.value === "kl") order.sort((a, b) => slot.kl[b] - slot.kl[a]);
+    const evidence = opening.offer.models[store.scene.model]?.latents ?? null;
+    const nameOf = (d) => evidence?.latents[d].name ?? "";
+    order.sort((a, b) => slot.kl[b] - slot.kl[a]);
+    if (sort.value === "index") order.sort((a, b) => a - b);
+    if (sort.value === "name") order.sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
     const most = Math.max(...slot.kl, 1e-6);
     inputs = [];
+    ends.clear();
     const living = [];
     const sleeping = [];
     for (const d of order) {
@@ -98,7 +107,7 @@ export function mount(root, { store, frames }) {
       };
       const range = h("input", {
         type: "range", class: "mx-range", min: String(low), max: String(high), step: "any",
-        "aria-label": `Latent ${d} of slot ${view.slot + 1}`,
+        "aria-label": `Latent ${d} of slot ${view.slot + 1}`, "aria-description": nameOf(d),
         title: `posterior ${mean.toFixed(2)} ± ${std.toFixed(2)}; double click resets`,
         oninput: (event) => {
           frames.answer(event);
@@ -119,6 +128,12 @@ export function mount(root, { store, frames }) {
       range.style.setProperty("--band-from", place(mean - std));
       range.style.setProperty("--band-to", place(mean + std));
       range.style.setProperty("--mean", place(mean));
+      if (evidence) {
+        const inside = (value) => String(Math.max(-1, Math.min(2, (value - low) / (high - low)))); // off the track: nowhere
+        const [below, above] = limits(evidence.latents[d], evidence.sweep);
+        range.style.setProperty("--dead-to", inside(below));
+        range.style.setProperty("--dead-from", inside(above));
+      }
       const entry = h("input", {
         type: "number", class: "mx-number", step: "0.05", "aria-label": `Value of latent ${d}`,
         onchange: () => {
@@ -147,14 +162,28 @@ export function mount(root, { store, frames }) {
       }, svg("svg", { viewBox: "0 0 12 12", width: 11, height: 11 },
         svg("path", { d: "M3 5V3.5a3 3 0 0 1 6 0V5M2 5h8v6H2z", fill: "none", stroke: "currentColor", "stroke-width": 1.4 })));
       inputs.push({ d, mean, std, range, entry, reset, lock });
-      const row = h("div", { class: "mx-latent", "data-dimension": String(d) },
-        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar, range, entry, reset, lock);
-      (kl < DEAD_NATS ? sleeping : living).push(row);
+      const dormant = kl < DEAD_NATS;
+      const [first, final] = dormant ? [null, null] : ends.pair(d);
+      const words = evidence && !dormant ? nameOf(d) + (evidence.latents[d].evidence && `, ${evidence.latents[d].evidence}`) : "";
+      const row = h("div", { class: `mx-latent${words ? " mx-named" : ""}`, "data-dimension": String(d) },
+        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar,
+        h("span", { class: "mx-name", title: evidence ? `Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}` : "" }, words),
+        h("span", { class: "mx-track" }, ...(first ? [first, range, final] : [range])), entry, reset, lock);
+      (dormant ? sleeping : living).push(row);
     }
     const held = rows.contains(document.activeElement) || dead.contains(document.activeElement);
     rows.replaceChildren(...living);
     dead.replaceChildren(...sleeping);
     if (held) rows.querySelector("input[type=range]")?.focus();
+    picture.hidden = !evidence;
+    if (evidence && picture.model !== store.scene.model) {
+      picture.model = store.scene.model;
+      picture.lastElementChild.tagName === "FIGURE" && picture.lastElementChild.remove();
+      picture.append(heatMap(evidence, (dimension) => {
+        store.look({ dimension });
+        root.querySelector(`[data-dimension="${dimension}"] input[type=range]`)?.focus();
+      }));
+    }
     fold.hidden = sleeping.length === 0;
     deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
   }
@@ -201,6 +230,7 @@ export function mount(root, { store, frames }) {
     ].filter(Boolean).join("; ");
     say(note, said);
     note.classList.toggle("mx-far", offPrior.length > 0);
+    ends.follow(frame);
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     last = frame;
