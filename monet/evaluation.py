@@ -152,7 +152,7 @@ def table(result: Result) -> str:
     """Mean and standard error of every metric, a Markdown table; of the attention's masks and of the decoder's."""
     names = [name for name in result.values if not name.endswith("_decoded")]
     rows = [(name, _cell(result, name), _cell(result, f"{name}_decoded")) for name in names]
-    return _markdown(("metric", "attention masks", "decoder masks"), rows)
+    return markdown(("metric", "attention masks", "decoder masks"), rows)
 
 
 def summary(results: Sequence[tuple[Checkpoint, Result]]) -> str:
@@ -164,7 +164,7 @@ def summary(results: Sequence[tuple[Checkpoint, Result]]) -> str:
         )
         for c, r in results
     ]  # fmt: skip
-    return _markdown(("checkpoint", "slots", "pixels", "ARI-FG", "ARI-FG, decoder's masks", "MSE"), rows)
+    return markdown(("checkpoint", "slots", "pixels", "ARI-FG", "ARI-FG, decoder's masks", "MSE"), rows)
 
 
 def _cell(result: Result, name: str) -> str:
@@ -172,7 +172,8 @@ def _cell(result: Result, name: str) -> str:
     return (f"{mean:.4f}" if np.isfinite(mean) else "") + (f" ± {error:.4f}" if np.isfinite(error) else "")
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns are aligned."""
     lines = [heads, ["---"] * len(heads), *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -18,6 +18,8 @@ from monet.model import MONet, MONetConfig
 
 FOLDER = Path(os.environ.get("MONET_CHECKPOINTS", Path(__file__).parents[2] / "checkpoints"))
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+HISTORY = "## What was tried"
+"""Heading of a model card's last section, which people write."""
 MAX_CONFIG_BYTES = 2**20
 
 Shapes = dict[str, tuple[int, ...]]
@@ -174,6 +176,11 @@ def save(
     part.replace(folder / WEIGHTS)
     for name, text in ((CONFIG, json.dumps(table, indent=2) + "\n"), (CARD, card)):
         if text is not None:
-            part = folder / f"{name}.part"
-            part.write_text(text, encoding="utf-8")
-            part.replace(folder / name)
+            write(folder / name, text)
+
+
+def write(file: Path, text: str) -> None:
+    """Writes a text file of a checkpoint, whole or not at all."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)

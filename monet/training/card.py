@@ -7,11 +7,11 @@ from pathlib import Path
 
 from monet import checkpoints, evaluation
 from monet.batches import TEST, scenes
+from monet.checkpoints import HISTORY
 from monet.data import DATASETS
 from monet.training import report
 from monet.training.run import Run
 
-HISTORY = "## What was tried"
 COURSE = {
     report.CURVES: "Loss terms of the training batches, ARI-FG and MSE on validation scenes, learning rate and scale "
     "factor over the steps that the run's log holds",

@@ -1,0 +1,78 @@
+"""Measure what each latent of a checkpoint does and what the latents know of the true factors.
+
+python -m monet.latents multi_dsprites
+python -m monet.latents FOLDER --data clevr6 --slots 300 --dry-run
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from monet import checkpoints
+from monet.batches import TEST, VALIDATE
+from monet.checkpoints import CARD, Checkpoint, CheckpointError
+from monet.faults import told
+from monet.latents import card, knowledge
+from monet.latents.effects import effects
+from monet.latents.record import FILE, fingerprint
+from monet.latents.slots import Slots, collect
+
+FITTED, SCORED = 5, 2
+"""Slots that the predictors are fitted and scored on, for each that the latents are swept on."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m monet.latents", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", nargs="+", help="names under checkpoints/ or folders")
+    parser.add_argument(
+        "--data", help="generated data set, or name or path of stored data (default: the one that it was trained on)"
+    )
+    parser.add_argument("--slots", type=int, default=300, help="object slots to sweep every latent on (default: 300)")
+    parser.add_argument("--dry-run", action="store_true", help=f"print only, write neither {FILE} nor the model card")
+    options = parser.parse_args()
+    if options.slots < 1:
+        parser.error(f"--slots {options.slots} must be at least 1")
+    for name in options.checkpoint:
+        checkpoint = checkpoints.read(name)
+        # Before minutes of measuring.
+        if not (options.dry_run or os.access(checkpoint.folder, os.W_OK)):
+            raise CheckpointError(f"{checkpoint.folder} cannot be written; --dry-run prints only")
+        if not (data := options.data or checkpoint.data):
+            raise CheckpointError(f"{checkpoint.name}: what it was trained on is not known; --data NAME tells it")
+        _measure(checkpoint, data, options.slots, write=not options.dry_run)
+
+
+def _measure(checkpoint: Checkpoint, data: str, number: int, write: bool) -> None:
+    model = checkpoints.load(checkpoint)
+    weights = fingerprint(checkpoint.folder)
+    slots = collect(model, data, VALIDATE, FITTED * number)
+    latents = effects(model, slots.first(number), data, weights)
+    known = _known(slots, collect(model, data, TEST, SCORED * number), data)
+    section = card.section(latents, checkpoint.name, known)
+    print(f"{checkpoint.title}\n\n{section}")
+    if write:
+        files = {FILE: latents.json()}
+        if (path := checkpoint.folder / CARD).is_file():
+            files[CARD] = card.insert(path.read_text(encoding="utf-8"), section)
+        for name, text in files.items():
+            checkpoints.write(checkpoint.folder / name, text)
+        print(f"written: {', '.join(str(checkpoint.folder / name) for name in files)}\n")
+
+
+def _known(fitted: Slots, scored: Slots, data: str) -> str:
+    """What the latents know, for people; why it is not known where it is not."""
+    if (fitted.label < 0).any() or (scored.label < 0).any():
+        return "What the latents know was not measured: nobody knows the objects in these scenes.\n"
+    try:
+        found = knowledge.knowledge(fitted, scored, data)
+    except ImportError:
+        return "What the latents know was not measured: that needs scikit-learn (pip install scikit-learn).\n"
+    return card.knowledge(found, len(fitted.latents), len(scored.latents) / scored.objects)
+
+
+if __name__ == "__main__":
+    with told():
+        main()

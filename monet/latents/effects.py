@@ -1,0 +1,80 @@
+"""What each latent does: sweeps over the prior's range, and how the decoded objects change."""
+
+from __future__ import annotations
+
+import numpy as np
+from tqdm import tqdm
+
+from monet.inference import decode
+from monet.latents.features import FEATURES, measure, steps
+from monet.latents.record import Effect, Latent, Latents
+from monet.latents.slots import Slots, masks
+from monet.model import MONet
+from monet.pictures import extract
+
+SWEEP = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Values that a latent is set to, in sigma of the prior; the slot's other latents stay as they are."""
+SURVIVES = 2.0
+"""An object survives while its area is within a factor of four, two doublings, of what it was before the edit."""
+
+
+def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
+    """Measures every latent of a model on object slots.
+
+    The mask of an edited slot is the softmax of its mask logits against those of the other slots of its scene, which
+    stay as they are.
+
+    Args:
+        model: in eval mode.
+        slots: N object slots.
+        data: name of the data set that they are from.
+        weights: the model's :func:`~monet.latents.record.fingerprint`.
+    """
+    before = _features(model, slots, slots.latents)
+    latents = []
+    for z in tqdm(range(slots.latents.shape[1]), "latents", leave=False):
+        swept = np.stack([_features(model, slots, _with(slots.latents, z, value)) for value in SWEEP])  # V,N,F
+        latents.append(describe(before, swept, float(slots.kl[:, z].mean())))
+    return Latents(data, weights, len(slots.latents), SWEEP, tuple(latents))
+
+
+def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
+    """What one latent does, from features before the edit N,F and over the sweep V,N,F."""
+    area = list(FEATURES).index("area")
+    alive = np.abs(swept[..., area] - before[:, area]) <= SURVIVES  # V,N
+    counted = longest_run(alive)
+    found = {}
+    for values, (name, feature) in zip(swept.transpose(2, 0, 1), FEATURES.items(), strict=True):
+        changes = np.where(counted, steps(values, feature.period), 0).sum(0)
+        changes = changes[counted.any(0) & np.isfinite(changes)]
+        if not feature.directed:
+            changes = np.abs(changes)
+        consistent = max(int((sign * changes >= feature.noticeable).sum()) for sign in (1, -1))
+        median = float(np.median(changes)) if len(changes) else 0.0
+        found[name] = Effect(round(median, 3), consistent, len(changes))
+    return Latent(round(kl, 3), int(alive.all(0).sum()), tuple(alive.mean(1).round(3).tolist()), found)
+
+
+def longest_run(alive: np.ndarray) -> np.ndarray:
+    """The steps of the longest stretch of a sweep in which an object survives, V,N to V-1,N; the first of several, no
+    step where no two neighbouring values survive."""
+    counted = np.zeros((len(alive) - 1, alive.shape[1]), bool)
+    for length in range(len(counted), 0, -1):
+        for start in range(len(counted) - length + 1):
+            here = alive[start : start + length + 1].all(0) & ~counted.any(0)
+            counted[start : start + length, here] = True
+    return counted
+
+
+def _with(latents: np.ndarray, z: int, value: float) -> np.ndarray:
+    edited = latents.copy()
+    edited[:, z] = value
+    return edited
+
+
+def _features(model: MONet, slots: Slots, latents: np.ndarray) -> np.ndarray:
+    """Features N,F of the slots with other latents."""
+    size = model.config.picture_size or model.config.resolution
+    components, logits = decode(model, latents)
+    decoded = masks(logits, slots.rivals)
+    return measure(extract(decoded, size, axes=(-2, -1)), extract(components, size, axes=(-2, -1)))

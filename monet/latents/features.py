@@ -1,0 +1,98 @@
+"""Features of a decoded slot: place, area, elongation, angle and colour of its mask and component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FAINT = 0.1
+"""Pixels with a smaller share are not the object's: 0.01 all over a 64x64 picture would be 40 pixels."""
+MIN_ELONGATION = np.log2(1.2)
+"""Below it a mask is too round to have an angle."""
+MIN_CHROMA = 0.1
+"""Below it (largest minus smallest of R, G, B) a colour is too grey to have a hue."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One measured number of a decoded slot.
+
+    Attributes:
+        word: what a latent that changes it is called.
+        noticeable: smallest change that counts, about what the eye notices.
+        unit: "px", "doublings" (a difference of log2), "degrees", or "" for numbers in [0, 1].
+        period: where the number is circular, else None.
+        directed: whether more and less are different things. They are not for hue: what adds red turns blue and green
+            into opposite directions.
+    """
+
+    word: str
+    noticeable: float
+    unit: str = ""
+    period: float | None = None
+    directed: bool = True
+
+    def amount(self, change: float) -> str:
+        """A change for people: "+28 px", "×1.8", "−40°", "+0.31"."""
+        if self.unit == "doublings":
+            return f"×{2**change:.2g}"
+        number = f"{change:{'+' if self.directed else ''}.{0 if self.unit else 2}f}".replace("-", "−")
+        return number + {"px": " px", "degrees": "°"}.get(self.unit, "")
+
+
+FEATURES = {
+    "x": Feature("moves across", 2.0, "px"),
+    "y": Feature("moves up and down", 2.0, "px"),
+    "area": Feature("size", 0.25, "doublings"),
+    "hue": Feature("hue", 20.0, "degrees", 360.0, directed=False),
+    "saturation": Feature("saturation", 0.1),
+    "brightness": Feature("brightness", 0.1),
+    "elongation": Feature("elongation", 0.25, "doublings"),
+    "angle": Feature("turns", 15.0, "degrees", 180.0),
+}
+"""In the order of the columns of :func:`measure`."""
+
+
+def measure(masks: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Measures decoded slots.
+
+    Colour is the component's mean, clipped to [0, 1] and weighted by the mask; shape comes from the mask's second
+    moments.
+
+    Args:
+        masks: N,H,W in [0, 1].
+        components: N,3,H,W.
+
+    Returns:
+        float64 N,8 in the order of ``FEATURES``: centroid ``x`` to the right and ``y`` down in pixels, log2 of the
+        area in pixels, ``hue`` in degrees (0 red, 120 green; NaN for greys), ``saturation`` and ``brightness`` as in
+        HSV, log2 of the ratio of the axes, ``angle`` of the long axis in degrees modulo 180, clockwise from the right
+        (NaN where there is none).
+    """
+    shares = np.where(masks > FAINT, masks, 0).astype(np.float64)
+    area = np.maximum(shares.sum((1, 2)), 1e-6)
+    weights = shares / area[:, None, None]
+    rows, columns = weights.sum(2), weights.sum(1)  # N,H and N,W
+    down, right = np.arange(rows.shape[1]), np.arange(columns.shape[1])
+    x, y = columns @ right, rows @ down
+    # A pixel is a square of side one, whose own variance keeps a line's short axis above zero.
+    xx, yy = (columns @ right**2 - x**2 + 1 / 12), (rows @ down**2 - y**2 + 1 / 12)
+    xy = np.einsum("nhw,h,w->n", weights, down, right) - x * y
+    spread = np.hypot(xx - yy, 2 * xy)
+    elongation = 0.5 * np.log2((xx + yy + spread) / np.maximum(xx + yy - spread, 1e-6))
+    angle = np.where(elongation >= MIN_ELONGATION, 0.5 * np.degrees(np.arctan2(2 * xy, xx - yy)), np.nan)
+    color = np.einsum("nhw,nchw->nc", weights, np.clip(components, 0, 1))
+    largest, smallest = color.max(1), color.min(1)
+    red, green, blue = color.T
+    hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue))
+    hue = np.where(largest - smallest >= MIN_CHROMA, hue, np.nan)
+    saturation = 1 - smallest / np.maximum(largest, 1e-6)
+    return np.column_stack((x, y, np.log2(area), hue, saturation, largest, elongation, angle))
+
+
+def steps(values: np.ndarray, period: float | None) -> np.ndarray:
+    """Changes of a feature from each of V values to the next, V,N to V-1,N; the short way round where it is circular.
+    NaN where one of the two is."""
+    differences = np.diff(values, axis=0)
+    return differences if period is None else (differences + period / 2) % period - period / 2

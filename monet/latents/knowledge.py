@@ -1,0 +1,117 @@
+"""What the latents of a slot know of the true factors of its object: downstream property prediction as in Dittadi et
+al. 2022, "Generalization and Robustness Implications in Object-Centric Learning"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from monet.data import Scene
+from monet.latents.slots import Slots
+
+TURNS: dict[str, dict[int, tuple[str, int]]] = {
+    "multi_dsprites": {0: ("squares", 4), 1: ("ellipses", 2), 2: ("hearts", 1)},
+    "clevr6": {0: ("cubes", 4)},
+}
+"""By the beginning of a data set's name: shapes that have an angle, and by how many turns in a circle they look the
+same."""
+CATEGORIES = ("shape", "material")
+FEWEST = 30
+"""With fewer slots on one of both sides a factor is left out."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """How well a factor is predicted from the latents of slots that the predictors have not seen.
+
+    Attributes:
+        factor: what is predicted, for people.
+        slots: how many slots it was measured on.
+        linear: by ridge regression: R2, mean over a factor's numbers; accuracy of a category.
+        boosted: the same by gradient-boosted trees.
+        chance: accuracy of always saying the most frequent category; None for numbers, whose R2 is then 0.
+    """
+
+    factor: str
+    slots: int
+    linear: float
+    boosted: float
+    chance: float | None
+
+
+def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
+    """Predicts every true factor from the latents, each predictor fitted on the slots of some scenes and scored on
+    those of others.
+
+    Angles are predicted by shape, as cosine and sine of the angle times the shape's symmetry.
+
+    Args:
+        fitted: slots whose objects are known.
+        scored: slots of other scenes.
+        data: name of the data set.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+    """
+    true, asked = factors(fitted, data), factors(scored, data)
+    results = []
+    for name, values in true.items():
+        rows, asked_rows = np.isfinite(values).all(1), np.isfinite(asked[name]).all(1)
+        if min(rows.sum(), asked_rows.sum()) < FEWEST:
+            continue
+        train, test = fitted.latents[rows], scored.latents[asked_rows]
+        wanted, answers = values[rows], asked[name][asked_rows]
+        linear, boosted = (
+            float(np.mean([p.fit(train, w).score(test, a) for w, a in zip(wanted.T, answers.T, strict=True)]))
+            for p in _predictors(name in CATEGORIES)
+        )
+        chance = None
+        if name in CATEGORIES:
+            chance = float((answers == np.bincount(wanted[:, 0].astype(int)).argmax()).mean())
+        results.append(Known(name, len(test), linear, boosted, chance))
+    return results
+
+
+def factors(slots: Slots, data: str) -> dict[str, np.ndarray]:
+    """True factors of the slots' objects, N,C each; NaN where an object has no such factor.
+
+    What a generator does not tell is measured on the true segmentation: centre, area and mean colour of the pixels
+    that show.
+    """
+    objects = [_object(slots.scenes[scene], label) for scene, label in zip(slots.scene, slots.label, strict=True)]
+    table = {
+        name: np.array([np.atleast_1d(each[name]) for each in objects], float) for name in objects[0] if name != "angle"
+    }
+    if "angle" in objects[0]:
+        angle, shape = (np.array([each[name] for each in objects]) for name in ("angle", "shape"))
+        known: dict[int, tuple[str, int]] = next((v for k, v in TURNS.items() if data.startswith(k)), {})
+        for index, (title, turns) in known.items():
+            turned = np.column_stack((np.cos(turns * angle), np.sin(turns * angle)))
+            table[f"angle of {title}"] = np.where((shape == index)[:, None], turned, np.nan)
+    return table
+
+
+def _object(scene: Scene, label: int) -> dict[str, Any]:
+    """Factors of one object of a scene."""
+    if scene.factors is not None:
+        number = label - 1 - (len(scene.background) - 1)
+        return {name: values[number] for name, values in scene.factors.items()}
+    assert scene.segmentation is not None  # only then there is a label
+    rows, columns = np.nonzero(scene.segmentation == label)
+    color = scene.image[rows, columns].mean(0) / 255
+    return {"x": columns.mean(), "y": rows.mean(), "area": len(rows), "color": color}
+
+
+def _predictors(category: bool) -> tuple[Any, Any]:
+    from sklearn import ensemble, linear_model  # for development only, and a second of import
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    strengths = np.logspace(-3, 3, 13)
+    if category:
+        ridge, boosted = linear_model.RidgeClassifierCV, ensemble.HistGradientBoostingClassifier
+    else:
+        ridge, boosted = linear_model.RidgeCV, ensemble.HistGradientBoostingRegressor
+    return make_pipeline(StandardScaler(), ridge(strengths)), boosted(random_state=0)

@@ -1,0 +1,221 @@
+"""What was measured of a checkpoint's latents, as ``latents.json`` beside its weights keeps it.
+
+The file, UTF-8 JSON of less than 20 kB, numbers rounded::
+
+    {"data": "multi_dsprites",          scenes of its validation split
+     "weights": "0f...",                SHA-256 of the model.safetensors that was measured
+     "slots": 300,                      N object slots
+     "sweep": [-2, -1, 0, 1, 2],        values that a latent was set to, in sigma of the prior
+     "latents": [                       Z entries
+      {"name": "moves across",          see Latents.name
+       "kl": 3.21,                      mean KL divergence from the prior, nats
+       "survived": 296,                 slots that stay an object at every value
+       "survives": [0.99, 1, 1, ...],   share of slots that stay an object, at each value
+       "effects": {                     every feature of monet.latents.features.FEATURES
+        "x": {"change": 28.3,           median change as the latent rises, in the feature's unit (hue: of its size)
+              "consistent": 293,        slots that change noticeably, in the direction that more of them take
+              "of": 296}, ...}}]}       slots that have the feature
+
+An effect is measured from end to end of each slot's longest stretch of the sweep in which it stays an object; slots
+without two neighbouring values in which it does are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monet import checkpoints
+from monet.checkpoints import CheckpointError
+from monet.latents.features import FEATURES
+
+FILE = "latents.json"
+MAX_BYTES = 20_000
+MAX_SLOTS = 10**6
+UNUSED = 0.05
+"""A latent with a smaller mean KL, in nats, says nothing about the slot."""
+CONSISTENT = 0.8
+"""Share of slots that must change alike, for a feature to name a latent."""
+FEWEST = 10
+"""Of fewer slots nothing is concluded."""
+MEASURABLE = 0.2
+"""Share of the slots that must have a feature (a hue, an angle) for it to name a latent."""
+SECOND = 1 / 3
+"""A second effect is named where it is at least so strong as the first, each in units of what is noticeable."""
+DEPTH = ("objects_room", "clevr6")
+"""Beginnings of the names of data sets with a ground that objects stand on: what stands higher is further away."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How a feature changes over a sweep; the file's format says what the numbers are."""
+
+    change: float
+    consistent: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What one latent does; the file's format says what the numbers are."""
+
+    kl: float
+    survived: int
+    survives: tuple[float, ...]
+    effects: Mapping[str, Effect]
+
+    def named_by(self, slots: int) -> list[str]:
+        """At most two features that a latent is called by, strongest first; of so many ``slots``."""
+        strength = {
+            name: abs(effect.change) / FEATURES[name].noticeable
+            for name, effect in self.effects.items()
+            if effect.of >= max(FEWEST, MEASURABLE * slots) and effect.consistent >= CONSISTENT * effect.of
+        }
+        ranked = sorted(strength, key=lambda name: -strength[name])
+        return [name for name in ranked[:2] if strength[name] >= SECOND * strength[ranked[0]]]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What the latents of a checkpoint do; the file's format says what the values are."""
+
+    data: str
+    weights: str
+    slots: int
+    sweep: tuple[float, ...]
+    latents: tuple[Latent, ...]
+
+    def name(self, latent: Latent) -> str:
+        """What a latent does, from its evidence alone.
+
+        One or two features ("moves across, size"): each changes noticeably and alike in 80 % of the slots that have
+        it. "unused": the mean KL is below 0.05 nats. "dissolves": no object survives even a step of the sweep. "mixed":
+        no feature changes alike in enough slots, but one does in a quarter. "no visible effect": none does.
+        """
+        if latent.kl < UNUSED:
+            return "unused"
+        if features := latent.named_by(self.slots):
+            return ", ".join(self.word(name) for name in features)
+        if not latent.effects["area"].of:
+            return "dissolves"
+        mixed = any(4 * effect.consistent >= effect.of >= FEWEST for effect in latent.effects.values())
+        return "mixed" if mixed else "no visible effect"
+
+    def word(self, feature: str) -> str:
+        """What a latent that changes a feature is called."""
+        return "moves in depth" if feature == "y" and self.data.startswith(DEPTH) else FEATURES[feature].word
+
+    @property
+    def survival(self) -> float:
+        """Share of sweeps of the latents that are used, of all where none is, in which the object survives."""
+        counted = [latent for latent in self.latents if latent.kl >= UNUSED] or self.latents
+        return sum(latent.survived for latent in counted) / (len(counted) * self.slots)
+
+    @classmethod
+    def read(cls, folder: Path) -> Latents | None:
+        """What was measured of the checkpoint in a folder; None where nothing was.
+
+        Raises:
+            CheckpointError: the file is damaged, or belongs to other weights.
+        """
+        if not (folder / FILE).is_file():
+            return None
+        name = folder.name
+        try:
+            with (folder / FILE).open("rb") as stream:
+                content = stream.read(MAX_BYTES + 1)
+            if len(content) > MAX_BYTES:
+                raise ValueError(f"more than {MAX_BYTES} bytes")
+            latents = _latents(json.loads(content.decode("utf-8")))
+            measured = latents.weights == fingerprint(folder)
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(f"{name}: {FILE} is damaged: {error}") from error
+        if not measured:
+            raise CheckpointError(f"{name}: {FILE} belongs to other weights; python -m monet.latents {name} renews it")
+        return latents
+
+    def json(self) -> str:
+        """The text of the file, a line for each latent."""
+        head = {"data": self.data, "weights": self.weights, "slots": self.slots, "sweep": self.sweep}
+        lines = (
+            json.dumps({
+                "name": self.name(latent),
+                "kl": latent.kl,
+                "survived": latent.survived,
+                "survives": latent.survives,
+                "effects": {name: vars(effect) for name, effect in latent.effects.items()},
+            })
+            for latent in self.latents
+        )  # fmt: skip
+        return json.dumps(head)[:-1] + ', "latents": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of a checkpoint's weights, as 64 hexadecimal digits."""
+    with (folder / checkpoints.WEIGHTS).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _latents(table: Any) -> Latents:
+    """Raises ValueError where a table is not what :meth:`Latents.json` writes."""
+    _keys("the file", table, ("data", "weights", "slots", "sweep", "latents"))
+    data, weights, entries = table["data"], table["weights"], table["latents"]
+    if not (isinstance(data, str) and isinstance(weights, str)):
+        raise ValueError("data and weights must be texts")
+    slots = _count("slots", table["slots"], 1, MAX_SLOTS)
+    sweep = _numbers("sweep", table["sweep"], 2, 101, -10, 10)
+    if list(sweep) != sorted(set(sweep)):
+        raise ValueError("sweep must rise")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= 4096:
+        raise ValueError("latents must be a list of at least one")
+    latents = Latents(data, weights, slots, sweep, tuple(_latent(entry, slots, len(sweep)) for entry in entries))
+    for number, (entry, latent) in enumerate(zip(entries, latents.latents, strict=True)):
+        if entry["name"] != latents.name(latent):
+            raise ValueError(
+                f"latent {number} is called {entry['name']!r}, but its effects say {latents.name(latent)!r}"
+            )
+    return latents
+
+
+def _latent(table: Any, slots: int, values: int) -> Latent:
+    _keys("a latent", table, ("name", "kl", "survived", "survives", "effects"))
+    _keys("effects", table["effects"], tuple(FEATURES))
+    effects = {}
+    for name in FEATURES:
+        effect = table["effects"][name]
+        _keys(name, effect, ("change", "consistent", "of"))
+        of = _count("of", effect["of"], 0, slots)
+        effects[name] = Effect(
+            _number("change", effect["change"], -1e4, 1e4), _count("consistent", effect["consistent"], 0, of), of
+        )
+    survives = _numbers("survives", table["survives"], values, values, 0, 1)
+    survived = _count("survived", table["survived"], 0, slots)
+    return Latent(_number("kl", table["kl"], 0, 1e4), survived, survives, effects)
+
+
+def _keys(what: str, table: Any, keys: tuple[str, ...]) -> None:
+    if not isinstance(table, dict) or set(table) != set(keys):
+        raise ValueError(f"{what} must have exactly {', '.join(keys)}")
+
+
+def _count(what: str, value: Any, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{what} must be a whole number from {least} to {most}")
+    return value
+
+
+def _number(what: str, value: Any, least: float, most: float) -> float:
+    # NaN is in no range, and a whole number of any length is compared without being converted.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{what} must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _numbers(what: str, value: Any, fewest: int, most: int, low: float, high: float) -> tuple[float, ...]:
+    if not isinstance(value, list) or not fewest <= len(value) <= most:
+        raise ValueError(f"{what} must be a list of {fewest} to {most} numbers")
+    return tuple(_number(what, x, low, high) for x in value)
