@@ -16,8 +16,8 @@ from monet.checkpoints import Checkpoint, CheckpointError
 from monet.data import Scene
 from monet.explorer import charts
 from monet.figures import to_uint8
-from monet.latents import record as latents
-from monet.latents.effects import NOTICEABLE, SWEEP, name
+from monet.latents.features import FEATURES
+from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Latent, Latents
 from monet.model import Decomposition, MONet
 from monet.pictures import How
 
@@ -87,31 +87,49 @@ def evidence_payload(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """What was measured of a checkpoint's latents, for the names of the sliders; None if nothing was of these weights.
 
     Returns:
-        ``slots``, ``sweep``, ``features`` in their order, and of each latent ``name``, its strongest effect in words
-        as ``evidence`` ("" for none), ``alive`` at each value of the sweep and ``strengths`` by feature, 1 being just
-        noticeable.
+        ``slots``, ``sweep``, ``features`` with the word for each, and of each latent ``name``, its strongest effect in
+        words as ``evidence`` ("" for none), ``alive``, the share of objects left at each value of the sweep, and
+        ``strengths`` by feature: 1 is just noticeable, 0 noticeable but not alike from slot to slot.
     """
     try:
-        record = latents.read(checkpoint)
+        found = Latents.read(checkpoint.folder)
     except CheckpointError as error:
         log.warning("%s", error)
         return None
-    if record is None or record.weights != latents.fingerprint(checkpoint):
+    if found is None:
         return None
     return {
-        "slots": record.measured.slots,
-        "sweep": list(SWEEP),
-        "features": list(NOTICEABLE),
+        "slots": found.slots,
+        "sweep": list(found.sweep),
+        "features": {name: found.word(name) for name in FEATURES},
         "latents": [
             {
-                "name": name(latent),
-                "evidence": latents.phrase(latent),
-                "alive": latent.alive,
-                "strengths": {effect.feature: round(effect.strength, 2) for effect in latent.effects},
+                "name": found.name(latent),
+                "evidence": evidence(latent, found.slots),
+                "alive": latent.survives,
+                "strengths": strengths(latent),
             }
-            for latent in record.measured.latents
+            for latent in found.latents
         ],
     }
+
+
+def evidence(latent: Latent, slots: int) -> str:
+    """The strongest effect that a latent is named by: "28 px in 44 of 44 slots"."""
+    if not (features := latent.named_by(slots)) or latent.kl < UNUSED:
+        return ""
+    effect = latent.effects[features[0]]
+    return f"{FEATURES[features[0]].amount(effect.change).lstrip('+−')} in {effect.consistent} of {effect.of} slots"
+
+
+def strengths(latent: Latent) -> dict[str, float]:
+    """The effects of a latent that can be seen, in units of what is noticeable; 0 if the slots do not agree."""
+    seen = {}
+    for name, effect in latent.effects.items():
+        strength = abs(effect.change) / FEATURES[name].noticeable
+        if effect.of >= FEWEST and strength >= 1:
+            seen[name] = round(strength, 2) if effect.consistent >= CONSISTENT * effect.of else 0.0
+    return seen
 
 
 def object_slot(masks: np.ndarray, segmentation: np.ndarray | None, background: tuple[int, ...]) -> int:

@@ -7,14 +7,9 @@ import { h, svg } from "./dom.js";
  * @property {string} name
  * @property {string} evidence the strongest effect in words, "" for none
  * @property {number[]} alive share of the objects that still are one at each value of the sweep
- * @property {Record<string, number>} strengths by feature; 1 is just noticeable, 0 does not agree from slot to slot
+ * @property {Record<string, number>} strengths of effects that can be seen: 1 just so, 0 not alike from slot to slot
  */
-/** @typedef {{slots: number, sweep: number[], features: string[], latents: LatentEvidence[]}} Evidence */
-
-/** What the columns of the picture are called. */
-const LABELS = {
-  x: "across", y: "up, down", size: "size", length: "length", angle: "turn", hue: "hue", saturation: "colour", brightness: "brightness",
-};
+/** @typedef {{slots: number, sweep: number[], features: Record<string, string>, latents: LatentEvidence[]}} Evidence */
 
 /** An effect of so many noticeable steps is drawn fully. */
 const FULL = 8;
@@ -40,18 +35,19 @@ export const learned = (evidence, feature) =>
  * @returns {HTMLElement}
  */
 export function heatMap({ features, latents, slots }, select) {
-  const [cell, left, top] = [18, 26, 52];
+  const [cell, left, top] = [18, 26, 64];
+  const names = Object.keys(features);
   const rows = latents.map((latent, d) => ({ latent, d })).filter(({ latent }) => latent.name !== "unused");
-  const cells = rows.flatMap(({ latent, d }, row) => features.map((feature, column) => {
+  const cells = rows.flatMap(({ latent, d }, row) => names.map((feature, column) => {
     const strength = latent.strengths[feature];
     const title = strength === undefined ? "nothing that can be seen" : strength ? `${strength.toFixed(1)} times a change that can be seen` : "differs from slot to slot";
     return svg("rect", {
       x: left + column * cell, y: top + row * cell, width: cell - 1, height: cell - 1, rx: 2, "data-dimension": d,
       class: strength === 0 ? "mx-heat-mixed" : "mx-heat", "fill-opacity": strength === undefined ? 0.06 : Math.max(0.12, Math.min(1, (strength || 1) / FULL)),
-    }, svg("title", {}, `z${d}, ${LABELS[feature]}: ${title}`));
+    }, svg("title", {}, `z${d}, ${features[feature]}: ${title}`));
   }));
-  const picture = svg("svg", { viewBox: `0 0 ${left + features.length * cell + 26} ${top + rows.length * cell}`, class: "mx-heat-map", role: "img", "aria-label": `What each latent changes, measured on ${slots} objects` },
-    ...features.map((feature, i) => svg("text", { x: 0, y: 0, transform: `translate(${left + (i + 0.65) * cell} ${top - 4}) rotate(-45)`, "font-size": 8.5 }, LABELS[feature])),
+  const picture = svg("svg", { viewBox: `0 0 ${left + names.length * cell + 26} ${top + rows.length * cell}`, class: "mx-heat-map", role: "img", "aria-label": `What each latent changes, measured on ${slots} objects` },
+    ...names.map((feature, i) => svg("text", { x: 0, y: 0, transform: `translate(${left + (i + 0.65) * cell} ${top - 4}) rotate(-45)`, "font-size": 8.5 }, features[feature])),
     ...rows.map(({ d }, row) => svg("text", { x: left - 4, y: top + (row + 0.7) * cell, "font-size": 9, "text-anchor": "end" }, `z${d}`)),
     ...cells);
   picture.addEventListener("click", (event) => {
