@@ -42,7 +42,7 @@ HOME = 0.1
 """The share of the way back to where they were taken hold of that free latents go with each step."""
 SMALLEST, LARGEST = 0.25, 4.0
 """An object whose area is another multiple of what was asked for has dissolved: such a step is not taken."""
-ARRIVED = 0.2
+ARRIVED = 0.1
 """Weighted distance at which the object is where it shall be."""
 PATIENCE = 4
 """Steps without getting nearer after which the object stays behind."""

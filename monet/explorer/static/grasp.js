@@ -15,7 +15,7 @@ const BOLDEST = 0.6;
 const REACH = 3.5;
 const HOME = 0.1;
 const [SMALLEST, LARGEST] = [0.25, 4];
-const ARRIVED = 0.2;
+const ARRIVED = 0.1;
 const PATIENCE = 4;
 
 /** @param {number[]} values @returns {Features} */

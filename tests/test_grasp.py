@@ -1,0 +1,110 @@
+"""The hand's solver on a decoder whose geometry is known in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import monet
+from monet.data import samples
+from monet.grasp import REACH, Grasp, drags, features
+
+SIDE = 48
+ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] + 0.5
+
+
+def ellipse(latents: np.ndarray) -> np.ndarray:
+    """A soft ellipse: z0 and z1 place it, z2 sizes it, z3 turns it, z4 to z6 colour it, z7 does nothing."""
+    z = latents.astype(float)[:, :, None, None]
+    x, y = COLUMNS - 24 - 6 * z[:, 0], ROWS - 24 - 6 * z[:, 1]
+    u, v = np.cos(z[:, 3]) * x + np.sin(z[:, 3]) * y, np.cos(z[:, 3]) * y - np.sin(z[:, 3]) * x
+    logit = 12 * (1 - np.sqrt((u / 7) ** 2 + (v / 4) ** 2) / np.exp(0.3 * z[:, 2]))
+    color = np.broadcast_to(0.5 + 0.1 * latents[:, None, None, 4:7], (*logit.shape, 3))
+    return np.concatenate((color, logit[..., None]), 3).astype(np.float32)
+
+
+GROUND = np.zeros((1, SIDE, SIDE, 4), np.float32)
+
+
+def settle(grasp: Grasp, target: np.ndarray):
+    for _ in range(80):
+        reached = grasp.toward(target)
+        if reached.settled:
+            return reached
+    raise AssertionError("the object never settles")
+
+
+def test_features_are_the_moments_of_the_mask():
+    found = features(ellipse(np.array([[0.5, -0.5, 0, 0, 1, 0, -1, 0]])), np.zeros((SIDE, SIDE)))[0]
+    mask = 1 / (1 + np.exp(-ellipse(np.array([[0.5, -0.5, 0, 0, 0, 0, 0, 0]]))[0, :, :, 3].astype(float)))
+    covariance = np.cov(np.stack((COLUMNS.ravel(), ROWS.ravel())), aweights=mask.ravel(), bias=True)
+    assert found[:3] == pytest.approx([27, 21, np.sqrt(mask.sum())], abs=0.01)
+    assert found[3:6] == pytest.approx([0.6, 0.5, 0.4], abs=1e-6)
+    assert found[6:] == pytest.approx(covariance[[0, 0, 1], [0, 1, 1]] / mask.sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("across", "down"), [(9, 0), (-6, 8), (0.5, 0.5)])
+def test_an_object_goes_where_the_hand_is_and_stays_what_it_is(across, down):
+    grasp = Grasp(ellipse, np.zeros(8), GROUND)
+    target = grasp.start + np.array([across, down, 0, 0, 0, 0, 0, 0, 0])
+    latent = settle(grasp, target).latent
+    assert latent[:2] == pytest.approx([across / 6, down / 6], abs=0.05)
+    assert latent[2:] == pytest.approx(np.zeros(6), abs=0.1)
+
+
+def test_size_turn_and_colour_are_asked_for_alone():
+    grasp = Grasp(ellipse, np.zeros(8), GROUND)
+    larger = settle(grasp, grasp.start * np.array([1, 1, 1.3, 1, 1, 1, 1, 1, 1])).latent
+    assert larger[2] == pytest.approx(np.log(1.3) / 0.3, abs=0.1)
+    asked = features(ellipse(np.array([[0, 0, 0, 0.5, 0, 0, 0, 0]])), np.zeros((SIDE, SIDE)))[0]
+    assert settle(Grasp(ellipse, np.zeros(8), GROUND), asked).latent[3] == pytest.approx(0.5, abs=0.1)
+    grasp = Grasp(ellipse, np.zeros(8), GROUND)
+    tinted = settle(grasp, grasp.start + np.array([0, 0, 0, 0.1, 0, -0.1, 0, 0, 0])).latent
+    assert tinted[4:7] == pytest.approx([1, 0, -1], abs=0.3)
+
+
+def test_an_object_resists_at_the_end_of_the_priors_reach():
+    grasp = Grasp(ellipse, np.zeros(8), GROUND)
+    target = grasp.start.copy()
+    for x in range(25, 70):
+        target[0] = x
+        reached = grasp.toward(target)
+        assert np.abs(reached.latent).max() <= REACH
+    reached = settle(grasp, target)
+    assert reached.features[0] < 24 + 6 * REACH + 0.5 < target[0]
+
+
+def test_no_step_dissolves_the_object():
+    def vanishing(latents: np.ndarray) -> np.ndarray:
+        pixels = ellipse(latents)
+        pixels[..., 3] -= np.where(latents[:, 0] > 1, 60, 0)[:, None, None]
+        return pixels
+
+    grasp = Grasp(vanishing, np.zeros(8), GROUND)
+    target = grasp.start + np.array([18, 0, 0, 0, 0, 0, 0, 0, 0])
+    reached = settle(grasp, target)
+    assert reached.latent[0] <= 1 and reached.features[2] > 0.5 * grasp.start[2]
+
+
+def test_a_step_decodes_twice_and_a_drag_can_be_told_again():
+    def told() -> list[np.ndarray]:
+        grasp = Grasp(ellipse, np.full(8, 0.2), GROUND)
+        assert grasp.decodings == 9
+        latents = [grasp.toward(grasp.start + np.array([d, d / 2, 0, 0, 0, 0, 0, 0, 0])).latent for d in range(1, 9)]
+        assert grasp.decodings == 9 + 2 * 8
+        return latents
+
+    assert np.array_equal(told(), told())
+
+
+def test_a_scene_of_one_slot_has_no_rivals():
+    grasp = Grasp(ellipse, np.zeros(8), GROUND[:0])
+    assert grasp.start[2] == pytest.approx(SIDE)  # it owns every pixel
+    assert np.isfinite(grasp.toward(grasp.start).latent).all()
+
+
+def test_objects_of_a_shipped_checkpoint_follow():
+    pictures = (samples.read("tetrominoes", index).image for index in range(3))
+    done = list(drags(monet.load("tetrominoes"), pictures))
+    assert len(done) == 18  # three pieces in each scene, twice
+    assert np.mean([d.error <= 1 for d in done]) >= 0.9
