@@ -56,6 +56,15 @@ def numbers(data: str, split: int, indices: Iterable[int], objects: tuple[int, i
     return np.array([members[_order(count, split, index // count)[index % count]] for index in indices])
 
 
+def size(data: str, split: int) -> int | None:
+    """How many different scenes a split has; None where a generator makes them without end.
+
+    Raises:
+        ValueError: there is no such data.
+    """
+    return None if data in DATASETS else len(_members(_store(data), split, None))
+
+
 def labelled(data: str) -> bool:
     """Whether the objects of stored scenes are known.
 

@@ -16,14 +16,14 @@ import pytest
 import torch
 from torch import nn
 
-from monet import checkpoints
+from monet import batches, checkpoints
 from monet.checkpoints import CheckpointError
 from monet.data import Scene
 from monet.latents import FEATURES, FILE, Effect, Latent, Latents, card, fingerprint
 from monet.latents.effects import effects, longest_run
 from monet.latents.features import measure
 from monet.latents.knowledge import knowledge
-from monet.latents.slots import Slots, match
+from monet.latents.slots import Slots, collect, match
 from monet.model import MONetConfig
 
 SIDE, COUNT = 64, 40
@@ -126,6 +126,19 @@ def test_the_longest_run_is_the_longest() -> None:
         marked = np.flatnonzero(counted[:, n])
         assert all(alive[step, n] and alive[step + 1, n] for step in marked)
         assert len(marked) == 0 or marked[-1] - marked[0] == len(marked) - 1
+
+
+def test_no_stored_scene_is_counted_twice_and_objects_may_be_unknown(tmp_path: Path) -> None:
+    scenes = batches.scenes("tetrominoes", batches.TEST, range(50))
+    images = np.stack([scene.image for scene in scenes])
+    labels = np.stack([scene.segmentation for scene in scenes if scene.segmentation is not None])
+    np.savez(tmp_path / "bare.npz", image=images)
+    np.savez(tmp_path / "labelled.npz", image=images, entity=labels)
+    model = checkpoints.load("tetrominoes")
+    bare, labelled = (collect(model, str(tmp_path / f"{name}.npz"), batches.TEST, 100) for name in ("bare", "labelled"))
+    assert len(bare.scenes) == len(labelled.scenes) == 10  # a fifth
+    assert len(labelled.latents) == labelled.objects == 30 and set(labelled.label) == {1, 2, 3}
+    assert len(bare.latents) >= 30 and set(bare.label) == {-1}
 
 
 def test_a_slot_belongs_to_the_object_that_it_covers() -> None:
@@ -252,11 +265,18 @@ def test_a_damaged_value_is_refused_in_a_sentence(folder: Path, damage: Callable
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 15000, b"1" * 15000, b'{"latents": 1e999}', b" " * 10**6],
+    [b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 15000, b"1" * 15000, b'{"latents": 1e999}'],
 )
 def test_a_file_that_is_none_is_refused_in_a_sentence(folder: Path, content: bytes) -> None:
     (folder / FILE).write_bytes(content)
     with pytest.raises(CheckpointError, match=f"^{folder.name}: {FILE} is damaged: "):
+        Latents.read(folder)
+
+
+def test_of_a_huge_file_no_more_is_read_than_can_be_right(folder: Path) -> None:
+    with (folder / FILE).open("ab") as stream:
+        stream.write(b" " * 2**20)
+    with pytest.raises(CheckpointError, match=f"^{folder.name}: {FILE} is damaged: more than 1048576 bytes"):
         Latents.read(folder)
 
 
@@ -309,5 +329,6 @@ def test_the_command_writes_beside_the_weights(
 def test_what_is_shipped_was_measured_on_the_weights_beside_it(checkpoint: checkpoints.Checkpoint) -> None:
     latents = Latents.read(checkpoint.folder)
     assert latents is not None and len(latents.latents) == checkpoint.config.latent_dim and latents.slots >= 300
+    assert (checkpoint.folder / FILE).stat().st_size < 20_000
     text = (checkpoint.folder / checkpoints.CARD).read_text(encoding="utf-8")
     assert card.section(latents, checkpoint.name, "").strip() in text

@@ -55,6 +55,8 @@ def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
     Raises:
         ImportError: scikit-learn is not installed.
     """
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
     true, asked = factors(fitted, data), factors(scored, data)
     results = []
     for name, values in true.items():
@@ -63,10 +65,12 @@ def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
             continue
         train, test = fitted.latents[rows], scored.latents[asked_rows]
         wanted, answers = values[rows], asked[name][asked_rows]
-        linear, boosted = (
-            float(np.mean([p.fit(train, w).score(test, a) for w, a in zip(wanted.T, answers.T, strict=True)]))
-            for p in _predictors(name in CATEGORIES)
-        )
+        # Small trees gain little from a second thread, and wait long for it where other work keeps the cores.
+        with threadpool_limits(1):
+            linear, boosted = (
+                float(np.mean([p.fit(train, w).score(test, a) for w, a in zip(wanted.T, answers.T, strict=True)]))
+                for p in _predictors(name in CATEGORIES)
+            )
         chance = None
         if name in CATEGORIES:
             chance = float((answers == np.bincount(wanted[:, 0].astype(int)).argmax()).mean())

@@ -49,7 +49,8 @@ class Slots:
 
 
 def collect(model: MONet, data: str, split: int, number: int) -> Slots:
-    """Object slots of a split's first scenes: at least ``number``, or all of ``number`` scenes.
+    """Object slots of a split's first scenes: at least ``number``, or all of ``number`` scenes or of
+    the split, whichever ends first.
 
     A slot is an object if its decoded mask covers 0.5 to 25 % of the picture and, where the segmentation is known,
     if the pixels that its attention mask wins overlap with one object's by an IoU above 0.5.
@@ -60,10 +61,11 @@ def collect(model: MONet, data: str, split: int, number: int) -> Slots:
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("latents", "kl", "rivals", "scene", "label")}
     scenes: list[Scene] = []
     found = objects = 0
-    for start in range(0, number, evaluation.BATCH):  # fewer than one slot in a scene is no decomposition
+    most = min(number, batches.size(data, split) or number)  # of scenes: one slot in each at least, and none twice
+    for start in range(0, most, evaluation.BATCH):
         if found >= number:
             break
-        fresh = batches.scenes(data, split, range(start, start + evaluation.BATCH))
+        fresh = batches.scenes(data, split, range(start, min(start + evaluation.BATCH, most)))
         for batch, _, decomposition in evaluation.decompositions(model, fresh):
             size = model.config.picture_size or model.config.resolution
             logits = array(decomposition.mask_logits)
