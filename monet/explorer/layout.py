@@ -116,11 +116,11 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 )
             with gr.Column(elem_id="mx-middle"):
                 panels.panel("scene")
-                panels.panel("attention")
                 panels.panel("slots")
             with gr.Column(elem_id="mx-hold"):
                 panels.panel("latents")
                 panels.panel("pad")
+        panels.panel("attention")
         panels.panel("traversals")
         panels.panel("charts")
         panels.panel("map")
