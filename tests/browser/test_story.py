@@ -94,7 +94,7 @@ def test_arrow_keys_move_the_pixel_while_the_picture_has_the_focus(page: Page) -
     visit(page)
     press(page, "Next step")
     where = page.locator(".mx-story-where")
-    expect(where).to_contain_text("in the middle of this mask")
+    expect(where).to_contain_text("where this mask is strong")
     before = told(page)
     page.locator(SCENE).focus()
     for _ in range(9):
@@ -107,7 +107,7 @@ def test_arrow_keys_move_the_pixel_while_the_picture_has_the_focus(page: Page) -
     mask = page.evaluate(f"monetExplorer.store.scene.masks[0][{pixel}]")
     assert told(page)["mask"] == pytest.approx(mask, abs=0.0051)
     page.locator(SCENE).blur()
-    expect(where).to_contain_text("in the middle of this mask")
+    expect(where).to_contain_text("where this mask is strong")
     assert told(page) == before
 
 

@@ -18,7 +18,7 @@ export class Bars {
 
   /**
    * @param {Float32Array} mean @param {Float32Array} std @param {number} reach
-   * @param {string} color @param {number} strongest the latent that says most
+   * @param {string} color @param {number} strongest the latent that says most: the equation is about it
    */
   draw(mean, std, reach, color, strongest) {
     const middle = (TOP + BOTTOM) / 2;
@@ -27,17 +27,18 @@ export class Bars {
     const center = (d) => LEFT + (d + 0.5) * wide;
     const line = (value) => svg("path", { d: `M${LEFT},${middle - value * unit}H${RIGHT}`, class: value ? "mx-story-grid" : "mx-story-zero" });
     const label = (value) => svg("text", { x: LEFT - 2, y: middle - value * unit + 2.4, "text-anchor": "end" }, String(value).replace("-", "−"));
+    const name = svg("text", { x: Math.min(center(strongest), RIGHT - 6), y: middle + (mean[strongest] > 0 ? 9 : -4), "text-anchor": "middle" }, `z${subscript(strongest)}`);
     const bar = (d) => svg("g", {},
       svg("title", {}, `z${subscript(d)}: mean ${decimals(mean[d])}, σ ${decimals(std[d])}`),
       svg("rect", { x: center(d) - 0.36 * wide, width: 0.72 * wide, y: Math.min(0, -mean[d] * unit), height: Math.abs(mean[d]) * unit, fill: color, class: "mx-story-bar" }),
       svg("path", {
-        d: `M${center(d)},${-(mean[d] - std[d]) * unit}V${-(mean[d] + std[d]) * unit}`, class: d === strongest ? "mx-story-whisker mx-strongest" : "mx-story-whisker",
+        d: `M${center(d)},${-(mean[d] - std[d]) * unit}V${-(mean[d] + std[d]) * unit}`, class: "mx-story-whisker",
       }));
     this.#grow = svg("g", {}, ...Array.from(mean, (_, d) => bar(d)));
     this.element.replaceChildren(
       svg("rect", { x: LEFT, width: RIGHT - LEFT, y: middle - unit, height: 2 * unit, class: "mx-story-prior" }, svg("title", {}, "one σ of the prior to either side")),
       ...[-reach, 0, reach].map(line), ...[-reach, 0, reach].map(label),
-      svg("g", { transform: `translate(0 ${middle})` }, this.#grow));
+      svg("g", { transform: `translate(0 ${middle})` }, this.#grow), name);
     this.element.setAttribute("aria-label", `Posterior means of ${mean.length} latents: ${Array.from(mean, decimals).join(", ")}`);
   }
 

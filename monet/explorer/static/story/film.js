@@ -26,6 +26,11 @@ export class Film {
     return this.#frame !== 0;
   }
 
+  /** Whether it plays on from phase to phase. */
+  get running() {
+    return this.playing && this.#until === this.end;
+  }
+
   get end() {
     return endOf(this.#steps - 1);
   }

@@ -55,8 +55,8 @@ export function pointByKeys(picture, store, start) {
   picture.addEventListener("blur", () => store.scene && store.view.pixel !== null && store.look({ pixel: null }));
 }
 
-/** A mask's pixels are in its middle if they are as good as its largest. */
-const CORE = 0.98;
+/** A mask is strong where it is nearly as large as anywhere. */
+const STRONG = 0.9;
 
 /** Where to look if nobody points: of the pixels where a mask is strong, the one nearest to its centre. @param {Float32Array} mask */
 export function middleOf(mask, size) {
@@ -70,7 +70,7 @@ export function middleOf(mask, size) {
   const far = (p) => Math.hypot(Math.floor(p / size) - row / total, (p % size) - column / total);
   let best = -1;
   mask.forEach((m, p) => {
-    if (m >= CORE * most && (best < 0 || far(p) < far(best))) best = p;
+    if (m >= STRONG * most && (best < 0 || far(p) < far(best))) best = p;
   });
   return best;
 }

@@ -12,7 +12,7 @@ import { pointByKeys, pointed } from "./pointing.js";
 
 const k = () => "k";
 const PICTURES = {
-  scene: ["scene under the scope", () => inline(sub("s", row("k", "−", 1))), "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit"],
+  scene: ["scene under scope", () => inline(sub("s", row("k", "−", 1))), "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit"],
   piece: ["piece", () => inline(sub("m", k()), "x"), "The piece that is lifted out: picture times mask"],
   component: ["component", () => inline(sub(hat("x"), k())), "The component that the decoder paints from the latents"],
   mask: ["its mask", () => inline(sub(hat("m"), k())), "The mask that the decoder paints, after the softmax over the slots"],

@@ -2,14 +2,13 @@
 // model saw it, whatever was edited since.
 
 import { mean, softmaxMasks } from "../compose.js";
-import { inkOn, slotColor } from "../draw.js";
 import { button, h, say } from "../dom.js";
 import { lessMotion, onMotionChange } from "../motion.js";
 import { Equation, numbersAt } from "./equation.js";
 import { Film } from "./film.js";
 import { middleOf } from "./pointing.js";
 import { Stage } from "./stage.js";
-import { Strip } from "./strip.js";
+import { numbered, Strip } from "./strip.js";
 import { endOf, momentAt, wholeStep } from "./timeline.js";
 import { ideas, sentence } from "./words.js";
 
@@ -29,7 +28,8 @@ export function story({ store, frames }) {
   const speed = h("select", { class: "mx-select", "aria-label": "Speed of the film", onchange: () => (film.speed = Number(speed.value)) },
     ...Object.entries(SPEEDS).map(([value, words]) => h("option", { value, selected: value === "1" }, words)));
   const move = (by) => () => {
-    const { slots } = store.scene;
+    if (!scene) return;
+    const { slots } = scene;
     film.rest(Math.max(0, Math.min(slots - 1, (film.step ?? (by > 0 ? -1 : slots)) + by)));
   };
   const controls = [
@@ -55,35 +55,35 @@ export function story({ store, frames }) {
   let decoded = null;
   let decoding = null; // the scene whose slots were asked for
   let rows = []; // a stage and an equation for each step, where motion is not wanted
-  let middles = []; // of the steps' masks
+  let middles = []; // of the steps' masks, as far as they were asked for
   let latents = 0; // that the ideas speak of
 
   const shownStep = () => film.step ?? store.document.slots[store.view.slot]?.step ?? scene.slots - 1;
   const moment = () => (film.all ? wholeStep(shownStep(), scene.slots) : momentAt(film.position));
 
-  /** The pixel that the numbers are of: the one pointed at, or one in the middle of a step's mask. */
+  /** The pixel that the numbers are of: the one pointed at, or one where a step's mask is strong. */
   const pixel = (step = shownStep()) => store.view.pixel ?? (middles[step] ??= middleOf(scene.masks[step], scene.size));
 
   function moved() {
+    if (!scene || store.scene !== scene) return film.pause(); // another one is on its way to the panels
     if (store.view.step !== film.step) store.look({ step: film.step });
     show();
   }
 
   function played() {
     play.textContent = film.playing ? "❚❚ Pause" : "▶ Play";
-    told.element.setAttribute("aria-live", film.playing ? "off" : "polite");
-    element.classList.toggle("mx-playing", film.playing);
+    told.element.setAttribute("aria-live", film.running ? "off" : "polite"); // no screen reader keeps up with it
   }
 
   function toggle() {
-    if (film.playing) return film.pause();
+    if (film.playing || !scene) return film.pause();
     if (lessMotion()) return film.rest(((film.step ?? -1) + 1) % scene.slots);
     moving.scrollIntoView({ block: "nearest" });
     film.play();
   }
 
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button, select, summary, .mx-story-strip")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button, canvas, .mx-story-strip")) return;
     const act = {
       ArrowRight: lessMotion() ? move(1) : () => film.onward(), ArrowLeft: lessMotion() ? move(-1) : () => film.back(),
       Home: () => film.go(0), End: () => film.go(film.end), " ": toggle,
@@ -114,10 +114,10 @@ export function story({ store, frames }) {
   function lay() {
     element.classList.toggle("mx-laid-out", lessMotion());
     rows = !lessMotion() ? [] : scene.masks.map((_, step) => {
-      const row = { stage: new Stage(store, () => pixel(step)), equation: new Equation(), told: line() };
+      const row = { stage: new Stage(store, () => pixel(step)), equation: new Equation(), told: line(), where: h("p", { class: "mx-story-where" }) };
       row.stage.open(scene);
       row.equation.light(null);
-      row.element = h("section", { "aria-label": `Step ${step + 1}` }, row.told.element, row.stage.element, row.equation.element);
+      row.element = h("section", { "aria-label": `Step ${step + 1}` }, row.told.element, row.stage.element, row.equation.element, row.where);
       return row;
     });
     laid.replaceChildren(...rows.map((row) => row.element));
@@ -125,10 +125,13 @@ export function story({ store, frames }) {
 
   const facts = (step) => ({ count: scene.slots, latents, left: mean(scene.scopes[step]), taken: mean(scene.masks[step]) });
 
+  /** Puts in the numbers of a pixel, and says which it is. */
   function fill(target, step) {
     const at = pixel(step);
     target.stage.point(at);
     target.equation.fill(numbersAt(scene, decoded, step, at), step === scene.slots - 1);
+    const place = `row ${Math.floor(at / scene.size)}, column ${at % scene.size}`;
+    say(target.where, store.view.pixel === null ? `Numbers of a pixel where this mask is strong: ${place}. Point at a picture for another.` : `Numbers of the pixel that you point at: ${place}.`);
   }
 
   function show() {
@@ -143,13 +146,10 @@ export function story({ store, frames }) {
     strip.show(now, decoded);
     if (!rows.length) {
       stage.show(now, decoded, strip.target(now.step));
-      fill({ stage, equation }, now.step);
+      fill({ stage, equation, where }, now.step);
       equation.light(now.phase);
       told.say(now.step, sentence(now, facts(now.step)));
     }
-    const at = pixel(now.step);
-    const place = `row ${Math.floor(at / scene.size)}, column ${at % scene.size}`;
-    say(where, store.view.pixel === null ? `Numbers of a pixel in the middle of this mask: ${place}. Point at a picture for another.` : `Numbers of the pixel that you point at: ${place}.`);
     for (const note of notes.children) note.classList.toggle("mx-lit", now.phase !== null && note.dataset.phases.split(" ").includes(now.phase));
     scrub.value = String(film.position);
     scrub.setAttribute("aria-valuetext", film.all ? "all steps" : `step ${now.step + 1} of ${scene.slots}, ${now.phase}`);
@@ -189,14 +189,12 @@ export function story({ store, frames }) {
 
 /** A sentence after the number of the step that it is about. */
 function line() {
-  const chip = h("span", { class: "mx-chip mx-static" });
+  const number = h("span", { class: "mx-story-number" });
   const words = h("span");
   return {
-    element: h("p", { class: "mx-story-sentence" }, chip, words),
+    element: h("p", { class: "mx-story-sentence" }, number, words),
     say(step, text) {
-      say(chip, String(step + 1));
-      chip.style.background = slotColor(step);
-      chip.style.color = inkOn(step);
+      numbered(number, step);
       say(words, text);
     },
   };

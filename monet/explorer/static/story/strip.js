@@ -1,13 +1,22 @@
 // The slots as they are filled, one after the other, and what they add up to: the scene is the sum over k of m_k x_k.
 
 import { canvas, inkOn, slotColor } from "../draw.js";
-import { h } from "../dom.js";
+import { h, say } from "../dom.js";
 import { zoomable } from "../lightbox.js";
+import { roving } from "../roving.js";
 import { hat, inline } from "./mathml.js";
 import { drawPiece, drawSum } from "./pictures.js";
 
+/** Puts a step's number on its slot's colour. @param {HTMLElement} element @param {number} step */
+export function numbered(element, step) {
+  say(element, String(step + 1));
+  element.style.background = slotColor(step);
+  element.style.color = inkOn(step);
+  return element;
+}
+
 export class Strip {
-  element = h("div", { class: "mx-story-strip", role: "group", "aria-label": "The slots, as they are filled" });
+  element = h("div", { class: "mx-story-strip", role: "group", "aria-label": "The slots, as they are filled: arrow keys move, Enter goes to a slot’s step" });
   #sum = zoomable(canvas("The sum of the slots that are filled"));
   #tiles = [];
   #drawn = [];
@@ -16,7 +25,7 @@ export class Strip {
   /** @param {(step: number) => void} select a slot that is clicked */
   constructor(select) {
     this.select = select;
-    this.#sum.tabIndex = 0;
+    roving(this.element, "button, .mx-story-sum canvas");
   }
 
   /** Another scene. @param {any} scene */
@@ -26,9 +35,7 @@ export class Strip {
     this.#shown = -1;
     this.#tiles = scene.masks.map((_, k) => {
       const picture = canvas(`Slot ${k + 1}: its component under its mask`);
-      const chip = h("span", { class: "mx-chip mx-static" }, String(k + 1));
-      chip.style.background = slotColor(k);
-      chip.style.color = inkOn(k);
+      const chip = numbered(h("span", { class: "mx-story-number" }), k);
       const tile = h("button", { type: "button", class: "mx-story-tile", "aria-label": `Step ${k + 1} of the film`, onclick: () => this.select(k) }, h("span", { class: "mx-frame" }, picture), chip);
       return { tile, picture };
     });

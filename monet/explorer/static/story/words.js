@@ -11,15 +11,15 @@ export function sentence({ step, phase }, { count, latents, left, taken }) {
   const [k, last] = [step + 1, step === count - 1];
   switch (phase) {
     case "scope":
-      return step === 0 ? "Nothing is explained yet: a veil, the scope, lies over the whole picture."
+      return step === 0 ? "Nothing is explained yet: a veil, the scope s, lies over the whole picture."
         : `What slot ${step} took is gone from the scope; ${percent(left)} of the picture is left.`;
     case "mask":
       return last ? `The last step takes whatever is left: ${percent(taken)}.`
-        : `The attention network opens a spotlight: it takes ${percent(taken)} of the picture.`;
+        : `The attention network opens a spotlight: a share α of the scope, ${percent(taken)} of the picture.`;
     case "piece":
       return `This piece, picture times mask, is what slot ${k} has to describe.`;
     case "latents":
-      return `The encoder squeezes it into ${latents} numbers: a bar for each, a whisker for its doubt σ.`;
+      return `The encoder squeezes it into ${latents} numbers z: a bar for each, a whisker for its doubt σ.`;
     case "component":
       return `From these ${latents} numbers alone the decoder paints the piece again, and its own mask.`;
     case "slot":
