@@ -62,7 +62,7 @@ def latents(page: Page) -> list[list[float]]:
 def pictures(page: Page) -> dict[str, str]:
     """Everything that is drawn of the scene and its slots, by label, as data URLs: equal if equal to the pixel."""
     return page.evaluate("""() => {
-        const all = document.querySelectorAll("#mx-middle canvas, #mx-latents canvas");
+        const all = document.querySelectorAll("#mx-middle canvas, .mx-columns canvas, #mx-latents canvas");
         return Object.fromEntries([...all].map((c) => [c.getAttribute("aria-label"), c.toDataURL()]));
     }""")
 
@@ -370,7 +370,9 @@ def test_whoever_chooses_a_slot_by_its_number_stays_in_the_latents(page):
 
 
 def test_play_steps_through_the_attention_and_stops_at_the_last(page):
-    page.add_init_script("const real = setInterval; window.setInterval = (f, ms, ...a) => real(f, ms / 10, ...a);")
+    page.add_init_script(
+        "const real = requestAnimationFrame; window.requestAnimationFrame = (f) => real((t) => f(50 * t));"
+    )
     visit(page)
     page.evaluate("""() => {
         const { store } = window.monetExplorer;

@@ -1,153 +1,22 @@
-// Attention, step by step: the scope that a step is given, the share it takes, and what it leaves.
+// Attention, step by step: the film of the steps, and below it all of them side by side.
 
-import { Columns, symbol } from "../columns.js";
-import { blend, mean } from "../compose.js";
-import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
-import { button, h, svg } from "../dom.js";
+import { h } from "../dom.js";
 import { explanation } from "../explain.js";
-import { onGround } from "../ground.js";
-import { zoomable } from "../lightbox.js";
-import { lessMotion, onMotionChange } from "../motion.js";
-
-const STEP_MS = 900;
+import { story } from "../story/story.js";
+import { stepsTable } from "../story/table.js";
 
 /** @param {HTMLElement} root */
-export function mount(root, { store, frames }) {
-  const columns = new Columns(store, [
-    { name: "before", label: h("span", {}, "scope ", symbol("s", "k−1")), title: "Scope: what is left to explain before this step" },
-    { name: "alpha", label: h("span", {}, "share ", symbol("α", "k")), title: "Alpha: the share of the scope that the attention network takes" },
-    { name: "mask", label: h("span", {}, "mask ", symbol("m", "k")), title: "Attention mask: scope times alpha; the last step takes what is left" },
-    { name: "after", label: h("span", {}, "left ", symbol("s", "k")), title: "Scope that is left after this step" },
-  ]);
-  const play = button("▶ Play", () => (timer ? stop() : start()), { class: "mx-button mx-play", title: "Watch the scene being handed out" });
-  const scrub = h("input", {
-    type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Step of the attention",
-    oninput: () => {
-      stop();
-      store.look({ step: Number(scrub.value) });
-    },
-  });
-  const move = (by) => () => {
-    stop();
-    const count = store.scene.slots;
-    const now = store.view.step ?? (by > 0 ? -1 : count);
-    store.look({ step: Math.max(0, Math.min(count - 1, now + by)) });
-  };
-  const all = button("All steps", () => {
-    stop();
-    store.look({ step: null });
-  });
-  const text = h("figcaption", { role: "status" });
-  const soFar = zoomable(canvas("What the steps so far explain", "mx-large"));
-  soFar.tabIndex = 0;
-  const curve = h("div", { class: "mx-curve" });
-  let timer = null;
-
-  function start() {
-    const advance = () => {
-      const next = (store.view.step ?? -1) + 1;
-      if (next >= store.scene.slots) return stop();
-      store.look({ step: next });
-    };
-    if (lessMotion()) return store.look({ step: ((store.view.step ?? -1) + 1) % store.scene.slots });
-    store.look({ step: 0 });
-    timer = setInterval(advance, STEP_MS);
-    play.textContent = "❚❚ Pause";
-  }
-  function stop() {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = "▶ Play";
-  }
-  onMotionChange(() => stop());
-
+export function mount(root, context) {
+  const film = story(context);
+  const table = stepsTable(context);
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Attention, step by step"),
-      h("span", { class: "mx-row" }, button("◀", move(-1), { "aria-label": "Previous step" }), play,
-        button("▶", move(1), { "aria-label": "Next step" }), scrub, all), h("span", { class: "mx-spring" }), explanation("attention")),
-    h("div", { class: "mx-with-side" }, columns.element,
-      h("div", { class: "mx-aside" }, h("figure", { class: "mx-figure" }, soFar, text), curve)),
+    h("div", { class: "mx-head mx-story-head" }, h("h2", {}, "Attention, step by step"), h("span", { class: "mx-row mx-nowrap" }, ...film.controls), explanation("attention")),
+    film.element,
+    h("h3", { class: "mx-story-table-title" }, "All steps side by side"),
+    table.element,
   );
-
-  let last = null;
-  frames.onFrame((frame) => {
-    const { scene, view } = frame;
-    if (last?.scene !== scene) {
-      if (last) stop();
-      columns.fit(store.original.slots);
-      scrub.max = String(scene.slots - 1);
-      scene.masks.forEach((mask, k) => {
-        const panel = columns.canvases[k];
-        drawValues(panel.before, scene.size, scene.scopes[k]);
-        drawValues(panel.alpha, scene.size, scene.alphas[k]);
-        drawValues(panel.mask, scene.size, mask);
-        drawValues(panel.after, scene.size, scene.scopes[k + 1]);
-      });
-      curve.replaceChildren(scopeCurve(scene, (k) => {
-        stop();
-        store.lookAtStep(k, { step: k });
-      }));
-    }
-    if (last?.view.step !== view.step || last?.scene !== scene) {
-      frames.decode(store.original.slots.map((s) => s.latent)).then((slots) => {
-        const upTo = scene.masks.map((mask, j) => (view.step === null || j <= view.step ? mask : null));
-        drawColors(soFar, scene.size, onGround(blend(slots, upTo), upTo, scene.size));
-      }).catch((error) => {
-        console.warn("what is explained was not decoded:", error.message);
-        last = null; // the next frame tries again
-      });
-      curve.querySelectorAll("[data-step]").forEach((bar) =>
-        bar.classList.toggle("mx-later", view.step !== null && Number(bar.dataset.step) > view.step));
-    }
-    if (last?.document !== frame.document) {
-      const { slots } = frame.document;
-      const places = scene.masks.map((_, step) => slots.findIndex((slot) => slot.step === step));
-      const differ = slots.length !== scene.slots || places.some((place, step) => place !== step);
-      columns.annotate(places.map((place) =>
-        (place < 0 ? { note: "deleted", slot: null } : { note: differ ? `slot ${place + 1}` : "", slot: place })));
-    }
-    if (last?.view !== view || last?.document !== frame.document) {
-      columns.mark({ slot: frame.document.slots[view.slot]?.step ?? null, step: view.step });
-      scrub.value = String(view.step ?? scene.slots - 1);
-      const k = view.step;
-      const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;
-      text.textContent = k === null
-        ? scene.slots === 1 ? "explained by the only step" : `explained by all ${scene.slots} steps`
-        : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} left, takes ${percent(scene.masks[k])}; the rest is chequered`;
-    }
-    last = frame;
+  context.frames.onFrame((frame) => {
+    film.draw();
+    table.draw(frame);
   });
-}
-
-/** The share of the scene that is unexplained before each step, a falling stair, and what each step takes of it. */
-function scopeCurve(scene, select) {
-  const count = scene.slots;
-  const [width, height] = [100, 46];
-  const x = (k) => (k * width) / count;
-  const y = (share) => height * (1 - share);
-  const left = scene.scopes.map(mean);
-  const stair = left.slice(0, count).map((share, k) => `${k ? "L" : "M"}${x(k)},${y(share)} L${x(k + 1)},${y(share)}`).join(" ");
-  const label = (text, attributes) => svg("text", { "font-size": 6, ...attributes }, text);
-  const axes = [
-    svg("path", { d: `M0,0V${height}H${width}`, fill: "none", stroke: "currentColor", "stroke-width": 0.4 }),
-    ...[0, 50, 100].map((share) => label(String(share), { x: -2, y: y(share / 100) + 2, "text-anchor": "end" })),
-    ...scene.masks.map((_, k) => label(String(k + 1), { x: x(k + 0.5), y: height + 8, "text-anchor": "middle" })),
-    label("step k", { x: width / 2, y: height + 16, "text-anchor": "middle" }),
-    label("% unexplained", { x: -16, y: height / 2, "text-anchor": "middle", transform: `rotate(-90 -16 ${height / 2})` }),
-  ];
-  const bars = scene.masks.map((mask, k) => {
-    const share = mean(mask);
-    const bar = svg("rect", {
-      x: x(k) + 0.8, y: y(left[k]), width: width / count - 1.6, height: Math.max(0.6, height * share),
-      fill: slotColor(k), "data-step": k,
-    }, svg("title", {}, `step ${k + 1}: ${(100 * left[k]).toFixed(1)} % unexplained, takes ${(100 * share).toFixed(1)} %`));
-    bar.addEventListener("click", () => select(k));
-    return bar;
-  });
-  return h("figure", { class: "mx-figure" },
-    svg("svg", {
-      viewBox: `-22 -4 ${width + 24} ${height + 22}`, role: "img",
-      "aria-label": `Unexplained before each step: ${left.slice(0, count).map((s) => `${(100 * s).toFixed(0)} %`).join(", ")}`,
-    }, ...axes, ...bars, svg("path", { d: stair, fill: "none", stroke: "currentColor", "stroke-width": 0.8 })),
-  );
 }

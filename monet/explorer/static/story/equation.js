@@ -1,0 +1,109 @@
+// The equations of a step (Burgess et al. 2019, section 2), and below their symbols the numbers of one pixel.
+
+import { decimals, h, say } from "../dom.js";
+import { hat, m, row, sub, subsup, table } from "./mathml.js";
+
+/** @typedef {import("./timeline.js").Phase} Phase */
+
+/**
+ * The numbers of one pixel, by the names of the equation's terms.
+ * @typedef {object} Numbers
+ * @property {number} scope s_(k-1)
+ * @property {number} alpha
+ * @property {number} mask m_k
+ * @property {number} left s_k
+ * @property {{dimension: number, mean: number, std: number}} latent the one that says most; of the slot, not of the pixel
+ * @property {number[]} [painted] red, green and blue of the component
+ * @property {number} [logit] of the decoder's mask
+ * @property {number} [decodedMask]
+ * @property {number[]} [sum] red, green and blue of the scene put together
+ */
+
+/** A step's numbers at a pixel. @param {any} scene @param {{slots: Float32Array[], masks: Float32Array[]} | null} decoded @returns {Numbers} */
+export function numbersAt(scene, decoded, step, pixel) {
+  const color = (k) => [...decoded.slots[k].subarray(4 * pixel, 4 * pixel + 3)];
+  const dimension = strongest(scene, step);
+  return {
+    scope: scene.scopes[step][pixel], alpha: scene.alphas[step][pixel], mask: scene.masks[step][pixel], left: scene.scopes[step + 1][pixel],
+    latent: { dimension, mean: scene.mean[step][dimension], std: scene.std[step][dimension] },
+    ...(decoded && {
+      painted: color(step), logit: decoded.slots[step][4 * pixel + 3], decodedMask: decoded.masks[step][pixel],
+      sum: [0, 1, 2].map((c) => scene.masks.reduce((all, mask, k) => all + mask[pixel] * decoded.slots[k][4 * pixel + c], 0)),
+    }),
+  };
+}
+
+/** The latent that says most about a slot. */
+export const strongest = (scene, step) => scene.kl[step].indexOf(Math.max(...scene.kl[step]));
+
+const [K, BEFORE] = [() => "k", () => row("k", "−", 1)];
+const of = (name) => sub(name, K());
+const scope = () => sub("s", BEFORE());
+const latent = () => of("z");
+const painted = () => sub(hat("x"), K());
+
+/** Marks what is lit while a phase goes on. @param {Phase} phase @param {Element} element */
+function lit(phase, element) {
+  element.dataset.lit = phase;
+  return element;
+}
+
+export class Equation {
+  element = h("div", { class: "mx-equations" });
+  #terms = {};
+  #last = []; // what the last step does without
+  #phase = "";
+
+  constructor() {
+    const number = (name) => (this.#terms[name] = m("mn", { "data-term": name }));
+    const color = (name) => (this.#terms[name] = m("mspace", { class: "mx-swatch", width: "1.1em", height: "0.75em", depth: "0.15em", "data-term": name }));
+    const notLast = (element) => {
+      this.#last.push(element);
+      return element;
+    };
+    const formula = (phase, ...rows) => lit(phase, m("math", { display: "block" }, table(rows)));
+    const equals = () => row("=");
+    this.element.append(
+      formula("mask",
+        [of("m"), equals(), lit("scope", scope()), notLast(row("·")), notLast(of("α"))],
+        [number("mask"), equals(), lit("scope", number("scope")), notLast(row("·")), notLast(number("alpha"))]),
+      formula("slot",
+        [of("s"), equals(), scope(), row("(", 1, "−", of("α"), ")")],
+        [number("left"), equals(), number("scope2"), row("(", 1, "−", number("alpha2"), ")")]),
+      formula("latents",
+        [row("q", "(", latent(), "|", lit("piece", row("x", ",", of("m"))), ")"), equals(), row("𝒩", "(", of("μ"), ",", subsup("σ", K(), 2), ")")],
+        [row("q", "(", sub("z", number("dimension")), ")"), equals(), row("𝒩", "(", number("mean"), ",", m("msup", {}, number("std"), m("mn", {}, "2")), ")")]),
+      formula("component",
+        [row("(", painted(), ",", of("ℓ"), ")"), equals(), row(m("mi", {}, "decoder"), "(", latent(), ")")],
+        [row("(", color("painted"), ",", number("logit"), ")"), m("mspace"), m("mspace")]),
+      formula("component",
+        [sub(hat("m"), K()), equals(), row(sub(m("mi", {}, "softmax"), K()), of("ℓ"))],
+        [number("decodedMask"), m("mspace"), m("mspace")]),
+      formula("slot",
+        [row(hat("x")), equals(), row(sub("∑", K()), of("m"), painted())],
+        [color("sum"), equals(), row("…", "+", number("mask2"), "·", color("painted2"), "+", "…")]),
+    );
+  }
+
+  /** @param {Numbers} numbers @param {boolean} last whether this is the step that takes what is left */
+  fill(numbers, last) {
+    const { latent: { dimension, mean, std }, painted: paint, sum, ...values } = numbers;
+    const all = { ...values, mean, std, scope2: values.scope, alpha2: values.alpha, mask2: values.mask };
+    for (const [name, value] of Object.entries(all)) say(this.#terms[name], decimals(value).replace("-", "−"));
+    say(this.#terms.dimension, String(dimension));
+    if (paint) {
+      for (const [name, color] of [["painted", paint], ["painted2", paint], ["sum", sum]]) {
+        this.#terms[name].style.background = `rgb(${color.map((v) => Math.round(255 * Math.max(0, Math.min(1, v)))).join(" ")})`;
+      }
+    }
+    for (const element of this.#last) element.classList.toggle("mx-none", last);
+  }
+
+  /** Lights the terms of a phase. @param {Phase | null} phase null: all alike */
+  light(phase) {
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.element.classList.toggle("mx-in-turn", phase !== null);
+    for (const element of this.element.querySelectorAll("[data-lit]")) element.classList.toggle("mx-lit", element.dataset.lit === phase);
+  }
+}

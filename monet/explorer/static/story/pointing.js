@@ -1,0 +1,76 @@
+// A pixel of the scene, pointed at on any of its pictures: by mouse, by a tap, or by arrow keys.
+
+import { h } from "../dom.js";
+
+const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+/** @param {HTMLElement} element that shows a picture @param {PointerEvent} event @param {number} size @returns {number | null} */
+function pixelAt(element, event, size) {
+  const box = element.getBoundingClientRect();
+  const x = Math.floor(((event.clientX - box.left) / box.width) * size);
+  const y = Math.floor(((event.clientY - box.top) / box.height) * size);
+  return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
+}
+
+/**
+ * A picture in a frame, on which a pixel can be pointed at and is marked.
+ * @param {HTMLCanvasElement} picture
+ * @param {import("../store.js").Store} store
+ */
+export function pointed(picture, store) {
+  const mark = h("i", { class: "mx-mark", hidden: true });
+  const look = (pixel) => pixel !== store.view.pixel && store.look({ pixel });
+  // A finger points by a tap, and what it has pointed at stays: one that scrolls by points at nothing.
+  picture.addEventListener("pointermove", (e) => store.scene && e.pointerType !== "touch" && look(pixelAt(picture, e, store.scene.size)));
+  picture.addEventListener("pointerleave", (e) => e.pointerType === "mouse" && store.scene && look(null));
+  picture.addEventListener("click", (e) => e.pointerType === "touch" && store.scene && look(pixelAt(picture, e, store.scene.size)));
+
+  /** @param {number} pixel @param {number} size */
+  function point(pixel, size) {
+    mark.hidden = false;
+    const place = { left: pixel % size, top: Math.floor(pixel / size), width: 1, height: 1 };
+    for (const [name, value] of Object.entries(place)) mark.style[name] = `${(100 * value) / size}%`;
+  }
+  return { element: h("div", { class: "mx-frame" }, picture, mark), point };
+}
+
+/**
+ * Arrow keys move the pixel while a picture has the focus, Shift eight at a time.
+ * @param {HTMLElement} picture
+ * @param {import("../store.js").Store} store
+ * @param {() => number} start where they begin
+ */
+export function pointByKeys(picture, store, start) {
+  picture.addEventListener("keydown", (event) => {
+    const by = KEYS[event.key];
+    if (!by || !store.scene) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { size } = store.scene;
+    const pixel = store.view.pixel ?? start();
+    const inside = (v) => Math.max(0, Math.min(size - 1, v));
+    const far = event.shiftKey ? 8 : 1;
+    store.look({ pixel: inside(Math.floor(pixel / size) + far * by[0]) * size + inside((pixel % size) + far * by[1]) });
+  });
+  picture.addEventListener("blur", () => store.scene && store.view.pixel !== null && store.look({ pixel: null }));
+}
+
+/** A mask is strong where it is nearly as large as anywhere. */
+const STRONG = 0.9;
+
+/** Where to look if nobody points: of the pixels where a mask is strong, the one nearest to its centre. @param {Float32Array} mask */
+export function middleOf(mask, size) {
+  let [total, row, column, most] = [0, 0, 0, 0];
+  mask.forEach((m, p) => {
+    total += m;
+    row += m * Math.floor(p / size);
+    column += m * (p % size);
+    most = Math.max(most, m);
+  });
+  const far = (p) => Math.hypot(Math.floor(p / size) - row / total, (p % size) - column / total);
+  let best = -1;
+  mask.forEach((m, p) => {
+    if (m >= STRONG * most && (best < 0 || far(p) < far(best))) best = p;
+  });
+  return best;
+}

@@ -1,0 +1,130 @@
+// A step on its stage, from left to right: the scene under its veil, the piece, its latents, what the decoder paints.
+
+import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
+import { h } from "../dom.js";
+import { zoomable } from "../lightbox.js";
+import { roving } from "../roving.js";
+import { Bars } from "./bars.js";
+import { strongest } from "./equation.js";
+import { hat, inline, row, sub } from "./mathml.js";
+import { drawCutOut, drawPiece, drawVeiled } from "./pictures.js";
+import { pointByKeys, pointed } from "./pointing.js";
+
+const k = () => "k";
+const PICTURES = {
+  scene: ["scene under scope", () => inline(sub("s", row("k", "−", 1))), "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit"],
+  piece: ["piece", () => inline(sub("m", k()), "x"), "The piece that is lifted out: picture times mask"],
+  component: ["component", () => inline(sub(hat("x"), k())), "The component that the decoder paints from the latents"],
+  mask: ["its mask", () => inline(sub(hat("m"), k())), "The mask that the decoder paints, after the softmax over the slots"],
+};
+
+/** How flat a picture is where it turns into bars. */
+const FLAT = 0.02;
+
+export class Stage {
+  pictures = Object.fromEntries(Object.entries(PICTURES).map(([name, [, , label]]) => [name, zoomable(canvas(label), { click: "point" })]));
+  #bars = new Bars();
+  #flyer = h("canvas", { class: "mx-story-flyer", hidden: true, "aria-hidden": "true" });
+  #frames = Object.fromEntries(Object.keys(PICTURES).map((name) => [name, null]));
+  #drawn = {};
+  #scene = null;
+  #reach = 1;
+
+  /**
+   * @param {import("../store.js").Store} store
+   * @param {() => number} pixel where arrow keys begin
+   */
+  constructor(store, pixel) {
+    for (const name of Object.keys(PICTURES)) this.#frames[name] = pointed(this.pictures[name], store);
+    const { scene } = this.pictures;
+    scene.tabIndex = 0;
+    scene.classList.add("mx-story-scene");
+    scene.title = "Point at a pixel, or move it by arrow keys; double click or Enter: large";
+    pointByKeys(scene, store, pixel);
+    const part = (name, symbol, title, picture) => h("div", { class: "mx-story-part", "data-part": name }, h("h3", {}, title, " ", symbol()), picture);
+    const pictures = Object.entries(PICTURES).map(([name, [title, symbol]]) => part(name, symbol, title, this.#frames[name].element));
+    pictures.splice(2, 0, part("latents", () => inline(sub("z", k())), "latents", h("div", { class: "mx-frame" }, this.#bars.element)));
+    this.element = h("div", { class: "mx-story-stage" }, ...pictures, this.#flyer);
+    roving(this.element, ".mx-canvas:not(.mx-story-scene)");
+  }
+
+  /** Another scene. */
+  open(scene) {
+    this.#scene = scene;
+    this.#reach = Bars.reachOf(scene);
+    this.#drawn = {};
+  }
+
+  /** @param {number} pixel */
+  point(pixel) {
+    for (const frame of Object.values(this.#frames)) frame.point(pixel, this.#scene.size);
+  }
+
+  /**
+   * @param {import("./timeline.js").Moment} moment
+   * @param {{slots: Float32Array[], masks: Float32Array[]} | null} decoded null as long as nothing is
+   * @param {Element | null} [target] the place in the strip that the component flies to
+   */
+  show({ step, done }, decoded, target = null) {
+    const scene = this.#scene;
+    const { size, image, masks } = scene;
+    this.#draw("scene", `${step} ${done.scope} ${done.mask}`, () => drawVeiled(this.pictures.scene, scene, step, done));
+    this.#reveal("piece", done.piece === 1, step, () => drawPiece(this.pictures.piece, size, image, 3, masks[step]));
+    this.#reveal("latents", done.latents > 0.5, step, () => this.#bars.draw(scene.mean[step], scene.std[step], this.#reach, slotColor(step), strongest(scene, step)));
+    this.#bars.grow(Math.max(0, 2 * done.latents - 1));
+    this.#reveal("component", decoded !== null && done.component === 1, step, () => drawColors(this.pictures.component, size, decoded.slots[step], 4));
+    this.#reveal("mask", decoded !== null && done.component > 0.5, step, () => drawValues(this.pictures.mask, size, decoded.masks[step]));
+    this.#fly(step, done, decoded, target);
+  }
+
+  #draw(name, key, draw) {
+    if (this.#drawn[name] === key) return;
+    this.#drawn[name] = key;
+    draw();
+  }
+
+  /** Shows a part once it is there; until then it stays as it was, and fades. */
+  #reveal(name, there, step, draw) {
+    if (there) this.#draw(name, step, draw);
+    this.element.querySelector(`[data-part=${name}]`).classList.toggle("mx-there", there);
+  }
+
+  /** What is on its way: out of the scene, into the bars, out of them again, into its slot. */
+  #fly(step, done, decoded, target) {
+    const { size, image, masks } = this.#scene;
+    const between = (share) => share > 0 && share < 1;
+    const { scene, piece, component } = this.pictures;
+    const bars = this.#bars.element;
+    this.#flyer.hidden = false;
+    if (between(done.piece)) {
+      this.#load(`piece ${step}`, image, 3, masks[step]);
+      this.#place(scene, piece, done.piece);
+    } else if (between(done.latents) && done.latents <= 0.5) {
+      this.#load(`piece ${step}`, image, 3, masks[step]);
+      this.#place(piece, bars, 2 * done.latents, { to: FLAT });
+    } else if (decoded && between(done.component)) {
+      this.#load(`component ${step}`, decoded.slots[step], 4, null);
+      this.#place(bars, component, done.component, { from: FLAT });
+    } else if (decoded && target && between(done.slot)) {
+      this.#load(`slot ${step}`, decoded.slots[step], 4, masks[step]);
+      this.#place(component, target, done.slot);
+    } else this.#flyer.hidden = true;
+  }
+
+  #load(key, colors, stride, mask) {
+    this.#draw("flyer", key, () => drawCutOut(this.#flyer, this.#scene.size, colors, stride, mask));
+  }
+
+  /** On the way from one picture to another; `from` and `to` say how high it is at the ends. */
+  #place(start, end, share, { from = 1, to = 1 } = {}) {
+    const origin = this.element.getBoundingClientRect();
+    const [a, b] = [start, end].map((element) => element.getBoundingClientRect());
+    const mix = (x, y) => x + share * (y - x);
+    const [width, height] = [mix(a.width, b.width), mix(a.height * from, b.height * to)];
+    const [x, y] = [mix(a.left + a.width / 2, b.left + b.width / 2), mix(a.top + a.height / 2, b.top + b.height / 2)];
+    const lift = Math.sin(Math.PI * share) * 0.06 * a.height; // an arc, so that it is seen to be in the air
+    Object.assign(this.#flyer.style, {
+      width: `${width}px`, height: `${height}px`, translate: `${x - width / 2 - origin.left}px ${y - height / 2 - lift - origin.top}px`,
+    });
+  }
+}

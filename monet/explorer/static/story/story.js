@@ -1,0 +1,201 @@
+// The story of a scene: the film of its steps; where motion is not wanted, all steps laid out. It shows the scene as the
+// model saw it, whatever was edited since.
+
+import { mean, softmaxMasks } from "../compose.js";
+import { button, h, say } from "../dom.js";
+import { lessMotion, onMotionChange } from "../motion.js";
+import { Equation, numbersAt } from "./equation.js";
+import { Film } from "./film.js";
+import { middleOf } from "./pointing.js";
+import { Stage } from "./stage.js";
+import { numbered, Strip } from "./strip.js";
+import { endOf, momentAt, wholeStep } from "./timeline.js";
+import { ideas, sentence } from "./words.js";
+
+const SPEEDS = { "0.5": "½ ×", 1: "1 ×", 2: "2 ×" };
+
+/**
+ * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop}} context
+ * @returns {{element: HTMLElement, controls: Node[], draw: () => void}} `draw` after anything changed
+ */
+export function story({ store, frames }) {
+  const film = new Film(moved, played);
+  const play = button("▶ Play", toggle, { class: "mx-button mx-play", title: "Watch the scene being handed out (Space)" });
+  const scrub = h("input", {
+    type: "range", class: "mx-range", min: "0", step: "any", "aria-label": "Step of the attention", oninput: () => film.go(Number(scrub.value)),
+  });
+  const ticks = h("span", { class: "mx-story-ticks", "aria-hidden": "true" });
+  const speed = h("select", { class: "mx-select", "aria-label": "Speed of the film", onchange: () => (film.speed = Number(speed.value)) },
+    ...Object.entries(SPEEDS).map(([value, words]) => h("option", { value, selected: value === "1" }, words)));
+  const move = (by) => () => {
+    if (!scene) return;
+    const { slots } = scene;
+    film.rest(Math.max(0, Math.min(slots - 1, (film.step ?? (by > 0 ? -1 : slots)) + by)));
+  };
+  const controls = [
+    button("◀", move(-1), { "aria-label": "Previous step" }), play, button("▶", move(1), { "aria-label": "Next step" }),
+    h("span", { class: "mx-story-scrub" }, scrub, ticks), speed, button("All steps", () => film.rest(null)),
+  ];
+
+  const stage = new Stage(store, () => pixel());
+  const strip = new Strip((step) => {
+    store.lookAtStep(step);
+    film.rest(step);
+  });
+  const told = line();
+  const where = h("p", { class: "mx-story-where" });
+  const equation = new Equation();
+  const edited = h("p", { class: "mx-note mx-far", hidden: true }, "You have edited this scene; the film shows it as the model saw it.");
+  const moving = h("div", { class: "mx-story-film", tabIndex: 0, role: "group", "aria-label": "The film of the attention: arrow keys go phase by phase, Space plays and pauses" },
+    stage.element, told.element, equation.element, where);
+  const laid = h("div", { class: "mx-story-laid" });
+  const notes = h("div", { class: "mx-story-ideas" });
+  const element = h("div", { class: "mx-story", onkeydown: onKey }, edited, moving, laid, strip.element, notes);
+  let scene = null;
+  let decoded = null;
+  let decoding = null; // the scene whose slots were asked for
+  let rows = []; // a stage and an equation for each step, where motion is not wanted
+  let middles = []; // of the steps' masks, as far as they were asked for
+  let latents = 0; // that the ideas speak of
+
+  const shownStep = () => film.step ?? store.document.slots[store.view.slot]?.step ?? scene.slots - 1;
+  const moment = () => (film.all ? wholeStep(shownStep(), scene.slots) : momentAt(film.position));
+
+  /** The pixel that the numbers are of: the one pointed at, or one where a step's mask is strong. */
+  const pixel = (step = shownStep()) => store.view.pixel ?? (middles[step] ??= middleOf(scene.masks[step], scene.size));
+
+  function moved() {
+    if (!scene || store.scene !== scene) return film.pause(); // another one is on its way to the panels
+    if (store.view.step !== film.step) store.look({ step: film.step });
+    show();
+  }
+
+  function played() {
+    play.textContent = film.playing ? "❚❚ Pause" : "▶ Play";
+    told.element.setAttribute("aria-live", film.running ? "off" : "polite"); // no screen reader keeps up with it
+  }
+
+  function toggle() {
+    if (film.playing || !scene) return film.pause();
+    if (lessMotion()) return film.rest(((film.step ?? -1) + 1) % scene.slots);
+    moving.scrollIntoView({ block: "nearest" });
+    film.play();
+  }
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button, canvas, .mx-story-strip")) return;
+    const act = {
+      ArrowRight: lessMotion() ? move(1) : () => film.onward(), ArrowLeft: lessMotion() ? move(-1) : () => film.back(),
+      Home: () => film.go(0), End: () => film.go(film.end), " ": toggle,
+    }[event.key];
+    if (!act || event.defaultPrevented) return;
+    event.preventDefault();
+    act();
+  }
+  scrub.addEventListener("keydown", onKey);
+
+  function open() {
+    scene = store.scene;
+    decoded = null;
+    middles = [];
+    stage.open(scene);
+    strip.open(scene);
+    lay();
+    scrub.max = String(endOf(scene.slots - 1));
+    ticks.replaceChildren(...scene.masks.map((_, k) => h("i", {}, String(k + 1))));
+    if (latents !== scene.mean[0].length) {
+      latents = scene.mean[0].length;
+      notes.replaceChildren(...ideas(latents).map(([phases, title, text]) => h("section", { "data-phases": phases.join(" ") }, h("h3", {}, title), h("p", {}, text))));
+    }
+    film.open(scene.slots);
+  }
+
+  /** All steps one below the other, each whole. */
+  function lay() {
+    element.classList.toggle("mx-laid-out", lessMotion());
+    rows = !lessMotion() ? [] : scene.masks.map((_, step) => {
+      const row = { stage: new Stage(store, () => pixel(step)), equation: new Equation(), told: line(), where: h("p", { class: "mx-story-where" }) };
+      row.stage.open(scene);
+      row.equation.light(null);
+      row.element = h("section", { "aria-label": `Step ${step + 1}` }, row.told.element, row.stage.element, row.equation.element, row.where);
+      return row;
+    });
+    laid.replaceChildren(...rows.map((row) => row.element));
+  }
+
+  const facts = (step) => ({ count: scene.slots, latents, left: mean(scene.scopes[step]), taken: mean(scene.masks[step]) });
+
+  /** Puts in the numbers of a pixel, and says which it is. */
+  function fill(target, step) {
+    const at = pixel(step);
+    target.stage.point(at);
+    target.equation.fill(numbersAt(scene, decoded, step, at), step === scene.slots - 1);
+    const place = `row ${Math.floor(at / scene.size)}, column ${at % scene.size}`;
+    say(target.where, store.view.pixel === null ? `Numbers of a pixel where this mask is strong: ${place}. Point at a picture for another.` : `Numbers of the pixel that you point at: ${place}.`);
+  }
+
+  function show() {
+    if (!scene) return;
+    const now = moment();
+    rows.forEach((row, step) => {
+      row.stage.show(wholeStep(step, scene.slots), decoded);
+      fill(row, step);
+      row.told.say(step, sentence({ step, phase: "mask" }, facts(step)));
+      row.element.classList.toggle("mx-now", step === film.step);
+    });
+    strip.show(now, decoded);
+    if (!rows.length) {
+      stage.show(now, decoded, strip.target(now.step));
+      fill({ stage, equation, where }, now.step);
+      equation.light(now.phase);
+      told.say(now.step, sentence(now, facts(now.step)));
+    }
+    for (const note of notes.children) note.classList.toggle("mx-lit", now.phase !== null && note.dataset.phases.split(" ").includes(now.phase));
+    scrub.value = String(film.position);
+    scrub.setAttribute("aria-valuetext", film.all ? "all steps" : `step ${now.step + 1} of ${scene.slots}, ${now.phase}`);
+    edited.hidden = !store.edited;
+  }
+
+  onMotionChange(() => {
+    film.pause();
+    if (!scene) return;
+    lay();
+    show();
+  });
+  new IntersectionObserver(([entry]) => !entry.isIntersecting && film.pause()).observe(moving);
+
+  /** What the slots are decoded to; if that fails, the next frame tries again. */
+  async function decode() {
+    const of = (decoding = scene);
+    try {
+      const slots = await frames.decode(store.original.slots.map((slot) => slot.latent));
+      if (of !== scene) return;
+      decoded = { slots, masks: softmaxMasks(slots, slots.map(() => true)) };
+      show();
+    } catch (error) {
+      console.warn("the story was not decoded:", error.message);
+      if (of === decoding) decoding = null;
+    }
+  }
+
+  function draw() {
+    if (store.scene !== scene) open();
+    if (store.view.step !== film.step) film.rest(store.view.step);
+    if (decoding !== scene) decode();
+    show();
+  }
+  return { element, controls, draw };
+}
+
+/** A sentence after the number of the step that it is about. */
+function line() {
+  const number = h("span", { class: "mx-story-number" });
+  const words = h("span");
+  return {
+    element: h("p", { class: "mx-story-sentence" }, number, words),
+    say(step, text) {
+      numbered(number, step);
+      say(words, text);
+    },
+  };
+}

@@ -1,0 +1,70 @@
+// The slots as they are filled, one after the other, and what they add up to: the scene is the sum over k of m_k x_k.
+
+import { canvas, inkOn, slotColor } from "../draw.js";
+import { h, say } from "../dom.js";
+import { zoomable } from "../lightbox.js";
+import { roving } from "../roving.js";
+import { hat, inline } from "./mathml.js";
+import { drawPiece, drawSum } from "./pictures.js";
+
+/** Puts a step's number on its slot's colour. @param {HTMLElement} element @param {number} step */
+export function numbered(element, step) {
+  say(element, String(step + 1));
+  element.style.background = slotColor(step);
+  element.style.color = inkOn(step);
+  return element;
+}
+
+export class Strip {
+  element = h("div", { class: "mx-story-strip", role: "group", "aria-label": "The slots, as they are filled: arrow keys move, Enter goes to a slot’s step" });
+  #sum = zoomable(canvas("The sum of the slots that are filled"));
+  #tiles = [];
+  #drawn = [];
+  #shown = -1;
+
+  /** @param {(step: number) => void} select a slot that is clicked */
+  constructor(select) {
+    this.select = select;
+    roving(this.element, "button, .mx-story-sum canvas");
+  }
+
+  /** Another scene. @param {any} scene */
+  open(scene) {
+    this.scene = scene;
+    this.#drawn = [];
+    this.#shown = -1;
+    this.#tiles = scene.masks.map((_, k) => {
+      const picture = canvas(`Slot ${k + 1}: its component under its mask`);
+      const chip = numbered(h("span", { class: "mx-story-number" }), k);
+      const tile = h("button", { type: "button", class: "mx-story-tile", "aria-label": `Step ${k + 1} of the film`, onclick: () => this.select(k) }, h("span", { class: "mx-frame" }, picture), chip);
+      return { tile, picture };
+    });
+    this.element.style.setProperty("--tiles", String(scene.slots + 1));
+    this.element.replaceChildren(
+      ...this.#tiles.map(({ tile }) => tile),
+      h("div", { class: "mx-story-tile mx-story-sum" }, h("span", { class: "mx-frame" }, this.#sum), h("span", {}, inline(hat("x")))),
+    );
+  }
+
+  /** Where a step's piece goes. @param {number} step */
+  target(step) {
+    return this.#tiles[step].picture;
+  }
+
+  /** @param {import("./timeline.js").Moment} moment @param {{slots: Float32Array[]} | null} decoded */
+  show({ step, done, filled }, decoded) {
+    const count = Math.max(filled, step + (done.slot === 1 ? 1 : 0));
+    this.#tiles.forEach(({ tile, picture }, k) => {
+      const there = decoded !== null && k < count;
+      tile.classList.toggle("mx-there", there);
+      if (k === step) tile.setAttribute("aria-current", "step");
+      else tile.removeAttribute("aria-current");
+      if (!there || this.#drawn[k]) return;
+      this.#drawn[k] = true;
+      drawPiece(picture, this.scene.size, decoded.slots[k], 4, this.scene.masks[k]);
+    });
+    if (!decoded || count === this.#shown) return;
+    this.#shown = count;
+    drawSum(this.#sum, this.scene, decoded.slots, count);
+  }
+}
