@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import card, curves, growth, network, page, scenes, training
+from benchmarks import card, curves, growth, hand, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "scenes": scenes.scenes,
     "slider": page.slider,
     "drag": page.drag,
+    "hand": hand.hand,
     "start": page.start,
     "import": page.imports,
     "visitors": page.visitors,

@@ -8,7 +8,7 @@ READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.fra
 LATENTS = "JSON.stringify(monetExplorer.store.document.slots.map((s) => [s.color, s.hidden, ...s.latent]))"
 DRAWN = "monetExplorer.frames.frame.document === monetExplorer.store.document"
 SETTLED = f"{DRAWN} && monetExplorer.frames.frame.view === monetExplorer.store.view"
-PICTURE = "document.querySelector('[data-name=image] canvas').toDataURL()"
+PICTURE = "document.querySelector('[data-name=image] .mx-large').toDataURL()"
 
 PHONE = {"width": 390, "height": 844}
 TARGET = 24
@@ -18,7 +18,7 @@ TARGET = 24
 def open_page(page: Page) -> None:
     page.goto("/")
     page.wait_for_function(READY)
-    page.wait_for_selector("[data-name=image] canvas", state="attached")  # Gradio mounts one panel after the other
+    page.wait_for_selector("[data-name=image] .mx-large", state="attached")  # Gradio mounts one panel after the other
 
 
 def state(page: Page) -> tuple[str, str]:
@@ -73,7 +73,7 @@ class Mouse:
 
     def own(self) -> None:
         """Selects whoever owns the pixel in the middle of the scene."""
-        self.reach(self.page.locator("[data-name=image] canvas")).click()
+        self.reach(self.page.locator("[data-name=image] .mx-large")).click()
 
     def select(self, slot: int) -> None:
         self.press(f"Select slot {slot}", "#mx-slots")

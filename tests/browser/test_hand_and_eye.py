@@ -63,7 +63,7 @@ class Finger:
 
 TOUCHED = (
     "#mx-latents .mx-latent .mx-range", "#mx-intake input[type=range]", "#mx-attention .mx-range", ".mx-pad",
-    "[data-name=image] canvas", "#mx-slots .mx-cell", "#mx-charts .mx-plot", "#mx-map .mx-plot",
+    "[data-name=image] .mx-large", "#mx-slots .mx-cell", "#mx-charts .mx-plot", "#mx-map .mx-plot",
 )  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def test_every_picture_opens_large_by_enter_and_goes_on_living(page: Page) -> No
     open_page(page)
     page.keyboard.press("2")
     large = page.get_by_role("dialog", name="Large picture")
-    for selector in ("[data-name=image] canvas", "#mx-attention .mx-cell canvas", "#mx-attention figure canvas",
+    for selector in ("[data-name=image] .mx-large", "#mx-attention .mx-cell canvas", "#mx-attention figure canvas",
                      "#mx-slots .mx-cell canvas", "#mx-latents figure canvas", ".mx-player canvas"):  # fmt: skip
         picture = page.locator(selector).first
         picture.focus()

@@ -198,7 +198,9 @@ def test_what_the_server_does_not_answer_is_said_and_the_inputs_go_back(
     _, before = edit(laboratory)
     laboratory.route("**/monet/decompose/**", lambda route: route.abort())
     choose_slots(laboratory)
-    expect(laboratory.get_by_text("The server does not answer. Your edits are kept; try again")).to_be_visible()
+    expect(laboratory.locator(".mx-notice span")).to_contain_text(
+        "The server does not answer. Your edits are kept; try again"
+    )
     expect(laboratory.get_by_label("number input for Slots K")).to_have_value("6")
     assert state(laboratory) == before
     laboratory.unroute("**/monet/decompose/**")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 NAME = "tetrominoes"
 SLOT = "monetExplorer.store.view.slot"
-SCREEN = "[data-name=image] canvas"
+SCREEN = "[data-name=image] .mx-large"
 LATENT = f"[...monetExplorer.store.document.slots[{SLOT}].latent]"
 MIDDLE = f"""() => {{
     const {{ labels, scene }} = monetExplorer.frames.frame;

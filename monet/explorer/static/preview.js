@@ -4,7 +4,7 @@ import { canvas } from "./draw.js";
 
 /** What edits when it is dragged, and where the scene is shown anyway. */
 const HANDLES = "#mx-pad .mx-pad, #mx-slots .mx-range, #mx-latents .mx-range";
-const SCENES = "[data-name=image] canvas, #mx-latents .mx-previews figure:last-child canvas";
+const SCENES = "[data-name=image] .mx-large, #mx-latents .mx-previews figure:last-child canvas";
 
 const inWindow = (element) => {
   const { top, bottom } = element.getBoundingClientRect();

@@ -1,6 +1,6 @@
 // The stage: the scene stands large, what is pointed at lights up, and an object that is dragged follows the hand.
 
-import { canvas as picture, inkOn, slotColor } from "../draw.js";
+import { inkOn, slotColor } from "../draw.js";
 import { resetSlot } from "../actions.js";
 import { h, say, svg } from "../dom.js";
 import { turned } from "../grasp.js";
@@ -33,8 +33,7 @@ const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
  */
 export function stage(frameElement, screen, page) {
   const { store, frames } = page;
-  const shade = picture("", "mx-shade");
-  shade.setAttribute("aria-hidden", "true");
+  const shade = h("canvas", { class: "mx-shade", "aria-hidden": "true" });
   const pointed = svg("path", { class: "mx-border mx-border-pointed" });
   const chosen = svg("path", { class: "mx-border" });
   const pull = svg("line", { class: "mx-pull" });

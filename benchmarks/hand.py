@@ -1,0 +1,63 @@
+"""An object dragged over the stage by a real mouse, seven slots at 64x64: from the pointer to the pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.measure import Row, Settings, missing, quantity
+from benchmarks.page import LATENCIES, NO_CHROMIUM, PATIENCE, READY, Chromium, app
+
+SCENE = "model=multi_dsprites&kind=sample&data=multi_dsprites&index=0&slots=7&how=crop"
+WANTED = {0.5: 16, 0.95: 33}
+"""Milliseconds at each quantile: a frame of a screen with 60 a second, and two."""
+ROUND = 40
+"""Events until the hand is back where it took hold: a circle of so many steps, two pixels of the picture wide."""
+# Where the object lies, in pixels of the window, and how large a pixel of the picture is there.
+PLACE = """() => {
+    const { labels, scene, view } = monetExplorer.frames.frame;
+    const own = [...labels.keys()].filter((p) => labels[p] === view.slot);
+    const mean = (of) => own.reduce((sum, p) => sum + of(p) + 0.5, 0) / own.length;
+    const box = document.querySelector("[data-name=image] .mx-large").getBoundingClientRect();
+    const scale = box.width / scene.size;
+    return [box.x + scale * mean((p) => p % scene.size), box.y + scale * mean((p) => Math.floor(p / scene.size)), scale];
+}"""
+ANSWERED = f"""(before) => new Promise((resolve) => {{
+    const end = performance.now() + 500;  // an object that has arrived already paints nothing
+    const watch = () => {LATENCIES}.length > before ? resolve({LATENCIES}.at(-1))
+        : performance.now() > end ? resolve(null) : setTimeout(watch, 1);
+    watch();
+}})"""
+
+
+def hand(settings: Settings) -> list[Row]:
+    """Milliseconds from an event of the pointer to the pixels that answer it, at the median and at 95 %."""
+    with app(settings) as address, Chromium() as browser:
+        if browser is None:
+            return [missing("hand to pixels", NO_CHROMIUM)]
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(1000 * PATIENCE)
+        page.goto(f"{address}/#{SCENE}")
+        page.wait_for_function(f"{READY} && monetExplorer.store.scene.slots === 7")
+        page.wait_for_selector("[data-name=image] .mx-large")
+        page.wait_for_timeout(1000)
+        x, y, scale = page.evaluate(PLACE)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        taken: list[float] = []
+        for event in range(settings.rounds(6 * ROUND)):
+            before = page.evaluate(f"{LATENCIES}.length")
+            around = 2 * np.pi * (event + 1) / ROUND
+            page.mouse.move(x + 12 * scale * np.sin(around) / 2, y + 12 * scale * (1 - np.cos(around)) / 2)
+            if (milliseconds := page.evaluate(ANSWERED, before)) is not None:
+                taken.append(milliseconds / 1000)
+        page.mouse.up()
+    settled = taken[3:]  # all of a page is painted anew when it comes to the front
+    rows = []
+    for share, wanted in WANTED.items():
+        seconds = float(np.quantile(settled, share))
+        note = f"{len(settled)} events of a real mouse, K = 7 at 64x64"
+        met = seconds <= wanted / 1000
+        rows.append(
+            Row(f"hand to pixels, {share:.0%}", quantity(seconds, "s"), "", None, f"at most {wanted} ms", met, note)
+        )
+    return rows
