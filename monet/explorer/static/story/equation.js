@@ -88,8 +88,9 @@ export class Equation {
   /** @param {Numbers} numbers @param {boolean} last whether this is the step that takes what is left */
   fill(numbers, last) {
     const { latent: { dimension, mean, std }, painted: paint, sum, ...values } = numbers;
-    const all = { ...values, mean, std, scope2: values.scope, alpha2: values.alpha, mask2: values.mask };
+    const all = { ...values, mean, scope2: values.scope, alpha2: values.alpha, mask2: values.mask };
     for (const [name, value] of Object.entries(all)) say(this.#terms[name], decimals(value).replace("-", "−"));
+    say(this.#terms.std, std.toFixed(3)); // the latents that say most are sure of it
     say(this.#terms.dimension, String(dimension));
     if (paint) {
       for (const [name, color] of [["painted", paint], ["painted2", paint], ["sum", sum]]) {
