@@ -51,7 +51,7 @@ def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
             changes = np.abs(changes)
         consistent = max(int((sign * changes >= feature.noticeable).sum()) for sign in (1, -1))
         median = float(np.median(changes)) if len(changes) else 0.0
-        found[name] = Effect(round(median, 3), consistent, len(changes))
+        found[name] = Effect(round(median, 3) + 0.0, consistent, len(changes))  # + 0.0: no -0.0 in the file
     return Latent(round(kl, 3), int(alive.all(0).sum()), tuple(alive.mean(1).round(3).tolist()), found)
 
 
