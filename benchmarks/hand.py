@@ -19,7 +19,8 @@ PLACE = """() => {
     const mean = (of) => own.reduce((sum, p) => sum + of(p) + 0.5, 0) / own.length;
     const box = document.querySelector("[data-name=image] .mx-large").getBoundingClientRect();
     const scale = box.width / scene.size;
-    return [box.x + scale * mean((p) => p % scene.size), box.y + scale * mean((p) => Math.floor(p / scene.size)), scale];
+    const [x, y] = [mean((p) => p % scene.size), mean((p) => Math.floor(p / scene.size))];
+    return [box.x + scale * x, box.y + scale * y, scale];
 }"""
 ANSWERED = f"""(before) => new Promise((resolve) => {{
     const end = performance.now() + 500;  // an object that has arrived already paints nothing

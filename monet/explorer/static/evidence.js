@@ -24,9 +24,11 @@ export function limits({ alive }, sweep) {
   return [Math.max(-Infinity, ...dead.filter((v) => v < 0)), Math.min(Infinity, ...dead.filter((v) => v > 0))];
 }
 
-/** Whether a model's evidence says that some latent does this. @param {Evidence | null} evidence @param {string} feature */
-export const learned = (evidence, feature) =>
-  Boolean(evidence?.latents.some(({ strengths }) => strengths[feature] >= 1 && strengths[feature] >= 0.5 * Math.max(...Object.values(strengths))));
+/** An effect of so many noticeable steps is one that a hand can use. */
+const USEFUL = 2;
+
+/** Whether a model's evidence says that some latent does this in the same way in most slots. @param {Evidence | null} evidence @param {string} feature */
+export const learned = (evidence, feature) => Boolean(evidence?.latents.some(({ strengths }) => strengths[feature] >= USEFUL));
 
 /**
  * Features by latents: how strong each effect is.

@@ -12,8 +12,8 @@ export class Hand {
   reached = null;
   /** @type {((start: Features) => Features) | null} */
   #aim = null;
-  /** All that was asked of the solver, in order: with the slots as they were it tells the whole drag. @type {Features[]} */
-  targets = [];
+  /** What was asked of the solver and where it went, in order. @type {{target: Features, latent: number[], features: Features}[]} */
+  trace = [];
   #asked = 0;
   #running = false;
   #ended = false;
@@ -63,9 +63,9 @@ export class Hand {
       while (this.#aim && this.#held) {
         const asked = this.#asked;
         const aim = this.#aim(grasp.start);
-        this.targets.push(aim);
         const { latent, features, settled } = await grasp.toward(aim);
         if (!this.#held) break;
+        this.trace.push({ target: aim, latent: Array.from(latent), features });
         this.reached = { now: features, aim };
         this.#latent = latent;
         if (latent !== this.store.document.slots[this.slot].latent) {

@@ -3,6 +3,7 @@
 import { inkOn, slotColor } from "../draw.js";
 import { resetSlot } from "../actions.js";
 import { h, say, svg } from "../dom.js";
+import { learned } from "../evidence.js";
 import { turned } from "../grasp.js";
 import { Hand } from "./hand.js";
 import { borderOf, placeOf } from "./outline.js";
@@ -65,7 +66,9 @@ export function stage(frameElement, screen, page) {
     const { size } = store.scene;
     return x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null;
   };
-  const turns = () => Boolean(page.opening.offer.models[store.scene.model]?.can?.turn);
+  const evidence = () => page.opening.offer.models[store.scene.model]?.latents ?? null;
+  const turns = () => learned(evidence(), "angle");
+  const sizes = () => !evidence() || learned(evidence(), "area");
 
   /** Takes hold of a slot, whose masks must be the decoder's to follow. */
   function hold(slot) {
@@ -94,13 +97,12 @@ export function stage(frameElement, screen, page) {
   let aim = null; // from the start of the object to where it shall be, as the pointers stand
   function begin(slot, mode) {
     hold(slot);
-    const [from] = [...down.values()].map((pointer) => pointer.from);
-    const pointer = () => [...down.values()].at(0)?.to ?? from;
+    const [pointer] = down.values(); // it keeps its last place after it has gone up: there the object arrives
     const round = (start, [x, y]) => Math.atan2(y - start.y, x - start.x);
     aim = {
-      move: (start) => ({ ...start, x: start.x + pointer()[0] - from[0], y: start.y + pointer()[1] - from[1] }),
-      size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer()) / Math.max(1, far(start, from))) }),
-      turn: (start) => turned(start, round(start, pointer()) - round(start, from)),
+      move: (start) => ({ ...start, x: start.x + pointer.to[0] - pointer.from[0], y: start.y + pointer.to[1] - pointer.from[1] }),
+      size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer.to) / Math.max(1, far(start, pointer.from))) }),
+      turn: (start) => turned(start, round(start, pointer.to) - round(start, pointer.from)),
     }[mode];
   }
   const far = (start, [x, y]) => Math.hypot(x - start.x, y - start.y);
@@ -154,8 +156,9 @@ export function stage(frameElement, screen, page) {
   frameElement.addEventListener("pointermove", follow);
   for (const end of ["pointerup", "pointercancel"]) frameElement.addEventListener(end, release);
   frameElement.addEventListener("pointerleave", () => (shares.hidden = true));
-  screen.addEventListener("dblclick", (event) => {
-    const pixel = pixelAt(at(event));
+  // Clicks of a pointer that was captured are the frame's, not the screen's.
+  frameElement.addEventListener("dblclick", (event) => {
+    const pixel = event.target.closest("button") ? null : pixelAt(at(event));
     if (pixel !== null) putBack(frame.labels[pixel]);
   });
   const putBack = (slot) => {
@@ -175,7 +178,7 @@ export function stage(frameElement, screen, page) {
     if (!change) return;
     event.preventDefault();
     event.stopPropagation();
-    if (!place?.object) return say(said, "This slot is the ground or holds nothing; select an object with the number keys.");
+    if (!placeOf(frame.labels, frame.scene.size, store.view.slot).object) return say(said, "This slot is the ground or holds nothing; select an object with the number keys.");
     keys.push(change, event);
   });
 
@@ -283,7 +286,7 @@ export function stage(frameElement, screen, page) {
   function handles() {
     const { size } = frame.scene;
     const [, top, right, bottom] = place.box;
-    grow.hidden = !place.object;
+    grow.hidden = !place.object || !sizes();
     turn.hidden = !place.object || !turns();
     const inside = (v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
     Object.assign(grow.style, { left: inside(right), top: inside(bottom) });
