@@ -12,7 +12,8 @@ from monet.latents.knowledge import Known
 from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Effect, Latents
 
 HEADING = "## What the latents do"
-MEASURED = """The generator tells no factors: these are mean place, number and mean colour of the object's visible pixels.
+MEASURED = """\
+The generator tells no factors: these are mean place, number and mean colour of the object's visible pixels.
 """
 
 
