@@ -191,6 +191,7 @@ def test_factors_that_no_generator_tells_are_measured() -> None:
         return slots(np.pad(places / 10.0, ((0, 0), (0, 14))), scenes)
 
     known = {k.factor: k for k in knowledge(draw(60), draw(40), "objects_room")}
+    assert known.keys() == {"x", "y", "area", "color"}
     assert known["x"].linear > 0.999 and known["y"].linear > 0.999
 
 

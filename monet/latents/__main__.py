@@ -70,7 +70,8 @@ def _known(fitted: Slots, scored: Slots, data: str) -> str:
         found = knowledge.knowledge(fitted, scored, data)
     except ImportError:
         return "What the latents know was not measured: that needs scikit-learn (pip install scikit-learn).\n"
-    return card.knowledge(found, len(fitted.latents), len(scored.latents) / scored.objects)
+    measured = scored.scenes[0].factors is None
+    return card.knowledge(found, len(fitted.latents), len(scored.latents) / scored.objects, measured)
 
 
 if __name__ == "__main__":

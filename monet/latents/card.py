@@ -12,6 +12,9 @@ from monet.latents.knowledge import Known
 from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Effect, Latents
 
 HEADING = "## What the latents do"
+MEASURED = """\
+The generator tells no factors: these are mean place, number and mean colour of the object's visible pixels.
+"""
 
 
 def insert(card: str, section: str) -> str:
@@ -70,13 +73,14 @@ def _cell(name: str, effect: Effect) -> str:
     return f"**{text}**" if effect.consistent >= CONSISTENT * effect.of else text
 
 
-def knowledge(known: Sequence[Known], fitted: int, matched: float) -> str:
+def knowledge(known: Sequence[Known], fitted: int, matched: float, measured: bool) -> str:
     """What the latents know, for the section.
 
     Args:
         known: by factor.
         fitted: slots that the predictors were fitted on.
         matched: share of the test scenes' objects that have a slot.
+        measured: the factors are measured on the true segmentation instead of told by a generator.
     """
     rows = [
         (k.factor, f"{k.slots}", "R2" if k.chance is None else f"accuracy, chance {k.chance:.2f}",
@@ -86,6 +90,6 @@ def knowledge(known: Sequence[Known], fitted: int, matched: float) -> str:
     return f"""\
 How well a slot's latents tell the true factors of its object: predictors fitted on {fitted} slots of validation scenes
 and scored on test scenes, in which {matched:.0%} of the visible objects have a slot (IoU above 0.5).
-
+{MEASURED if measured else ""}
 {markdown(("factor", "slots", "measure", "ridge", "boosted trees"), rows)}
 """
