@@ -144,7 +144,7 @@ export function mount(root, { store, frames, engine, opening }) {
     const { scene, view } = frame;
     if (last?.scene !== scene) {
       drawColors(panels.input, scene.size, scene.image);
-      title.textContent = scene.title;
+      title.textContent = title.title = scene.title;
       const scaled = scene.scaled ? `, scaled from ${scene.scaled[0]} × ${scene.scaled[1]}` : "";
       captions.input.textContent = `input, ${scene.size} × ${scene.size}${scaled}`;
       const row = (name, label, help, value, data) =>
