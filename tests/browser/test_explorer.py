@@ -60,9 +60,9 @@ def latents(page: Page) -> list[list[float]]:
 
 
 def pictures(page: Page) -> dict[str, str]:
-    """Everything that is drawn of the scene and its slots, by label, as data URLs: equal if equal to the pixel."""
+    """What is drawn at once of the scene and its slots, by label, as data URLs: equal if equal to the pixel."""
     return page.evaluate("""() => {
-        const all = document.querySelectorAll("#mx-middle canvas, .mx-columns canvas, #mx-latents canvas");
+        const all = document.querySelectorAll("#mx-middle .mx-canvas, .mx-columns canvas, #mx-latents .mx-medium");
         return Object.fromEntries([...all].map((c) => [c.getAttribute("aria-label"), c.toDataURL()]));
     }""")
 

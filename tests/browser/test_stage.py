@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Iterator
 from functools import partial
 
@@ -119,9 +120,13 @@ def test_what_is_pointed_at_lights_up_with_its_name_and_its_shares(stage: Page) 
     expect(stage.locator(".mx-tag")).to_be_hidden()
 
 
+def open_sprites(page: Page) -> None:
+    page.evaluate(f"location.hash = 'model={SPRITES}&kind=sample&data={SPRITES}&index=0&slots=6&how=crop'")
+    page.wait_for_function(f"monetExplorer.frames.frame.scene.model === '{SPRITES}'")
+
+
 def test_the_handle_sizes_and_a_double_click_puts_back(stage: Page) -> None:
-    stage.evaluate(f"location.hash = 'model={SPRITES}&kind=sample&data={SPRITES}&index=0&slots=6&how=crop'")
-    stage.wait_for_function(f"monetExplorer.frames.frame.scene.model === '{SPRITES}'")
+    open_sprites(stage)
     area = f"monetExplorer.frames.frame.decodedMasks[{SLOT}].reduce((sum, m) => sum + m, 0)"
     before, spot = stage.evaluate(area), stage.evaluate(MIDDLE)
     box = stage.locator(".mx-handle-size").bounding_box()
@@ -134,6 +139,37 @@ def test_the_handle_sizes_and_a_double_click_puts_back(stage: Page) -> None:
     stage.wait_for_function("monetExplorer.hand.reached === null")
     stage.mouse.dblclick(*on_screen(stage, spot))
     stage.wait_for_function("!monetExplorer.store.edited")
+
+
+TINTED = """(hues) => import(new URL("monet/static/stage/color.js", document.baseURI)).then(({ tinted, lit }) => {
+    const of = ({ red, green, blue }) => [red, green, blue];
+    const object = { red: 0.8, green: 0.3, blue: 0.2 };
+    return [hues.map((hue) => of(tinted(object, hue))), of(lit(object, -0.3))];
+})"""
+
+
+def test_another_hue_and_brightness_leave_the_rest_of_a_colour(stage: Page) -> None:
+    hues = [0.0, 0.1, 0.35, 0.5, 0.8]
+    tinted, lit = stage.evaluate(TINTED, hues)
+    _, saturation, value = colorsys.rgb_to_hsv(0.8, 0.3, 0.2)
+    np.testing.assert_allclose(tinted, [colorsys.hsv_to_rgb(hue, saturation, value) for hue in hues], atol=1e-6)
+    np.testing.assert_allclose(lit, np.array([0.8, 0.3, 0.2]) * 0.5 / 0.8, atol=1e-6)
+
+
+def test_the_ring_turns_the_hue(stage: Page) -> None:
+    open_sprites(stage)
+    stage.locator(SCREEN).focus()
+    box = stage.locator(".mx-ring path").first.bounding_box()  # red, to the right
+    assert box
+    stage.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    stage.mouse.down()
+    stage.mouse.move(box["x"] + box["width"] / 2 - 1, box["y"] + box["height"] + 6, steps=6)
+    stage.wait_for_function("monetExplorer.hand?.reached")
+    stage.mouse.up()
+    stage.wait_for_function("monetExplorer.hand.reached === null")
+    found, aim = stage.evaluate("(({ features, target }) => [features, target])(monetExplorer.hand.trace.at(-1))")
+    hue = [colorsys.rgb_to_hsv(*(where[c] for c in ("red", "green", "blue")))[0] for where in (found, aim)]
+    assert abs((hue[0] - hue[1] + 0.5) % 1 - 0.5) < 0.08  # 30 degrees
 
 
 def test_the_keys_move_the_selected_object_by_a_pixel(stage: Page) -> None:

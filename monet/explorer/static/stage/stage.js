@@ -5,8 +5,10 @@ import { resetSlot } from "../actions.js";
 import { h, say, svg } from "../dom.js";
 import { learned } from "../evidence.js";
 import { turned } from "../grasp.js";
+import { hueAt, hueRing, lit, tinted } from "./color.js";
 import { Hand } from "./hand.js";
 import { borderOf, placeOf } from "./outline.js";
+import { pointerShares } from "./shares.js";
 
 /** How dark everything else gets around what is pointed at, 0 to 255. */
 const SHADE = 120;
@@ -21,6 +23,9 @@ const KEY_GROWTH = 1.06;
 
 /** Radians that a key turns an object by, clockwise as the picture's y points down. */
 const KEY_TURN = 0.1;
+
+/** So large a part of the picture's height makes an object brighter by the whole range. */
+const LIGHT_REACH = 0.5;
 
 /** Keys that follow one another within this time are one gesture. */
 const KEY_PAUSE_MS = 400;
@@ -38,17 +43,19 @@ export function stage(frameElement, screen, page) {
   const pointed = svg("path", { class: "mx-border mx-border-pointed" });
   const chosen = svg("path", { class: "mx-border" });
   const pull = svg("line", { class: "mx-pull" });
-  const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, pointed, chosen, pull);
+  const ring = hueRing();
+  const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, ring.element, pointed, chosen, pull);
   const tag = h("div", { class: "mx-tag", hidden: true });
-  const shares = h("div", { class: "mx-pointer-shares", hidden: true });
+  const shares = pointerShares(frameElement);
   const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
   const grow = handle("size", "Size: drag away from the object or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
+  const light = handle("light", "Brightness: drag up or down", "☀");
   const said = h("span", { class: "mx-sr", "aria-live": "polite" });
   frameElement.classList.add("mx-stage");
   screen.tabIndex = 0;
-  screen.setAttribute("aria-label", "The scene. Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back");
-  frameElement.append(shade, drawing, tag, shares, grow, turn, said);
+  screen.setAttribute("aria-description", "Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back");
+  frameElement.append(shade, drawing, tag, shares.element, grow, turn, light, said);
 
   let frame = null;
   let place = null; // of the selected slot
@@ -68,6 +75,8 @@ export function stage(frameElement, screen, page) {
   };
   const evidence = () => page.opening.offer.models[store.scene.model]?.latents ?? null;
   const turns = () => learned(evidence(), "angle");
+  const colors = () => learned(evidence(), "hue");
+  const lights = () => learned(evidence(), "brightness");
   const sizes = () => !evidence() || learned(evidence(), "area");
 
   /** Takes hold of a slot, whose masks must be the decoder's to follow. */
@@ -103,6 +112,8 @@ export function stage(frameElement, screen, page) {
       move: (start) => ({ ...start, x: start.x + pointer.to[0] - pointer.from[0], y: start.y + pointer.to[1] - pointer.from[1] }),
       size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer.to) / Math.max(1, far(start, pointer.from))) }),
       turn: (start) => turned(start, round(start, pointer.to) - round(start, pointer.from)),
+      hue: (start) => tinted(start, hueAt(pointer.to, start)),
+      light: (start) => lit(start, (pointer.from[1] - pointer.to[1]) / (store.scene.size * LIGHT_REACH)),
     }[mode];
   }
   const far = (start, [x, y]) => Math.hypot(x - start.x, y - start.y);
@@ -130,7 +141,7 @@ export function stage(frameElement, screen, page) {
       pointer.to = spot;
       if (hand && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4)) hand.to(aim, event);
     }
-    showShares(event, pixelAt(spot));
+    shares.show(event, event.pointerType === "touch" && !down.size ? null : pixelAt(spot), frame);
   }
 
   function release(event) {
@@ -150,12 +161,14 @@ export function stage(frameElement, screen, page) {
     if (event.target === screen) press(event, "move");
     else if (event.target === grow) press(event, "size");
     else if (event.target === turn) press(event, "turn");
+    else if (event.target === light) press(event, "light");
+    else if (ring.element.contains(event.target)) press(event, "hue");
   });
   // A finger that is on an object holds it; anywhere else it scrolls.
   frameElement.addEventListener("touchstart", (event) => down.size && event.preventDefault(), { passive: false });
   frameElement.addEventListener("pointermove", follow);
   for (const end of ["pointerup", "pointercancel"]) frameElement.addEventListener(end, release);
-  frameElement.addEventListener("pointerleave", () => (shares.hidden = true));
+  frameElement.addEventListener("pointerleave", () => shares.hide());
   // Clicks of a pointer that was captured are the frame's, not the screen's.
   frameElement.addEventListener("dblclick", (event) => {
     const pixel = event.target.closest("button") ? null : pixelAt(at(event));
@@ -200,30 +213,6 @@ export function stage(frameElement, screen, page) {
     },
   };
 
-  function showShares(event, pixel) {
-    shares.hidden = pixel === null || event.pointerType === "touch" && !down.size;
-    if (shares.hidden) return;
-    const box = frameElement.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    shares.style.left = `${Math.max(0, Math.min(box.width - shares.offsetWidth, x - shares.offsetWidth / 2))}px`;
-    shares.style.top = `${y + 34 + shares.offsetHeight > box.height ? y - 24 - shares.offsetHeight : y + 34}px`;
-    drawShares(pixel);
-  }
-
-  function drawShares(pixel) {
-    shares.pixel = pixel;
-    const { masks, document } = frame;
-    while (shares.children.length < masks.length) shares.append(h("i"));
-    while (shares.children.length > masks.length) shares.lastChild.remove();
-    masks.forEach((mask, k) => {
-      const [bar, share] = [shares.children[k], mask ? mask[pixel] : 0];
-      bar.style.flexGrow = String(share);
-      bar.style.background = slotColor(document.slots[k].color);
-      bar.style.color = inkOn(document.slots[k].color);
-      say(bar, share > 0.17 ? `${k + 1} · ${(100 * share).toFixed(0)} %` : "");
-    });
-  }
-
   function drawHand() {
     const reached = hand?.reached;
     frameElement.classList.toggle("mx-holding", Boolean(hand));
@@ -246,19 +235,19 @@ export function stage(frameElement, screen, page) {
       chosen.setAttribute("d", borderOf(labels, scene.size, view.slot));
       handles();
     }
-    const lit = hand || slot === null ? null : slot;
-    if (!labelled || last.lit !== lit) {
-      const there = lit === null ? null : placeOf(labels, scene.size, lit);
-      light(there, lit);
-      pointed.setAttribute("d", there && lit !== view.slot ? borderOf(labels, scene.size, lit) : "");
+    const shown = hand || slot === null ? null : slot;
+    if (!labelled || last.lit !== shown) {
+      const there = shown === null ? null : placeOf(labels, scene.size, shown);
+      spotlight(there, shown);
+      pointed.setAttribute("d", there && shown !== view.slot ? borderOf(labels, scene.size, shown) : "");
     }
-    if (!shares.hidden && shares.pixel !== undefined && shares.pixel < labels.length) drawShares(shares.pixel);
+    shares.follow(frame);
     if (!hand) drawHand();
-    last = { scene, labels, view, lit };
+    last = { scene, labels, view, lit: shown };
   });
 
   /** What is pointed at stays bright, and says what it is. */
-  function light(there, k) {
+  function spotlight(there, k) {
     const { size } = frame.scene;
     tag.hidden = !there;
     screen.style.cursor = there?.object ? "grab" : "";
@@ -285,11 +274,15 @@ export function stage(frameElement, screen, page) {
 
   function handles() {
     const { size } = frame.scene;
-    const [, top, right, bottom] = place.box;
+    const [left, top, right, bottom] = place.box;
     grow.hidden = !place.object || !sizes();
     turn.hidden = !place.object || !turns();
     const inside = (v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
     Object.assign(grow.style, { left: inside(right), top: inside(bottom) });
     Object.assign(turn.style, { left: inside(right), top: inside(top) });
+    light.hidden = !place.object || !lights();
+    Object.assign(light.style, { left: inside(left), top: inside(bottom) });
+    ring.element.style.display = place.object && colors() ? "" : "none";
+    if (place.object && colors()) ring.place(place.box, screen.getBoundingClientRect().width / size);
   }
 }
