@@ -21,7 +21,7 @@ CONFIGS = {
     "multi_dsprites": MONetConfig(num_slots=6),
     "tetrominoes": MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64), num_slots=4),
 }
-PATIENCE = 30
+PATIENCE = 120
 """Seconds until a test gives up; only a machine that is busy with other work comes near."""
 
 # The networks of the tests are small: a second thread gains little, and waits long where other work keeps the cores.

@@ -36,7 +36,7 @@ export function mount(root, { store, frames, opening }) {
   const deadTitle = h("summary");
   const fold = h("details", { class: "mx-fold" }, deadTitle, dead);
   const note = h("div", { class: "mx-note", role: "status" });
-  const picture = h("details", { class: "mx-fold", hidden: true }, h("summary", {}, "What each latent changes, as a picture"));
+  const picture = h("details", { class: "mx-evidence", hidden: true }, h("summary", {}, "What each latent changes, as a picture"));
   const ends = new Ends(frames);
   const previews = {
     component: canvas("Component of the selected slot", "mx-medium"),
