@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from monet.data.generators.light_batch import World
 
 from monet.data import DATASETS
 from monet.data.generators import clevr, clevr_batch, light_batch, raycast, raycast_batch, solids_batch
-from monet.data.generators.light_batch import World
 from monet.data.generators.raycast import Lamp
 from monet.data.generators.solids import GROUND, SHAPES, Solid
 
