@@ -28,6 +28,7 @@ from monet.data.generators.clevr import (
 from monet.data.generators.raycast import AWAY, CAMERA_AXES, pixel
 from monet.data.generators.solids import SHAPES
 from monet.data.scene import SceneBatch
+from monet.memory import keep_freed_memory
 
 ROUNDS = 8
 """On a card, at most so often is drawn again what was refused."""
@@ -66,6 +67,7 @@ def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> S
         ValueError: ``objects`` out of range.
     """
     check(objects)
+    keep_freed_memory()
     return render(*draw(count, objects, generator))
 
 
