@@ -16,7 +16,7 @@ from monet.data.seeds import TRAIN
 BATCH, ALONE = "batch", "alone"
 SECONDS = 0.2
 """Both sides of a round take about so long."""
-WANTED = {"multi_dsprites": 10, "arc": 10}
+WANTED = {"multi_dsprites": 10, "arc": 10, "clevr6": 10}
 """How many times faster the batches of data sets whose names begin so should be."""
 
 

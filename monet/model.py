@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from monet.attention import Attention
+from monet.memory import keep_freed_memory
 from monet.vae import ComponentVAE, Encoder, Lattice, SpatialBroadcastDecoder, sample
 
 
@@ -156,9 +157,7 @@ class MONet(nn.Module):
             ),
             SpatialBroadcastDecoder(c.decoder_channels, c.latent_dim),
         )
-        # A layer's few megabytes go back to the system when they are freed, and every page is paid for again, until
-        # glibc has seen a block of nearly its limit of 32 MB freed once. It is never written to.
-        torch.empty(31 << 20, dtype=torch.uint8, device="cpu")
+        keep_freed_memory()
 
     def forward(
         self,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from math import pi
 
 import torch
 from torch import Tensor
 
-from monet.data.generators import drawing, raycast_batch
+from monet.data.generators import drawing, raycast_batch, solids_batch
 from monet.data.generators.clevr import (
     CAMERA,
     CAMERA_JITTER,
     COLORS,
     LAMP_JITTER,
     LAMPS,
+    MATERIALS,
     MIN_GAP,
     MIN_MARGIN,
     MIN_RAYS,
@@ -22,17 +25,18 @@ from monet.data.generators.clevr import (
     TRIES,
     check,
 )
-from monet.data.generators.light_batch import World
 from monet.data.generators.raycast import AWAY, CAMERA_AXES, pixel
-from monet.data.generators.raycast_batch import CENTER
 from monet.data.generators.solids import SHAPES
-from monet.data.generators.solids_batch import pick, put
 from monet.data.scene import SceneBatch
+from monet.memory import keep_freed_memory
 
-FAILING = (0.0, 0.2, 0.3, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.93, 0.97)
-"""At most this share of scenes with 0 to 10 solids is to be drawn again, measured on many."""
-ARRANGEMENTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 32)
-"""So many arrangements of 0 to 10 solids are drawn at a time, of which one is needed: ten solids rarely find room."""
+ROUNDS = 8
+"""On a card, at most so often is drawn again what was refused."""
+ARRANGEMENTS = {7: 2, 8: 4, 9: 8, 10: 24}
+"""Of so many solids, how often they are arranged before the camera looks at them; otherwise once."""
+REFUSED = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97)
+"""Shares of scenes with 0, 1, ... solids that are refused, at most; a card's rounds reckon with them."""
+
 SURE = (15, 30)
 """Of a solid at no more and at no fewer pixels' centres it is sure whether it shows ``MIN_RAYS`` rays: nine times its
 centres have been found to differ from its rays by at most 42 in this range."""
@@ -41,9 +45,11 @@ centres have been found to differ from its rays by at most 42 in this range."""
 def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> SceneBatch:
     """Draws many scenes at once, with the distribution of ``clevr.generate``.
 
-    A scene whose solids find no place or do not all show is drawn again with the same number of solids. On a CPU that
-    goes on until none is left. Elsewhere it ends after so many rounds that fewer than one scene in 10^9 is left, and
-    that one becomes a copy of another: asking how many are left would make the host wait for the device.
+    A scene in which a solid finds no room, or shows too little, is drawn again with the same number of solids.
+
+    A CPU goes on until no scene is refused. A card, which cannot tell the host how many are, goes on for a fixed number
+    of rounds. Scenes that were refused in all of them become copies of others, of the same number of solids if
+    possible.
 
     Args:
         count: of scenes.
@@ -61,136 +67,157 @@ def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> S
         ValueError: ``objects`` out of range.
     """
     check(objects)
-    with torch.no_grad():
-        world = draw(count, objects, generator)
-        images, segmentation = raycast_batch.render(world, LAMPS)
-        axes = torch.tensor(CAMERA_AXES, dtype=torch.float32, device=images.device)
-        centers = torch.cat((world.place, world.size[..., None]), -1) - world.camera[:, None]
-        x, y = pixel(*(centers @ axes).unbind(-1))
-    factors = {
-        "present": world.present,
-        "x": x,
-        "y": y,
-        "place": world.place,
-        "size": world.size,
-        "shape": world.shape,
-        "material": world.metal.long(),
-        "color": world.color,
-        "angle": world.angle,
-    }
-    return SceneBatch(images, segmentation, factors)
+    keep_freed_memory()
+    return render(*draw(count, objects, generator))
 
 
-def draw(count: int, objects: tuple[int, int], generator: torch.Generator) -> World:
-    """Draws what is in scenes, each solid at its place and in view; see :func:`batch`."""
+def draw(count: int, objects: tuple[int, int], generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Draws what :func:`render` takes: the scenes of :func:`batch`."""
     present = drawing.present(count, objects, generator)
-    world, complete = _try(present, generator)
-    rounds = iter(_rounds(count, objects))
-    while True:
-        if complete.device.type == "cpu":
-            first = (~complete).nonzero().flatten()
-            if len(first) == 0:
-                return world
-            spares = max(1, 4 // len(first))
-        elif plan := next(rounds, None):
-            again, spares = plan
-            first = complete.int().argsort(stable=True)[:again]  # failed scenes first
-        else:
-            break
-        drawn, whole = _try(present[first].repeat_interleave(spares, 0), generator)
-        whole = whole.view(-1, spares)
-        best = whole.int().argmax(1) + spares * torch.arange(len(first), device=first.device)
-        better = whole.any(1) & ~complete[first]
-        for values, new in zip(world, drawn, strict=True):
-            replaced = better.view(-1, *[1] * (values.ndim - 1))
-            values[first] = torch.where(replaced, new[best], values[first])
-        complete[first] |= better
-    kept = torch.where(complete, torch.arange(count, device=complete.device), complete.int().argmax())
-    return World(*(values[kept] for values in world))
+    drawn = _try(present, generator)
+    counted = solids_batch.counts(present.device)
+    plan = _rounds(count, REFUSED[objects[0] : objects[1] + 1])
+    for again, spares in repeat((count, 1)) if counted else plan:
+        failed = ~drawn["accepted"]
+        if counted:
+            again = int(failed.sum())
+            if not again:
+                break
+            spares = 1 + count // (4 * again)
+        rows = failed.int().argsort(descending=True, stable=True)[:again]  # failed scenes first
+        fresh = _try(present[rows].repeat_interleave(spares, 0), generator)
+        first = fresh["accepted"].int().view(again, spares).argmax(1) + spares * torch.arange(again, device=rows.device)
+        _replace(drawn, rows, failed[rows], {name: values[first] for name, values in fresh.items()})
+    if not counted:
+        accepted, number, rows = drawn["accepted"], present.sum(1), torch.arange(count, device=present.device)
+        like = (accepted * (1 + (number[:, None] == number).to(torch.uint8))).argmax(1)
+        _replace(drawn, rows, ~accepted, {name: values[like] for name, values in drawn.items()})
+    lamps = torch.tensor([lamp.position for lamp in LAMPS], device=generator.device)
+    lamps = lamps + drawing.uniform(-LAMP_JITTER, LAMP_JITTER, (count, *lamps.shape), generator)
+    camera = drawn.pop("camera")
+    del drawn["accepted"]
+    return drawn, camera, lamps
 
 
-def _rounds(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
-    """Plans the rounds after the first: how many scenes are drawn again (all that failed) and how often each.
+def render(factors: dict[str, Tensor], camera: Tensor, lamps: Tensor) -> SceneBatch:
+    """Draws scenes' pictures.
 
-    The fewer are left, the more often they are drawn at a time: rounds cost more than scenes.
+    Args:
+        factors: as :func:`batch` gives them, but for ``x`` and ``y``, which follow from the others.
+        camera: float32 B,3, its place.
+        lamps: float32 B,3,3, the places of those in ``LAMPS``.
     """
-    shares = FAILING[objects[0] : objects[1] + 1]
-    rounds: list[tuple[int, int]] = []
-    drawn = 1
-    while (failing := sum(share**drawn for share in shares) / len(shares)) > 1e-9:
-        # Six standard deviations more than the mean, and a few where that is small.
-        again = min(count, int(count * failing + 6 * (count * failing) ** 0.5) + 4)
-        spares = max(1, max(count, 256) // again)
-        rounds.append((again, spares))
-        drawn += spares
-    return rounds
+    images, segmentation = [], []
+    for stage in raycast_batch.stages(factors, camera, lamps, LAMPS):
+        keys = raycast_batch.visible(stage)
+        images.append(raycast_batch.light(stage, keys))
+        segmentation.append(raycast_batch.labels(keys))
+    axes = torch.tensor(CAMERA_AXES, dtype=torch.float32, device=camera.device)
+    centers = torch.cat((factors["place"], factors["size"][..., None]), -1) - camera[:, None]
+    x, y = pixel(*(centers @ axes).unbind(-1))
+    present, others = factors["present"], {name: values for name, values in factors.items() if name != "present"}
+    return SceneBatch(torch.cat(images), torch.cat(segmentation), {"present": present, "x": x, "y": y, **others})
 
 
-def _try(present: Tensor, generator: torch.Generator) -> tuple[World, Tensor]:
-    """Draws scenes with these solids, bool B,N, and tells which are as they must be, bool B."""
-    device = generator.device
-    shape, batch = present.shape, len(present)
+def _rounds(count: int, refused: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """Plans how to draw scenes again that were refused, where nobody can count them.
+
+    Args:
+        count: of scenes that were drawn once.
+        refused: for each number of solids, all as likely, the share of scenes that are refused.
+
+    Yields:
+        how many scenes to draw again, and how often each; no more after less than one scene in 10^9 is left.
+    """
+    times, spares = 1, 2
+    for _ in range(ROUNDS):
+        failing = count * sum(share**times for share in refused) / len(refused)
+        # Eight standard deviations more than the mean, and a few where that is small.
+        again = min(count, int(failing + 8 * failing**0.5) + 8)
+        yield again, spares
+        if failing < 1e-9 * count:
+            break
+        times += spares
+        spares *= 2
+
+
+def _replace(drawn: dict[str, Tensor], rows: Tensor, chosen: Tensor, fresh: dict[str, Tensor]) -> None:
+    """Puts fresh entries R into rows R of ``drawn``, those that are chosen, bool R."""
+    for name, values in drawn.items():
+        wanted = chosen.view(-1, *[1] * (values.ndim - 1))
+        values[rows] = torch.where(wanted, fresh[name], values[rows])
+
+
+def _try(present: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draws scenes with solids as they are ``present``, bool B,N.
+
+    Returns:
+        their factors but for ``x`` and ``y``; ``camera`` B,3; ``accepted``, bool B: whether they are as they must be.
+    """
+    count, most = present.shape
+    times = ARRANGEMENTS.get(most, 1)
+    place, size, fitting = _arrange(present.repeat_interleave(times, 0), generator)
+    first = fitting.int().view(count, times).argmax(1) + times * torch.arange(count, device=present.device)
+    shape = tuple(present.shape)
 
     def number(below: int) -> Tensor:
-        return torch.randint(below, shape, generator=generator, device=device)
+        return torch.randint(below, shape, generator=generator, device=generator.device)
 
-    place, size, placed = _arrange(present, generator)
-    camera = torch.tensor(CAMERA, dtype=torch.float32, device=device)
-    lamps = torch.tensor([lamp.position for lamp in LAMPS], device=device)
-    world = World(
-        present=present.clone(),
-        place=place,
-        size=size,
-        angle=drawing.uniform(0, 2 * pi, shape, generator),
-        shape=number(len(SHAPES)),
-        metal=number(2) > 0,
-        color=torch.tensor(COLORS, dtype=torch.float32, device=device)[number(len(COLORS))],
-        camera=camera + drawing.uniform(-CAMERA_JITTER, CAMERA_JITTER, (batch, 3), generator),
-        lamps=lamps + drawing.uniform(-LAMP_JITTER, LAMP_JITTER, (batch, len(LAMPS), 3), generator),
-    )
-    return world, placed & all_show(world)
+    palette = torch.tensor(COLORS, dtype=torch.float32, device=generator.device)
+    camera = torch.tensor(CAMERA, dtype=torch.float32, device=generator.device)
+    drawn = {
+        "present": present.clone(),
+        "place": place[first],
+        "size": size[first],
+        "shape": number(len(SHAPES)),
+        "material": number(len(MATERIALS)),
+        "color": palette[number(len(COLORS))],
+        "angle": drawing.uniform(0, 2 * pi, shape, generator),
+        "camera": camera + drawing.uniform(-CAMERA_JITTER, CAMERA_JITTER, (count, 3), generator),
+    }
+    drawn["accepted"] = fitting[first] & all_show(drawn)
+    return drawn
+
+
+def all_show(drawn: dict[str, Tensor]) -> Tensor:
+    """Whether every solid shows at least ``MIN_RAYS`` rays, bool B."""
+    present = drawn["present"]
+    shown = torch.where(present, _shown(drawn, raycast_batch.MIDDLE), SURE[1])
+    show = (shown >= SURE[1]).all(1)
+    # Where the pixels' centres do not tell, all rays do; scenes for which a card's list has no room count as refused.
+    doubtful = ~show & (shown > SURE[0]).all(1)
+    at, to = solids_batch.where(doubtful, 0.4)
+    part = {name: values[at] for name, values in drawn.items()}
+    enough = (_shown(part, slice(None)) >= MIN_RAYS) | ~part["present"]
+    return torch.cat([show, show[:1]]).index_copy(0, to, enough.all(1))[:-1]
+
+
+def _shown(drawn: dict[str, Tensor], ranks: slice) -> Tensor:
+    """How many rays of these ranks show each solid, int64 B,N."""
+    most = drawn["present"].shape[1]
+    stages = raycast_batch.stages(drawn, drawn["camera"])
+    shown = [raycast_batch.areas(raycast_batch.visible(stage, ranks), most) for stage in stages]
+    return torch.cat(shown) if shown else torch.zeros(0, most, dtype=torch.int64)
 
 
 def _arrange(present: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Places B,N,2 that suit each other, sizes B,N, and whether ``TRIES`` tries have found one for each solid, B."""
-    device = generator.device
-    batch, most = present.shape
-    drawn = batch, ARRANGEMENTS[most]
+    device, (count, most) = generator.device, present.shape
     size = torch.tensor(SIZES, device=device)[
-        torch.randint(len(SIZES), (*drawn, most), generator=generator, device=device)
+        torch.randint(len(SIZES), (count, most), generator=generator, device=device)
     ]
-    tries = drawing.uniform(-REACH, REACH, (most, 2, TRIES, *drawn), generator)
-    place = torch.zeros(2, most, *drawn, device=device)
-    placed = torch.ones(drawn, dtype=torch.bool, device=device)
+    xs, ys = drawing.uniform(-REACH, REACH, (2, most, TRIES, count), generator)
+    x, y = xs.new_zeros(most, count), xs.new_zeros(most, count)
+    placed = torch.ones(count, dtype=torch.bool, device=device)
     away_x, away_y = float(AWAY[0]), float(AWAY[1])
     for n in range(most):
-        x, y = tries[n, :, :, None] - place[:, None, :n]  # TRIES,n,B,A each
-        gap = (x * x + y * y).sqrt() - (size[..., n, None] + size[..., :n]).movedim(-1, 0)
-        behind, beside = (away_x * x + away_y * y).abs(), (away_y * x - away_x * y).abs()
-        fits = ((gap >= MIN_GAP) & (torch.minimum(behind, beside) >= MIN_MARGIN)).all(1)  # TRIES,B,A
-        first = fits.int().argmax(0)
-        place[:, n] = tries[n].gather(1, first.expand(2, 1, *drawn))[:, 0]
-        placed &= fits.any(0) | ~present[:, n, None]
-    best = placed.int().argmax(1)
-    scene = torch.arange(batch, device=device)
-    return place[..., scene, best].permute(2, 1, 0), size[scene, best], placed[scene, best]
-
-
-def all_show(world: World) -> Tensor:
-    """Whether every solid shows at least ``MIN_RAYS`` rays, bool B."""
-    shown = torch.where(world.present, _shown(world, CENTER), SURE[1])
-    show = (shown >= SURE[1]).all(1)
-    # Where centres do not tell, all rays do.
-    doubtful = ~show & (shown > SURE[0]).all(1)
-    source, target = pick(doubtful, 0.2, len(doubtful))
-    part = World(*(values[source] for values in world))
-    part = part._replace(present=part.present & (target < len(doubtful))[:, None])  # nothing in a list's unfilled end
-    shown = torch.where(part.present, _shown(part), MIN_RAYS)
-    return put(show[None], target, (shown >= MIN_RAYS).all(1)[None])[0]
-
-
-def _shown(world: World, rank: int | None = None) -> Tensor:
-    """How many rays each solid shows, int B,N, of one rank or of all."""
-    shown = torch.zeros(len(world.camera), world.present.shape[1] + 1, dtype=torch.int64, device=world.camera.device)
-    slots = raycast_batch.visible(world, rank).flatten(1) + 1
-    return shown.scatter_add_(1, slots, torch.ones_like(slots))[:, 1:]
+        free = torch.ones(TRIES, count, dtype=torch.bool, device=device)
+        for other in range(n):
+            right, up = xs[n] - x[other], ys[n] - y[other]
+            behind, beside = right * away_x + up * away_y, right * away_y - up * away_x
+            free &= torch.hypot(right, up) - (size[:, n] + size[:, other]) >= MIN_GAP
+            free &= torch.minimum(behind.abs(), beside.abs()) >= MIN_MARGIN
+        first = free.int().argmax(0, keepdim=True)
+        x[n], y[n] = xs[n].gather(0, first)[0], ys[n].gather(0, first)[0]
+        placed &= free.gather(0, first)[0] | ~present[:, n]
+    return torch.stack([x.T, y.T], -1), size, placed

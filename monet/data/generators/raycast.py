@@ -43,6 +43,8 @@ SHARP, ROUGH, RUBBER = 0.08, 0.2, 0.35
 file; wider, it holds what a lamp's size and a pixel's add to it."""
 SHARP_SHARE = 0.6
 RUBBER_SHINE = 0.04
+GRAZING = 0.1
+"""Least cosine between a lamp's light and a microfacet that highlights reckon with."""
 NINTHS = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
 """Centres of the ninths of a lamp of side 1, its own centre first, then in no order: neighbouring rays look at distant
 parts of the lamp."""
@@ -137,9 +139,12 @@ def render(solids: Sequence[Solid], camera: np.ndarray, lamps: Sequence[Lamp]) -
     """
     origins = np.broadcast_to(camera, DIRECTIONS.shape)
     light = _trace(solids, (*lamps, SUN), origins, DIRECTIONS, _RANK, np.full(len(origins), GROUND), mirrors=True)
-    light = np.clip(light, DARKEST, 1)
-    values = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
-    return np.round(values.reshape(SIZE, RAYS, SIZE, RAYS, 3).mean((1, 3))).astype(np.uint8)
+    return np.round(srgb(light).reshape(SIZE, RAYS, SIZE, RAYS, 3).mean((1, 3))).astype(np.uint8)
+
+
+def srgb(light: Vector) -> Vector:
+    """sRGB in 0..255 of linear light, without its linear start: below it all is black."""
+    return 255 * (1.055 * light.clip(DARKEST, 1) ** (1 / 2.4) - 0.055)
 
 
 def _trace(
@@ -155,7 +160,7 @@ def _trace(
     distance, index = first(solids, origins, directions, own)
     on_ground = (index == GROUND) & (directions[:, 2] < 0)
     distance[on_ground] = -origins[on_ground, 2] / directions[on_ground, 2]
-    light = _backdrop(directions)
+    light = np.repeat(backdrop(*directions.T)[:, None], 3, axis=1).astype(np.float32)
     rays = np.flatnonzero(np.isfinite(distance))
     index, directions, rank = index[rays], directions[rays], rank[rays]
     points = origins[rays] + distance[rays, None] * directions
@@ -170,7 +175,7 @@ def _trace(
     diffuse, gloss = _lamplight(solids, lamps, points, normal, directions, rank, index, metal)
     solid_there = index != GROUND
     diffuse[solid_there] += GROUND_BOUNCE * (1 - normal[solid_there, 2:]) / 2
-    diffuse[~solid_there] *= _bend(points[~solid_there])[:, None]
+    diffuse[~solid_there] *= bend(*points[~solid_there, :2].T)[:, None]
     light[rays] = color * diffuse / np.pi + gloss
     if metal.any():
         normal, directions, rank = _roughened(normal[metal], rank[metal]), directions[metal], rank[metal]
@@ -178,7 +183,7 @@ def _trace(
         if mirrors:
             seen = _trace(solids, lamps, points[metal], mirrored, rank, index[metal], mirrors=False)
         else:
-            seen = np.where(mirrored[:, 2:] < 0, GROUND_LIGHT, _backdrop(mirrored))
+            seen = np.where(mirrored[:, 2:] < 0, GROUND_LIGHT, backdrop(*mirrored.T)[:, None])
         light[rays[metal]] = color[metal] * (seen + gloss[metal])
     return light
 
@@ -230,7 +235,7 @@ def _lobe(normal: np.ndarray, to_lamp: np.ndarray, to_eye: np.ndarray, metal: np
         return width**2 / (np.pi * (cosine**2 * (width**2 - 1) + 1) ** 2)
 
     layers = SHARP_SHARE * ggx(SHARP) + (1 - SHARP_SHARE) * ggx(ROUGH)
-    return np.where(metal, layers, RUBBER_SHINE * ggx(RUBBER)) / (4 * np.maximum(incidence, 0.1) ** 2)
+    return np.where(metal, layers, RUBBER_SHINE * ggx(RUBBER)) / (4 * np.maximum(incidence, GRAZING) ** 2)
 
 
 def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
@@ -242,21 +247,22 @@ def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
 # -------------------------------------------------------------------- backdrop
 
 
-def _bend(points: np.ndarray) -> np.ndarray:
-    """How much brighter the backdrop is than flat ground would be at points N,3, N; fitted."""
-    away, aside = points[:, :2] @ AWAY, points[:, :2] @ (AWAY[1], -AWAY[0])
-    bent = _smoothstep((np.sqrt(away**2 + BEND_ASIDE * aside**2) * (away > 0) - BEND_FROM) / BEND_OVER)
-    return (BEND_LEVEL + BEND_GAIN * bent).astype(np.float32)
+def bend(x: Vector, y: Vector) -> Vector:
+    """How much brighter the backdrop is than flat ground would be at these places; fitted."""
+    away, aside = x * AWAY[0] + y * AWAY[1], x * AWAY[1] - y * AWAY[0]
+    distance = (away**2 + BEND_ASIDE * aside**2) ** 0.5 * (away > 0)
+    return BEND_LEVEL + BEND_GAIN * smoothstep((distance - BEND_FROM) / BEND_OVER)
 
 
-def _backdrop(directions: np.ndarray) -> np.ndarray:
-    """Linear grey N,3 that is seen above the horizon: the backdrop's upper end, which fades away; judged by eye."""
-    level = np.maximum(np.hypot(directions[:, 0], directions[:, 1]), 1e-6)
-    ahead = (1 + directions[:, :2] @ AWAY / level) / 2
-    grey = SKY * ahead * (1 - _smoothstep((directions[:, 2] - SKY_FROM) / SKY_OVER))
-    return np.repeat(grey[:, None], 3, axis=1).astype(np.float32)
+def backdrop(x: Vector, y: Vector, z: Vector) -> Vector:
+    """Linear grey that is seen in unit directions above the horizon: the backdrop's upper end, which fades away; judged
+    by eye."""
+    level = ((x**2 + y**2) ** 0.5).clip(min=1e-6)
+    ahead = (1 + (x * AWAY[0] + y * AWAY[1]) / level) / 2
+    return SKY * ahead * (1 - smoothstep((z - SKY_FROM) / SKY_OVER))
 
 
-def _smoothstep(x: np.ndarray) -> np.ndarray:
-    x = np.clip(x, 0, 1)
+def smoothstep(x: Vector) -> Vector:
+    """Rises from 0 at 0 to 1 at 1, level before and after."""
+    x = x.clip(0, 1)
     return x * x * (3 - 2 * x)
