@@ -97,15 +97,17 @@ def quantity(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
-def in_turns(alternatives: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def in_turns(
+    alternatives: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of each alternative in each round, A B A B ..., after one round that does not count."""
     samples: dict[str, list[float]] = {name: [] for name in alternatives}
     for number in range(rounds + 1):
         for name, call in alternatives.items():
-            start = time.perf_counter()
+            start = clock()
             call()
             if number:
-                samples[name].append(time.perf_counter() - start)
+                samples[name].append(clock() - start)
     return samples
 
 

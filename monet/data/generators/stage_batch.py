@@ -91,7 +91,7 @@ def stages(
     """Prepares scenes to be drawn, a few at a time: so many as suit a CPU's cache, or a card's memory.
 
     Args:
-        factors: of the scenes, as ``clevr.batch`` gives them.
+        factors: of the scenes, as ``clevr_batch.batch`` gives them.
         camera: B,3.
         lamps: B,K,3, the places of K lamps; without them the scenes can be seen, but not lit.
         kinds: the lamps otherwise.
