@@ -253,7 +253,7 @@ def test_the_tour_leads_through_the_panels_and_can_be_left(laboratory: Page) -> 
     tour = laboratory.get_by_role("dialog", name="Guided tour")
     expect(tour).to_contain_text("1 of 5")
     tour.get_by_role("button", name="Next").click()
-    expect(tour).to_contain_text("Step by step")
+    expect(tour).to_contain_text("What moved it")
     laboratory.keyboard.press("Escape")
     expect(tour).to_have_count(0)
 

@@ -4,11 +4,11 @@ import { button, h } from "./dom.js";
 
 const SEEN = "monet-explorer-tour";
 const STOPS = [
-  ["scene", "A scene, taken apart", "On the left the picture that the model is fed; beside it what it makes of it, which slot owns which pixel, and where it is wrong. Point at a pixel, or click it."],
-  ["attention", "Step by step", "The attention hands out the scene: each step takes a share of what is still unexplained. Press Play."],
-  ["slots", "Slots", "Every step fills a slot: its component and its mask are painted from 16 numbers only. Choose a slot."],
-  ["latents", "Take hold", "These are the 16 numbers. Drag one: the object changes while you drag. Nothing breaks; reset brings it back, and so does undo."],
-  ["gallery", "Your turn", "Other scenes, new random ones, your own picture. What you find leaves as a figure, a file or a link at the foot of the page."],
+  ["scene", "Take hold of an object", "The large picture is what the model makes of the small one beside it. Point at an object: its slot lights up. Press and drag: the object follows your hand. A double click puts it back."],
+  ["latents", "What moved it", "An object is 16 numbers. These are the ones that your hand changed; drag one by itself to see what it does. Nothing breaks: undo brings everything back."],
+  ["attention", "How the scene was taken apart", "The attention hands out the scene step by step: each step takes a share of what is still unexplained. Press Play."],
+  ["slots", "Slots", "Every step fills a slot. The decoder paints its component and its mask from its 16 numbers alone. Hide a slot, copy it, swap two."],
+  ["gallery", "Your turn", "Open another scene, a new random one or your own picture. What you find leaves as a figure, a file or a link at the foot of the page."],
 ];
 
 const remembered = () => {
