@@ -10,7 +10,7 @@ const ENDS = [-2, 2];
 const REST_MS = 180;
 
 /** An object of which less than this share is left has dissolved. */
-const DISSOLVED = 0.25;
+export const DISSOLVED = 0.25;
 
 const area = (mask) => mask.reduce((sum, share) => sum + share, 0);
 

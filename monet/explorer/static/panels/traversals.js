@@ -4,6 +4,7 @@ import { maskAmong } from "../compose.js";
 import { canvas, drawOnGround, hatch } from "../draw.js";
 import { setLatent } from "../actions.js";
 import { button, decimals, h, subscript } from "../dom.js";
+import { DISSOLVED } from "../ends.js";
 import { explanation } from "../explain.js";
 import { RETRY_MS } from "../frames.js";
 import { enlarge } from "../lightbox.js";
@@ -12,9 +13,6 @@ import { roving } from "../roving.js";
 import { along, REACHES, values } from "../sweep.js";
 
 const COUNT = 9;
-
-/** A mask of less than this share of the unedited slot's area is no object any more. */
-const DISSOLVED = 0.25;
 
 const area = (mask) => mask.reduce((sum, share) => sum + share, 0);
 

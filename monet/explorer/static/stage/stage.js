@@ -91,9 +91,8 @@ export function stage(frameElement, screen, page) {
     const spot = at(event);
     const pixel = pixelAt(spot);
     const slot = mode === "move" ? pixel !== null && frame.labels[pixel] : store.view.slot;
-    if (mode === "move" && (slot === false || !placeOf(frame.labels, frame.scene.size, slot).object)) {
-      if (down.size === 0) return; // the ground: a finger scrolls, and a click selects
-    }
+    const held = mode !== "move" || (slot !== false && placeOf(frame.labels, frame.scene.size, slot).object);
+    if (!held && down.size === 0) return; // the ground: a finger scrolls, and a click selects
     event.preventDefault(); // no text is selected, and a finger that holds something does not scroll
     down.set(event.pointerId, { from: spot, to: spot });
     frameElement.setPointerCapture(event.pointerId);
