@@ -127,25 +127,6 @@ def test_blending_two_scenes_ends_at_the_other_scene(laboratory: Page) -> None:
     assert not laboratory.evaluate("monetExplorer.store.edited")
 
 
-def test_a_link_restores_the_scene_with_its_edits(laboratory: Page) -> None:
-    laboratory.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    laboratory.locator("#mx-gallery .mx-thumbnail").nth(5).click()
-    laboratory.wait_for_function("monetExplorer.store.scene.origin.index === 5")
-    drag_latent(laboratory)
-    duplicate(laboratory)
-    press(laboratory, "Hide slot 1")
-    before = state(laboratory)
-    press(laboratory, "Copy link")
-    expect(laboratory.locator("#mx-take [role=status]")).to_contain_text("link copied")
-    link = laboratory.evaluate("navigator.clipboard.readText()")
-    assert "#" in link and "edits" in link
-    other = laboratory.context.new_page()
-    other.goto(link)
-    other.wait_for_function(READY)
-    other.wait_for_function("monetExplorer.store.scene.origin.index === 5 && monetExplorer.store.edited")
-    assert state(other) == before
-
-
 @pytest.mark.parametrize(
     "rubbish",
     ["#${alert(1)}", "#model=<img src=x onerror=alert(1)>&kind=sample&data=x&index=0",
