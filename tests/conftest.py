@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sy
 from monet import checkpoints
 from monet.data import Unavailable
 from monet.model import MONet, MONetConfig
+from monet.training import moments
 from tests.browser import chromium as finder
 from tests.serving import Server
 
@@ -58,10 +59,14 @@ def untrained(config: MONetConfig, seed: int = 1) -> MONet:
 
 @pytest.fixture(scope="session")
 def checkpoints_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the checkpoints ``multi_dsprites`` (64x64, K=6) and ``tetrominoes`` (35 in 40x40, K=4)."""
+    """A folder with the checkpoints ``multi_dsprites`` (64x64, K=6) and ``tetrominoes`` (35 in 40x40, K=4), the second
+    with moments of a training."""
     folder = tmp_path_factory.mktemp("checkpoints")
     for name, config in CONFIGS.items():
         checkpoints.save(untrained(config), folder / name, title=f"Untrained, {name}", data=name)
+    before = tmp_path_factory.mktemp("before")
+    checkpoints.save(untrained(CONFIGS["tetrominoes"], 2), before, title="Before", data="tetrominoes")
+    moments.from_weights(folder / "tetrominoes", {0: before, 2000: folder / "tetrominoes"}, 2)
     return folder
 
 

@@ -109,6 +109,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
             with gr.Column(elem_id="mx-hold"):
                 panels.panel("latents")
         panels.panel("attention")
+        panels.panel("moments")
         with gr.Row(elem_id="mx-lower"):
             panels.panel("slots")
             panels.panel("pad")

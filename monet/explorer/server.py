@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,10 +20,11 @@ from anyio import CapacityLimiter, move_on_after, to_thread
 from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from monet.checkpoints import CheckpointError
 from monet.data import Stored, samples
 from monet.explorer import downloads, scenes
 from monet.explorer.edge import MAX_JSON, Edge, body
@@ -31,6 +34,8 @@ from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
 from monet.inference import decode_pixels
 from monet.pictures import MAX_BYTES, PictureError
+from monet.training.moments import SHEET
+from monet.training.moments import read as read_course
 
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
@@ -44,6 +49,8 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANYWHERE = ("0.0.0.0", "::")
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Busy(Exception):
@@ -208,11 +215,32 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         return JSONResponse(await to_thread.run_sync(slots_of, name))
 
+    def moments(request: Request) -> Response:
+        """What a model was at a dozen steps of its training, as JSON (:class:`monet.training.moments.Course`); null if
+        its checkpoint does not tell."""
+        if (checkpoint := models.checkpoints.get(request.path_params["model"])) is None:
+            return PlainTextResponse("there is no such model", status_code=404)
+        try:
+            course = read_course(checkpoint.folder)
+        except CheckpointError as error:
+            log.warning("%s", error)
+            course = None
+        return JSONResponse(course and asdict(course))
+
+    def moments_sheet(request: Request) -> Response:
+        """The pictures of these moments, one WebP."""
+        checkpoint = models.checkpoints.get(request.path_params["model"])
+        if checkpoint is None or not (checkpoint.folder / SHEET).is_file():
+            return PlainTextResponse("there is no such picture", status_code=404)
+        return FileResponse(checkpoint.folder / SHEET)
+
     return [
         Mount("/monet", routes=[
             Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", decoder),
             Route("/map/{model}", slots),
+            Route("/moments/{model}.webp", moments_sheet),
+            Route("/moments/{model}", moments),
             Route("/decompose/{model}", decompose, methods=["POST"]),
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),

@@ -18,13 +18,13 @@ import torch
 
 from monet import checkpoints
 from monet.faults import told
-from monet.training import card, report, sprint
+from monet.training import card, moments, report, sprint
 from monet.training import recipe as recipes
 from monet.training.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    commands = {"export": export, "report": draw, "sprint": sprint_, "collect": collect}
+    commands = {"export": export, "report": draw, "sprint": sprint_, "collect": collect, "moments": moments_}
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     parser = argparse.ArgumentParser(
@@ -156,6 +156,26 @@ def export(arguments: list[str]) -> None:
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
     card.export(run, options.checkpoint, options.count)
+
+
+def moments_(arguments: list[str]) -> None:
+    """Gives a checkpoint the moments of its training from weights that were kept, instead of from its run's folder."""
+    parser = argparse.ArgumentParser(prog="python -m monet.training moments", description=moments_.__doc__)
+    parser.add_argument("checkpoint", help="name under checkpoints/ or folder")
+    parser.add_argument("weights", nargs="+", metavar="STEP=CHECKPOINT", help="what the model was at a step")
+    parser.add_argument("--count", type=int, default=96, help="validation scenes to measure on (default: 96)")
+    parser.add_argument("--note", default="", help="where they come from, a sentence")
+    options = parser.parse_args(arguments)
+    weights = {}
+    for pair in options.weights:
+        step, _, folder = pair.partition("=")
+        if not step.isdecimal() or not folder:
+            parser.error(f"{pair!r} is not STEP=CHECKPOINT")
+        weights[int(step)] = Path(folder)
+    folder = checkpoints.read(options.checkpoint).folder
+    course = moments.from_weights(folder, weights, options.count, options.note)
+    for step, *values in zip(course.steps, *(course.figures[name] for name in moments.VALUES), strict=True):
+        print(step, *(f"{name} {value}" for name, value in zip(moments.VALUES, values, strict=True)))
 
 
 def draw(arguments: list[str]) -> None:

@@ -19,6 +19,11 @@ const TEXTS = {
     h("p", { class: "mx-equation" }, i("s", "0"), " = 1,  ", i("m", "k"), " = ", i("s", "k−1"), " ", i("α", "k"), "(", i("x"), "; ", i("s", "k−1"), "),  ",
       i("s", "k"), " = ", i("s", "k−1"), " (1 − ", i("α", "k"), "),  ", i("m", "K"), " = ", i("s", "K−1")),
   ],
+  moments: () => [
+    "Nobody tells the model what an object is: it learns to explain pictures cheaply, and slots that are objects are what comes of it. Each moment is the model as it was at that step, on the same scenes.",
+    h("p", { class: "mx-equation" }, "loss = −log ", i("p"), "(", i("x"), ") + ½ KL(", i("z"), ") + ½ KL(", i("m"), ")"),
+    "It is measured on scenes that the training does not see, in nats. ARI-FG compares the masks with the true objects: 0 is chance, 1 is perfect.",
+  ],
   slots: () => [
     "One VAE serves all slots: it sees the picture and the logarithm of one mask, squeezes them into 16 latents, and paints from these a component and the logit of a mask.",
     h("p", { class: "mx-equation" }, i("z", "k"), " ~ ", i("q"), "(", i("z"), " | ", i("x"), ", ", i("m", "k"), "),  ", i("m̂", "k"), " = softmax", h("sub", {}, "k"), " logit", h("sub", {}, "k")),

@@ -24,6 +24,7 @@ const PANELS = {
   gallery: () => import("./panels/gallery.js"),
   scene: () => import("./panels/scene.js"),
   attention: () => import("./panels/attention.js"),
+  moments: () => import("./panels/moments.js"),
   slots: () => import("./panels/slots.js"),
   latents: () => import("./panels/latents.js"),
   traversals: () => import("./panels/traversals.js"),
@@ -34,7 +35,7 @@ const PANELS = {
 };
 
 /** Those below the stage. */
-const FOLDABLE = ["attention", "slots", "pad", "traversals", "charts", "map", "take"];
+const FOLDABLE = ["attention", "moments", "slots", "pad", "traversals", "charts", "map", "take"];
 
 /** @type {Opening} what opens scenes, once Gradio has mounted the way to its inputs */
 let opening = null;

@@ -1,0 +1,131 @@
+// Through training: what the model was at a dozen steps of its training, on the same few scenes.
+
+import { canvas, drawColors, drawLabels, drawValues } from "../draw.js";
+import { button, h } from "../dom.js";
+import { explanation } from "../explain.js";
+import { zoomable } from "../lightbox.js";
+import { labels, load, sum } from "../moments/sheet.js";
+import { track } from "../moments/track.js";
+import { lessMotion, onMotionChange } from "../motion.js";
+import { roving } from "../roving.js";
+import { numbered } from "../story/strip.js";
+
+/** How long a moment stands while playing. */
+const STAY_MS = 650;
+
+/** @param {HTMLElement} root */
+export function mount(root, { store, frames, request }) {
+  const curves = track((share) => go(Math.round(share * (sheet.course.moments.length - 1))));
+  const slider = h("input", {
+    type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Moment of the training",
+    oninput: () => {
+      pause();
+      show(Number(slider.value));
+    },
+  });
+  const play = button("▶ Play", () => (timer === null ? start() : pause()), { class: "mx-button mx-play", hidden: true });
+  const step = h("output", { class: "mx-course-step" });
+  const masks = h("input", { type: "checkbox", onchange: () => show(moment) });
+  const scenes = h("div", { class: "mx-course-scenes" });
+  const note = h("p", { class: "mx-muted" });
+  const body = h("div", { class: "mx-course", hidden: true }, curves.plot, slider, curves.key, scenes, note);
+  const empty = h("p", { class: "mx-muted", hidden: true }, "This model’s checkpoint keeps no moments of its training.");
+  const instead = h("label", { class: "mx-label", hidden: true }, masks, "masks instead of slots");
+  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Through training"), play, step, instead, h("span", { class: "mx-spring" }), explanation("moments")), body, empty);
+  roving(scenes, ".mx-canvas");
+
+  /** @type {import("../moments/sheet.js").Sheet | null} */
+  let sheet = null;
+  let moment = 0;
+  let tiles = []; // of each scene: its canvases
+  let timer = null;
+
+  function build() {
+    const { course } = sheet;
+    const slots = Array.from({ length: course.slots }, (_, k) => k);
+    const names = ["picture", "sum of the slots", "segmentation", ...slots.map((k) => `slot ${k + 1}`)];
+    const heads = [...["scene", "sum", "parts"].map((word) => h("span", {}, word)), ...slots.map((k) => numbered(h("span", { class: "mx-chip mx-static" }), k))];
+    tiles = course.scenes.map((title) => names.map((name) => canvas(`${title}, ${name}`)));
+    scenes.style.setProperty("--columns", String(course.slots));
+    scenes.replaceChildren(...heads, ...tiles.flatMap(([picture, ...others], i) => [
+      course.samples.length ? opener(course, i, picture) : zoomable(picture), ...others.map((tile) => zoomable(tile)),
+    ]));
+    note.textContent = course.note;
+    slider.max = String(course.moments.length - 1);
+    curves.draw(course);
+    course.scenes.forEach((_, i) => drawColors(tiles[i][0], course.size, sheet.at(0, i).picture.colors));
+    go(course.moments.length - 1);
+  }
+
+  const opener = ({ scenes: titles, data, samples }, i, picture) => h("button", {
+    type: "button", class: "mx-thumbnail", title: "Open this scene", "aria-label": `Open ${titles[i]}`,
+    onclick: () => request({ kind: "sample", data, index: samples[i] }),
+  }, picture);
+
+  function show(number) {
+    moment = number;
+    const { course } = sheet;
+    const at = course.moments[moment].toLocaleString("en");
+    step.textContent = `step ${at}`;
+    slider.setAttribute("aria-valuetext", `step ${at}`);
+    curves.show(course, moment);
+    const identity = Array.from({ length: course.slots }, (_, k) => k);
+    tiles.forEach(([, whole, segments, ...slots], i) => {
+      const now = sheet.at(moment, i).tiles;
+      drawColors(whole, course.size, sum(now));
+      drawLabels(segments, course.size, labels(now), identity);
+      slots.forEach((tile, k) => (masks.checked ? drawValues(tile, course.size, now[k].mask) : drawColors(tile, course.size, now[k].colors, 3, now[k].mask)));
+    });
+  }
+
+  function go(number) {
+    slider.value = String(number);
+    show(Number(slider.value));
+  }
+
+  /** From the beginning, if it is at the end; one moment on where motion is not wanted. */
+  function start() {
+    const last = sheet.course.moments.length - 1;
+    if (moment === last) go(0);
+    else if (lessMotion()) go(moment + 1);
+    if (lessMotion()) return;
+    play.textContent = "❚❚ Pause";
+    timer = setInterval(() => {
+      go(moment + 1);
+      if (moment === last) pause();
+    }, STAY_MS);
+  }
+
+  function pause() {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "▶ Play";
+  }
+
+  let loaded = null; // the model whose moments are here or on their way
+  let visible = false;
+  async function draw() {
+    const model = store.scene?.model;
+    if (!visible || !model || model === loaded) return;
+    loaded = model;
+    pause();
+    try {
+      const found = await load(model);
+      if (loaded !== model) return;
+      sheet = found;
+      body.hidden = play.hidden = step.hidden = instead.hidden = !sheet;
+      empty.hidden = Boolean(sheet);
+      if (sheet) build();
+    } catch (error) {
+      loaded = null; // coming back to the panel tries again
+      console.warn("the moments of the training did not arrive:", error.message);
+    }
+  }
+
+  new IntersectionObserver((entries) => {
+    visible = entries.at(-1).isIntersecting;
+    draw();
+  }, { rootMargin: "200px" }).observe(root);
+  frames.onFrame(draw);
+  onMotionChange(pause);
+}

@@ -1,0 +1,218 @@
+"""Moments of a run: what its slots were, from the first step to the last, and how good they were.
+
+A run keeps a strip of pictures per moment in ``moments/``. A checkpoint holds a dozen of them: ``training.webp``, the
+strips one below the other, and ``training.json``, their steps and the run's figures.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from monet import batches, checkpoints, evaluation
+from monet.checkpoints import CheckpointError
+from monet.data import DATASETS, Scene, samples
+from monet.figures import to_uint8
+from monet.model import MONet
+
+STRIPS, SHEET, FIGURES = "moments", "training.webp", "training.json"
+SCENES = 3
+"""Scenes in a strip."""
+KEPT = 12
+"""Moments that a checkpoint holds."""
+QUALITY = 85
+"""Of the colours in a sheet; the masks, its alpha, are exact."""
+VALUES = ("loss", "mse", "ari_fg", "ari_fg_decoded")
+MAX_BYTES = 2**20
+PAPER = 0.5
+"""Weight of both KL terms in the loss that is shown, the paper's beta and gamma: a recipe's own change as it goes."""
+
+Row = Mapping[str, float]
+"""A row of ``evaluation.csv``."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What ``training.json`` says.
+
+    Attributes:
+        size: side of a picture in the sheet, in pixels.
+        slots: K. A strip has a row per scene: the picture, then K slots, component as colour and mask as alpha.
+        scenes: their titles.
+        samples: their numbers in the gallery of ``data``; empty if they are not of the gallery.
+        data: the data set's name.
+        moments: steps of the strips, ascending.
+        steps: of the rows of figures, ascending.
+        figures: by name, one value per row, None where there is none: ``loss`` in nats, ``mse``, ``ari_fg`` of the
+            attention's masks and ``ari_fg_decoded`` of the decoder's, means over held-out scenes.
+        note: where the moments come from, if not all from one run; "" if they do.
+    """
+
+    size: int
+    slots: int
+    scenes: tuple[str, ...]
+    samples: tuple[int, ...]
+    data: str
+    moments: tuple[int, ...]
+    steps: tuple[int, ...]
+    figures: Mapping[str, Sequence[float | None]]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        counts = (self.size, self.slots, *self.moments, *self.steps, *self.samples)
+        if not all(isinstance(number, int) and number >= 0 for number in counts) or not self.size or not self.slots:
+            raise ValueError("its counts are no whole numbers")
+        if not self.moments or list(self.moments) != sorted(set(self.moments)):
+            raise ValueError("its moments do not ascend")
+        if not self.scenes or len(self.samples) not in (0, len(self.scenes)):
+            raise ValueError("it has another number of scenes than of samples")
+        if not all(isinstance(text, str) for text in (*self.scenes, self.data, self.note)):
+            raise ValueError("its names are no text")
+        if any(len(self.figures[name]) != len(self.steps) for name in VALUES):
+            raise ValueError("its figures are not one per step")
+        for value in (value for name in VALUES for value in self.figures[name]):
+            if value is not None and not math.isfinite(value):
+                raise ValueError("its figures are not finite")
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the sheet."""
+        return (1 + self.slots) * self.size, len(self.moments) * len(self.scenes) * self.size
+
+
+def chosen(data: str) -> tuple[list[Scene], tuple[int, ...]]:
+    """The scenes of a strip and their numbers in the gallery: its first, or validation scenes of other data."""
+    if data in DATASETS:
+        numbers = tuple(range(SCENES))
+        return [samples.read(data, number) for number in numbers], numbers
+    return batches.scenes(data, batches.VALIDATE, range(SCENES)), ()
+
+
+@torch.inference_mode()
+def strip(model: MONet, scenes: Sequence[Scene], num_slots: int | None = None) -> Image.Image:
+    """Scenes as a model sees them, RGBA: a row per scene of its picture and its K slots, each slot's component as
+    colour and its attention mask as alpha. So a slot drawn over black is m_k x_k, and their sum the reconstruction."""
+    rows = []
+    device = next(model.parameters()).device
+    for scene in scenes:
+        fed = batches.prepare(scene, model.config)
+        d = model(batches.to_tensor([fed]).to(device), num_slots)
+        masks = to_uint8(d.log_masks[0].exp().cpu().numpy())
+        colors = to_uint8(d.components[0].permute(0, 2, 3, 1).cpu().numpy()) * (masks > 0)[..., None]
+        slots = np.concatenate([colors, masks[..., None]], -1)
+        picture = np.dstack([fed.image, np.full(fed.image.shape[:2], 255, np.uint8)])
+        rows.append(np.concatenate([picture, *slots], 1))
+    return Image.fromarray(np.concatenate(rows))
+
+
+def keep(model: MONet, scenes: Sequence[Scene], run: Path, step: int) -> None:
+    """Adds a strip to a run's folder."""
+    folder = run / STRIPS
+    folder.mkdir(exist_ok=True)
+    strip(model, scenes).save(folder / f"{step:07d}.webp", lossless=True)
+
+
+def kept(run: Path) -> dict[int, Image.Image]:
+    """The strips of a run by step; a few of many, closer to one another at the beginning, where most happens."""
+    paths = {int(path.stem): path for path in (run / STRIPS).glob("*.webp") if path.stem.isdecimal()}
+    return {step: Image.open(paths[step]) for step in thinned(sorted(paths))}
+
+
+def thinned(steps: Sequence[int]) -> list[int]:
+    """At most :data:`KEPT` steps, first and last among them, as even as can be on a scale of cube roots."""
+    if len(steps) <= KEPT:
+        return list(steps)
+    places = np.cbrt(np.array(steps, float) - steps[0])
+    left = [0, *range(1, len(steps) - 1), len(steps) - 1]
+    while len(left) > KEPT:  # leave out the one whose neighbours are nearest to one another
+        gaps = [places[left[i + 1]] - places[left[i - 1]] for i in range(1, len(left) - 1)]
+        del left[1 + int(np.argmin(gaps))]
+    return [steps[i] for i in left]
+
+
+def write(
+    folder: Path,
+    strips: Mapping[int, Image.Image],
+    rows: Sequence[Row],
+    scenes: Sequence[Scene],
+    numbers: tuple[int, ...],
+    data: str,
+    note: str = "",
+) -> Course:
+    """Puts moments into a checkpoint's folder.
+
+    Args:
+        folder: of the checkpoint.
+        strips: by step, of the same scenes and K.
+        rows: of ``evaluation.csv``.
+        scenes: of the strips.
+        numbers: of these scenes in the gallery, or none.
+        data: the data set's name.
+        note: see :class:`Course`.
+    """
+    steps = sorted(strips)
+    images = [strips[step].convert("RGBA") for step in steps]
+    size = images[0].height // len(scenes)
+    titles = tuple(scene.source for scene in scenes)
+    course = Course(
+        size, images[0].width // size - 1, titles, numbers, data, tuple(steps),
+        tuple(int(row["step"]) for row in rows), {name: [_value(row, name) for row in rows] for name in VALUES}, note,
+    )  # fmt: skip
+    sheet = np.concatenate([np.asarray(image) for image in images])
+    part = folder / f"{SHEET}.part"
+    Image.fromarray(sheet).save(part, "WEBP", quality=QUALITY, alpha_quality=100, method=6)
+    part.replace(folder / SHEET)
+    checkpoints.write(folder / FIGURES, json.dumps(asdict(course)) + "\n")
+    return course
+
+
+def read(folder: Path) -> Course | None:
+    """What a checkpoint's folder tells of its training; None if it tells nothing.
+
+    Raises:
+        CheckpointError: the files are damaged or do not belong together.
+    """
+    file = folder / FIGURES
+    if not file.is_file():
+        return None
+    try:
+        with file.open("rb") as stream:
+            table: dict[str, Any] = json.loads(stream.read(MAX_BYTES))
+        table |= {name: tuple(table[name]) for name in ("scenes", "samples", "moments", "steps")}
+        course = Course(**table)
+        with Image.open(folder / SHEET, formats=["WEBP"]) as sheet:
+            if sheet.size != course.pixels:
+                raise ValueError(f"{SHEET} has {sheet.size} pixels instead of {course.pixels}")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{folder.name}: {FIGURES} or {SHEET} is damaged: {error}") from error
+    return course
+
+
+def from_weights(folder: Path, weights: Mapping[int, Path], count: int, note: str = "") -> Course:
+    """Gives a checkpoint moments from weights that were kept, measured on ``count`` validation scenes each."""
+    checkpoint = checkpoints.read(folder)
+    scenes, numbers = chosen(checkpoint.data)
+    held_out = batches.scenes(checkpoint.data, batches.VALIDATE, range(count))
+    strips, rows = {}, []
+    for step in sorted(weights):
+        model = checkpoints.load(weights[step])
+        strips[step] = strip(model, scenes, checkpoint.config.num_slots)
+        rows.append({"step": step, **evaluation.evaluate(model, held_out, "joint").means})
+    return write(checkpoint.folder, strips, rows, scenes, numbers, checkpoint.data, note)
+
+
+def _value(row: Row, name: str) -> float | None:
+    """A figure of a row; None where nobody knows it."""
+    if name == "loss":
+        value = row["reconstruction"] + PAPER * (row["latent_kl"] + row["mask_kl"])
+    else:
+        value = row.get(name, float("nan"))
+    return float(f"{value:.5g}") if math.isfinite(value) else None
