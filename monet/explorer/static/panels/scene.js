@@ -4,6 +4,7 @@ import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slot
 import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
 import { enlarge, zoomable } from "../lightbox.js";
+import { pointable } from "../pointing.js";
 import { present, PRESENTING } from "../presenting.js";
 import { roving } from "../roving.js";
 import { stage } from "../stage/stage.js";
@@ -120,23 +121,8 @@ export function mount(root, { store, frames, engine, opening }) {
   roving(others, ".mx-canvas");
   stage(scene.querySelector(".mx-frame"), panels.image, { store, frames, opening });
 
-  const at = (element, event) => {
-    const box = element.getBoundingClientRect();
-    const { size } = store.scene;
-    const x = Math.floor(((event.clientX - box.left) / box.width) * size);
-    const y = Math.floor(((event.clientY - box.top) / box.height) * size);
-    return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
-  };
   for (const element of Object.values(panels)) {
-    // A finger points by a tap, and what it has pointed at stays: one that scrolls by points at nothing.
-    element.addEventListener("pointermove", (e) => store.scene && e.pointerType !== "touch" && store.look({ pixel: at(element, e) }));
-    element.addEventListener("pointerleave", (e) => store.scene && e.pointerType === "mouse" && store.look({ pixel: null }));
-    element.addEventListener("click", (e) => {
-      const pixel = store.scene && at(element, e);
-      if (pixel === null) return;
-      if (e.pointerType === "touch") store.look({ pixel });
-      if (element !== panels.image || e.detail < 2) own(pixel);
-    });
+    pointable(element, store, (pixel, event) => (element !== panels.image || event.detail < 2) && own(pixel));
   }
 
   let last = null;

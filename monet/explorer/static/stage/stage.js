@@ -5,6 +5,7 @@ import { resetSlot } from "../actions.js";
 import { h, say, svg } from "../dom.js";
 import { learned } from "../evidence.js";
 import { turned } from "../grasp.js";
+import { pixelAt, positionOn } from "../pointing.js";
 import { hueAt, hueRing, lit, tinted } from "./color.js";
 import { Hand } from "./hand.js";
 import { borderOf, placeOf } from "./outline.js";
@@ -64,15 +65,8 @@ export function stage(frameElement, screen, page) {
   /** The pointers that are down, by number: where each went down, and where it is. */
   const down = new Map();
 
-  const at = (event) => {
-    const box = screen.getBoundingClientRect();
-    const scale = store.scene.size / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
-  };
-  const pixelAt = ([x, y]) => {
-    const { size } = store.scene;
-    return x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null;
-  };
+  const at = (event) => positionOn(screen, event, store.scene.size);
+  const pixelOf = (spot) => pixelAt(spot, store.scene.size);
   const evidence = () => page.opening.offer.models[store.scene.model]?.latents ?? null;
   const turns = () => learned(evidence(), "angle");
   const colors = () => learned(evidence(), "hue");
@@ -89,7 +83,7 @@ export function stage(frameElement, screen, page) {
   function press(event, mode) {
     if (!frame || event.button > 0) return;
     const spot = at(event);
-    const pixel = pixelAt(spot);
+    const pixel = pixelOf(spot);
     const slot = mode === "move" ? pixel !== null && frame.labels[pixel] : store.view.slot;
     const held = mode !== "move" || (slot !== false && placeOf(frame.labels, frame.scene.size, slot).object);
     if (!held && down.size === 0) return; // the ground: a finger scrolls, and a click selects
@@ -140,7 +134,7 @@ export function stage(frameElement, screen, page) {
       pointer.to = spot;
       if (hand && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4)) hand.to(aim, event);
     }
-    shares.show(event, event.pointerType === "touch" && !down.size ? null : pixelAt(spot), frame);
+    shares.show(event, event.pointerType === "touch" && !down.size ? null : pixelOf(spot), frame);
   }
 
   function release(event) {
@@ -170,7 +164,7 @@ export function stage(frameElement, screen, page) {
   frameElement.addEventListener("pointerleave", () => shares.hide());
   // Clicks of a pointer that was captured are the frame's, not the screen's.
   frameElement.addEventListener("dblclick", (event) => {
-    const pixel = event.target.closest("button") ? null : pixelAt(at(event));
+    const pixel = event.target.closest("button") ? null : pixelOf(at(event));
     if (pixel !== null) putBack(frame.labels[pixel]);
   });
   const putBack = (slot) => {

@@ -1,16 +1,9 @@
 // A pixel of the scene, pointed at on any of its pictures: by mouse, by a tap, or by arrow keys.
 
 import { h } from "../dom.js";
+import { pointable } from "../pointing.js";
 
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-
-/** @param {HTMLElement} element that shows a picture @param {PointerEvent} event @param {number} size @returns {number | null} */
-function pixelAt(element, event, size) {
-  const box = element.getBoundingClientRect();
-  const x = Math.floor(((event.clientX - box.left) / box.width) * size);
-  const y = Math.floor(((event.clientY - box.top) / box.height) * size);
-  return x >= 0 && y >= 0 && x < size && y < size ? y * size + x : null;
-}
 
 /**
  * A picture in a frame, on which a pixel can be pointed at and is marked.
@@ -19,11 +12,7 @@ function pixelAt(element, event, size) {
  */
 export function pointed(picture, store) {
   const mark = h("i", { class: "mx-mark", hidden: true });
-  const look = (pixel) => pixel !== store.view.pixel && store.look({ pixel });
-  // A finger points by a tap, and what it has pointed at stays: one that scrolls by points at nothing.
-  picture.addEventListener("pointermove", (e) => store.scene && e.pointerType !== "touch" && look(pixelAt(picture, e, store.scene.size)));
-  picture.addEventListener("pointerleave", (e) => e.pointerType === "mouse" && store.scene && look(null));
-  picture.addEventListener("click", (e) => e.pointerType === "touch" && store.scene && look(pixelAt(picture, e, store.scene.size)));
+  pointable(picture, store);
 
   /** @param {number} pixel @param {number} size */
   function point(pixel, size) {

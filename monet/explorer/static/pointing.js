@@ -1,0 +1,29 @@
+// A pixel of the scene, pointed at on any of its pictures by mouse or by a tap.
+
+/** Where an event is on a picture, in pixels of the scene from the left and the top. @param {Element} picture @param {PointerEvent} event @param {number} size @returns {[number, number]} */
+export function positionOn(picture, event, size) {
+  const box = picture.getBoundingClientRect();
+  return [((event.clientX - box.left) / box.width) * size, ((event.clientY - box.top) / box.height) * size];
+}
+
+/** The number of the pixel at a position, null outside the scene. @param {[number, number]} position @param {number} size */
+export const pixelAt = ([x, y], size) => (x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null);
+
+/**
+ * The pixel under the pointer becomes the page's. A finger points by a tap, and what it has pointed at stays: one that
+ * scrolls by points at nothing.
+ * @param {HTMLElement} picture @param {import("./store.js").Store} store
+ * @param {(pixel: number, event: MouseEvent) => void} [clicked]
+ */
+export function pointable(picture, store, clicked = () => {}) {
+  const under = (event) => pixelAt(positionOn(picture, event, store.scene.size), store.scene.size);
+  const look = (pixel) => pixel !== store.view.pixel && store.look({ pixel });
+  picture.addEventListener("pointermove", (e) => store.scene && e.pointerType !== "touch" && look(under(e)));
+  picture.addEventListener("pointerleave", (e) => store.scene && e.pointerType === "mouse" && look(null));
+  picture.addEventListener("click", (e) => {
+    const pixel = store.scene && under(e);
+    if (pixel === null) return;
+    if (e.pointerType === "touch") look(pixel);
+    clicked(pixel, e);
+  });
+}
