@@ -12,6 +12,7 @@ demo: $(VENV)/demo.installed
 test: $(VENV)/test.installed
 	@$(BIN)/python -m tests.browser.chromium || [ -z "$$CI" ]
 	@$(BIN)/python -m tests.opengl || [ -z "$$CI" ]
+	@$(BIN)/python -m tests.nginx || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
 
 # The long half: hostile files and requests, visitors at once, kills; four to five minutes on two idle cores.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import ipaddress
 import os
 import signal
 import sys
@@ -11,12 +12,17 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# The app asks nobody but itself, and Gradio would do even that by way of a proxy.
+for scheme in ("http", "https", "all"):
+    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
+        os.environ.pop(name, None)
 
 gc.disable()  # looking for garbage in what imports leave behind is a seventh of the start, and finds none
 
 import torch
 
 from monet import checkpoints
+from monet.explorer.address import PublicURL
 from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.models import Models
@@ -24,6 +30,13 @@ from monet.explorer.server import is_local, launch
 from monet.faults import told
 
 AUTH = "MONET_AUTH"
+
+
+def public_url(text: str) -> PublicURL:
+    try:
+        return PublicURL.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -37,18 +50,28 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help=f"what visitors must give; in the variable {AUTH} instead, no list of processes shows it",
     )
     parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host")
+    parser.add_argument(
+        "--public-url", type=public_url, metavar="https://HOST/PATH/",
+        help="the address that people type in, where a proxy hands requests on to this server",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trusted-proxy", type=ipaddress.ip_network, action="append", default=[], metavar="ADDRESS",
+        help="address or network of a proxy whose forwarded headers are believed; may be given again (default: nobody)",
+    )  # fmt: skip
     parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     options = parser.parse_args(arguments)
     if options.auth is not None and not all(options.auth.partition(":")):
         parser.error("--auth is USER:PASSWORD, neither of them empty")
-    if not is_local(options.host):
+    if not is_local(options.host) or options.public_url:
+        reached = options.public_url or options.host
         if not (options.auth or options.i_know):
             parser.error(
-                f"others can reach {options.host}: say who may come in with --auth USER:PASSWORD (or the variable "
+                f"others can reach {reached}: say who may come in with --auth USER:PASSWORD (or the variable "
                 f"{AUTH}), or that everybody may with --i-know"
             )
+    if not is_local(options.host):
         who = "who knows the name and the password" if options.auth else "at all"
         print(
             f"Listening on {options.host}: anybody who can reach this machine {who} may use the models and your "
@@ -73,4 +96,7 @@ if __name__ == "__main__":
         print(f"skipped: {problem}", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
     with told():
-        launch(demo, models, stored, host=options.host, port=options.port, auth=options.auth, inbrowser=options.open)
+        launch(
+            demo, models, stored, host=options.host, port=options.port, auth=options.auth, public=options.public_url,
+            proxies=options.trusted_proxy, inbrowser=options.open,
+        )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import ipaddress
@@ -17,11 +16,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monet.explorer.address import Address
+from monet.explorer.signin import COOKIE as SIGNED_IN
+from monet.explorer.signin import LOGIN, SignIn, TooMany
 from monet.faults import sentence
 
+MAX_FORM = 2**12
 MAX_JSON = 2**20
 MAX_UPLOAD = 21 * 2**20  # a picture of 20 MB and the form around it
 COOKIE = "monet_visitor"
@@ -35,7 +38,7 @@ CONTENT_POLICY = (
 
 # What the page and Gradio's Python client ask for. Gradio answers more: its code editor, its proxy, its run history.
 OFFERED = re.compile(
-    r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(assets|static|svelte|monet)/.*)?"
+    r"/(config/?|login/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(assets|static|svelte|monet)/.*)?"
     r"|/gradio_api/((info|app_id|startup-events|upload|upload_progress|cancel|reset|queue/(join|data|status)|theme\.css)/?"
     r"|file=.*|heartbeat/[^/]+|(run|api|call|call/v2)/.+)",
     re.DOTALL,
@@ -52,6 +55,11 @@ class Refused(Exception):
         self.status, self.words, self.headers = status, words, headers
 
 
+class TooManyGuesses(Refused):
+    def __init__(self) -> None:
+        super().__init__(429, "too many wrong passwords at once: wait a second", {"retry-after": "1"})
+
+
 class Edge:
     """Middleware around everything.
 
@@ -59,11 +67,20 @@ class Edge:
         hosts: names that the server is called by, lower case.
         anywhere: it listens on every address, so any address is its name too.
         auth: ``USER:PASSWORD`` that visitors must give, None to let everybody in.
+        address: what else the server is called, behind a proxy.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], anywhere: bool = False, auth: str | None = None):
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Collection[str],
+        anywhere: bool = False,
+        auth: str | None = None,
+        address: Address | None = None,
+    ):
         self.app, self.hosts, self.anywhere = app, hosts, anywhere
-        self.credentials = auth and "Basic " + base64.b64encode(auth.encode()).decode()
+        self.address = address or Address()
+        self.sign_in = SignIn(auth) if auth else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,6 +88,12 @@ class Edge:
         started = False
         headers = Headers(scope=scope)
         visitor = _visitor(headers)
+        public = self.address.public if self.address.is_public(scope, headers) else None
+        client = self.address.client(scope, headers)
+        asked, scope = scope["path"], self.address.local(scope, headers)
+        # Only a page that came by https may be given what goes back by https alone.
+        where = f"Path={public.prefix if public else ''}/; HttpOnly; SameSite=Lax"
+        where += "; Secure" if public and public.scheme == "https" else ""
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
@@ -85,11 +108,17 @@ class Edge:
                     answer["cache-control"] = "no-cache"  # revalidate: an update is never half old
                 if scope["path"] == "/" and not visitor:
                     new = secrets.token_urlsafe(16)
-                    answer.append("set-cookie", f"{COOKIE}={new}; Path=/; HttpOnly; SameSite=Lax")
+                    answer.append("set-cookie", f"{COOKIE}={new}; {where}")
             await send(message)
 
         try:
+            if public and public.prefix and asked == public.prefix:
+                return await RedirectResponse(str(public), 308)(scope, receive, send_with_headers)
             self._check(scope, headers)
+            if self.sign_in and scope["path"] == LOGIN and scope["method"] == "POST":
+                answer = await self._login(self.sign_in, Request(scope, receive), client, where)
+                return await answer(scope, receive, send_with_headers)
+            await self._let_in(scope, headers, client)
             await self.app(*await _for_this_visitor(scope, receive, visitor), send_with_headers)
         except Refused as refused:
             status, words, extra = refused.status, refused.words, refused.headers
@@ -108,23 +137,44 @@ class Edge:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        if not self._is_called(headers.get("host", "")):
+        if not (self.address.is_public(scope, headers) or self._is_called(headers.get("host", ""))):
             raise Refused(400, "this server has another name")
-        if self.credentials and scope["path"] != STARTUP:
-            given = headers.get("authorization", "")
-            if not secrets.compare_digest(given.encode(), self.credentials.encode()):
-                raise Refused(
-                    401, "a name and a password are asked for", {"www-authenticate": 'Basic realm="MONet Explorer"'}
-                )
         origin = headers.get("origin")
-        if (
-            scope["method"] not in ("GET", "HEAD", "OPTIONS")
-            and origin
-            and urlsplit(origin).netloc != headers.get("host")
-        ):
+        if scope["method"] not in ("GET", "HEAD", "OPTIONS") and origin and not self._is_own(origin, scope, headers):
             raise Refused(403, "requests from other pages are refused")
         if not OFFERED.fullmatch(scope["path"]):
             raise Refused(404, "there is nothing here")
+
+    async def _let_in(self, scope: Scope, headers: Headers, client: str) -> None:
+        if self.sign_in is None or scope["path"] == STARTUP:
+            return
+        try:
+            if await self.sign_in.knows(headers, client):
+                return
+        except TooMany as error:
+            raise TooManyGuesses from error
+        raise Refused(401, "a name and a password are asked for", {"www-authenticate": 'Basic realm="MONet Explorer"'})
+
+    async def _login(self, sign_in: SignIn, request: Request, client: str, where: str) -> Response:
+        """What Gradio's client asks for before anything else: a form for a cookie."""
+        form = await body(request, MAX_FORM)
+        if form is None:
+            raise Refused(413, f"a form has at most {MAX_FORM} bytes")
+        try:
+            accepted = await sign_in.accepts(form, client)
+        except TooMany as error:
+            raise TooManyGuesses from error
+        if not accepted:
+            raise Refused(401, "the name or the password is wrong")
+        answer = PlainTextResponse("signed in")
+        answer.headers.append("set-cookie", f"{SIGNED_IN}={sign_in.token}; {where}")
+        return answer
+
+    def _is_own(self, origin: str, scope: Scope, headers: Headers) -> bool:
+        """Whether a page is one of ours that sends a request."""
+        if self.address.public and self.address.is_public(scope, headers):
+            return origin == self.address.public.origin
+        return urlsplit(origin).netloc == headers.get("host")
 
     def _is_called(self, host: str) -> bool:
         """A page that lets its own name point to this machine calls it by that name; an address is nobody's name."""

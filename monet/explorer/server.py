@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -21,12 +21,13 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monet.checkpoints import CheckpointError
 from monet.data import Stored, samples
 from monet.explorer import downloads, scenes
+from monet.explorer.address import Address, Network, PublicURL
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
@@ -79,7 +80,7 @@ class Turns:
             self._asked -= 1
 
 
-def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[BaseRoute]:
+def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[Mount]:
     """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
     cannot do it."""
 
@@ -293,15 +294,31 @@ def launch(
     host: str,
     port: int,
     auth: str | None = None,
+    public: PublicURL | None = None,
+    proxies: Collection[Network] = (),
     **options: Any,
 ) -> None:
-    """Serves the page until it is stopped; visitors give ``auth``, USER:PASSWORD; ``options`` go to ``Blocks.launch``.
+    """Serves the page until it is stopped; ``options`` go to ``Blocks.launch``.
+
+    Args:
+        demo: the page.
+        models: what it shows.
+        stored: data that it offers.
+        host: address to listen on.
+        port: likewise.
+        auth: ``USER:PASSWORD`` that visitors give; None lets everybody in.
+        public: the address that a proxy in front hands requests on from.
+        proxies: whose forwarded headers are believed.
 
     Raises:
         OSError: the address cannot be listened on.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe every program on this machine; Address decides
     check_address(host, port)
+    own = routes(models, stored)
+    below = [route.path for mount in own for route in mount.routes if isinstance(route, Route | Mount)]
+    address = Address(public, proxies, {path.split("/")[1] for path in below})
     demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
     demo.launch(
         server_name=host,
@@ -317,10 +334,11 @@ def launch(
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=[STATIC / "explorer.css"],
+        head='<link rel="icon" href="monet/static/icon.svg">',
         app_kwargs={
-            "routes": routes(models, stored),
+            "routes": own,
             "lifespan": demo.uploads.lifespan,
-            "middleware": [Middleware(Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth)],
+            "middleware": [Middleware(Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth, address=address)],
         },
         **options,
     )

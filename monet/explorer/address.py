@@ -1,0 +1,126 @@
+"""Where visitors find the server: by its own address, or by that of a proxy in front of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+FORWARDED = ("x-forwarded-host", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-prefix", "x-forwarded-port")
+BELIEVED = (*FORWARDED, "forwarded", "x-real-ip", "x-gradio-server", "x-original-url", "x-rewrite-url")
+"""Headers by which a request may say where it comes from or goes to; Gradio would believe them from anybody."""
+PORTS = {"http": 80, "https": 443}
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class PublicURL:
+    """The address that people type in when a proxy hands their requests on to this server.
+
+    Attributes:
+        scheme: "http" or "https".
+        host: the name, lower case, with the port where it is not the scheme's own.
+        prefix: of every path, "" or "/monet".
+    """
+
+    scheme: str
+    host: str
+    prefix: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> PublicURL:
+        """Reads "https://host/monet/".
+
+        Raises:
+            ValueError: it is no such address.
+        """
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(f"{text} is no address: {error}") from error
+        if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError(f"{text} is not an address such as https://host.example/monet/")
+        if any(part in ("", ".", "..") for part in parts.path.strip("/").split("/") if parts.path.strip("/")):
+            raise ValueError(f"the path in {text} has an empty part, or one of dots")
+        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        host = name if port in (None, PORTS[parts.scheme]) else f"{name}:{port}"
+        path = parts.path.strip("/")
+        return cls(parts.scheme, host, f"/{path}" if path else "")
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.host}"
+
+    def __str__(self) -> str:
+        return f"{self.origin}{self.prefix}/"
+
+    def names(self, host: str) -> bool:
+        """Whether a ``Host`` header means this address."""
+        return host.lower().removesuffix(f":{PORTS[self.scheme]}") == self.host
+
+
+class Address:
+    """Tells where each request came from and was meant to go.
+
+    Args:
+        public: the address in front of a proxy, if there is one.
+        proxies: whose forwarded headers are believed.
+        own: first parts of the paths below ``/monet/`` that the app answers itself.
+    """
+
+    def __init__(self, public: PublicURL | None = None, proxies: Collection[Network] = (), own: Collection[str] = ()):
+        self.public, self.proxies, self.own = public, proxies, own
+
+    def is_public(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a visitor asked for the public address: by its name, or a trusted proxy says so."""
+        if self.public is None:
+            return False
+        if self.public.names(headers.get("host", "")):
+            return True
+        return self._trusts(scope) and self.public.names(_last(headers.get("x-forwarded-host", "")))
+
+    def client(self, scope: Scope, headers: Headers) -> str:
+        """The visitor's address: the peer's, or what a trusted proxy was asked by."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        return (self._trusts(scope) and _last(headers.get("x-forwarded-for", ""))) or peer
+
+    def local(self, scope: Scope, headers: Headers) -> Scope:
+        """The request as the app is to see it: without anybody's forwarded headers, and of a public one with ours and
+        without the prefix, if the proxy has left it there."""
+        public = self.public
+        kept = [(name, value) for name, value in scope["headers"] if name.decode("latin-1") not in BELIEVED]
+        scope = {**scope, "headers": kept}
+        if public is None or not self.is_public(scope, headers):
+            return scope
+        kept += [
+            (b"x-forwarded-host", f"{public.host}{public.prefix}".encode()),
+            (b"x-forwarded-proto", public.scheme.encode()),
+        ]
+        path = scope["path"]
+        if public.prefix and path.startswith(f"{public.prefix}/") and not self._is_own(path):
+            scope["path"] = path.removeprefix(public.prefix)
+            scope["raw_path"] = scope["path"].encode()
+        return scope
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a path below the app's own folder of files is meant, which may have the prefix's name."""
+        first, _, rest = path.removeprefix("/").partition("/")
+        return first == "monet" and rest.partition("/")[0] in self.own
+
+    def _trusts(self, scope: Scope) -> bool:
+        try:
+            peer = ipaddress.ip_address(scope["client"][0])
+        except (TypeError, KeyError, ValueError):
+            return False
+        return any(peer in network for network in self.proxies)
+
+
+def _last(values: str) -> str:
+    """What the nearest proxy wrote of a header that each adds to."""
+    return values.rpartition(",")[2].strip()
