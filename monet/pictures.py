@@ -6,7 +6,7 @@
 import io
 import os
 from collections.abc import Callable
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -20,7 +20,7 @@ MAX_WEBP_PIXELS = 16_000_000  # its decoder holds every picture four times
 MAX_SIDE = 12_000
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
-How = Literal["crop", "pad"]
+How = Literal["crop", "pad", "stretch"]
 
 _TOO_LARGE = (
     f"The picture has too many pixels: at most {MAX_PIXELS // 10**6} megapixels ({MAX_WEBP_PIXELS // 10**6} as WebP) "
@@ -86,11 +86,15 @@ def fit(picture: np.ndarray, size: int, how: How = "crop", fill: tuple[int, int,
     Args:
         picture: uint8 of shape H,W,3.
         size: side of the result in pixels.
-        how: "crop" keeps the centred largest square, "pad" keeps everything and centres it on `fill`.
+        how: "crop" keeps the centred largest square, "pad" keeps everything and centres it on `fill`, "stretch"
+            keeps everything and gives up the proportions.
         fill: RGB in 0..255.
 
     Returns:
         uint8 of shape size,size,3, a copy.
+
+    Raises:
+        ValueError: `how` is none of the three.
     """
 
     def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -109,6 +113,9 @@ def fit_labels(segmentation: np.ndarray, size: int, how: How = "crop") -> np.nda
 
     Returns:
         integers of the same type, of shape size,size, a copy.
+
+    Raises:
+        ValueError: `how` is none of the three.
     """
 
     def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -240,6 +247,10 @@ def _fit(
 ) -> np.ndarray:
     # ImageOps.fit would crop at half pixels when the excess is odd and so blur what needs no resampling;
     # ImageOps.pad fails on very thin pictures, whose short side it rounds to nothing.
+    if how not in get_args(How):
+        raise ValueError(f"A picture is made square by crop, pad or stretch, not by {how!r}.")
+    if how == "stretch":
+        return np.array(resize(array, size, size))
     if how == "crop":
         array = extract(array, min(array.shape[:2]))
     height, width = (max(1, round(side * size / max(array.shape[:2]))) for side in array.shape[:2])
