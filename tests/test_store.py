@@ -237,7 +237,9 @@ def test_a_picture_reads_as_a_store_with_the_segmentation_beside_it(tmp_path: Pa
 def test_a_wrong_npz_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "some.npz"
     image = np.zeros((3, 4, 4, 3), np.uint8)
-    for arrays in ({"images": image}, {"image": image[0]}, {"image": image, "entity": image}, {"image": image / 1}):
+    for arrays in (
+        {"room": image[..., 0]}, {"image": image[0]}, {"image": image, "entity": image}, {"image": image - 1.0},
+    ):  # fmt: skip
         np.savez(path, **arrays)
         refusal(path)
     np.savez(path, image=np.array([{}], object))
