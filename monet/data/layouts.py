@@ -189,7 +189,7 @@ def _labels(rows: Rows, shape: tuple[int, int, int]) -> Labels:
         if len(axes) == 3 and axes[1:] == frame:
             return _masks(rows, lambda row: row.reshape(axes))
         # Three last are more likely colours, whose meaning nobody knows.
-        if len(axes) == 3 and axes[:2] == frame and axes[2] != 3:
+        if len(axes) == 3 and axes[:2] == frame and inner != (*frame, 3):
             return _masks(rows, lambda row: row.reshape(axes).transpose(2, 0, 1))
     raise ArrayError(
         f"{rows.where} has the shape {rows.shape}: labels of pictures {shape} are N,H,W, or masks N,K,H,W or N,H,W,K."
