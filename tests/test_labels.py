@@ -50,8 +50,6 @@ def test_transparent_pixels_are_0() -> None:
     image = np.dstack([np.full_like(DRAWN, 7), np.full_like(DRAWN, 9), DRAWN, np.where(DRAWN, 255, 0).astype(np.uint8)])
     expected = np.where(DRAWN, 0x070900 + DRAWN.astype(int), 0)
     np.testing.assert_array_equal(labels.read(encoded(Image.fromarray(image))), expected)
-        labels.read(encoded(Image.fromarray(image))), np.where(DRAWN, 0x070900 + DRAWN.astype(int), 0)
-    )
 
 
 def test_label_maps_are_turned_upright() -> None:

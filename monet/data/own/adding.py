@@ -68,7 +68,7 @@ def add(
     """
     target = (folder or store.default_folder()) / name
     adding = _Adding(tuple(background), fit, size, progress)
-    _check(target, adding, replace)
+    _check(name, target, adding, replace)
     with store.workshop(target) as work:
         unpacked = work / "unpacked"
         shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
@@ -87,13 +87,11 @@ def add(
     return Report(stored, tuple(adding.left_out), (*source.notes, *adding.notes()))
 
 
-def _check(target: Path, adding: _Adding, replace: bool) -> None:
-    if not re.fullmatch(r"\w[\w.-]*", target.name) or target.suffix in (".part", ".npz"):
-        raise AddError(
-            f"{target.name!r} cannot be a name: it needs letters, digits, dots, hyphens and underscores only."
-        )
-    if target.name in DATASETS or target.name in SOURCES:
-        raise AddError(f"{target.name} is the name of a data set that is known already: choose another one.")
+def _check(name: str, target: Path, adding: _Adding, replace: bool) -> None:
+    if not re.fullmatch(r"\w[\w.-]*", name) or target.suffix in (".part", ".npz"):
+        raise AddError(f"{name!r} cannot be a name: letters, digits, dots, hyphens and underscores make one.")
+    if name in DATASETS or name in SOURCES:
+        raise AddError(f"{name} is the name of a data set that is known already: choose another one.")
     if target.exists() and not replace:
         raise AddError(f"{target} is there already: choose another name, or replace it (--replace).")
     if not SIZES[0] <= adding.size <= SIZES[1]:
