@@ -155,6 +155,9 @@ def test_damaged_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "some.npy").write_bytes(whole[:-1])
     with pytest.raises(ArrayError, match="damaged"):
         layouts.open_file(tmp_path / "some.npy")
+    (tmp_path / "some.npy").write_bytes(whole.replace(b"(7, 6, 8, 3), }     ", b"(7, 99999, 99999), }"))
+    with pytest.raises(ArrayError, match="too large"):  # the header promises 70 GB
+        layouts.open_file(tmp_path / "some.npy")
     np.save(tmp_path / "some.npy", np.asfortranarray(IMAGES))
     with pytest.raises(ArrayError, match="ascontiguousarray"):
         layouts.open_file(tmp_path / "some.npy")

@@ -20,6 +20,8 @@ import numpy as np
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 _BLOCK = 2**22
 """Bytes that are read at once, at least one row."""
+_LONGEST = 2**29
+"""Bytes of a row: twenty masks of the largest picture."""
 
 
 class ArrayError(ValueError):
@@ -93,6 +95,8 @@ def _npy(opened: Callable[[], AbstractContextManager[BinaryIO]], where: str) -> 
         return None
     if fortran and len(shape) > 1:
         raise ArrayError(f"{where} lies in Fortran order: save np.ascontiguousarray of it.")
+    if _row_bytes(shape, dtype) > _LONGEST:
+        raise ArrayError(f"{where} has the shape {shape}: a scene of it is too large.")
 
     def blocks() -> Iterator[np.ndarray]:
         with _told(where), opened() as file:

@@ -60,8 +60,10 @@ def read(path: Path) -> Scenes:
         return _arrays(path) if kind in SUFFIXES else _picture(path)
     except (ArrayError, FileError) as error:
         raise FileError(str(error)) from error
-    except (LabelError, pictures.PictureError, MemoryError) as error:
+    except (LabelError, pictures.PictureError) as error:
         raise FileError(f"{path} cannot be read: {error}") from error
+    except MemoryError as error:
+        raise FileError(f"{path} does not fit into memory: {command('add', path, 'NAME')}.") from error
 
 
 def command(*arguments: str | Path) -> str:
