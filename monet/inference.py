@@ -62,7 +62,7 @@ def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, h
         model: in eval mode, so that latents are the posterior's means and the answer is always the same.
         picture: PIL image, path, or uint8 array H,W,3, of any size.
         num_slots: K for this call.
-        how: "crop" the largest square from the middle, or "pad" to a square.
+        how: how it becomes a square, see :func:`monet.pictures.fit`.
 
     Raises:
         monet.pictures.PictureError: the file is no picture that can be shown.

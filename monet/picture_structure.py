@@ -35,6 +35,17 @@ def check(content: bytes) -> None:
                 walk(content)
 
 
+def is_lossy(content: bytes) -> bool:
+    """Whether a file is a JPEG, or a WebP that is not one lossless picture: it changes the pixels that it saves."""
+    if content.startswith(b"RIFF"):
+        at = 30 if content[12:16] == b"VP8X" else 12
+        while content[at : at + 4] not in (b"VP8L", b""):
+            at += 8 + int.from_bytes(content[at + 4 : at + 8], "little")
+            at += at % 2
+        return content[at : at + 4] != b"VP8L"
+    return content.startswith(b"\xff\xd8")
+
+
 def _png(content: bytes) -> None:
     at, parts, name = 8, 0, b""
     while name != b"IEND":

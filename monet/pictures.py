@@ -5,8 +5,9 @@
 
 import io
 import os
-from collections.abc import Callable
-from typing import BinaryIO, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -20,7 +21,7 @@ MAX_WEBP_PIXELS = 16_000_000  # its decoder holds every picture four times
 MAX_SIDE = 12_000
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
-How = Literal["crop", "pad"]
+How = Literal["crop", "pad", "stretch"]
 
 _TOO_LARGE = (
     f"The picture has too many pixels: at most {MAX_PIXELS // 10**6} megapixels ({MAX_WEBP_PIXELS // 10**6} as WebP) "
@@ -53,16 +54,34 @@ def read(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> 
             MAX_PIXELS (MAX_WEBP_PIXELS as WebP) or MAX_SIDE, told from the header, before any pixel is decoded;
             or the array has another shape or type.
     """
+    with open_safely(source) as image:
+        return _to_rgb(image, background)
+
+
+@contextmanager
+def open_safely(source: Source) -> Iterator[Image.Image]:
+    """Open a picture without decoding it; what the body of the ``with`` then decodes fails with the same errors.
+
+    Args:
+        source: as in `read`.
+
+    Yields:
+        a Pillow image of an accepted size whose metadata and structure are harmless, not yet turned upright; the
+        body may change it.
+
+    Raises:
+        PictureError: as in `read`.
+    """
     try:
         if isinstance(source, np.ndarray):
-            return _to_rgb(_from_array(source), background)
-        if isinstance(source, Image.Image):
-            _check_size(source)
-            return _to_rgb(ImageOps.exif_transpose(source), background)  # a copy: the caller keeps their own
-        content = _content(source)
-        picture_structure.check(content)
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            return _to_rgb(image, background)
+            yield _checked(_from_array(source))
+        elif isinstance(source, Image.Image):
+            yield ImageOps.exif_transpose(_checked(source))  # a copy: the caller keeps their own
+        else:
+            content = read_bytes(source)
+            picture_structure.check(content)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                yield _checked(image)
     except PictureError:
         raise
     except picture_structure.StructureError as error:
@@ -77,6 +96,29 @@ def read(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> 
         raise PictureError("The picture is damaged or incomplete; save it again as PNG or JPEG.") from error
 
 
+def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    """The bytes of a picture file, at most MAX_BYTES.
+
+    Raises:
+        PictureError: it cannot be opened, is empty or is larger.
+    """
+    if isinstance(source, bytes):
+        content = source
+    elif isinstance(source, str | os.PathLike):
+        try:
+            with open(source, "rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:  # ValueError: a null character in the path
+            raise PictureError("The file cannot be opened; choose it again.") from error
+    else:
+        content = source.read(MAX_BYTES + 1)
+    if not content:
+        raise PictureError("The file is empty; choose a PNG, JPEG, WebP, BMP or GIF picture.")
+    if len(content) > MAX_BYTES:
+        raise PictureError(f"The file is too large: at most {MAX_BYTES // 2**20} MB are read.")
+    return content
+
+
 def fit(picture: np.ndarray, size: int, how: How = "crop", fill: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
     """Fit a picture to a square.
 
@@ -86,11 +128,15 @@ def fit(picture: np.ndarray, size: int, how: How = "crop", fill: tuple[int, int,
     Args:
         picture: uint8 of shape H,W,3.
         size: side of the result in pixels.
-        how: "crop" keeps the centred largest square, "pad" keeps everything and centres it on `fill`.
+        how: "crop" keeps the centred largest square, "pad" keeps everything and centres it on `fill`, "stretch"
+            keeps everything and gives up the proportions.
         fill: RGB in 0..255.
 
     Returns:
         uint8 of shape size,size,3, a copy.
+
+    Raises:
+        ValueError: `how` is none of the three.
     """
 
     def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -109,6 +155,9 @@ def fit_labels(segmentation: np.ndarray, size: int, how: How = "crop") -> np.nda
 
     Returns:
         integers of the same type, of shape size,size, a copy.
+
+    Raises:
+        ValueError: `how` is none of the three.
     """
 
     def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -161,24 +210,6 @@ def extract(array: np.ndarray, size: int, axes: tuple[int, int] = (0, 1)) -> np.
     return array[tuple(window)]
 
 
-def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        content = source
-    elif isinstance(source, str | os.PathLike):
-        try:
-            with open(source, "rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except (OSError, ValueError) as error:  # ValueError: a null character in the path
-            raise PictureError("The file cannot be opened; choose it again.") from error
-    else:
-        content = source.read(MAX_BYTES + 1)
-    if not content:
-        raise PictureError("The file is empty; choose a PNG, JPEG, WebP, BMP or GIF picture.")
-    if len(content) > MAX_BYTES:
-        raise PictureError(f"The file is too large: at most {MAX_BYTES // 2**20} MB are read.")
-    return content
-
-
 def _from_array(array: np.ndarray) -> Image.Image:
     if array.dtype != np.uint8:
         raise PictureError(f"The array holds {array.dtype} values; give whole numbers from 0 to 255 as uint8.")
@@ -188,9 +219,6 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
-    _check_size(image)
-    if len(image.info.get(_PNG_EXIF, "")) > 2 * picture_structure.MAX_EXIF:  # two digits a byte
-        raise PictureError("The picture carries too much about itself; save it again without its EXIF data.")
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "F":
         raise PictureError(_TOO_DEEP)
@@ -202,12 +230,15 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     return rgb
 
 
-def _check_size(image: Image.Image) -> None:
+def _checked(image: Image.Image) -> Image.Image:
     most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
     if image.width * image.height > most or max(image.size) > MAX_SIDE:
         raise PictureError(_TOO_LARGE)
     if 0 in image.size:
         raise PictureError("The picture has no pixels; choose another one.")
+    if len(image.info.get(_PNG_EXIF, "")) > 2 * picture_structure.MAX_EXIF:  # two digits a byte
+        raise PictureError("The picture carries too much about itself; save it again without its EXIF data.")
+    return image
 
 
 def _strip_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
@@ -240,6 +271,10 @@ def _fit(
 ) -> np.ndarray:
     # ImageOps.fit would crop at half pixels when the excess is odd and so blur what needs no resampling;
     # ImageOps.pad fails on very thin pictures, whose short side it rounds to nothing.
+    if how not in get_args(How):
+        raise ValueError(f"A picture is made square by crop, pad or stretch, not by {how!r}.")
+    if how == "stretch":
+        return np.array(resize(array, size, size))
     if how == "crop":
         array = extract(array, min(array.shape[:2]))
     height, width = (max(1, round(side * size / max(array.shape[:2]))) for side in array.shape[:2])

@@ -539,7 +539,7 @@ def test_a_disk_that_fills_up(
     interrupt(site, tmp_path)
     with monkeypatch.context() as patch:
         if where == "arrays":
-            patch.setattr(store._Column, "add", full)
+            patch.setattr(store.Column, "add", full)
         else:
             patch.setattr(module._Remote, "_receive", full)
         assert "is full: make room and start again" in refusal(site.url, tmp_path, 60)

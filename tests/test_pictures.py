@@ -438,7 +438,7 @@ def test_a_flipped_bit_gives_a_picture_or_a_refusal(name: str) -> None:
 # --- fitting
 
 
-@pytest.mark.parametrize("how", ["crop", "pad"])
+@pytest.mark.parametrize("how", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("size", [1, 35, 64])
 def test_the_right_size_is_not_resampled(size: int, how: pictures.How) -> None:
     picture = noise(size, size)
@@ -488,7 +488,22 @@ def test_padding_keeps_everything_on_the_fill_colour() -> None:
     np.testing.assert_array_equal(padded, expected_labels)
 
 
-@pytest.mark.parametrize("how", ["crop", "pad"])
+def test_stretching_keeps_everything_and_gives_up_the_proportions() -> None:
+    picture = noise(64, 192)
+    expected = picture.reshape(32, 2, 32, 6, 3).astype(float).mean(axis=(1, 3))
+    np.testing.assert_allclose(fit(picture, 32, "stretch").astype(float), expected, atol=1)  # each axis rounds once
+    labels = picture[..., 0].astype(np.int64)
+    np.testing.assert_array_equal(fit_labels(labels, 32, "stretch"), labels[1::2, 3::6])  # the pixel under the centre
+
+
+@pytest.mark.parametrize("how", ["Crop", "", None, 3])
+def test_another_way_of_fitting_is_refused(how: object) -> None:
+    for call in (fit, fit_labels):
+        with pytest.raises(ValueError, match="crop, pad or stretch"):
+            call(np.zeros((4, 6, 3), np.uint8), 4, how)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("how", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (35, 36), (63, 65), (100, 7), (240, 320)])
 def test_labels_follow_their_picture(shape: tuple[int, int], how: pictures.How) -> None:
     for size in (1, 2, 35, 64, 67):

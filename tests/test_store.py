@@ -196,11 +196,53 @@ def test_stores_are_found_by_name_and_by_path(path: Path, monkeypatch: pytest.Mo
         stored("tetrominoes", path.parent / "elsewhere")
 
 
-# --- .npz files
+def test_what_is_not_stored_yet_is_answered_with_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    assert f"python -m monet.data add '{folder}' NAME" in refusal(folder)
+    for name, command in (("some.zip", "add"), ("some.tfrecords", "download NAME --count N --from")):
+        (tmp_path / name).touch()
+        assert f"python -m monet.data {command} {tmp_path / name}" in refusal(tmp_path / name)
+
+
+# --- labels
+
+
+def test_a_store_does_without_labels(path: Path) -> None:
+    with store.workshop(path) as work:
+        store.write(work, path, ABOUT, ((image, None) for image, _ in scenes(3)))
+    room = store.load(path)
+    assert len(room) == 3 and room.labels is None and room.scene(1).segmentation is None
+    assert sorted(os.listdir(path)) == [IMAGES, MANIFEST] and set(room.checksums) == {IMAGES}
+    room.verify()
+    (path / IMAGES).unlink()
+    assert IMAGES in refusal(path)
+    for some in ([0], [2]):
+        mixed = ((image, labels if n in some else None) for n, (image, labels) in enumerate(scenes(3)))
+        with pytest.raises(ValueError, match="1 of 3 scenes have labels"), store.workshop(path) as work:
+            store.write(work, path, ABOUT, mixed)
+
+
+def test_another_background(path: Path) -> None:
+    labels = np.full((2, 8, 8), 255, np.uint8)
+    labels[:, 2:5, 2:5] = 0
+    np.savez(path.parent.parent / "some.npz", image=np.zeros((2, 8, 8, 3), np.uint8), entity=labels)
+    some = stored(path.parent.parent / "some.npz")
+    assert "--background 255" in str(some.background_hint())
+    other = some.with_background([255])
+    assert other.scene(0).background == (255,) and other.background_hint() is None
+    assert some.scene(0).background == (0,) and other.labels is some.labels
+    assert some.with_background(()).background_hint() is None  # nobody knows it
+    with pytest.raises(StoreError, match="0 to 255"):
+        some.with_background([256])
+
+
+# --- files
 
 
 def test_an_npz_file_reads_as_a_store(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
+    images[0, 0, 0, 0] = 0
     path = tmp_path / "some.npz"
     np.savez_compressed(path, image=images)
     some = stored(path)
@@ -212,6 +254,16 @@ def test_an_npz_file_reads_as_a_store(tmp_path: Path) -> None:
     some = stored(path)
     np.testing.assert_array_equal(some.scene(1).segmentation, images[1, ..., 0])
     some.verify()
+    np.savez_compressed(path, image=images / 255, segmentation=images[..., 0].astype(int) - 1)
+    some = stored(path)
+    np.testing.assert_array_equal(some.images, images)
+    labels = images[..., 0].astype(int) - 1  # with a -1 in it: numbered anew, 0 stays 0
+    for found, before in zip(some.labels, labels, strict=True):
+        np.testing.assert_array_equal(found == 0, before == 0)
+        assert len(np.unique(found)) == len(np.unique(before))
+        assert len(set(zip(found.flat, before.flat, strict=True))) == len(np.unique(before))
+    np.save(tmp_path / "some.npy", images / 255)
+    np.testing.assert_array_equal(stored(tmp_path / "some.npy").images, images)
 
 
 def test_a_picture_reads_as_a_store_with_the_segmentation_beside_it(tmp_path: Path) -> None:
@@ -226,6 +278,12 @@ def test_a_picture_reads_as_a_store_with_the_segmentation_beside_it(tmp_path: Pa
     assert scene.segmentation is not None
     assert len(set(zip(scene.segmentation.ravel(), labels.ravel(), strict=True))) == 3
     assert scene.background == ()
+    Image.fromarray(labels.astype(np.uint16)).save(tmp_path / "room_segmentation.png")
+    np.testing.assert_array_equal(stored(tmp_path / "room_image.png").scene(0).segmentation, labels)
+    Image.fromarray(image).save(tmp_path / "lossy_image.jpg")
+    Image.fromarray(colors[labels]).save(tmp_path / "lossy_segmentation.jpg")
+    with pytest.raises(StoreError, match="lossy"):
+        stored(tmp_path / "lossy_image.jpg")
     Image.fromarray(colors[labels[:2]]).save(tmp_path / "room_segmentation.png")
     with pytest.raises(StoreError, match="is not the segmentation of"):
         stored(tmp_path / "room_image.png")
@@ -237,7 +295,9 @@ def test_a_picture_reads_as_a_store_with_the_segmentation_beside_it(tmp_path: Pa
 def test_a_wrong_npz_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "some.npz"
     image = np.zeros((3, 4, 4, 3), np.uint8)
-    for arrays in ({"images": image}, {"image": image[0]}, {"image": image, "entity": image}, {"image": image / 1}):
+    for arrays in (
+        {"room": image[..., 0]}, {"image": image[0]}, {"image": image, "entity": image}, {"image": image - 1.0},
+    ):  # fmt: skip
         np.savez(path, **arrays)
         refusal(path)
     np.savez(path, image=np.array([{}], object))
@@ -338,7 +398,7 @@ def test_a_wrong_command_is_refused(monkeypatch: pytest.MonkeyPatch, arguments: 
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("command", [(), ("list",), ("download",), ("generate",)])
+@pytest.mark.parametrize("command", [(), ("list",), ("download",), ("generate",), ("add",)])
 def test_every_command_has_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:

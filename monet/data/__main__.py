@@ -1,4 +1,4 @@
-"""``python -m monet.data``: what data there is, download genuine data, store generated scenes."""
+"""``python -m monet.data``: what data there is, download genuine data, store generated scenes or your own."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import argparse
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
+from PIL import ImageColor
 from tqdm import tqdm
 
 from monet.data import DATASETS, Unavailable, store
 from monet.data.download import DownloadError, download
+from monet.data.own import AddError, add
 from monet.data.processes import made
 from monet.data.seeds import TEST, TRAIN, VALIDATE
 from monet.data.sources import SOURCES
 from monet.data.store import About, Stored, StoreError
 from monet.data.tfrecord import RecordError
 from monet.faults import sentence
+from monet.pictures import How
 
 _GENERATED = "_generated"
 """Behind the name of a store that was generated, so that it does not take the genuine data's place."""
@@ -67,12 +71,45 @@ def main() -> None:
     command.add_argument("--to", metavar="FOLDER", type=Path, default=default, help="of the stores (%(default)s)")
     command.set_defaults(run=_generate)
 
+    command = commands.add_parser(
+        "add",
+        help="store pictures of your own",
+        description="Stores a folder or ZIP file of pictures (PNG, JPEG, WebP, BMP, GIF), or an .npy, .npz or .h5 "
+        "file, as NAME, with the labels that lie beside them or in --masks. The store appears when it is whole.",
+    )
+    command.add_argument("path", metavar="PATH", type=Path, help="a folder, .zip, .npy, .npz or .h5")
+    command.add_argument("name", metavar="NAME", help="of the store")
+    command.add_argument("--masks", metavar="PATH", type=Path, help="folder or file of the labels")
+    command.add_argument(
+        "--background",
+        metavar="LABELS",
+        type=_labels,
+        default=(0,),
+        help="labels that are no objects, with commas between them; a colour is 0xRRGGBB (default: 0)",
+    )
+    command.add_argument(
+        "--fit", choices=get_args(How), default="crop", help="how pictures become square (default: %(default)s)"
+    )
+    command.add_argument(
+        "--size", metavar="PIXELS", type=_positive, default=64, help="of a side (default: %(default)s)"
+    )
+    command.add_argument(
+        "--ground",
+        metavar="COLOUR",
+        type=_colour,
+        default="white",
+        help="behind transparent pixels (default: %(default)s)",
+    )
+    command.add_argument("--replace", action="store_true", help="in place of stored data of that name")
+    command.add_argument("--to", metavar="FOLDER", type=Path, default=default, help="of the stores (%(default)s)")
+    command.set_defaults(run=_add)
+
     options = parser.parse_args()
     try:
         options.run(options)
     except OSError as error:
         parser.exit(1, f"{sentence(error)}\n")
-    except (DownloadError, RecordError, StoreError, Unavailable) as error:
+    except (AddError, DownloadError, RecordError, StoreError, Unavailable) as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit(130, "Interrupted; the same command goes on where a download has stopped.\n")
@@ -127,6 +164,34 @@ def _generate(options: argparse.Namespace) -> None:
         _report(store.write(work, path, about, bar))
 
 
+def _add(options: argparse.Namespace) -> None:
+    bar: tqdm[None] | None = None
+
+    def progress(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(desc=options.name, total=total, unit=" pictures", dynamic_ncols=True, mininterval=0.5)
+        bar.update(done - bar.n)
+
+    try:
+        report = add(
+            options.path,
+            options.name,
+            masks=options.masks,
+            background=options.background,
+            fit=options.fit,
+            size=options.size,
+            ground=options.ground,
+            folder=options.to,
+            replace=options.replace,
+            progress=progress,
+        )
+    finally:
+        if bar is not None:
+            bar.close()
+    print(report)
+
+
 def _report(result: Stored) -> None:
     print(f"{len(result):,} scenes of {result.about.title} are in {result.path}")
 
@@ -135,6 +200,17 @@ def _positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def _labels(text: str) -> tuple[int, ...]:
+    return tuple(int(label, 0) for label in text.split(","))
+
+
+def _colour(text: str) -> tuple[int, ...]:
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no colour: write white, or #RRGGBB") from error
 
 
 def _seed(text: str) -> int:

@@ -1,30 +1,27 @@
 """Scenes on disk: once written, opened in no time and read through the page cache, however many they are.
 
-A store is a folder of ``images.npy`` (uint8 N,H,W,3), ``labels.npy`` (uint8 N,H,W) and ``manifest.json``, which says
-where they come from and what their checksums are. It is made in ``NAME.part`` and moved to ``NAME`` when it is whole.
-An ``.npz`` file with the arrays ``image`` and, where it is known, ``entity`` reads as a store, too; so does a picture,
-``NAME_image.png`` with the segmentation ``NAME_segmentation.png`` where that lies beside it.
+A store is a folder of ``images.npy`` (uint8 N,H,W,3), ``labels.npy`` (uint8 N,H,W; where they are known) and
+``manifest.json``, which says where they come from and what their checksums are. It is made in ``NAME.part`` and moved
+to ``NAME`` when it is whole. A file of arrays or a picture reads as a store, too: see :mod:`monet.data.files`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from monet import pictures
+from monet.data import files
+from monet.data import labels as label_maps
+from monet.data.columns import Column
 from monet.data.scene import Scene
 
 if sys.platform != "win32":
@@ -93,6 +90,30 @@ class Stored:
         source = f"{self.about.title}, scene {index}"
         return Scene(np.array(self.images[index]), labels, source, self.about.background)
 
+    def with_background(self, labels: Iterable[int]) -> Stored:
+        """The same scenes, of which other labels are no objects.
+
+        Args:
+            labels: in 0..255, as ``self.labels`` holds them; none of them where nobody knows the background.
+
+        Raises:
+            StoreError: a label that cannot be in there.
+        """
+        background = tuple(labels)
+        if not all(0 <= label < label_maps.MOST for label in background):
+            raise StoreError(
+                f"Labels lie in 0 to {label_maps.MOST - 1} here, and the background is to be {background}."
+            )
+        return replace(self, about=replace(self.about, background=background))
+
+    def background_hint(self) -> str | None:
+        """A sentence where the frame's edge is mostly filled by a label that is not taken for the background, such as
+        255; None where all is as it should be or nobody knows. It looks at the last 100 scenes."""
+        if self.labels is None or not self.about.background:
+            return None
+        framing = [label_maps.frame_label(labels) for labels in self.labels[-100:]]
+        return label_maps.background_hint(framing, self.about.background)
+
     def verify(self) -> None:
         """Reads everything and compares it with the checksums; :func:`load` compares sizes only.
 
@@ -139,24 +160,25 @@ def stored(name_or_path: str | os.PathLike[str], folder: Path | None = None) -> 
 
 
 def load(path: Path) -> Stored:
-    """A store from its folder, ``.npz`` file or picture; of a folder, the manifest and the arrays' sizes are checked.
+    """A store from its folder, or a file that reads as one (see :func:`monet.data.files.read`).
+
+    Of a folder, the manifest and the arrays' sizes are checked.
 
     Raises:
-        StoreError: it is damaged.
+        StoreError: it is damaged, or cannot be opened; where a command makes a store of it, that stands in the message.
     """
     if path.is_file():
-        if path.suffix.startswith(".tfrecord"):
-            command = f"python -m monet.data download NAME --count N --from {path}"
-            raise StoreError(f"{path} is a TFRecord file: {command} stores its scenes.")
-        return _load_npz(path) if path.suffix == ".npz" else _load_picture(path)
+        return _load_file(path)
+    if not any((path / name).exists() for name in (IMAGES, MANIFEST)):
+        raise StoreError(f"{path} is a folder, not stored data: {files.command('add', path, 'NAME')}.")
     try:
         table = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         count, checksums = table.pop("count"), dict(table.pop("sha256"))
         about = About(**{**table, "background": tuple(table["background"])})
-        images, labels = (np.lib.format.open_memmap(path / name, mode="r") for name in (IMAGES, LABELS))
+        columns = {name: np.lib.format.open_memmap(path / name, mode="r") for name in checksums}
+        images, labels = columns[IMAGES], columns.get(LABELS)
         whole = count == len(images) and all(
-            (path / name).stat().st_size == array.offset + array.nbytes
-            for name, array in ((IMAGES, images), (LABELS, labels))
+            (path / name).stat().st_size == array.offset + array.nbytes for name, array in columns.items()
         )
     except FileNotFoundError as error:
         raise StoreError(f"{path} is not a whole store: {Path(error.filename).name} is missing.") from error
@@ -168,36 +190,16 @@ def load(path: Path) -> Stored:
     return Stored(path, about, images, labels, checksums)
 
 
-def _load_npz(path: Path) -> Stored:
+def _load_file(path: Path) -> Stored:
     try:
-        with np.load(path) as arrays:
-            images = arrays["image"]
-            labels = arrays.get("entity")
-    except KeyError as error:
-        raise StoreError(f"{path} holds no array 'image' (and, where it is known, 'entity').") from error
-    except (OSError, ValueError, TypeError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise StoreError(f"{path} is not a readable .npz file.") from error
-    _check(path, images, labels)
-    images.flags.writeable = False
-    if labels is not None:
-        labels.flags.writeable = False
-    return Stored(path, About(path.stem, path.stem, str(path)), images, labels, {})
-
-
-def _load_picture(path: Path) -> Stored:
-    title = path.stem.removesuffix("_image")
-    beside = path.with_name(f"{title}_segmentation{path.suffix}")
-    try:
-        image, labels = pictures.read(path), None
-        if beside != path and beside.exists():
-            colors, numbers = np.unique(pictures.read(beside).reshape(-1, 3), axis=0, return_inverse=True)
-            if len(colors) > 256 or numbers.size != image[..., 0].size:
-                raise StoreError(f"{beside} is not the segmentation of {path}: it needs its size and flat colours.")
-            labels = numbers.reshape(1, *image.shape[:2]).astype(np.uint8)
-    except pictures.PictureError as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
-    note = "One label for each colour of the segmentation; which of them are background is not known."
-    return Stored(path, About(title, title, str(path), background=(), note=note), image[None], labels, {})
+        scenes = files.read(path)
+    except files.FileError as error:
+        raise StoreError(str(error)) from error
+    for array in (scenes.images, scenes.labels):
+        if array is not None:
+            array.flags.writeable = False
+    about = About(scenes.title, scenes.title, str(path), scenes.background, note=scenes.note)
+    return Stored(path, about, scenes.images, scenes.labels, {})
 
 
 def _check(path: Path, images: np.ndarray, labels: np.ndarray | None) -> None:
@@ -236,33 +238,37 @@ def workshop(path: Path) -> Iterator[Path]:
         shutil.rmtree(work)
 
 
-def write(work: Path, path: Path, about: About, scenes: Iterable[tuple[np.ndarray, np.ndarray]]) -> Stored:
+def write(work: Path, path: Path, about: About, scenes: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> Stored:
     """Writes a store, in place of one that may be there.
-
-    The arrays are written as ordinary files, not through a memory map: on a full disk that is an error and not a
-    signal that ends the process.
 
     Args:
         work: what ``workshop(path)`` gave.
         path: of the store.
         about: for the manifest.
-        scenes: image uint8 H,W,3 and label map uint8 H,W each, all of one size.
+        scenes: image uint8 H,W,3 and label map uint8 H,W each, all of one size; or None for the label map of all.
 
     Raises:
-        ValueError: no scenes, or not all of one size and of uint8.
+        ValueError: no scenes, not all of one size and of uint8, or some with labels and some without.
         OSError: the disk is full or cannot be written.
     """
     new, old = work / "new", work / "old"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
-    with (new / IMAGES).open("w+b") as images_file, (new / LABELS).open("w+b") as labels_file:
-        images, labels = _Column(images_file), _Column(labels_file)
+    with Column(new / IMAGES) as images, Column(new / LABELS) as labels:
         for image, label_map in scenes:
-            if image.ndim != 3 or image.shape[2] != 3 or image.shape[:2] != label_map.shape:
-                raise ValueError(f"image {image.shape} and labels {label_map.shape} are not H,W,3 and H,W")
+            shape = image.shape[:2] if label_map is None else label_map.shape
+            if image.ndim != 3 or image.shape[2] != 3 or image.shape[:2] != shape:
+                raise ValueError(f"image {image.shape} and labels {shape} are not H,W,3 and H,W")
             images.add(image)
-            labels.add(label_map)
-        checksums = {IMAGES: images.finish(), LABELS: labels.finish()}
+            if label_map is not None:
+                labels.add(label_map)
+        if labels.count not in (0, images.count):
+            raise ValueError(f"{labels.count} of {images.count} scenes have labels: all have them, or none")
+        checksums = {IMAGES: images.finish()}
+        if labels.count:
+            checksums[LABELS] = labels.finish()
+    if LABELS not in checksums:
+        (new / LABELS).unlink()
     manifest = {**asdict(about), "count": images.count, "sha256": checksums}
     (new / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     shutil.rmtree(old, ignore_errors=True)
@@ -270,40 +276,6 @@ def write(work: Path, path: Path, about: About, scenes: Iterable[tuple[np.ndarra
         path.rename(old)
     new.rename(path)
     return load(path)
-
-
-class _Column:
-    """A ``.npy`` file that grows array by array, with the checksum of its values."""
-
-    def __init__(self, file: BinaryIO):
-        self.file, self.count, self.shape = file, 0, (0,)
-        self.digest = hashlib.sha256()
-
-    def add(self, array: np.ndarray) -> None:
-        if self.count == 0:
-            self.shape = array.shape
-            self.file.write(_header((0, *self.shape)))
-        if array.dtype != np.uint8 or array.shape != self.shape:
-            raise ValueError(f"scene {self.count} is {array.dtype} {array.shape}, not uint8 {self.shape}")
-        values = array.tobytes()
-        self.file.write(values)
-        self.digest.update(values)
-        self.count += 1
-
-    def finish(self) -> str:
-        if self.count == 0:
-            raise ValueError("there are no scenes")
-        self.file.seek(0)
-        self.file.write(_header((self.count, *self.shape)))  # of the same length: NumPy leaves room to grow
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        return self.digest.hexdigest()
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    return header.getvalue()
 
 
 @contextmanager

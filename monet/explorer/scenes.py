@@ -41,7 +41,7 @@ def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) 
         opened: the scene.
         model: name of a checkpoint.
         slots: K, 1 to ``MAX_SLOTS``.
-        how: "crop" or "pad".
+        how: "crop", "pad" or "stretch".
 
     Returns:
         :func:`monet.explorer.payload.scene_payload` of it.
@@ -54,7 +54,7 @@ def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) 
     if not 1 <= slots <= MAX_SLOTS:
         raise SceneError(f"Choose between 1 and {MAX_SLOTS} slots.")
     if how not in get_args(How):
-        raise SceneError("A picture is made square by “crop” or “pad”.")
+        raise SceneError("A picture is made square by “crop”, “pad” or “stretch”.")
     with models.use(model) as network:
         return scene_payload(network, models.checkpoints[model], opened.scene, opened.origin, num_slots=slots, how=how)  # type: ignore[arg-type]
 

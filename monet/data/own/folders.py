@@ -1,0 +1,162 @@
+"""Which file of a folder is a picture, and which are the labels of it.
+
+Labels lie in a folder of their own that is named, in one called ``masks`` or the like beside one called ``images`` or
+the like, or among the pictures as ``NAME_mask.png`` and the like. There a file belongs to the picture of the same name,
+to the one that its folder is called by (``NAME/3.png``), to the one that its name begins with (``NAME_3.png``), or to
+the only one in its folder. One file is a label map, several are one mask per object.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_IMAGES = {"images", "image", "imgs", "img", "pictures", "rgb"}
+_MASKS = {"masks", "mask", "labels", "label", "segmentation", "segmentations", "annotations"}
+_LABELLED = re.compile(
+    r"(.+)[._-](?:flat|masks?|labels?|seg|segmentations?|instances?|annotations?|gt)(?:[._-]?\d+)?", re.I
+)
+_PICTURED = re.compile(r"(.+)[._-](?:image|img|picture|rgb)", re.I)
+_WORD = re.compile(r"[._-][^._-]*$")
+
+Key = tuple[str, ...]
+"""Folders and name, without the ending and without the words that tell pictures from labels."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture of a folder.
+
+    Attributes:
+        name: its path inside of the folder, for people.
+        picture: the file.
+        labels: its label map, or one mask per object; empty where no labels are known.
+    """
+
+    name: str
+    picture: Path
+    labels: tuple[Path, ...]
+
+
+def find(folder: Path, masks: Path | None = None) -> tuple[list[Found], list[tuple[str, str]]]:
+    """The pictures of a folder and of those inside of it, in the order in which people count (2 before 10).
+
+    Hidden files are passed over. Where labels were found among the pictures, but for fewer than half of them, all are
+    taken without; otherwise, and where ``masks`` is given, pictures without labels are left out.
+
+    Args:
+        folder: of pictures.
+        masks: a folder of their labels; where None, they are looked for.
+
+    Returns:
+        pictures, all with labels or all without; and the other files with the reason why they were left out.
+
+    Raises:
+        OSError: a folder is not there or may not be read.
+    """
+    pictures, labels = _told_apart(folder) if masks is None else _two_folders(folder, masks)
+    owned, left_out = _owners(pictures, labels)
+    found = [
+        (Found(str(path.relative_to(folder)), path, tuple(owned.get(key, ()))), _beginning(key, owned))
+        for path, key in pictures.items()
+    ]
+    labelled = [picture for picture, _ in found if picture.labels]
+    if masks is not None:
+        left_out += [(picture.name, f"has no labels in {masks}") for picture, _ in found if not picture.labels]
+        return labelled, left_out
+    # A renderer's further pictures of a scene: NAME_depth.png beside NAME.png and NAME_mask.png.
+    plain = [picture for picture, begins in found if not picture.labels and not begins]
+    if len(labelled) < len(plain) or not labelled:
+        left_out += [
+            (str(path), "looks like labels, but most pictures have none") for ps in owned.values() for path in ps
+        ]
+        return [Found(picture.name, picture.picture, ()) for picture, _ in found], left_out
+    left_out += [(picture.name, "has no labels") for picture in plain]
+    left_out += [
+        (picture.name, f"is another picture of {'/'.join(begins)}, without labels")
+        for picture, begins in found
+        if begins and not picture.labels
+    ]
+    return labelled, left_out
+
+
+def _two_folders(folder: Path, masks: Path) -> tuple[dict[Path, Key], dict[Path, Key]]:
+    labels = {path: _key(path.relative_to(masks), _MASKS, _LABELLED) for path in _files(masks)}
+    pictures = {path: _key(path.relative_to(folder), _IMAGES, _PICTURED) for path in _files(folder)}
+    return {path: key for path, key in pictures.items() if path not in labels}, labels
+
+
+def _told_apart(folder: Path) -> tuple[dict[Path, Key], dict[Path, Key]]:
+    files = [path.relative_to(folder) for path in _files(folder)]
+    folders = {tuple(part.lower() for part in parent.parts) for file in files for parent in file.parents}
+    names = {(*file.parts[:-1], file.stem) for file in files}
+    pictures, labels = {}, {}
+    for file in files:
+        *above, name = (*file.parts[:-1], file.stem)
+        base = _LABELLED.fullmatch(name)
+        beside = base and any((*above, base[1] + end) in names for end in ("", "_image", "_img", "_rgb"))
+        if beside or _has_sibling(file, _MASKS, _IMAGES, folders):
+            labels[folder / file] = _key(file, _MASKS, _LABELLED)
+        else:
+            paired = _has_sibling(file, _IMAGES, _MASKS, folders)
+            pictures[folder / file] = _key(file, _IMAGES if paired else set(), _PICTURED)
+    return pictures, labels
+
+
+def _has_sibling(file: Path, own: set[str], other: set[str], folders: Collection[Key]) -> bool:
+    """Whether a folder of the path is called one of ``own`` and has one called one of ``other`` beside it."""
+    parts = tuple(part.lower() for part in file.parts[:-1])
+    return any(part in own and any((*parts[:n], o) in folders for o in other) for n, part in enumerate(parts))
+
+
+def _key(file: Path, words: set[str], ending: re.Pattern[str]) -> Key:
+    stripped = ending.fullmatch(file.stem)
+    folders = (part for part in file.parts[:-1] if part.lower() not in words)
+    return (*folders, stripped[1] if stripped else file.stem)
+
+
+def _owners(pictures: dict[Path, Key], labels: dict[Path, Key]) -> tuple[dict[Key, list[Path]], list[tuple[str, str]]]:
+    """The labels of each picture; and those that belong to none."""
+    keys = set(pictures.values())
+    alone = Counter(key[:-1] for key in keys)
+    only = {key[:-1]: key for key in keys if alone[key[:-1]] == 1}
+    owned: dict[Key, list[Path]] = defaultdict(list)
+    homeless = []
+    for path, key in labels.items():
+        owner = key if key in keys else key[:-1] if key[:-1] in keys else _beginning(key, keys) or only.get(key[:-1])
+        if owner:
+            owned[owner].append(path)
+        else:
+            homeless.append((str(path), "belongs to no picture"))
+    return owned, homeless
+
+
+def _beginning(key: Key, keys: Collection[Key]) -> Key | None:
+    """The longest of the keys that the name begins with and goes on behind a dot, a hyphen or an underscore."""
+    *above, name = key
+    while (shorter := _WORD.sub("", name)) != name:
+        name = shorter
+        if (*above, name) in keys:
+            return (*above, name)
+    return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = (
+        Path(above, name)
+        for above, folders, names in os.walk(folder, onerror=fail)
+        for name in names
+        if not any(part.startswith((".", "__MACOSX")) for part in Path(above, name).relative_to(folder).parts)
+    )
+    yield from sorted(found, key=_counted)
+
+
+def _counted(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
