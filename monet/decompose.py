@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--write", nargs="+", choices=outputs.KINDS, default=outputs.KINDS, help="what (default: all)")
     parser.add_argument("--table", choices=get_args(Table), default="csv", help="format of the latents (default: csv)")
     parser.add_argument("--slots", type=int, metavar="K", help="default: the model's")
-    parser.add_argument("--fit", choices=get_args(How), default="crop", help="makes a picture square (default: crop)")
+    parser.add_argument("--fit", choices=get_args(How), help="makes a picture square (default: as it was trained)")
     parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures at once (default: 16)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a card if there is one)")
     options = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
         model,
         pictures,
         options.out,
-        outputs.Options(options.fit, slots, tuple(options.write), options.table, options.batch),
+        outputs.Options(options.fit or checkpoint.fit, slots, tuple(options.write), options.table, options.batch),
         {"model": checkpoint.name, "weights": fingerprint(checkpoint.folder)},
     )
     refused = 0
