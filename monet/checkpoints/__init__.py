@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -24,6 +25,9 @@ HISTORY = "## What was tried"
 MAX_CONFIG_BYTES = 2**20
 UNKNOWN = "unknown"
 """What a configuration says where nobody knows the data set."""
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a file begins with that Git LFS has put in the place of another one."""
 
 Shapes = dict[str, tuple[int, ...]]
 """Of tensors, by name."""
@@ -83,6 +87,7 @@ def read(name_or_folder: str | Path) -> Checkpoint:
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise CheckpointError(f"{name}: {file} is missing")
+    refuse_pointer(name, folder / WEIGHTS)
     try:
         with (folder / CONFIG).open("rb") as stream:
             table = json.loads(stream.read(MAX_CONFIG_BYTES))
@@ -97,6 +102,16 @@ def read(name_or_folder: str | Path) -> Checkpoint:
     return Checkpoint(
         name, folder, config, str(table.get("title", name)), "" if data == UNKNOWN else data, measured, fit
     )
+
+
+def refuse_pointer(name: str, file: Path) -> None:
+    """Raises CheckpointError for what Git LFS leaves where it has not fetched a file."""
+    with file.open("rb") as stream:
+        if stream.read(len(POINTER)) == POINTER:
+            fetch = f"git -C {shlex.quote(str(file.parent))} lfs pull"
+            raise CheckpointError(
+                f"{name}: {file.name} is a pointer of Git LFS, not the file itself: {fetch} fetches it"
+            )
 
 
 def load(name_or_folder: str | Path | Checkpoint) -> MONet:
