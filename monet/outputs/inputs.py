@@ -12,6 +12,9 @@ from monet.data import Stored, StoreError, stored
 from monet.data.store import MANIFEST
 from monet.inference import Picture
 
+ARRAYS = (".npz", ".npy", ".h5", ".hdf5", ".tfrecord")
+"""Endings of files that hold many pictures."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -57,7 +60,7 @@ def _below(path: Path, out: Path | None) -> Iterator[tuple[str, str, Callable[[]
     if path.is_dir() and not (path / MANIFEST).exists():
         for file in _files(path, out and out.resolve()):
             yield file.relative_to(path).with_suffix("").as_posix(), str(file), partial(Path, file)
-    elif path.is_file() and path.suffix != ".npz" and not path.suffix.startswith(".tfrecord"):
+    elif path.is_file() and not path.suffix.lower().startswith(ARRAYS):
         yield path.stem, str(path), partial(Path, path)
     else:
         try:
