@@ -54,10 +54,13 @@ def main() -> None:
         {"model": checkpoint.name, "weights": fingerprint(checkpoint.folder)},
     )
     refused = 0
-    for done in tqdm(job, "pictures", len(pictures), unit="", dynamic_ncols=True):
-        if done.refused:
-            refused += 1
-            tqdm.write(f"{done.input.source}: {done.refused}", sys.stderr)
+    try:
+        for done in tqdm(job, "pictures", len(pictures), unit="", dynamic_ncols=True):
+            if done.refused:
+                refused += 1
+                tqdm.write(f"{done.input.source}: {done.refused}", sys.stderr)
+    except KeyboardInterrupt:
+        sys.exit("Stopped; the same command goes on from here.")
     why = f"; refused: {refused}, see {options.out / REFUSED}" if refused else ""
     print(f"{options.out}: {len(pictures) - refused} of {len(pictures)} pictures taken apart{why}")
     sys.exit(refused == len(pictures))

@@ -222,6 +222,7 @@ def test_the_command_names_what_it_refused_and_goes_on(command, pictures, tmp_pa
     [
         (["--batch", "0"], "--batch 0 must be at least 1"),
         (["--slots", "-1"], "whole number from 1 on"),
+        (["--slots", "257"], "more than the 256"),
         (["--device", "abacus"], "there is no device 'abacus' here"),
     ],
 )

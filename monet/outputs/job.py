@@ -31,6 +31,7 @@ from monet.pictures import How, PictureError
 if sys.platform != "win32":
     import fcntl
 
+MAX_SLOTS = 256
 ABOUT, PROGRESS, REFUSED = "about.json", "progress.jsonl", "refused.csv"
 
 
@@ -85,6 +86,8 @@ def decompose_set(
             another process; or Parquet is asked for and cannot be written.
         OSError: the disk is full or cannot be written.
     """
+    if (options.slots or 0) > MAX_SLOTS:
+        raise ValueError(f"{options.slots} slots are more than the {MAX_SLOTS} that a palette PNG tells apart.")
     if options.table == "parquet" and "latents" in options.write:
         pyarrow()
     about = _begin(out, pictures, options, origin or {})
