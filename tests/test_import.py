@@ -392,6 +392,14 @@ RUN = {
         program(call("collections", "OrderedDict.__class__.__subclasses__")),
         "collections.OrderedDict.__class__.__subclasses__",
     ),
+    "another codec than that of bytes": (
+        program(call("_codecs", "encode", text(EVAL), text("unicode_escape"))),
+        "_codecs.encode",
+    ),
+    "a chain through a setting": (
+        program(call("argparse", "Namespace.__init__.__globals__")),
+        "argparse.Namespace.__init__.__globals__",
+    ),
     "a chain through torch": (program(call("torch", "serialization.os.system", text(TOUCH))), "torch.serialization.os"),
     "a chain through an optimiser": (program(named("torch.optim.sgd", "os.system")), "torch.optim.sgd.os.system"),
     "a module of the optimisers": (program(call("torch.optim._functional", "x.y")), "torch.optim._functional.x.y"),
