@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +28,27 @@ def sentence(error: OSError) -> str:
     return words.format(at="" if name is None else f" ({name})")
 
 
+PLAIN = {"±": "+-", "×": "x", "−": "-", "–": "-", "…": "...", "°": " degrees", "σ": "sigma"}
+"""Signs in texts for people, and what stands for them on a terminal that lacks them; others become a question mark."""
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # reading never asks here
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("monet.plain", _plain)
+
+
 @contextmanager
 def told() -> Iterator[None]:
-    """Ends a command with one sentence where the machine refuses or an argument is wrong."""
+    """Ends a command with one sentence where the machine refuses or an argument is wrong.
+
+    Whatever the command prints reaches a terminal of any encoding: see ``PLAIN``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="monet.plain")
     try:
         yield
     except OSError as error:

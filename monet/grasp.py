@@ -14,6 +14,7 @@ each step. Free latents go back to where they were taken hold of. ``static/grasp
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -234,6 +235,9 @@ def main() -> None:
     print("| checkpoint | drags | within 1 px | error, px: median, 90 % | size kept: 10 to 90 % | decodings an event |")
     print("|---|---|---|---|---|---|")
     for checkpoint in chosen:
+        if not samples.count(checkpoint.data):
+            print(f"not measured: {checkpoint.name}: there are no sample scenes of its data set", file=sys.stderr)
+            continue
         scenes = range(min(options.scenes, samples.count(checkpoint.data)))
         pictures = (samples.read(checkpoint.data, index).image for index in scenes)
         done = list(drags(checkpoints.load(checkpoint), pictures))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from PIL import Image
 
+from monet.figures import to_uint8
 from monet.model import Decomposition, MONet
 from monet.pictures import How, embed, fit
 from monet.pictures import read as read_picture
@@ -46,13 +49,51 @@ class DecomposedScene:
         return 0.5 * (self.latent_mean**2 + self.latent_std**2 - 1) - np.log(self.latent_std)
 
 
-Picture = str | os.PathLike[str] | Image.Image | np.ndarray
+Picture = str | os.PathLike[str] | Image.Image | np.ndarray | torch.Tensor
 
 
 def feed(model: MONet, picture: Picture, how: How = "crop") -> np.ndarray:
-    """The picture as the model is fed it, uint8 H,W,3: read, made square by ``how``, resized, in its border."""
+    """The picture as the model is fed it, uint8 H,W,3: read, made square by ``how``, resized, in its border.
+
+    Raises:
+        monet.pictures.PictureError: the file is no picture that can be shown.
+        ValueError: an array or tensor that is no picture, or another ``how``.
+    """
+    if how not in get_args(How):
+        raise ValueError(f"how {how!r} is none of {', '.join(get_args(How))}")
     config = model.config
-    return embed(fit(read_picture(picture), config.picture_size or config.resolution, how), config.resolution)
+    return embed(fit(read_picture(_bytes(picture)), config.picture_size or config.resolution, how), config.resolution)
+
+
+def _bytes(picture: Picture) -> Any:
+    """Tensors as arrays, their channels last, and [0, 1] as 0..255; what is a picture already stays as it is."""
+    if isinstance(picture, torch.Tensor):
+        if picture.ndim != 3 or len(picture) not in (1, 3, 4):
+            raise ValueError(f"a tensor of shape {tuple(picture.shape)} is no picture; give 3,H,W, or an array H,W,3")
+        if picture.dtype != torch.uint8 and not picture.is_floating_point():
+            raise ValueError(f"a tensor of {picture.dtype} is no picture; give floats in [0, 1] or uint8 in 0..255")
+        picture = picture.detach().cpu()
+        picture = (picture.float() if picture.is_floating_point() else picture).permute(1, 2, 0).numpy()
+    if isinstance(picture, np.ndarray) and np.issubdtype(picture.dtype, np.floating):
+        if not (picture.size and picture.min() >= 0 and picture.max() <= 1):  # NaN is in no range
+            raise ValueError("floats must lie in [0, 1] to be a picture; divide 0..255 by 255, or give uint8")
+        picture = to_uint8(picture)
+    return picture
+
+
+def checked_slots(num_slots: object) -> int:
+    """A number of slots from outside.
+
+    Raises:
+        ValueError: it is no whole number from 1 on.
+    """
+    try:
+        number = operator.index(num_slots)  # type: ignore[arg-type]
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(num_slots, bool):
+        raise ValueError(f"num_slots {num_slots!r} must be a whole number from 1 on")
+    return number
 
 
 def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, how: How = "crop") -> DecomposedScene:
@@ -60,13 +101,16 @@ def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, h
 
     Args:
         model: in eval mode, so that latents are the posterior's means and the answer is always the same.
-        picture: PIL image, path, or uint8 array H,W,3, of any size.
-        num_slots: K for this call.
-        how: how it becomes a square, see :func:`monet.pictures.fit`.
+        picture: PIL image or path; array H,W,3, uint8 or floats in [0, 1]; or tensor 3,H,W of such values; of any size.
+        num_slots: K for this call, from 1 on.
+        how: see :func:`monet.pictures.fit`.
 
     Raises:
         monet.pictures.PictureError: the file is no picture that can be shown.
+        ValueError: an argument is something else; the message says what is right.
     """
+    if num_slots is not None:
+        num_slots = checked_slots(num_slots)
     return describe(*forward(model, feed(model, picture, how), num_slots))
 
 

@@ -48,8 +48,11 @@ BACKGROUND = (0,)
 
 
 def adjusted_rand_index_foreground(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
-    """ARI-FG: the adjusted Rand index over the pixels that are truly not background; predictions keep all slots."""
-    return adjusted_rand_index(_objects(table, background))
+    """ARI-FG: the adjusted Rand index over the pixels that are truly not background; predictions keep all slots. NaN
+    for a scene without objects.
+    """
+    objects = _objects(table, background)
+    return np.where(objects.any((1, 2)), adjusted_rand_index(objects), np.nan)
 
 
 def segmentation_covering(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:

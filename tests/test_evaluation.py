@@ -1,6 +1,7 @@
 """Evaluation of a model that answers what the test wants: every figure is known beforehand."""
 
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from monet import evaluation
-from monet.data import Scene
+from monet import checkpoints, evaluation
+from monet.data import Scene, stored
 from monet.data.download import download
 from monet.data.generators import multi_dsprites, tetrominoes
 from monet.evaluation import Result, contact_sheet, evaluate
+from monet.evaluation.__main__ import main
+from monet.evaluation.scenes import notes, with_background, without_objects
 from monet.figures import SLOT_COLORS
 from monet.model import Decomposition, MONetConfig
 from monet.objective import loss
@@ -141,7 +144,9 @@ def test_loss_terms_are_each_scenes_own():
 def test_scenes_without_objects_count_in_no_mean_of_object_metrics():
     scenes = [tetrominoes.generate(0, (0, 0)), *tetromino_scenes(2)]
     result = evaluate(Oracle(TETROMINOES, scenes), scenes)
-    assert np.isnan(result.values["covering"][0])
+    assert np.isnan(result.values["covering"][0]) and np.isnan(result.values["ari_fg"][0])
+    assert without_objects(scenes, result) == 1
+    assert any("1 of the 3 scenes show no object" in note for note in notes(scenes, result, "crop"))
     assert result.means["covering"] == 1
     assert result.means["ari"] == 1
 
@@ -183,9 +188,110 @@ def test_objects_are_not_scored_where_nobody_knows_which_labels_they_are():
     assert not {"ari_fg", "covering", "matched_iou"} & set(values)
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+def wide(scene: Scene, left: int) -> Scene:
+    """The scene in a picture that is twice as wide as high, ``left`` pixels from its left edge."""
+    side = len(scene.image)
+    image, true = np.zeros((side, 2 * side, 3), np.uint8), np.zeros((side, 2 * side), np.uint8)
+    image[:, left : left + side], true[:, left : left + side] = scene.image, scene.segmentation
+    return dataclasses.replace(scene, image=image, segmentation=true)
+
+
+def test_what_a_crop_cuts_away_is_told_and_padding_keeps_it(checkpoints_folder):
+    model = checkpoints.load(checkpoints_folder / "multi_dsprites")
+    square = multi_dsprites.generate(3)
+    objects = len(np.unique(square.segmentation)) - 1
+    scenes = [wide(square, 32), wide(dataclasses.replace(square, segmentation=np.zeros((64, 64), np.uint8)), 0)]
+    cropped = evaluate(model, scenes)
+    np.testing.assert_allclose(cropped.values["mse"][0], evaluate(model, [square]).values["mse"][0], rtol=1e-5)
+    (told,) = [note for note in notes(scenes, cropped, "crop") if "crop" in note]
+    assert f"50% of the pixels and 0 of {objects} objects" in told
+    outside = [wide(dataclasses.replace(square, segmentation=np.eye(64, dtype=np.uint8)), 0)]
+    outside[0].segmentation[:, 32:] = 0  # what is left of the diagonal is left of the square in the middle
+    result = evaluate(model, outside)
+    assert np.isnan(result.values["ari_fg"]).all()
+    assert any("1 of 1 objects" in note for note in notes(outside, result, "crop"))
+    padded = evaluate(model, outside, how="pad")
+    assert np.isfinite(padded.values["ari_fg"]).all() and not list(notes(outside, padded, "pad"))
+
+
+@pytest.mark.parametrize("ground", [255, 7])
+def test_another_label_may_be_the_ground(ground, checkpoints_folder):
+    model = checkpoints.load(checkpoints_folder / "tetrominoes")
+    scenes = tetromino_scenes(5)
+    # The ground is called `ground`, and an object 0.
+    names = np.arange(256, dtype=np.uint8)
+    names[[0, 1]] = ground, 0
+    renamed = [dataclasses.replace(scene, segmentation=names[scene.segmentation]) for scene in scenes]
+    expected = evaluate(model, scenes, how="pad")
+    misled = evaluate(model, renamed, how="pad")
+    assert any(f"--background {ground}" in note for note in notes(renamed, misled, "pad"))
+    assert not list(notes(scenes, expected, "pad"))
+    told = [with_background(scene, (ground,)) for scene in renamed]
+    result = evaluate(model, told, how="pad")
+    assert not list(notes(told, result, "pad"))
+    for metric in ("ari", "ari_fg", "covering", "matched_iou"):
+        np.testing.assert_allclose(result.values[metric], expected.values[metric], err_msg=metric)
+        assert not np.allclose(misled.values["ari_fg"], expected.values["ari_fg"])
+
+
+def test_slots_may_be_chosen(checkpoints_folder):
+    model, scenes = checkpoints.load(checkpoints_folder / "tetrominoes"), tetromino_scenes(2)
+    one = evaluate(model, scenes, num_slots=1)
+    np.testing.assert_array_equal(one.values["ari"], 0)  # one cluster says nothing
+    sheet, full = contact_sheet(model, scenes, num_slots=1), contact_sheet(model, scenes)
+    assert full.width - sheet.width == 3 * 2 * 42
+
+
+def npz(path: Path, scenes: list[Scene], **more: np.ndarray) -> Path:
+    arrays = {"image": np.stack([s.image for s in scenes]), "entity": np.stack([s.segmentation for s in scenes])}
+    np.savez(path, **arrays | more)
+    return path
+
+
+def test_of_its_own_data_only_the_test_split_is_measured(checkpoints_folder, tmp_path, monkeypatch, capsys):
+    mine, other = (npz(tmp_path / name, tetromino_scenes(20)) for name in ("mine.npz", "other.npz"))
+    model = checkpoints.load(checkpoints_folder / "tetrominoes")
+    checkpoints.save(model, tmp_path / "trained", title="Trained", data="/elsewhere/mine.npz")
+    for data, count, title in ((mine, 4, "mine, test split"), (other, 20, "other")):
+        assert command(monkeypatch, tmp_path / "trained", "--data", data, "--json") == 0
+        (report,) = json.loads(capsys.readouterr().out)
+        assert (report["count"], report["title"]) == (count, title)
+    expected = evaluate(model, [stored(mine).scene(n) for n in range(16, 20)]).means
+    assert command(monkeypatch, tmp_path / "trained", "--data", mine, "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["mean"]["ari"] == pytest.approx(expected["ari"])
+
+
+def test_one_that_cannot_be_measured_does_not_end_the_others(checkpoints_folder, tmp_path, monkeypatch, capsys):
+    model = checkpoints.load(checkpoints_folder / "tetrominoes")
+    checkpoints.save(model, tmp_path / "all/first", title="First")  # nobody knows what it has learned from
+    checkpoints.save(model, tmp_path / "all/last", title="Last", data="tetrominoes", fit="pad")
+    checkpoints.save(model, tmp_path / "all/lost", title="Lost", data="/nowhere/scenes.npz")
+    (tmp_path / "all/broken").mkdir()
+    monkeypatch.setattr(checkpoints.find, "__defaults__", (tmp_path / "all",))
+    assert command(monkeypatch, "--count", 2, "--json") == 1
+    captured = capsys.readouterr()
+    (report,) = json.loads(captured.out)
+    assert (report["checkpoint"], report["fit"], report["count"]) == ("last", "pad", 2)
+    assert "no data set is known for first: give --data" in captured.err
+    assert "broken: config.json is missing" in captured.err and "lost: There is no stored data" in captured.err
+
+
+def test_files_are_there_before_anything_is_printed(checkpoints_folder, tmp_path, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise UnicodeEncodeError("ascii", text, 0, 1, "a terminal that takes nothing")
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    command(monkeypatch, checkpoints_folder / "tetrominoes", "--count", 2, "--out", tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"metrics.json", "slots.png"}
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """What the command ends with."""
     monkeypatch.setattr("sys.argv", ["evaluation", *map(str, arguments)])
-    evaluation.main()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code)
 
 
 @pytest.mark.parametrize("name", ["tetrominoes", "multi_dsprites"])
@@ -228,8 +334,7 @@ def test_genuine_pictures_without_objects_to_score_are_evaluated(file, monkeypat
 def test_what_cannot_be_evaluated_is_told_in_a_sentence(arguments, sentence, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     Path("some.tfrecords").touch()
-    with pytest.raises(SystemExit):
-        command(monkeypatch, "tetrominoes", *arguments)
+    assert command(monkeypatch, "tetrominoes", *arguments) == 1
     assert re.search(sentence, capsys.readouterr().err)
 
 

@@ -1,6 +1,7 @@
 """What the machine refuses: one sentence on the command line, and nothing else."""
 
 import errno
+import io
 import os
 import runpy
 import sys
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from monet.explorer import server, uploads
-from monet.faults import sentence
+from monet.faults import sentence, told
 from monet.training import state
 from monet.training.run import STATES
 from tests.test_training import TINY
@@ -123,3 +124,12 @@ def test_a_training_run_in_a_place_that_is_no_folder(tmp_path, monkeypatch) -> N
 def test_a_fault_that_nobody_thought_of_is_a_sentence_too() -> None:
     assert sentence(OSError("odd")) == "The system refuses: odd."
     assert sentence(OSError(errno.EIO, "Input/output error", "x")) == "The system refuses (x): Input/output error."
+
+
+def test_a_terminal_without_a_sign_gets_another_one(monkeypatch):
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+    monkeypatch.setattr(sys, "stdout", printed)
+    with told():
+        print("0.5 ± 0.1, ×2, −40°, Ä")
+    printed.flush()
+    assert printed.buffer.getvalue() == b"0.5 +- 0.1, x2, -40 degrees, ?\n"

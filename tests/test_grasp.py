@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import monet
+from monet import checkpoints
 from monet.data import samples
-from monet.grasp import REACH, Grasp, drags, features
+from monet.grasp import REACH, Grasp, drags, features, main
 
 SIDE = 48
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] + 0.5
@@ -108,3 +109,11 @@ def test_objects_of_a_shipped_checkpoint_follow():
     done = list(drags(monet.load("tetrominoes"), pictures))
     assert len(done) == 18  # three pieces in each scene, twice
     assert np.mean([d.error <= 1 for d in done]) >= 0.9
+
+
+def test_a_checkpoint_of_unknown_data_does_not_end_the_others(checkpoints_folder, tmp_path, monkeypatch, capsys):
+    checkpoints.save(checkpoints.load(checkpoints_folder / "tetrominoes"), tmp_path / "found", title="Found")
+    monkeypatch.setattr("sys.argv", ["grasp", str(tmp_path / "found"), "tetrominoes", "--scenes", "1"])
+    main()
+    captured = capsys.readouterr()
+    assert "not measured: found" in captured.err and captured.out.splitlines()[-1].startswith("| tetrominoes | ")

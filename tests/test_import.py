@@ -1,6 +1,9 @@
 """Import of the notebook's files: its weights say the same as before, and no file gets anything run or takes long."""
 
+import argparse
+import collections
 import io
+import json
 import math
 import os
 import pickle
@@ -10,10 +13,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from monet import checkpoints
 from monet.checkpoints import CheckpointError, notebook, pickled
@@ -117,6 +122,13 @@ def test_slots_and_scales_are_those_of_the_notebooks_model(notebooks_model, file
 
 
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+@pytest.mark.parametrize("slots", ["5", [5], True])
+def test_slots_of_a_notebooks_model_are_a_number(notebooks_model, file, monkeypatch, slots):
+    monkeypatch.setattr(notebooks_model, "K", slots)
+    assert "num_slots is no number" in refusal(file, saved(notebooks_model))
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
 def test_notebooks_model_with_another_layer_is_refused_because_it_is_another_network(
     notebooks_model, file, monkeypatch
 ):
@@ -147,6 +159,142 @@ def test_weights_of_other_precision_become_float32(file, dtype):
     for theirs, ours in notebook.names(SMALL).items():
         assert loaded[ours].dtype == torch.float32
         assert torch.equal(loaded[ours], WEIGHTS[theirs].to(dtype).float())
+
+
+# ------------------------------------------------------- as other programs wrap it
+
+OTHER = {name: tensor + 1 for name, tensor in WEIGHTS.items()}
+
+
+def under(prefix: str, weights: dict[str, torch.Tensor] = WEIGHTS) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{name}": tensor for name, tensor in weights.items()}
+
+
+class Network(torch.nn.Module):
+    """A module whose parameters have the notebook's names, for PyTorch's own wrappers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, tensor in WEIGHTS.items():
+            module = self
+            *path, last = name.split(".")
+            for part in path:
+                if part not in module._modules:
+                    module.add_module(part, torch.nn.Module())
+                module = module._modules[part]
+            module.register_parameter(last, torch.nn.Parameter(tensor.clone()))
+
+
+SETTINGS = {
+    "lr": 1e-3,
+    "best": np.float64(0.25),
+    "count": np.int64(3),
+    "flag": np.bool_(True),
+    "options": argparse.Namespace(folder=Path("runs"), dtype=torch.float32, device=torch.device("cpu"), size=(2, 3)),
+    "milestones": collections.Counter([3, 3, 5]),
+    "shape": torch.zeros(2, 3).shape,
+}
+WRAPPED = {
+    "DataParallel": lambda: torch.nn.DataParallel(Network()).state_dict(),
+    # As torch.compile calls them, whose import takes seconds.
+    "compiled": lambda: under("_orig_mod."),
+    "compiled in part": lambda: {n.replace("attention.", "attention._orig_mod."): x for n, x in WEIGHTS.items()},
+    "compiled, then DataParallel": lambda: under("module._orig_mod."),
+    "averaged": lambda: torch.optim.swa_utils.AveragedModel(Network()).state_dict(),
+    "beside other networks": lambda: {**under("net."), "critic.weight": torch.zeros(3, 3)},
+    "with a counter": lambda: {**WEIGHTS, "step": torch.tensor(7)},
+    "nested": lambda: {"model_state_dict": WEIGHTS, "epoch": 3, "optimizer_state_dict": OPTIMIZER, **SETTINGS},
+    "deeply nested": lambda: {"checkpoint": {"state": {"generator": under("module.")}}, "args": SETTINGS},
+    "Lightning": lambda: {
+        "epoch": 3, "pytorch-lightning_version": "2.4.0", "state_dict": under("model."),
+        "callbacks": {"best": Path("a")},
+        "optimizer_states": [OPTIMIZER], "hyper_parameters": SETTINGS,
+    },
+}  # fmt: skip
+
+
+def optimizer() -> dict[str, object]:
+    network = Network()
+    adam = torch.optim.Adam(network.parameters())
+    for parameter in network.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    adam.step()
+    return adam.state_dict()
+
+
+OPTIMIZER = optimizer()
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+@pytest.mark.parametrize("wrapped", WRAPPED.values(), ids=WRAPPED)
+def test_weights_are_found_however_a_script_wraps_them(file, wrapped, protocol):
+    torch.save(wrapped(), file, pickle_protocol=protocol)
+    same_weights(notebook.load(file), WEIGHTS)
+
+
+def same_weights(model: MONet, expected: dict[str, torch.Tensor]) -> None:
+    loaded = model.state_dict()
+    for theirs, ours in notebook.names(model.config).items():
+        assert torch.equal(loaded[ours], expected[theirs])
+
+
+SETS = {
+    "prefixes": ({**under("online."), **under("ema.", OTHER), "step": torch.tensor(3)}, "online", "ema"),
+    "keys": ({"model": WEIGHTS, "ema": OTHER, "step": 7}, "model", "ema"),
+    "one within the other": ({**WEIGHTS, **under("ema_model.module.", OTHER)}, "", "ema_model.module"),
+    "Lightning's": ({"state_dict": {**under("model."), **under("ema.", OTHER)}}, "state_dict.model", "state_dict.ema"),
+}
+
+
+@pytest.mark.parametrize(("value", "first", "second"), SETS.values(), ids=SETS)
+def test_of_several_sets_of_weights_somebody_says_which(file, value, first, second):
+    message = refusal(file, saved(value))
+    assert repr(first) in message and repr(second) in message and "--prefix" in message
+    same_weights(notebook.load(file, prefix=first), WEIGHTS)
+    same_weights(notebook.load(file, prefix=f"{second}."), OTHER)
+    with pytest.raises(CheckpointError, match="no weights with the prefix 'nobody', but with"):
+        notebook.load(file, prefix="nobody")
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_safetensors_are_imported(tmp_path, prefix):
+    for name in ("weights.safetensors", "weights.bin"):
+        save_file({name: tensor.contiguous() for name, tensor in under(prefix).items()}, tmp_path / name)
+        same_weights(notebook.load(tmp_path / name), WEIGHTS)
+
+
+@pytest.mark.parametrize("change", [lambda b: b[:-5], lambda b: b[:30], lambda b: b"", lambda b: SOUND])
+def test_damaged_safetensors_are_refused(tmp_path, change):
+    path = tmp_path / "weights.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in WEIGHTS.items()}, path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(CheckpointError, match=r"^weights\.safetensors: damaged"):
+        notebook.load(path)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
+def test_pointer_of_git_lfs_is_named_with_what_fetches_it(tmp_path, monkeypatch, capsys, name):
+    folder = tmp_path / "a clone" / "tiny"
+    checkpoints.save(MONet(SMALL), folder, title="Tiny")
+    (folder / name).write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * '7'}\nsize 9999\n")
+    command = f"git -C '{folder}' lfs pull"
+    with pytest.raises(CheckpointError) as caught:
+        notebook.load(folder / name)
+    assert "a pointer of Git LFS" in str(caught.value) and command in str(caught.value)
+    run(monkeypatch, "list", "--folder", str(folder.parent))
+    listed = capsys.readouterr().out
+    assert (f"not usable: tiny: {name} is a pointer" in listed and command in listed) == (name == checkpoints.WEIGHTS)
+
+
+def test_data_of_an_import_may_be_anybodys_or_nobodys(file, tmp_path, monkeypatch, capsys):
+    file.write_bytes(SOUND)
+    run(monkeypatch, "import", str(file), str(tmp_path / "mine"), "--data", "cells")
+    assert checkpoints.read(tmp_path / "mine").data == "cells"
+    capsys.readouterr()
+    run(monkeypatch, "import", str(file), str(tmp_path / "found"))
+    assert "unknown; --data NAME" in capsys.readouterr().out
+    assert json.loads((tmp_path / "found/config.json").read_text())["data"] == "unknown"
+    assert checkpoints.read(tmp_path / "found").data == ""
 
 
 def test_import_makes_a_checkpoint_that_is_listed(file, tmp_path, monkeypatch, capsys):
@@ -244,6 +392,14 @@ RUN = {
         program(call("collections", "OrderedDict.__class__.__subclasses__")),
         "collections.OrderedDict.__class__.__subclasses__",
     ),
+    "another codec than that of bytes": (
+        program(call("_codecs", "encode", text(EVAL), text("unicode_escape"))),
+        "_codecs.encode",
+    ),
+    "a chain through a setting": (
+        program(call("argparse", "Namespace.__init__.__globals__")),
+        "argparse.Namespace.__init__.__globals__",
+    ),
     "a chain through torch": (program(call("torch", "serialization.os.system", text(TOUCH))), "torch.serialization.os"),
     "a chain through an optimiser": (program(named("torch.optim.sgd", "os.system")), "torch.optim.sgd.os.system"),
     "a module of the optimisers": (program(call("torch.optim._functional", "x.y")), "torch.optim._functional.x.y"),
@@ -280,7 +436,8 @@ def test_those_files_would_run_code_elsewhere(tmp_path, name, monkeypatch):
     assert Path("canary").exists()
 
 
-HANDED = ["collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
+HANDED = ["collections.OrderedDict", "numpy.dtype", "argparse.Namespace", "_codecs.encode", "torch.float32",
+          "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
           "torch.FloatStorage", "torch.nn.modules.linear.Linear", "__main__.MONet"]  # fmt: skip
 
 
@@ -319,7 +476,7 @@ COSTLY = {
     ),
     "2**60 lists as the number of slots": (
         program(MONET, pickle.MARK, text("K"), LISTS, pickle.DICT, pickle.BUILD),
-        "num_slots is no number",
+        "has no _parameters",
     ),
 }  # fmt: skip
 
@@ -436,7 +593,7 @@ def test_many_tensors_of_one_storage_are_refused(file):
 
 
 @pytest.mark.parametrize(
-    "value", [[1, 2], {"epoch": 3, "model": WEIGHTS}, {}, torch.zeros(3), None, {1: torch.ones(1)}]
+    "value", [[1, 2], {"epoch": 3, "model": "WEIGHTS"}, {"a": {"b": {}}}, {}, torch.zeros(3), None, {1: torch.ones(1)}]
 )
 def test_file_that_holds_no_state_dict_is_refused(file, value):
     refusal(file, saved(value))

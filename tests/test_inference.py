@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import monet
@@ -116,6 +117,35 @@ def test_an_array_an_image_and_a_file_of_the_same_picture_say_the_same(model, tm
     for other in others:
         for name, array in vars(first).items():
             np.testing.assert_array_equal(array, getattr(other, name), err_msg=name)
+
+
+def test_tensors_and_floats_of_the_same_picture_say_the_same(model):
+    picture = noise(30, 50, 3)
+    expected = feed(model, picture)
+    channels_first = torch.from_numpy(picture).permute(2, 0, 1)
+    for same in (picture / 255, (picture / 255).astype(np.float32), channels_first, channels_first / 255):
+        np.testing.assert_array_equal(feed(model, same), expected)
+    learning = (channels_first / 255).double().requires_grad_()
+    np.testing.assert_array_equal(feed(model, learning), expected)
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ({"picture": noise(8, 9, 3).astype(np.float32)}, "divide 0..255 by 255"),
+        ({"picture": np.full((8, 9, 3), np.nan)}, "must lie in"),
+        ({"picture": np.zeros((8, 9, 3)) - 0.01}, "must lie in"),
+        ({"picture": torch.zeros(2, 3, 8, 9)}, "give 3,H,W"),
+        ({"picture": torch.zeros(8, 9, 3)}, "give 3,H,W"),
+        ({"picture": torch.zeros(3, 8, 9, dtype=torch.int64)}, "give floats in"),
+        ({"picture": noise(3, 8, 9)}, "H,W,3"),
+        *(({"num_slots": slots}, "whole number from 1 on") for slots in (0, -3, 1.5, "2", True, np.float64(2))),
+        *(({"how": how}, "is none of crop, pad") for how in ("squeeze", "", None)),
+    ],
+)
+def test_an_argument_that_means_nothing_is_refused_with_what_is_right(model, argument, words):
+    with pytest.raises(ValueError, match=words):
+        monet.decompose(model, **{"picture": noise(8, 9, 3)} | argument)
 
 
 def test_the_image_of_a_scene_is_what_the_model_was_fed(model):

@@ -1,14 +1,17 @@
 """The report of a run shows what its files say, and only that; the model card shows the report."""
 
+import shlex
 import sys
 from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from monet import checkpoints
+from monet.evaluation import __main__ as measure
 from monet.training import card, recipe, report
 from monet.training import run as running
 from monet.training.report import CURVES, SLOTS, ReportError
@@ -128,3 +131,53 @@ def test_exported_card_shows_the_pictures_and_keeps_what_people_wrote(tmp_path, 
         with Image.open(folder / name) as picture:
             assert picture.format == "PNG"
     assert checkpoints.load(folder).config == trained.recipe.model
+
+
+@pytest.fixture
+def own(tmp_path) -> Run:
+    """A run on somebody's own pictures, wider than high and without labels, half of it on another machine."""
+    random = np.random.default_rng(2)
+    np.savez(tmp_path / "cells.npz", image=random.integers(0, 256, (25, 20, 30, 3), np.uint8))
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    trained = Run(recipe.load(str(path)), tmp_path / "some run", str(tmp_path / "cells.npz"))
+    trained.train(50)
+    trained.record["machines"].insert(0, {
+        "device": "A Card", "processor": "A Processor", "threads": 3, "processes": 2, "seconds": 7200.0, "torch": "2.9",
+    })  # fmt: skip
+    trained.record["fit"] = "pad"
+    return trained
+
+
+def test_exported_card_tells_of_the_runs_own_data_machines_and_commands(own, tmp_path, monkeypatch, capsys):
+    folder, config = tmp_path / "checkpoint", str(tmp_path / "tiny.toml")
+    card.export(own, folder, 20, config)
+    text = (folder / checkpoints.CARD).read_text(encoding="utf-8")
+    for words in ("# MONet, cells", "19 of 25 pictures of 30 x 20 pixels, made square by `pad`",
+                  "5 scenes of the test split",
+                  "2.0 hours on 2 processes, each A Card with A Processor (3 threads, torch 2.9), then ",
+                  f"torch {torch.__version__})", f"100 pictures, {card.spent(own)}"):  # fmt: skip
+        assert words in text
+    for words in ("Tetrominoes", "generates", "license", "no GPU", "| ari", "true and found"):
+        assert words not in text
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("    python -m ")]
+    train, export, evaluate = (options[3:] for options in commands)
+    assert train == ["--config", config, "--data", own.data, "--folder", str(own.folder)]
+    assert export == ["export", str(own.folder), str(folder), "--config", config, "--count", "20"]
+    # The last command prints the figures of the card.
+    monkeypatch.setattr("sys.argv", ["evaluation", *evaluate])
+    with pytest.raises(SystemExit) as ended:
+        measure.main()
+    assert not ended.value.code
+    printed = capsys.readouterr().out
+    assert next(line for line in printed.splitlines() if line.startswith("| mse")) in text
+    found = checkpoints.read(folder)
+    assert (found.title, found.data, found.fit) == ("cells", own.data, "pad")
+    assert found.measured["scenes"] == 5 and all(np.isfinite(value) for value in found.measured.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1.5, "1.5 seconds"), (110, "110.0 seconds"), (600, "10.0 minutes"), (9000, "2.5 hours")]
+)
+def test_durations_are_told_in_the_unit_that_fits(seconds, words):
+    assert card.duration(seconds) == words

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,12 +16,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from monet.model import MONet, MONetConfig
+from monet.pictures import How
 
 FOLDER = Path(os.environ.get("MONET_CHECKPOINTS", Path(__file__).parents[2] / "checkpoints"))
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 HISTORY = "## What was tried"
 """Heading of a model card's last section, which people write."""
 MAX_CONFIG_BYTES = 2**20
+UNKNOWN = "unknown"
+"""What a configuration says where nobody knows the data set."""
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a file begins with that Git LFS has put in the place of another one."""
 
 Shapes = dict[str, tuple[int, ...]]
 """Of tensors, by name."""
@@ -41,6 +48,7 @@ class Checkpoint:
         title: as people read it.
         data: name of the data set that it was trained on, "" if it does not say.
         measured: means over ``scenes`` scenes of the test split by metric, empty if it does not say.
+        fit: how the pictures that it was trained on were made square.
     """
 
     name: str
@@ -49,6 +57,7 @@ class Checkpoint:
     title: str
     data: str
     measured: Mapping[str, float] = field(default_factory=dict)
+    fit: How = "crop"
 
 
 def find(folder: Path = FOLDER) -> tuple[list[Checkpoint], list[CheckpointError]]:
@@ -78,15 +87,31 @@ def read(name_or_folder: str | Path) -> Checkpoint:
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise CheckpointError(f"{name}: {file} is missing")
+    refuse_pointer(name, folder / WEIGHTS)
     try:
         with (folder / CONFIG).open("rb") as stream:
             table = json.loads(stream.read(MAX_CONFIG_BYTES))
         options = {f.name for f in fields(MONetConfig)}
         config = MONetConfig(**{key: value for key, value in table.items() if key in options})
         measured = {str(name): float(value) for name, value in table.get("measured", {}).items()}
+        if (fit := table.get("fit", "crop")) not in get_args(How):
+            raise ValueError(f"fit {fit!r} is none of {', '.join(get_args(How))}")
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{name}: {CONFIG} is not a MONet configuration: {error}") from error
-    return Checkpoint(name, folder, config, str(table.get("title", name)), str(table.get("data", "")), measured)
+    data = str(table.get("data", ""))
+    return Checkpoint(
+        name, folder, config, str(table.get("title", name)), "" if data == UNKNOWN else data, measured, fit
+    )
+
+
+def refuse_pointer(name: str, file: Path) -> None:
+    """Raises CheckpointError for what Git LFS leaves where it has not fetched a file."""
+    with file.open("rb") as stream:
+        if stream.read(len(POINTER)) == POINTER:
+            fetch = f"git -C {shlex.quote(str(file.parent))} lfs pull"
+            raise CheckpointError(
+                f"{name}: {file.name} is a pointer of Git LFS, not the file itself: {fetch} fetches it"
+            )
 
 
 def load(name_or_folder: str | Path | Checkpoint) -> MONet:
@@ -155,6 +180,7 @@ def save(
     data: str = "",
     card: str | None = None,
     measured: Mapping[str, float] | None = None,
+    fit: How = "crop",
 ) -> None:
     """Writes a checkpoint folder, each file whole or not at all.
 
@@ -162,12 +188,14 @@ def save(
         model: its weights are stored as float32.
         folder: made if need be; the model card of an older checkpoint stays unless ``card`` is given.
         title: as people read it.
-        data: name of the data set that it was trained on.
+        data: name of the data set that it was trained on, "" if nobody knows.
         card: text of the model card, Markdown.
         measured: see :class:`Checkpoint`.
+        fit: see :class:`Checkpoint`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table: dict[str, Any] = {"architecture": "MONet", "title": title, "data": data, **asdict(model.config)}
+    table: dict[str, Any] = {"architecture": "MONet", "title": title, "data": data or UNKNOWN}
+    table |= {"fit": fit, **asdict(model.config)}
     if measured:
         table["measured"] = dict(measured)
     weights = {name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}

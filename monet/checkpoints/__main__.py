@@ -8,8 +8,8 @@ from pathlib import Path
 
 from monet import checkpoints
 from monet.checkpoints import CheckpointError, notebook
-from monet.checkpoints.pickled import printable
-from monet.data import DATASETS
+from monet.checkpoints.archive import printable
+from monet.faults import told
 from monet.model import MONet
 
 
@@ -25,21 +25,26 @@ def main() -> None:
 
     command = commands.add_parser(
         "import",
-        help="make a checkpoint of the reference notebook's model",
-        description="Reads what torch.save wrote of the reference notebook's model, whole or as a state dict, without "
-        "running anything in it. A file that asks for anything else is refused with the name of that.",
+        help="make a checkpoint of weights of the reference notebook's network",
+        description="Reads what torch.save, Lightning or safetensors wrote of the reference notebook's network: a "
+        "whole model, a state dict or dictionaries around it, with any prefix. Nothing in the file is run; one that "
+        "asks for anything else than weights need is refused with the name of that.",
     )
-    command.add_argument("model", metavar="MODEL.pt", type=Path, help="the file")
+    command.add_argument("model", metavar="FILE", type=Path, help=".pt, .ckpt, .safetensors, ...")
     command.add_argument("to", metavar="NAME-OR-FOLDER", help="of the new checkpoint; a name is one under checkpoints/")
     command.add_argument("--slots", metavar="K", type=int, help="slots (default: the file's; of a state dict: 7)")
-    command.add_argument("--data", metavar="NAME", choices=DATASETS, default="", help=f"one of {', '.join(DATASETS)}")
+    command.add_argument("--prefix", help="of the weights, where the file holds several sets of them")
+    command.add_argument(
+        "--data", metavar="NAME", default="",
+        help="the data set that it was trained on, generated or stored (default: unknown)",
+    )  # fmt: skip
     command.add_argument("--title", help="as people read it (default: the checkpoint's name)")
     command.set_defaults(run=_import)
 
     options = parser.parse_args()
     try:
         options.run(options)
-    except (CheckpointError, OSError) as error:
+    except CheckpointError as error:
         parser.exit(1, f"{error}\n")
 
 
@@ -61,11 +66,13 @@ def _import(options: argparse.Namespace) -> None:
     folder = checkpoints.FOLDER / options.to if Path(options.to).name == options.to else Path(options.to)
     if folder.exists():
         raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
-    model = notebook.load(options.model, options.slots)
+    model = notebook.load(options.model, options.slots, options.prefix)
     title = options.title or folder.name
     card = _card(model, options.model, folder.name, title)
     checkpoints.save(model, folder, title=title, data=options.data, card=card)
     print(f"{folder}: {model.config.num_slots} slots, {model.config.resolution} x {model.config.resolution} pixels")
+    if not options.data:
+        print("Its data set is recorded as unknown; --data NAME tells it.")
 
 
 def _card(model: MONet, file: Path, name: str, title: str) -> str:
@@ -92,4 +99,5 @@ How it was trained, and on what, the file does not say, and nothing has been mea
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

@@ -1,13 +1,14 @@
-"""Weights of the reference notebook's model: a whole model or a state dict, as ``torch.save`` wrote it."""
+"""The reference notebook's network: its names of the weights, its sizes from their shapes."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monet.checkpoints import CheckpointError, Shapes, as_float32, check_shapes, shapes
-from monet.checkpoints.pickled import Description, Inert, TorchFile, opened, printable
+from monet.checkpoints import CheckpointError, Shapes, as_float32, check_shapes, foreign, shapes
+from monet.checkpoints.archive import printable
 from monet.model import MONet, MONetConfig
 
 ATTRIBUTES = {
@@ -23,31 +24,33 @@ MAX_BLOCKS = 10
 """Of the U-Net: a larger one would need more pixels than a model may have."""
 
 
-def load(path: Path, num_slots: int | None = None) -> MONet:
+def load(path: Path, num_slots: int | None = None, prefix: str | None = None) -> MONet:
     """A model in eval mode with the weights of a notebook's; nothing in the file is run.
 
     Widths and resolution come from the weights' shapes. Slots, component scales and the weights of the loss terms are
     attributes of a whole model; a state dict has none, so there they are those of the default configuration.
 
     Args:
-        path: what ``torch.save(model, path)`` or ``torch.save(model.state_dict(), path)`` wrote.
+        path: what ``torch.save`` or safetensors wrote of a model, of its state dict, or of dictionaries around it; see
+            :mod:`monet.checkpoints.foreign`.
         num_slots: K, instead of the file's. The weights are shared over slots, so any number works.
+        prefix: of the weights in the file; None where it holds one set of them.
 
     Raises:
-        CheckpointError: see :func:`monet.checkpoints.pickled.opened`; or weights that are not those of the notebook's
-            architecture at any width, or not finite.
+        CheckpointError: see :func:`monet.checkpoints.foreign.opened`; no such set of weights; or weights that are not
+            those of the notebook's architecture at any width, or not finite.
     """
-    with opened(path) as file:
-        settings = _settings(file)
+    with foreign.opened(path) as file:
+        chosen = foreign.choose(file, prefix)
+        settings = _settings(file.name, chosen.settings)
         if num_slots is not None:
             settings["num_slots"] = num_slots
-        descriptions = _descriptions(file)
-        found = {name: d.shape for name, d in descriptions.items()}
+        found = {printable(name): tensor.shape for name, tensor in chosen.tensors.items()}
         config = _configuration(file.name, found, settings)
         ours, expected = names(config), shapes(config)
         expected = {name: expected[our_name] for name, our_name in ours.items()}
         check_shapes(file.name, "the file", found, "the notebook's model", expected)
-        weights = file.tensors(descriptions)
+        weights = file.tensors(chosen.tensors)
     weights = as_float32(file.name, "the file", weights)
     model = MONet(config)
     model.load_state_dict({ours[name]: tensor for name, tensor in weights.items()})
@@ -77,44 +80,12 @@ def names(config: MONetConfig) -> dict[str, str]:
     return {f"{layers[layer]}.{kind}": name for name, (layer, _, kind) in split.items()}
 
 
-def _descriptions(file: TorchFile) -> dict[str, Description]:
-    """The tensors of a state dict or of a module and its modules, by the name that a state dict gives them."""
-    found: dict[str, Description] = {}
-    modules = [("", file.value)] if isinstance(file.value, Inert) else []
-    tables = [("", file.value)] if isinstance(file.value, dict) else []
-    seen = set()
-    while modules:
-        prefix, module = modules.pop()
-        if not isinstance(module, Inert) or id(module) in seen:
-            raise CheckpointError(f"{file.name}: a layer of its model is no layer, or stands in two places")
-        seen.add(id(module))
-        for kind in ("_parameters", "_buffers", "_modules"):
-            table = module.attributes.get(kind)
-            if not isinstance(table, dict):
-                raise CheckpointError(f"{file.name}: a layer of its model has no {kind}")
-            table = {name: value for name, value in table.items() if value is not None}
-            if kind == "_modules":
-                modules += [(f"{prefix}{name}.", child) for name, child in table.items() if isinstance(name, str)]
-            else:
-                tables.append((prefix, table))
-    for prefix, table in tables:
-        for name, tensor in table.items():
-            if not isinstance(name, str) or not isinstance(tensor, Description):
-                raise CheckpointError(f"{file.name}: holds something else than weights where a state dict has weights")
-            found[printable(prefix + name)] = tensor
-    if not found:
-        raise CheckpointError(f"{file.name}: holds neither a model nor a state dict")
-    return found
-
-
-def _settings(file: TorchFile) -> dict[str, float]:
-    """What a whole model says about itself besides its weights; of a state dict nothing."""
-    if not isinstance(file.value, Inert):
-        return {}
-    settings = {ours: file.value.attributes[a] for a, ours in ATTRIBUTES.items() if a in file.value.attributes}
+def _settings(file: str, attributes: Mapping[str, Any]) -> dict[str, float]:
+    """What a whole model says about itself besides its weights."""
+    settings = {ours: attributes[name] for name, ours in ATTRIBUTES.items() if name in attributes}
     for name, value in settings.items():
         if type(value) not in (int, float):
-            raise CheckpointError(f"{file.name}: its {name} is no number")
+            raise CheckpointError(f"{file}: its {name} is no number")
     return settings
 
 

@@ -12,7 +12,7 @@ import math
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from monet.checkpoints import CheckpointError
+from monet.checkpoints.archive import MAX_FILE_BYTES, named, printable, read_entry, root_of, size_of
 
-MAX_FILE_BYTES = 2**28
 MAX_PICKLE_BYTES = 2**20
 """The pickle of the notebook's model has 40 kB."""
 MAX_AXES = 8
@@ -129,6 +129,31 @@ class Description(_Sealed):
         return description
 
 
+class _Ignored(_Sealed):
+    """Stands in for a value that is no weight, whatever it is made from: holds nothing, does nothing."""
+
+    __slots__ = ()
+
+    def __new__(cls, *arguments: object) -> _Ignored:
+        return super().__new__(cls)
+
+    def __init__(self, *arguments: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+class _Latin1(_Sealed):
+    """Bytes, as a pickle of protocol 2 writes them: a text and how to encode it."""
+
+    __slots__ = ()
+
+    def __new__(cls, *arguments: object) -> Any:
+        match arguments:
+            case (str(text), "latin1"):
+                return text.encode("latin1")
+        raise CheckpointError("the file asks to call _codecs.encode, and not as bytes are written; nothing was run")
+
+
 class _Parameter(_Sealed):
     """A trained tensor is its tensor."""
 
@@ -138,12 +163,25 @@ class _Parameter(_Sealed):
         return data
 
 
+ASIDE = {
+    "argparse.Namespace", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath", "numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
+    "torch.Size", "torch.device", *(str(dtype) for dtype in STORAGES.values()),
+}  # fmt: skip
+"""What training scripts put beside the weights: settings, paths, and the best loss as a number of NumPy's."""
+
+TABLES = {
+    "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict", "builtins.set",
+    *(f"{module}.AttributeDict" for module in ("lightning.fabric.utilities.data", "lightning_fabric.utilities.data",
+                                               "lightning.pytorch.utilities.parsing",
+                                               "pytorch_lightning.utilities.parsing")),
+}  # fmt: skip
+
 NAMES: dict[str, Any] = {
     **STORAGES,
-    "collections.OrderedDict": _Dictionary,
-    "collections.defaultdict": _Dictionary,
-    "builtins.dict": _Dictionary,
-    "builtins.set": _Dictionary,
+    **dict.fromkeys(TABLES, _Dictionary),
+    **dict.fromkeys(ASIDE, _Ignored),
+    "_codecs.encode": _Latin1,
     "torch._utils._rebuild_tensor_v2": Description,
     "torch._utils._rebuild_parameter": _Parameter,
 }
@@ -156,7 +194,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, data: bytes, archive: zipfile.ZipFile | None):
         super().__init__(BytesIO(data))
         self._archive = archive
-        self._root = _root(archive) if archive else ""
+        self._root = root_of(archive) if archive else ""
         self._inert: dict[str, type[Inert]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -166,7 +204,7 @@ class _Unpickler(pickle.Unpickler):
         if full in LAYERS or name in NETWORKS or (module.startswith("torch.optim.") and name.isidentifier()):
             return self._inert.setdefault(full, type("Inert", (Inert,), {"__slots__": (), "name": printable(full)}))
         asked = printable(full)
-        raise CheckpointError(f"the file asks for {asked}, which a notebook's model does not need; nothing was run")
+        raise CheckpointError(f"the file asks for {asked}, which weights do not need; nothing was run")
 
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _, count = pid
@@ -175,7 +213,7 @@ class _Unpickler(pickle.Unpickler):
         if not isinstance(key, str) or type(count) is not int:
             raise pickle.UnpicklingError("a storage without a name or size")
         entry = f"{self._root}data/{key}"
-        if _size(self._archive, entry) != count * dtype.itemsize:
+        if size_of(self._archive, entry) != count * dtype.itemsize:
             raise CheckpointError(f"{printable(entry)} has another size than the pickle says")
         return Storage(entry, dtype, count)
 
@@ -191,7 +229,7 @@ class TorchFile:
     def __init__(self, name: str, value: Any, archive: zipfile.ZipFile, size: int):
         self.name, self.value, self._archive, self._size = name, value, archive, size
 
-    def tensors(self, descriptions: dict[str, Description]) -> dict[str, Tensor]:
+    def tensors(self, descriptions: Mapping[str, Description]) -> dict[str, Tensor]:
         """Reads tensors, contiguous.
 
         Raises:
@@ -203,7 +241,7 @@ class TorchFile:
             if claimed > self._size:
                 raise CheckpointError("the tensors claim more bytes than the file has")
             for name, d in descriptions.items():
-                data = bytearray(_entry(self._archive, d.storage.entry))
+                data = bytearray(read_entry(self._archive, d.storage.entry))
                 flat = torch.frombuffer(data, dtype=d.storage.dtype)
                 read[name] = flat.as_strided(d.shape, d.stride, d.offset).contiguous()
         return read
@@ -227,31 +265,11 @@ def opened(path: Path) -> Iterator[TorchFile]:
         archive = zipfile.ZipFile(path)
     with archive:
         with named(name):
-            root = _root(archive)
-            if f"{root}byteorder" in archive.namelist() and _entry(archive, f"{root}byteorder", 6) != b"little":
+            root = root_of(archive)
+            if f"{root}byteorder" in archive.namelist() and read_entry(archive, f"{root}byteorder", 6) != b"little":
                 raise CheckpointError("it was written on a big-endian machine, which is not read")
-            value = _unpickle(_entry(archive, f"{root}data.pkl", MAX_PICKLE_BYTES), archive)
+            value = _unpickle(read_entry(archive, f"{root}data.pkl", MAX_PICKLE_BYTES), archive)
         yield TorchFile(name, value, archive, size)
-
-
-@contextmanager
-def named(file: str) -> Iterator[None]:
-    """Puts the file's name before what is wrong with it, in one sentence; a pickle may raise anything."""
-    try:
-        yield
-    except CheckpointError as error:
-        raise CheckpointError(f"{file}: {error}") from error
-    except OSError as error:
-        raise CheckpointError(f"{file}: {error.strerror or 'cannot be read'}") from error
-    except Exception as error:
-        reason = printable(str(error)) or type(error).__name__
-        raise CheckpointError(f"{file}: damaged, or not written by torch.save: {reason}") from error
-
-
-def printable(text: str) -> str:
-    """A text out of a file as it may stand in a message: one line, no control characters, not long."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-    return text if len(text) <= 120 else f"{text[:120]}..."
 
 
 def _refuse(path: Path) -> NoReturn:
@@ -279,32 +297,3 @@ def _unpickle(data: bytes, archive: zipfile.ZipFile | None) -> Any:
         if tuples > MAX_TUPLES or (operation.name.endswith("PUT") and isinstance(argument, int) and argument > count):
             raise pickle.UnpicklingError(f"{operation.name} beyond what torch.save writes")
     return _Unpickler(data, archive).load()
-
-
-def _root(archive: zipfile.ZipFile) -> str:
-    """The folder that all entries of the archive are in, with a slash behind it."""
-    return f"{archive.namelist()[0].split('/')[0]}/"
-
-
-def _size(archive: zipfile.ZipFile, entry: str) -> int:
-    """Bytes of an entry.
-
-    Raises:
-        CheckpointError: it is not there, is compressed, which torch.save never does, or claims more than there is.
-    """
-    try:
-        info = archive.getinfo(entry)
-    except KeyError as error:
-        raise CheckpointError(f"{printable(entry)} is missing in the archive") from error
-    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        raise CheckpointError(f"{printable(entry)} is compressed or encrypted, which torch.save never does")
-    if info.file_size != info.compress_size or info.file_size > MAX_FILE_BYTES:
-        raise CheckpointError(f"{printable(entry)} claims {info.file_size:,} bytes, which the archive does not hold")
-    return info.file_size
-
-
-def _entry(archive: zipfile.ZipFile, entry: str, limit: int = MAX_FILE_BYTES) -> bytes:
-    """The bytes of an entry, their checksum compared."""
-    if (size := _size(archive, entry)) > limit:
-        raise CheckpointError(f"{printable(entry)} has {size:,} bytes, more than the {limit:,} that are read")
-    return archive.read(entry)

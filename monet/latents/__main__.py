@@ -48,9 +48,9 @@ def main() -> None:
 def _measure(checkpoint: Checkpoint, data: str, number: int, write: bool) -> None:
     model = checkpoints.load(checkpoint)
     weights = fingerprint(checkpoint.folder)
-    slots = collect(model, data, VALIDATE, FITTED * number)
+    slots = collect(model, data, VALIDATE, FITTED * number, checkpoint.fit)
     latents = effects(model, slots.first(number), data, weights)
-    known = _known(slots, collect(model, data, TEST, SCORED * number), data)
+    known = _known(slots, collect(model, data, TEST, SCORED * number, checkpoint.fit), data)
     section = card.section(latents, checkpoint.name, known)
     print(f"{checkpoint.title}\n\n{section}")
     if write:

@@ -11,7 +11,7 @@ from monet import batches, evaluation, metrics
 from monet.data import Scene
 from monet.inference import array
 from monet.model import MONet
-from monet.pictures import extract
+from monet.pictures import How, extract
 
 AREA = (0.005, 0.25)
 """Smallest and largest area of an object's decoded mask, as a share of the picture: no empty slot, no ground."""
@@ -48,7 +48,7 @@ class Slots:
         return Slots(**cut, scenes=self.scenes, objects=self.objects)
 
 
-def collect(model: MONet, data: str, split: int, number: int) -> Slots:
+def collect(model: MONet, data: str, split: int, number: int, how: How = "crop") -> Slots:
     """Object slots of a split's first scenes: at least ``number``, or all of ``number`` scenes or of
     the split, whichever ends first.
 
@@ -66,7 +66,7 @@ def collect(model: MONet, data: str, split: int, number: int) -> Slots:
         if found >= number:
             break
         fresh = batches.scenes(data, split, range(start, min(start + evaluation.BATCH, most)))
-        for batch, _, decomposition in evaluation.decompositions(model, fresh):
+        for batch, _, decomposition in evaluation.decompositions(model, fresh, how):
             size = model.config.picture_size or model.config.resolution
             logits = array(decomposition.mask_logits)
             winners = extract(decomposition.log_masks.argmax(1).numpy(), size, axes=(-2, -1))

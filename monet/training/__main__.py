@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from monet import checkpoints
+from monet.devices import device_of
 from monet.faults import told
 from monet.training import card, moments, report, sprint
 from monet.training import recipe as recipes
@@ -106,20 +107,6 @@ def _workers(options: argparse.Namespace, distributed: bool) -> int:
     return int(not on_card and not distributed and (os.cpu_count() or 1) > options.threads)
 
 
-def device_of(name: str) -> torch.device:
-    """A device by its name.
-
-    Raises:
-        ValueError: there is none of that name here.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {name!r} here: {str(error).splitlines()[0]}") from error
-    return device
-
-
 def sprint_(arguments: list[str]) -> None:
     """Trains data sets one after the other within a few minutes and leaves what is needed to go on elsewhere."""
     parser = argparse.ArgumentParser(
@@ -132,7 +119,7 @@ def sprint_(arguments: list[str]) -> None:
     parser.add_argument("--device", help="cpu, cuda, ... (default: a card if there is one)")
     parser.add_argument("--batch", type=int, help="pictures per step (default: the recipe's)")
     options = parser.parse_args(arguments)
-    device = device_of(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device_of(options.device)
     sprint.sprint(options.names, options.minutes, options.out, device, batch=options.batch)
 
 
@@ -150,12 +137,12 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, made or replaced")
     parser.add_argument("--config", help="the recipe, if it is not called as the run's folder")
-    parser.add_argument("--count", type=int, default=320, help="fresh scenes to measure on (default: 320)")
+    parser.add_argument("--count", type=int, default=320, help="scenes of the test split to measure on (default: 320)")
     options = parser.parse_args(arguments)
     run = Run(recipes.load(options.config or options.run.name), options.run)
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
-    card.export(run, options.checkpoint, options.count)
+    card.export(run, options.checkpoint, options.count, options.config)
 
 
 def moments_(arguments: list[str]) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
-from monet import checkpoints, evaluation
-from monet.batches import TEST, scenes
+import numpy as np
+
+from monet import batches, checkpoints, evaluation
+from monet.batches import TRAIN
 from monet.checkpoints import HISTORY
-from monet.data import DATASETS
+from monet.data import DATASETS, Scene, Stored, stored
+from monet.evaluation.scenes import find_scenes, notes, with_background
+from monet.pictures import How
 from monet.training import report
 from monet.training.run import Run
 
@@ -19,63 +24,141 @@ COURSE = {
     "component of every slot",
 }
 """What the pictures of a run's report show."""
+COUNT = 320
+"""Scenes that a checkpoint is measured on unless somebody says otherwise."""
 
 
-def export(run: Run, folder: Path, count: int) -> None:
-    """Saves the run's averaged weights with a card whose figures come from ``count`` scenes of the test split.
+def export(run: Run, folder: Path, count: int, config: str | None = None) -> None:
+    """Saves the run's averaged weights with a card whose figures come from the test split of the run's own data.
 
     The card's last section, what was tried, is written by people: an older card's is kept. The pictures of the run's
     report are drawn anew and copied.
+
+    Args:
+        run: resumed, so that its record tells what it learned from and where.
+        folder: of the checkpoint.
+        count: scenes to measure on; fewer where the split has fewer.
+        config: the recipe's name or path; None: called as the run's folder.
+
+    Raises:
+        ValueError: the data of the run is not there, or there is no matplotlib.
     """
     pictures = report.draw(run.folder)  # before minutes of measuring, because it may refuse
-    model = run.average
-    title = DATASETS[run.recipe.data].title
-    test = scenes(run.recipe.data, TEST, range(count))  # whatever it was trained on: what evaluation prints
-    result = evaluation.evaluate(model, test, run.recipe.likelihood)
+    model, how = run.average, fit(run)
+    data = None if run.data in DATASETS else stored(run.data)
+    title, test = find_scenes(run.data, count, run.data)
+    background = run.record.get("background")
+    test = [with_background(scene, None if background is None else tuple(background)) for scene in test]
+    result = evaluation.evaluate(model, test, run.recipe.likelihood, how=how)
     old = (folder / checkpoints.CARD).read_text(encoding="utf-8") if (folder / checkpoints.CARD).is_file() else ""
     history = old[old.index(HISTORY) :] if HISTORY in old else f"{HISTORY}\n\nNothing is written down yet.\n"
-    measured = {"scenes": count, **{name: round(value, 6) for name, value in result.means.items()}}
-    card = text(run, folder.name, result, count, title, pictures) + history
-    checkpoints.save(model, folder, title=title, data=run.recipe.data, card=card, measured=measured)
+    means = {name: round(value, 6) for name, value in result.means.items() if np.isfinite(value)}
+    title = data.about.title if data else title
+    sections = [
+        head(run, title, test),
+        "## How it was trained\n\n" + trained(run, folder, count, config or run.folder.name, data),
+        "\n\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures),
+        "## What it does\n\n" + measured(run, folder, count, test, result),
+        history,
+    ]
+    checkpoints.save(
+        model, folder, title=title, data=run.data, card="\n\n".join(sections), fit=how,
+        measured={"scenes": len(test), **means},
+    )  # fmt: skip
     for picture in pictures:
         shutil.copy(picture, folder)
-    evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES]).save(folder / "slots.png", optimize=True)
+    sheet = evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES], how=how)
+    sheet.save(folder / "slots.png", optimize=True)
 
 
-def text(run: Run, name: str, result: evaluation.Result, count: int, title: str, pictures: list[Path]) -> str:
-    """The card of a checkpoint without its history, Markdown with the front matter that model hubs read."""
-    recipe, config = run.recipe, run.recipe.model
-    course = "\n\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures)
+def fit(run: Run) -> How:
+    """How a run makes its pictures square."""
+    how: How = run.record.get("fit", "crop")
+    return how
+
+
+def head(run: Run, title: str, test: list[Scene]) -> str:
+    """What the checkpoint is, with the front matter that model hubs read."""
+    config = run.recipe.model
+    true = "true and found" if any(scene.segmentation is not None for scene in test) else "found"
+    licence = "license: mit\n" if run.data in DATASETS else ""  # of weights from others' data the others decide
+    size = f"{config.resolution} x {config.resolution} pixels"
+    if config.picture_size:
+        size += f", of which {config.picture_size} x {config.picture_size} are the picture"
+    shown = min(len(test), evaluation.SHEET_SCENES)
     return f"""---
-license: mit
-tags: [monet, object-centric, scene-decomposition]
+{licence}tags: [monet, object-centric, scene-decomposition]
 ---
 
 # MONet, {title}
 
-![Eight test scenes: picture, reconstruction, true and found segmentation, masked component of every slot](slots.png)
+![{shown} test scenes: picture, reconstruction, {true} segmentation, masked component of every slot](slots.png)
 
 {sum(p.numel() for p in run.model.parameters()):,} weights, float32; K = {config.num_slots} slots of
-{config.latent_dim} latents; {config.resolution} x {config.resolution} pixels. Measured on scenes that this project
-generates.
+{config.latent_dim} latents; {size}."""
 
-## How it was trained
 
-`python -m monet.training --config {name}`, as far as step {run.position:.0f} of the recipe's {recipe.steps}:
-{learned(run)}, {spent(run)}.
-{began(run)}The weights are the exponential moving average of the run's. Exported by
-`python -m monet.training export runs/{name} checkpoints/{name}`.
+def trained(run: Run, folder: Path, count: int, config: str, data: Stored | None) -> str:
+    """What a run learned from, how long, on what, and the commands."""
+    chosen = ["--config", config]
+    if run.data != run.recipe.data:
+        chosen += ["--data", run.data]
+    if run.folder != Path("runs") / Path(config).stem:
+        chosen += ["--folder", str(run.folder)]
+    if run.record["batch"] != run.recipe.batch_size:
+        chosen += ["--batch", str(run.record["batch"])]
+    return f"""{source(run, data)}
 
-{course}
+    {command("training", *chosen)}
+    {command("training", "export", str(run.folder), str(folder), "--config", config, *counted(count))}
 
-## What it does
+As far as step {run.position:.0f} of the recipe's {run.recipe.steps}: {learned(run)}, {spent(run)}.
+{began(run)}The weights are the exponential moving average of the run's."""
 
-{count} scenes of the test split, which no training step and no choice has seen; mean and standard error.
-`python -m monet.evaluation {name}` prints it.
 
-{evaluation.table(result)}
+def source(run: Run, data: Stored | None) -> str:
+    """What a run learned from, for people."""
+    if data is None:
+        known = DATASETS[run.data]
+        cited = f" {known.citation}." if known.citation else ""
+        return f"It learned from scenes of {known.title} that this project generates ({known.licence}).{cited}"
+    about = data.about
+    size = f"{data.images.shape[2]} x {data.images.shape[1]} pixels"
+    words = [
+        f"It learned from {about.title} (`{about.name}`), {batches.size(run.data, TRAIN)} of {len(data)} pictures of "
+        f"{size}, made square by `{fit(run)}`."
+    ]
+    if about.source != str(data.path):
+        words.append(f"They are from {about.source}.")
+    words += [f"{name}: {text}." for name, text in (("Licence", about.licence), ("Cite", about.citation)) if text]
+    if digest := run.record.get("content", next(iter(data.checksums.values()), "")):
+        words.append(f"SHA-256 of the pictures: `{digest}`.")
+    return " ".join(words)
 
-"""
+
+def measured(run: Run, folder: Path, count: int, test: list[Scene], result: evaluation.Result) -> str:
+    """The figures, and the command that prints them."""
+    name = folder.name if folder.resolve().parent == checkpoints.FOLDER.resolve() else str(folder)
+    options = counted(count)
+    if background := run.record.get("background"):
+        options += ["--background", ",".join(map(str, background))]
+    words = "\n\n".join(notes(test, result, fit(run)))
+    return f"""{len(test)} scenes of the test split, which no training step of this run has seen: mean and standard
+error.
+
+    {command("evaluation", name, *options)}
+
+{evaluation.table(result)}""" + (f"\n\n{words}" if words else "")
+
+
+def counted(count: int) -> list[str]:
+    """The option for a number of scenes, where it is not the usual one."""
+    return ["--count", str(count)] if count != COUNT else []
+
+
+def command(module: str, *arguments: str) -> str:
+    """A command of this project as one types it."""
+    return shlex.join(["python", "-m", f"monet.{module}", *arguments])
 
 
 def began(run: Run) -> str:
@@ -92,9 +175,19 @@ def learned(run: Run) -> str:
 
 def spent(run: Run) -> str:
     """How long a run took and on what, for people."""
-    machines = [
-        f"{machine['seconds'] / 3600:.1f} hours on {machine['processes']} x {machine['device']}"
-        + (f" ({machine['threads']} threads)" if "processor" in machine["device"] else "")
-        for machine in run.record["machines"]
-    ]
+    machines = []
+    for machine in run.record["machines"]:
+        processor = machine.get("processor", "")
+        on = machine["device"] + (f" with {processor}" if processor and processor != machine["device"] else "")
+        processes = f"{machine['processes']} processes, each " if machine["processes"] > 1 else ""
+        threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
+        machines.append(f"{duration(machine['seconds'])} on {processes}{on} ({threads}, torch {machine['torch']})")
     return ", then ".join(machines) or "no time at all"
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.95 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} seconds"

@@ -1,0 +1,180 @@
+"""Files of weights that other programs wrote: what sets of weights of the notebook's network are in one, and where.
+
+A training script puts a model's weights into a dictionary, beside its optimiser and settings, and wrappers put
+prefixes before their names: ``module.`` (DataParallel, averaged copies), ``_orig_mod.`` (torch.compile), ``model.``
+(Lightning). So a set of weights is what stands behind a path of dictionaries and a prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from safetensors import safe_open
+from torch import Tensor
+
+from monet.checkpoints import CheckpointError, pickled, refuse_pointer
+from monet.checkpoints.archive import MAX_FILE_BYTES, named, printable
+from monet.checkpoints.pickled import Description, Inert
+
+LAYER = re.compile(
+    r"(?P<prefix>(?:.*\.)?)(?:attention|vae)\.(?:(?:_orig_mod|module)\.)*"
+    r"(?:down_nn_|middle_nn|up_nn_|final_nn|encoder_nn|decoder_nn)"
+)
+"""Begins a name of the notebook's weights."""
+WRAPPER = re.compile(r"(?<=\.)(?:_orig_mod|module)\.")
+"""What stands inside a name where a part of the network was wrapped."""
+MAX_DEPTH = 8
+"""Of dictionaries in dictionaries."""
+
+
+class Slice(NamedTuple):
+    """A tensor of a safetensors file that has not been read."""
+
+    key: str
+    shape: tuple[int, ...]
+
+
+class File(Protocol):
+    """An open file: its name, as in messages; its value, dictionaries that end in tensors without their numbers; and
+    these tensors, when they are asked for."""
+
+    name: str
+    value: Any
+
+    def tensors(self, descriptions: Mapping[str, Any]) -> dict[str, Tensor]: ...
+
+
+@dataclass
+class Weights:
+    """A set of weights in a file.
+
+    Attributes:
+        tensors: descriptions by the notebook's names.
+        settings: attributes of a whole model; of a state dict none.
+    """
+
+    tensors: dict[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Safetensors:
+    def __init__(self, name: str, path: Path):
+        self.name = name
+        self._file = safe_open(path, framework="pt")
+        self.value = {key: Slice(key, tuple(self._file.get_slice(key).get_shape())) for key in self._file.keys()}  # noqa: SIM118
+
+    def tensors(self, descriptions: Mapping[str, Slice]) -> dict[str, Tensor]:
+        return {name: self._file.get_tensor(d.key) for name, d in descriptions.items()}
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[File]:
+    """A file of ``torch.save`` or of safetensors, for as long as it is open.
+
+    Raises:
+        CheckpointError: see :func:`monet.checkpoints.pickled.opened`; or a pointer of Git LFS.
+    """
+    name = printable(path.name)
+    with named(name):
+        with path.open("rb") as stream:
+            head = stream.read(9)
+        length = path.stat().st_size
+    refuse_pointer(name, path)
+    if path.suffix != ".safetensors" and not (head[8:] == b"{" and int.from_bytes(head[:8], "little") < length):
+        with pickled.opened(path) as file:
+            yield file
+        return
+    with named(name):
+        if length > MAX_FILE_BYTES:
+            raise CheckpointError(f"{length:,} bytes are more than the {MAX_FILE_BYTES:,} that are read")
+        tensors = _Safetensors(name, path)
+    yield tensors
+
+
+def sets(file: File) -> dict[str, Weights]:
+    """The sets of weights in a file by their prefix, which is "" or ends with a dot.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found: dict[str, Weights] = {}
+    for path, table, settings in _tables(file):
+        prefixes = dict.fromkeys(match["prefix"] for key in table if (match := LAYER.match(key)))
+        for prefix in prefixes:
+            inner = tuple(other for other in prefixes if len(other) > len(prefix))
+            chosen = Weights(settings=settings)
+            for key, tensor in table.items():
+                # A number alone is a counter: of updates, of averaged copies.
+                if key.startswith(prefix) and not key.startswith(inner) and (tensor.shape or LAYER.match(key)):
+                    chosen.tensors[WRAPPER.sub("", key[len(prefix) :])] = tensor
+            found[path + prefix] = chosen
+    if not found:
+        raise CheckpointError(
+            f"{file.name}: holds no weights of the notebook's model, whose names begin with attention. and vae."
+        )
+    return found
+
+
+def choose(file: File, prefix: str | None) -> Weights:
+    """The set of weights behind a prefix, with or without the dot at its end; the only one where it is None.
+
+    Raises:
+        CheckpointError: there is none; or several, which are named.
+    """
+    found = sets(file)
+    names = ", ".join(repr(printable(name.rstrip("."))) for name in found)
+    if prefix is None:
+        if len(found) > 1:
+            raise CheckpointError(f"{file.name}: holds several sets of weights: {names}; --prefix says which")
+        return next(iter(found.values()))
+    chosen = [weights for name, weights in found.items() if name.rstrip(".") == prefix.rstrip(".")]
+    if not chosen:
+        raise CheckpointError(f"{file.name}: holds no weights with the prefix {printable(prefix)!r}, but with {names}")
+    return chosen[0]
+
+
+def _tables(file: File) -> Iterator[tuple[str, dict[str, Any], Mapping[str, Any]]]:
+    """Every dictionary of tensors: the path to it, its tensors by name, and the attributes of the model that it is."""
+    waiting: list[tuple[str, Any]] = [("", file.value)]
+    seen = set()
+    while waiting:
+        path, value = waiting.pop(0)
+        if id(value) in seen or path.count(".") > MAX_DEPTH:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Inert):
+            if not path or "_modules" in value.attributes:
+                yield path, dict(_of_module(file.name, value)), value.attributes
+        elif isinstance(value, dict):
+            entries = {key: entry for key, entry in value.items() if isinstance(key, str)}
+            yield path, {key: x for key, x in entries.items() if isinstance(x, Description | Slice)}, {}
+            waiting += [(f"{path}{key}.", x) for key, x in entries.items() if isinstance(x, Inert | dict)]
+
+
+def _of_module(file: str, whole: Inert) -> Iterator[tuple[str, Description]]:
+    """The tensors of a module and its modules, by the names that a state dict gives them."""
+    modules: list[tuple[str, Any]] = [("", whole)]
+    seen = set()
+    while modules:
+        prefix, module = modules.pop()
+        if not isinstance(module, Inert) or id(module) in seen:
+            raise CheckpointError(f"{file}: a layer of its model is no layer, or stands in two places")
+        seen.add(id(module))
+        for kind in ("_parameters", "_buffers", "_modules"):
+            table = module.attributes.get(kind)
+            if not isinstance(table, dict):
+                raise CheckpointError(f"{file}: a layer of its model has no {kind}")
+            for name, value in table.items():
+                if value is None or not isinstance(name, str):
+                    continue
+                if kind == "_modules":
+                    modules.append((f"{prefix}{name}.", value))
+                elif isinstance(value, Description):
+                    yield prefix + name, value
+                else:
+                    raise CheckpointError(f"{file}: a layer of its model holds something else than weights")
