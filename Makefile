@@ -32,7 +32,7 @@ $(VENV)/demo.installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
-$(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-hdf5.txt requirements-dev.txt pyproject.toml
+$(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-files.txt requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -e .
 	touch $@

@@ -176,7 +176,7 @@ def test_parquet_is_refused_in_a_sentence_before_any_work_where_it_cannot_be_wri
     model, pictures, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ValueError, match=r"pip install pyarrow, or take --table csv"):
+    with pytest.raises(ValueError, match=r"requirements-files.txt, or take --table csv"):
         next(decompose_set(model, inputs([pictures]), tmp_path / "out", Options(table="parquet")))
     assert not (tmp_path / "out").exists()
 

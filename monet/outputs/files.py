@@ -128,5 +128,5 @@ def pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise ValueError("Parquet needs pyarrow: pip install pyarrow, or take --table csv.") from error
+        raise ValueError("Parquet needs pyarrow: pip install -r requirements-files.txt, or take --table csv.") from error
     return pyarrow, pyarrow.parquet
