@@ -66,11 +66,11 @@ class Network(Instance):
 
     MOST_LEVELS = 8
 
-    def allocate(self, config: dict[str, Any], slots: int) -> int:
+    def allocate(self, config: dict[str, Any]) -> int:
         """The number of parameters the kernel expects, 0 if it refuses; ``config`` as the page is sent it."""
         self.side, self.latents = config["side"], config["latents"]
         floor, attention, encoder = config["logMaskFloor"], config["attentionChannels"], config["encoderChannels"]
-        settings = [self.side, slots, self.latents, -np.inf if floor is None else floor]
+        settings = [self.side, config["slots"], self.latents, -np.inf if floor is None else floor]
         settings += [config[name] for name in ("attentionHidden", "encoderHidden", "encoderActivation")]
         settings += [config["encoderResiduals"], len(attention), len(encoder)]
         for widths in (attention, encoder):
@@ -83,13 +83,14 @@ class Network(Instance):
         self.call("prepare")
 
     def decompose(self, pixels: np.ndarray, slots: int) -> dict[str, np.ndarray]:
-        """Pixels uint8 H,W,3 to masks and scopes K,H,W and the posterior's mean and deviation K,Z."""
+        """Pixels uint8 H,W,3 to masks, scopes and shares K,H,W and the posterior's mean and deviation K,Z."""
         self.write("pixels", np.ascontiguousarray(pixels))
         self.call("decompose", slots)
         images, rows = (slots, self.side, self.side), (slots, self.latents)
         return {
             "masks": self.read("masks", *images),
             "scopes": self.read("scopes", *images),
+            "shares": self.read("shares", *images),
             "latent_mean": self.read("means", *rows),
             "latent_std": self.read("deviations", *rows),
         }

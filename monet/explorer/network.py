@@ -11,6 +11,7 @@ from monet.batches import prepare
 from monet.checkpoints import Checkpoint
 from monet.data import samples
 from monet.explorer.payload import encode
+from monet.explorer.scenes import MAX_SLOTS
 from monet.explorer.slotmap import samples_of
 from monet.model import MONet, MONetConfig
 
@@ -26,7 +27,8 @@ def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
         checkpoint: of this model.
 
     Returns:
-        ``config`` with the sizes that the kernel wants; ``weights`` float32, U-Net and encoder in the order of
+        ``config`` with the sizes that the kernel wants; ``about`` with what else the page needs to say of a scene what
+        :func:`monet.explorer.payload.scene_payload` says; ``weights`` float32, U-Net and encoder in the order of
         the state dict; ``probe``, the first sample scene that the model knows, as ``pixels`` uint8 H,W,3, with what the
         model makes of it here: ``slots``, ``masks`` K,H,W, ``latentMean`` and ``latentStd`` K,Z and ``components``
         K,H,W,4 (red, green, blue, mask logit), float32.
@@ -38,6 +40,12 @@ def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
     components = np.concatenate((described.components, described.mask_logits[:, None]), axis=1)
     return {
         "config": network_config(config),
+        "about": {
+            "pictureSize": config.picture_size or config.resolution,
+            "backgroundScale": config.background_scale,
+            "foregroundScale": config.foreground_scale,
+            "measured": dict(checkpoint.measured),
+        },
         "weights": encode(np.concatenate([p.detach().numpy().ravel() for p in parameters])),
         "probe": {
             "pixels": encode(fed),
@@ -51,9 +59,10 @@ def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def network_config(config: MONetConfig) -> dict[str, Any]:
-    """The sizes that the kernel wants to know."""
+    """The sizes that the kernel wants to know; ``slots`` are the most that anybody asks for."""
     return {
         "side": config.resolution,
+        "slots": max(MAX_SLOTS, config.num_slots),
         "latents": config.latent_dim,
         "logMaskFloor": config.log_mask_floor,
         "attentionHidden": config.attention_hidden,

@@ -27,6 +27,7 @@ from monet.explorer import downloads, scenes
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
+from monet.explorer.network import network_payload
 from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
 from monet.inference import decode_pixels
@@ -73,8 +74,8 @@ class Turns:
 
 
 def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[BaseRoute]:
-    """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
-    cannot do it."""
+    """Files of the page, pictures of stored data, weights for the browser, and scenes and latents for pages that cannot
+    do with these."""
 
     stored = stored or {}
     with_model, with_frames = Turns(), Turns()
@@ -96,6 +97,17 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         def answer() -> Response:
             with models.use(name) as model:
                 return JSONResponse(decoder_payload(model))
+
+        return await in_words(with_model, answer)
+
+    async def network(request: Request) -> Response:
+        name = request.path_params["model"]
+        if name not in models.checkpoints:
+            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+
+        def answer() -> Response:
+            with models.use(name) as model:
+                return JSONResponse(network_payload(model, models.checkpoints[name]))
 
         return await in_words(with_model, answer)
 
@@ -212,6 +224,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         Mount("/monet", routes=[
             Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", decoder),
+            Route("/network/{model}", network),
             Route("/map/{model}", slots),
             Route("/decompose/{model}", decompose, methods=["POST"]),
             Route("/decode/{model}", decode, methods=["POST"]),

@@ -5,7 +5,7 @@
 //     (Burgess et al. 2019, equations 1 and 2);  mean and standard deviation of q(z_k | x, m_k) from the encoder.
 //
 // Calling order: write settings() -> allocate() -> copy the parameters to weights() -> prepare(), and then for every
-// picture: write pixels() -> decompose(slots) -> read masks(), scopes(), means(), deviations().
+// picture: write pixels() -> decompose(slots) -> read masks(), scopes(), shares() (alpha_k), means(), deviations().
 // The parameters are those of the PyTorch state_dict of monet.attention.UNet and then of monet.vae.Encoder, flattened.
 //
 // The first layer of either network reads the picture, which stays, and one channel that changes with the slot. The
@@ -62,7 +62,7 @@ static float *raw;                                // what a convolution has just
 static float *vector_a, *vector_b;
 static float *tiles_in, *tiles_out;
 static float *logits, *log_scope;
-static float *mask_images, *scope_images, *mean_rows, *deviation_rows;
+static float *mask_images, *scope_images, *share_images, *mean_rows, *deviation_rows;
 static unsigned char *pixel_bytes;
 
 EXPORT("settings") float *settings_address(void) { return &settings.side; }
@@ -70,6 +70,7 @@ EXPORT("weights") float *weights(void) { return parameters; }
 EXPORT("pixels") unsigned char *pixels(void) { return pixel_bytes; }
 EXPORT("masks") float *masks(void) { return mask_images; }
 EXPORT("scopes") float *scopes(void) { return scope_images; }
+EXPORT("shares") float *shares(void) { return share_images; }
 EXPORT("means") float *means(void) { return mean_rows; }
 EXPORT("deviations") float *deviations(void) { return deviation_rows; }
 
@@ -202,8 +203,9 @@ EXPORT("allocate") u32 allocate(void) {
   tiles_out = take(&top, ELEMENTS * BLOCK_TILES * 8);
   logits = take(&top, area + 4);
   log_scope = take(&top, area + 4);
-  mask_images = take(&top, slots * area);
-  scope_images = take(&top, slots * area);
+  mask_images = take(&top, slots * area + 4);
+  scope_images = take(&top, slots * area + 4);
+  share_images = take(&top, slots * area + 4);
   mean_rows = take(&top, slots * latents + 4);
   deviation_rows = take(&top, slots * latents + 4);
   pixel_bytes = (unsigned char *)take(&top, area);
@@ -431,12 +433,14 @@ EXPORT("decompose") void decompose(u32 slots) {
   const float infinity = __builtin_inff();
   for (u32 k = 0; k < slots; k++) {
     float *mask = mask_images + k * area, *scope = scope_images + k * area;
+    float *share = share_images + k * area;
     if (k + 1 < slots) fill_plane(log_scope, -infinity), attend();
     for (u32 p = 0; p < area; p += 4) {
       Vector left = load(log_scope + p), log_of = {0}, log_of_rest = {0};
       store(scope + p, exponential(left));
       if (k + 1 < slots) log_sigmoids(load(logits + p), &log_of, &log_of_rest);
       store(logits + p, left + log_of);  // log m_k
+      store(share + p, exponential(log_of));
       store(mask + p, exponential(left + log_of));
       store(log_scope + p, left + log_of_rest);
     }
