@@ -94,6 +94,7 @@ def test_one_instance_serves_one_model_after_another(kernel: Network) -> None:
         {"side": 512},
         {"latents": 0},
         {"slots": 65},
+        {"side": 256, "attentionChannels": [1024, 1024, 1024]},  # more than a gigabyte
     ],
 )
 def test_what_it_does_not_know_is_refused(kernel: Network, change: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""The spatial broadcast decoder as a WebAssembly kernel: its C source and how to build it."""
+"""MONet as WebAssembly kernels, the decoder in one and attention and encoder in another: C source, and how to build it."""
