@@ -1,1 +1,1 @@
-"""MONet as WebAssembly kernels, the decoder in one and attention and encoder in another: C source, and how to build it."""
+"""MONet as two WebAssembly kernels, decoder and network (attention and encoder): C sources, and how to build them."""

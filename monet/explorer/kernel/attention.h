@@ -53,6 +53,22 @@ static void normalise(const Block *block) {
   normalisation(gain, shift, raw, block->convolution.side, block->convolution.outputs, block->scale, block->bias);
 }
 
+// The MLP between the two paths: from the lowest image's skip, its later channels, to its first ones.
+static void bottleneck(void) {
+  const u32 small = side >> (levels - 1), channels = down[levels - 1].convolution.outputs, wide = 2 * channels;
+  for (u32 p = 0; p < small * small; p++) {
+    const float *pixel = joined[levels - 1] + ((p / small + 1) * row_of(small) + p % small + 1) * wide;
+    copy(vector_a + p * channels, pixel + channels, channels);
+  }
+  linear(vector_b, &mlp[0], vector_a, 1);
+  linear(vector_a, &mlp[1], vector_b, 1);
+  linear(vector_b, &mlp[2], vector_a, 1);
+  for (u32 p = 0; p < small * small; p++) {
+    float *pixel = joined[levels - 1] + ((p / small + 1) * row_of(small) + p % small + 1) * wide;
+    copy(pixel, vector_b + p * channels, channels);
+  }
+}
+
 // The logits of alpha_k for the log scope at `plane`.
 static void attend(void) {
   for (u32 level = 0; level < levels; level++) {
@@ -65,20 +81,7 @@ static void attend(void) {
     if (level + 1 < levels) pool(pooled[level + 1], joined[level], wide, at, c->side, c->outputs);
   }
 
-  u32 deepest = side >> (levels - 1), channels = down[levels - 1].convolution.outputs, area = deepest * deepest;
-  float *lowest = joined[levels - 1];
-  for (u32 p = 0; p < area; p++) {
-    copy(vector_a + p * channels,
-         lowest + ((p / deepest + 1) * row_of(deepest) + p % deepest + 1) * 2 * channels + channels, channels);
-  }
-  linear(vector_b, &mlp[0], vector_a, 1);
-  linear(vector_a, &mlp[1], vector_b, 1);
-  linear(vector_b, &mlp[2], vector_a, 1);
-  for (u32 p = 0; p < area; p++) {
-    copy(lowest + ((p / deepest + 1) * row_of(deepest) + p % deepest + 1) * 2 * channels, vector_b + p * channels,
-         channels);
-  }
-
+  bottleneck();
   for (u32 number = 0; number < levels; number++) {
     const Convolution *c = &up[number].convolution;
     convolve(c, raw, joined[levels - 1 - number], 0);
