@@ -6,7 +6,7 @@ import io
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from monet.checkpoints import Checkpoint
 from monet.data import Stored, samples
 from monet.explorer import downloads, scenes
 from monet.explorer.edge import MAX_JSON, Edge, body
@@ -31,6 +32,7 @@ from monet.explorer.network import network_payload
 from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
 from monet.inference import decode_pixels
+from monet.model import MONet
 from monet.pictures import MAX_BYTES, PictureError
 
 STATIC = Path(__file__).parent / "static"
@@ -89,27 +91,21 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
         except Busy as busy:
             return PlainTextResponse(str(busy), status_code=503)
 
-    async def decoder(request: Request) -> Response:
-        name = request.path_params["model"]
-        if name not in models.checkpoints:
-            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+    def described(describe: Callable[[MONet, Checkpoint], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+        """What the page's own kernels need to know of a model."""
 
-        def answer() -> Response:
-            with models.use(name) as model:
-                return JSONResponse(decoder_payload(model))
+        async def answer_to(request: Request) -> Response:
+            name = request.path_params["model"]
+            if name not in models.checkpoints:
+                return PlainTextResponse(f"there is no model {name!r}", status_code=404)
 
-        return await in_words(with_model, answer)
+            def answer() -> Response:
+                with models.use(name) as model:
+                    return JSONResponse(describe(model, models.checkpoints[name]))
 
-    async def network(request: Request) -> Response:
-        name = request.path_params["model"]
-        if name not in models.checkpoints:
-            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+            return await in_words(with_model, answer)
 
-        def answer() -> Response:
-            with models.use(name) as model:
-                return JSONResponse(network_payload(model, models.checkpoints[name]))
-
-        return await in_words(with_model, answer)
+        return answer_to
 
     async def decompose(request: Request) -> Response:
         """A scene taken apart, as JSON (:func:`monet.explorer.payload.scene_payload`), or ``{"refused": SENTENCE}``:
@@ -223,8 +219,8 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
     return [
         Mount("/monet", routes=[
             Route("/stored/{name}/{index:int}.png", picture),
-            Route("/decoder/{model}", decoder),
-            Route("/network/{model}", network),
+            Route("/decoder/{model}", described(lambda model, _: decoder_payload(model))),
+            Route("/network/{model}", described(network_payload)),
             Route("/map/{model}", slots),
             Route("/decompose/{model}", decompose, methods=["POST"]),
             Route("/decode/{model}", decode, methods=["POST"]),
