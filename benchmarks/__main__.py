@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import card, curves, growth, hand, network, page, scenes, training
+from benchmarks import card, curves, growth, hand, live, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -37,6 +37,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "slider": page.slider,
     "drag": page.drag,
     "hand": hand.hand,
+    "live": live.live,
     "start": page.start,
     "import": page.imports,
     "visitors": page.visitors,

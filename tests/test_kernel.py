@@ -1,18 +1,15 @@
 """The browser's decoder kernel equals PyTorch. The shipped binaries run under wasmtime, without a browser."""
 
-import functools
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from monet.explorer.kernel import build
-
-wasmtime = pytest.importorskip("wasmtime")
+from tests.kernels import Decoder, binaries
 
 LATENT_DIM = 16
 CHECKPOINTS = sorted((Path(__file__).parents[1] / "checkpoints").glob("*/model.safetensors"))
@@ -20,48 +17,9 @@ PREFIX = "vae.decoder."
 LAYERS = ["convolutions.0", "convolutions.1", "convolutions.2", "convolutions.3", "output"]
 
 
-@functools.cache
-def compiled(binary: str):
-    engine = wasmtime.Engine()
-    return engine, wasmtime.Module.from_file(engine, str(build.BINARIES / binary))
-
-
-class Kernel:
-    """One instance of a binary, called as decoder.js calls it."""
-
-    def __init__(self, binary: str):
-        engine, module = compiled(binary)
-        self.store = wasmtime.Store(engine)
-        self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
-
-    def call(self, name: str, *arguments: int):
-        return self.exports[name](self.store, *arguments)
-
-    def write(self, name: str, numbers: torch.Tensor) -> None:
-        self.exports["memory"].write(self.store, numbers.numpy().astype("<f4").tobytes(), self.call(name))
-
-    def allocate(self, height: int, width: int, latent_dim: int = LATENT_DIM) -> int:
-        """The number of parameters the kernel expects, 0 if it refuses."""
-        self.height, self.width = height, width
-        return self.call("allocate", height, width, latent_dim)
-
-    def load(self, parameters: list[torch.Tensor]) -> None:
-        self.write("weights", torch.cat([parameter.flatten() for parameter in parameters]))
-        self.call("prepare")
-
-    def decode(self, latent: torch.Tensor) -> torch.Tensor:
-        """A latent of Z numbers to 4,H,W."""
-        self.write("latent", latent)
-        self.call("decode")
-        start = self.call("output")
-        raw = self.exports["memory"].read(self.store, start, start + self.height * self.width * 4 * 4)
-        output = np.frombuffer(raw, "<f4").reshape(self.height, self.width, 4)  # H,W,4
-        return torch.from_numpy(output.copy()).permute(2, 0, 1)
-
-
-@pytest.fixture(params=build.INSTRUCTIONS)
-def kernel(request) -> Kernel:
-    return Kernel(request.param)
+@pytest.fixture(params=binaries("decoder"))
+def kernel(request) -> Decoder:
+    return Decoder(request.param)
 
 
 def reference(parameters: list[torch.Tensor], latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -91,17 +49,22 @@ def random_latents(count: int, latent_dim: int = LATENT_DIM) -> torch.Tensor:
     return 1.5 * torch.randn(count, latent_dim, generator=torch.Generator().manual_seed(1))
 
 
-def assert_parity(kernel: Kernel, parameters: list[torch.Tensor], latents: torch.Tensor) -> None:
+def decode(kernel: Decoder, latent: torch.Tensor) -> torch.Tensor:
+    """A latent of Z numbers to 4,H,W."""
+    return torch.from_numpy(kernel.decode(latent.numpy()).copy()).permute(2, 0, 1)
+
+
+def assert_parity(kernel: Decoder, parameters: list[torch.Tensor], latents: torch.Tensor) -> None:
     expected = reference(parameters, latents, kernel.height, kernel.width)
     kernel.load(parameters)
-    decoded = torch.stack([kernel.decode(latent) for latent in latents])
+    decoded = torch.stack([decode(kernel, latent) for latent in latents])
     assert (decoded - expected).abs().max() <= 1e-5 * expected.abs().max().clamp(min=1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (40, 40), (64, 64), (128, 128), (48, 64), (2, 6)])
 def test_parity(kernel, height, width):
     parameters, latents = random_parameters(seed=height), random_latents(2)
-    assert kernel.allocate(height, width) == sum(parameter.numel() for parameter in parameters)
+    assert kernel.allocate(height, width, LATENT_DIM) == sum(parameter.numel() for parameter in parameters)
     assert_parity(kernel, parameters, latents)
 
 
@@ -114,14 +77,14 @@ def test_parity_for_any_number_of_latents(kernel, latent_dim):
 
 def test_one_instance_serves_one_model_after_another(kernel):
     for seed, side in ((3, 32), (4, 64), (5, 16)):
-        assert kernel.allocate(side, side)
+        assert kernel.allocate(side, side, LATENT_DIM)
         assert_parity(kernel, random_parameters(seed), random_latents(1))
 
 
 def test_nan_is_handed_on(kernel):
-    assert kernel.allocate(16, 16)
+    assert kernel.allocate(16, 16, LATENT_DIM)
     kernel.load(random_parameters(seed=6))
-    assert kernel.decode(torch.full((LATENT_DIM,), torch.nan)).isnan().all()
+    assert decode(kernel, torch.full((LATENT_DIM,), torch.nan)).isnan().all()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +98,7 @@ def test_sizes_it_cannot_decode_are_refused(kernel, height, width, latent_dim):
 @pytest.mark.parametrize("width", [16, 31, 33, 64])
 def test_other_widths_are_refused_by_the_number_of_weights(kernel, width):
     parameters = random_parameters(seed=0, width=width)
-    assert kernel.allocate(64, 64) != sum(parameter.numel() for parameter in parameters)
+    assert kernel.allocate(64, 64, LATENT_DIM) != sum(parameter.numel() for parameter in parameters)
 
 
 def test_binaries_belong_to_the_source():

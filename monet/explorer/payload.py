@@ -14,7 +14,6 @@ from monet import evaluation, inference
 from monet.batches import prepare
 from monet.checkpoints import Checkpoint, CheckpointError
 from monet.data import Scene
-from monet.explorer import charts
 from monet.figures import to_uint8
 from monet.latents.features import FEATURES
 from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Latent, Latents
@@ -49,9 +48,9 @@ def scene_payload(
     Returns:
         ``image`` uint8 H,W,3, ``masks`` float16 K,H,W, ``alphas`` uint8 K,H,W and ``truth`` uint8 H,W or None in
         base64, ``mean``, ``std`` and ``kl`` K x Z, ``object`` with the slot to begin with, ``figures`` by name,
-        ``usual`` with the means that were measured of the model, ``charts`` as Plotly figures, what the scene is
-        called, ``scaled`` with the width and height of a picture that had another size, or None, and whether it is
-        ``foreign``: from another data set than the model's.
+        ``usual`` with the means that were measured of the model, what the scene is called, ``scaled`` with the width
+        and height of a picture that had another size, or None, and whether it is ``foreign``: from another data set
+        than the model's. ``static/answer.js`` makes the same of a picture that the page takes apart by itself.
     """
     fed = prepare(scene, model.config, how)
     image, decomposition = inference.forward(model, fed.image, num_slots)
@@ -79,7 +78,6 @@ def scene_payload(
         "kl": described.latent_kl.tolist(),
         "figures": {name: finite(value[0]) for name, value in figures.items()},
         "usual": dict(checkpoint.measured),
-        "charts": charts.scene_charts(described),
     }
 
 

@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -24,16 +24,18 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from monet.checkpoints import CheckpointError
+from monet.checkpoints import Checkpoint, CheckpointError
 from monet.data import Stored, samples
 from monet.explorer import downloads, scenes
 from monet.explorer.address import Address, Network, PublicURL
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
+from monet.explorer.network import network_payload
 from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
 from monet.inference import decode_pixels
+from monet.model import MONet
 from monet.pictures import MAX_BYTES, PictureError
 from monet.training.moments import SHEET
 from monet.training.moments import read as read_course
@@ -81,8 +83,8 @@ class Turns:
 
 
 def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[Mount]:
-    """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
-    cannot do it."""
+    """Files of the page, pictures of stored data, weights for the browser, and scenes and latents for pages that cannot
+    do with these."""
 
     stored = stored or {}
     with_model, with_frames = Turns(), Turns()
@@ -96,16 +98,21 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[M
         except Busy as busy:
             return PlainTextResponse(str(busy), status_code=503)
 
-    async def decoder(request: Request) -> Response:
-        name = request.path_params["model"]
-        if name not in models.checkpoints:
-            return PlainTextResponse(f"there is no model {name!r}", status_code=404)
+    def described(describe: Callable[[MONet, Checkpoint], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+        """What the page's own kernels need to know of a model."""
 
-        def answer() -> Response:
-            with models.use(name) as model:
-                return JSONResponse(decoder_payload(model))
+        async def answer_to(request: Request) -> Response:
+            name = request.path_params["model"]
+            if name not in models.checkpoints:
+                return PlainTextResponse(f"there is no model {name!r}", status_code=404)
 
-        return await in_words(with_model, answer)
+            def answer() -> Response:
+                with models.use(name) as model:
+                    return JSONResponse(describe(model, models.checkpoints[name]))
+
+            return await in_words(with_model, answer)
+
+        return answer_to
 
     async def decompose(request: Request) -> Response:
         """A scene taken apart, as JSON (:func:`monet.explorer.payload.scene_payload`), or ``{"refused": SENTENCE}``:
@@ -238,7 +245,8 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[M
     return [
         Mount("/monet", routes=[
             Route("/stored/{name}/{index:int}.png", picture),
-            Route("/decoder/{model}", decoder),
+            Route("/decoder/{model}", described(lambda model, _: decoder_payload(model))),
+            Route("/network/{model}", described(network_payload)),
             Route("/map/{model}", slots),
             Route("/moments/{model}.webp", moments_sheet),
             Route("/moments/{model}", moments),

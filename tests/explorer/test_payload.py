@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 import monet
 from monet import checkpoints, inference
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, samples
-from monet.explorer.charts import slot_color
+from monet.explorer.network import network_payload
 from monet.explorer.payload import decoder_payload, finite, scene_payload
-from monet.figures import SLOT_COLORS
 from monet.inference import decode_pixels
 from monet.pictures import embed
 
@@ -148,42 +146,6 @@ def test_the_way_a_picture_is_made_square_may_be_chosen(model, checkpoint):
     assert lit["pad"] == pytest.approx(size**2 / 2, rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["posterior", "kl", "scope"])
-def test_charts_are_valid_figures(payload, name):
-    figure = go.Figure(payload["charts"][name])  # Plotly checks every property
-    assert figure.data
-    assert figure.layout.xaxis.title.text
-
-
-def test_the_posterior_has_a_trace_for_each_slot_in_its_colour(payload, said):
-    traces = payload["charts"]["posterior"]["data"]
-    assert len(traces) == len(said.latent_mean)
-    for k, trace in enumerate(traces):
-        np.testing.assert_allclose(trace["y"], said.latent_mean[k], atol=1e-4)
-        np.testing.assert_allclose(trace["error_y"]["array"], said.latent_std[k], atol=1e-4)
-        assert trace["marker"]["color"] == slot_color(k)
-        assert trace["customdata"] == [[k + 1, d] for d in range(16)]
-
-
-def test_the_heat_map_has_a_row_for_each_slot(payload, said):
-    (trace,) = payload["charts"]["kl"]["data"]
-    np.testing.assert_allclose(trace["z"], said.latent_kl, atol=1e-3)
-    assert trace["y"] == [f"slot {k + 1}" for k in range(len(said.latent_kl))]
-
-
-def test_the_scope_chart_hands_out_the_whole_scene(payload, said):
-    taken, left = payload["charts"]["scope"]["data"]
-    assert len(taken["y"]) == len(left["y"]) == len(said.masks)
-    assert sum(taken["y"]) == pytest.approx(100, abs=0.05)
-    assert left["y"][0] == 100
-    np.testing.assert_allclose(left["y"][1:], 100 - np.cumsum(taken["y"])[:-1], atol=0.02)
-
-
-def test_slot_colours_are_those_of_the_figures_and_begin_anew_after_the_last():
-    assert slot_color(1) == "#{:02x}{:02x}{:02x}".format(*SLOT_COLORS[1])
-    assert slot_color(len(SLOT_COLORS)) == slot_color(0)
-
-
 def test_the_decoders_weights_are_those_of_the_state_dict_in_its_order(model):
     payload = decoder_payload(model)
     state = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("vae.decoder.")}
@@ -192,6 +154,29 @@ def test_the_decoders_weights_are_those_of_the_state_dict_in_its_order(model):
     side = model.config.resolution
     assert (payload["height"], payload["width"], payload["latentDim"]) == (side, side, 16)
     assert payload["channels"] == [32, 32, 32, 32]
+
+
+def test_the_networks_weights_are_those_of_the_state_dict_in_its_order(model, checkpoint):
+    payload = network_payload(model, checkpoint)
+    state = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("vae.decoder.")}
+    expected = np.concatenate([tensor.numpy().ravel() for tensor in state.values()])
+    np.testing.assert_array_equal(array(payload["weights"], "<f4", -1), expected)
+
+
+def test_the_networks_probe_is_the_first_sample_as_it_is_taken_apart(model, checkpoint):
+    probe = network_payload(model, checkpoint)["probe"]
+    scene = monet.decompose(model, samples.read(checkpoint.name, 0).image)
+    (slots, side), latents = scene.masks.shape[:2], scene.latent_mean.shape
+    assert probe["slots"] == slots
+    np.testing.assert_array_equal(
+        array(probe["pixels"], "u1", side, side, 3) / np.float32(255), scene.image.transpose(1, 2, 0)
+    )
+    np.testing.assert_array_equal(array(probe["masks"], "<f4", slots, side, side), scene.masks)
+    np.testing.assert_array_equal(array(probe["latentMean"], "<f4", *latents), scene.latent_mean)
+    np.testing.assert_array_equal(array(probe["latentStd"], "<f4", *latents), scene.latent_std)
+    components = array(probe["components"], "<f4", slots, side, side, 4)
+    np.testing.assert_array_equal(components[..., :3].transpose(0, 3, 1, 2), scene.components)
+    np.testing.assert_array_equal(components[..., 3], scene.mask_logits)
 
 
 def test_the_probe_is_a_latent_with_its_decoding(model):

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from monet import checkpoints, pictures
 from monet.explorer.galleries import open_stores
 from monet.explorer.models import Models
+from monet.explorer.network import network_payload
 from monet.explorer.payload import decoder_payload
 from monet.explorer.server import MAX_LATENTS, routes
 from monet.inference import decode_pixels
@@ -51,6 +52,12 @@ def test_as_many_latents_as_allowed_are_decoded_at_once(client):
 def test_the_browser_is_given_the_decoder(client, checkpoints_folder, name):
     answer = client.get(f"/monet/decoder/{name}")
     assert answer.json() == decoder_payload(checkpoints.load(checkpoints_folder / name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_browser_is_given_the_network(client, checkpoints_folder, name):
+    checkpoint = checkpoints.read(checkpoints_folder / name)
+    assert client.get(f"/monet/network/{name}").json() == network_payload(checkpoints.load(checkpoint), checkpoint)
 
 
 def test_a_scene_is_taken_apart_for_whoever_asks(client):
@@ -123,6 +130,7 @@ def test_latents_that_are_not_finite_are_refused(client, value):
 @pytest.mark.parametrize("model", ["no-such-model", "..%2ftetrominoes", "tetrominoes%00", "Tetrominoes"])
 def test_an_unknown_model_is_not_found(client, model):
     assert client.get(f"/monet/decoder/{model}").status_code == 404
+    assert client.get(f"/monet/network/{model}").status_code == 404
     assert client.post(f"/monet/decode/{model}", content=latents().tobytes()).status_code == 404
 
 
@@ -133,7 +141,13 @@ def test_decoding_is_only_posted(client, method):
 
 @pytest.mark.parametrize(
     "path",
-    ["static/main.js", "static/decoder/decoder.wasm", "samples/tetrominoes/00.png", "plotly/plotly.min.js"],
+    [
+        "static/main.js",
+        "static/decoder/decoder.wasm",
+        "static/network/network.wasm",
+        "samples/tetrominoes/00.png",
+        "plotly/plotly.min.js",
+    ],
 )
 def test_the_files_of_the_page_are_served(client, path):
     assert client.get(f"/monet/{path}").status_code == 200

@@ -1,1 +1,1 @@
-"""The spatial broadcast decoder as a WebAssembly kernel: its C source and how to build it."""
+"""MONet as two WebAssembly kernels, decoder and network (attention and encoder): C sources, and how to build them."""

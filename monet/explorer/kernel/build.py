@@ -1,8 +1,8 @@
-"""Rebuild the browser decoder from its C source: ``python -m monet.explorer.kernel.build``.
+"""Rebuild the browser kernels from their C sources: ``python -m monet.explorer.kernel.build``.
 
 The compiler is clang from the ``ziglang`` wheel, pinned because the same version gives the same bytes
 (``pip install ziglang==0.17.1``). Users of the explorer never need it: the binaries are part of the package.
-``build.json`` records which source, compiler and flags the binaries were built from.
+``build.json`` records which sources, compiler and flags the binaries were built from.
 """
 
 import hashlib
@@ -13,10 +13,16 @@ import sys
 from pathlib import Path
 
 ZIGLANG = "0.17.1"
-SOURCE = Path(__file__).with_name("decoder.c")
-RECORD = Path(__file__).with_name("build.json")
-BINARIES = Path(__file__).parents[1] / "static" / "decoder"
-INSTRUCTIONS = {"decoder.wasm": "simd128", "decoder_relaxed.wasm": "simd128+relaxed_simd"}
+FOLDER = Path(__file__).parent
+RECORD = FOLDER / "build.json"
+BINARIES = FOLDER.parent / "static"
+KERNELS = ("decoder", "network")
+"""Each is one C file here and, in a folder of its name, two binaries there."""
+INSTRUCTIONS = {
+    f"{kernel}/{kernel}{suffix}.wasm": instructions
+    for kernel in KERNELS
+    for suffix, instructions in (("", "simd128"), ("_relaxed", "simd128+relaxed_simd"))
+}
 FLAGS = [
     *("-target", "wasm32-freestanding", "-std=c11", "-O3", "-nostdlib", "-Wall", "-Wextra", "-Werror"),
     *("-fno-vectorize", "-fno-slp-vectorize"),  # the vectors are written out in the source
@@ -26,18 +32,19 @@ FLAGS = [
 
 
 def fingerprint() -> dict:
-    """Compiler, flags and SHA-256 of source and binaries as they are now; ``build.json`` after a build."""
-    hashes = {SOURCE.name: hashlib.sha256(SOURCE.read_text(encoding="utf-8").encode()).hexdigest()}
+    """Compiler, flags and SHA-256 of sources and binaries as they are now; ``build.json`` after a build."""
+    sources = sorted((*FOLDER.glob("*.c"), *FOLDER.glob("*.h")))
+    hashes = {s.name: hashlib.sha256(s.read_text(encoding="utf-8").encode()).hexdigest() for s in sources}
     hashes |= {name: hashlib.sha256((BINARIES / name).read_bytes()).hexdigest() for name in INSTRUCTIONS}
     return {"ziglang": ZIGLANG, "flags": FLAGS, "instructions": INSTRUCTIONS, "sha256": hashes}
 
 
 def build() -> None:
-    """Compile both binaries and write ``build.json``.
+    """Compile all binaries and write ``build.json``.
 
     Raises:
         SystemExit: if the pinned compiler is not installed.
-        subprocess.CalledProcessError: if it refuses the source.
+        subprocess.CalledProcessError: if it refuses a source.
     """
     try:
         found = importlib.metadata.version("ziglang")
@@ -46,12 +53,13 @@ def build() -> None:
     if found != ZIGLANG:
         raise SystemExit(f"ziglang {ZIGLANG} is needed, found {found}: pip install ziglang=={ZIGLANG}")
 
-    BINARIES.mkdir(parents=True, exist_ok=True)
     for name, instructions in INSTRUCTIONS.items():
         binary = BINARIES / name
+        binary.parent.mkdir(parents=True, exist_ok=True)
         cpu = f"-mcpu=generic+bulk_memory+{instructions}"
         compiler = [sys.executable, "-m", "ziglang", "cc"]
-        subprocess.run([*compiler, cpu, *FLAGS, "-o", str(binary), str(SOURCE)], check=True)
+        source = FOLDER / f"{binary.parent.name}.c"
+        subprocess.run([*compiler, cpu, *FLAGS, "-o", str(binary), str(source)], check=True)
         print(f"{name}: {binary.stat().st_size} bytes")
     RECORD.write_text(json.dumps(fingerprint(), indent=2) + "\n", encoding="utf-8")
 

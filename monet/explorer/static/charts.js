@@ -3,7 +3,7 @@
 import { errorColor, slotColor } from "./draw.js";
 import { h, svg } from "./dom.js";
 
-/** Charts of a scene by the name that the server gives them, with what they are called and what they say. */
+/** Charts of a scene by the name of their figure (figures.js), with what they are called and what they say. */
 export const CHARTS = {
   posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all."],
   kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],

@@ -12,6 +12,13 @@ import { loadBrowserDecoder } from "./decoder/decoder.js";
 
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
+/** A decoder as the server sends it, with arrays in place of text. @param {any} spec @returns {import("./decoder/decoder.js").DecoderSpec} */
+export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
+  height, width, latentDim,
+  weights: float32(weights),
+  probe: { latent: float32(probe.latent), output: float32(probe.output) },
+});
+
 /** @param {string} model @returns {Promise<Decoder>} */
 export async function openDecoder(model) {
   const response = await fetch(url(`decoder/${encodeURIComponent(model)}`));
@@ -20,13 +27,7 @@ export async function openDecoder(model) {
   const forced = new URLSearchParams(location.search).get("decoder") === "server";
   if (forced) return serverDecoder(model, spec, "asked for in the address");
   try {
-    const kernel = await loadBrowserDecoder({
-      height: spec.height,
-      width: spec.width,
-      latentDim: spec.latentDim,
-      weights: float32(spec.weights),
-      probe: { latent: float32(spec.probe.latent), output: float32(spec.probe.output) },
-    });
+    const kernel = await loadBrowserDecoder(readDecoder(spec));
     return {
       where: "browser",
       note: `decoded in your browser (${kernel.kind}), largest difference from the server ${kernel.error.toExponential(0)}`,

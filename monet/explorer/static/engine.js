@@ -1,6 +1,8 @@
 // What the page asks: a scene to be taken apart, and latents to be decoded. Whoever answers keeps nothing of it.
 
+import { answerTo } from "./answer.js";
 import { openDecoder } from "./decoders.js";
+import { openNetwork } from "./networks.js";
 
 /**
  * Where a scene comes from.
@@ -11,17 +13,36 @@ import { openDecoder } from "./decoders.js";
  */
 /** How it is taken apart. @typedef {{model: string, slots: number, how: "crop" | "pad"}} Choices */
 
-/** The engine of a server, over plain HTTP. */
-export class ServerEngine {
+/** The page itself where it can, and a server over plain HTTP. */
+export class Engine {
   #decoders = new Map();
+  /** The network of the model that was last asked for. @type {{model: string, opened: Promise<any>, network: any} | null} */
+  #own = null;
 
   /**
+   * The page takes apart what it has the pixels of, as soon as its network is loaded; all else is the server's.
    * @param {Source} source
    * @param {Choices} choices
    * @returns {Promise<any>} as monet.explorer.payload.scene_payload makes it
    * @throws {Error} with a sentence for people: no such scene, no readable picture, a choice that is not offered
    */
-  async decompose({ origin, picture = null }, { model, slots, how }) {
+  async decompose(source, choices) {
+    const { picture } = source;
+    if (picture?.of !== choices.model) return this.#ask(source, choices);
+    this.network(choices.model).catch(() => {}); // for the next time
+    const network = this.#own?.network;
+    if (!network) return this.#ask(source, choices);
+    const pixels = Uint8Array.from(picture.image);
+    try {
+      return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots));
+    } catch (error) {
+      console.info("network:", error.message);
+      return this.#ask(source, choices);
+    }
+  }
+
+  /** @param {Source} source @param {Choices} choices */
+  async #ask({ origin, picture = null }, { model, slots, how }) {
     const file = picture instanceof Blob;
     const query = new URLSearchParams({ slots: String(slots), how });
     const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
@@ -35,6 +56,23 @@ export class ServerEngine {
     const answer = await response.json();
     if (answer.refused) throw new Error(answer.refused);
     return answer;
+  }
+
+  /**
+   * The page's own network of a model, opened once; one of another model is closed.
+   * @param {string} model
+   * @returns {Promise<import("./networks.js").Network>}
+   * @throws {Error} with a sentence that says why the server has to be asked instead
+   */
+  network(model) {
+    if (this.#own?.model !== model) {
+      const before = this.#own;
+      before?.opened.then((network) => network.close(), () => {});
+      const own = { model, opened: openNetwork(model), network: null };
+      own.opened.then((network) => (own.network = network), (error) => console.info("network:", error.message));
+      this.#own = own;
+    }
+    return this.#own.opened;
   }
 
   /**

@@ -38,7 +38,7 @@ export class FrameLoop {
   #again = false;
   #eventTime = null;
 
-  /** @param {import("./store.js").Store} store @param {import("./engine.js").ServerEngine} engine */
+  /** @param {import("./store.js").Store} store @param {import("./engine.js").Engine} engine */
   constructor(store, engine) {
     this.#store = store;
     this.#engine = engine;

@@ -3,7 +3,7 @@
 import { watchToasts } from "./announce.js";
 import { takeKept, watchServer } from "./connection.js";
 import { h } from "./dom.js";
-import { ServerEngine } from "./engine.js";
+import { Engine } from "./engine.js";
 import { guardSliders } from "./fingers.js";
 import { foldable, foldableIntake } from "./folding.js";
 import { FrameLoop, RETRY_MS } from "./frames.js";
@@ -16,7 +16,7 @@ import { Store } from "./store.js";
 import { tour } from "./tour.js";
 
 export const store = new Store();
-const engine = new ServerEngine();
+const engine = new Engine();
 export const frames = new FrameLoop(store, engine);
 
 /** Panels by name; each module exports `mount(element, {store, frames, engine, opening, request, data})`. */

@@ -29,7 +29,7 @@ export class Opening {
 
   /**
    * @param {import("./store.js").Store} store
-   * @param {import("./engine.js").ServerEngine} engine
+   * @param {import("./engine.js").Engine} engine
    * @param {Offer} offer
    * @param {(value: string) => void} show tells Gradio's inputs what to show
    */

@@ -2,6 +2,7 @@
 
 import { CHARTS, drawn, withEdits } from "./charts.js";
 import { decimals, subscript, svg } from "./dom.js";
+import { FIGURES } from "./figures.js";
 import { CHART_PX } from "./paper.js";
 
 /** @typedef {import("./paper.js").Sheet} Sheet */
@@ -104,7 +105,7 @@ function scales(slot, width) {
 /** The charts one below the other. @param {HTMLElement} panel @param {number} width millimetres @returns {Promise<Sheet>} */
 export const charts = async (panel, store, width) => ({
   rows: await Promise.all(Object.entries(CHARTS).map(async ([name, [title, help]]) => {
-    const figure = store.scene.charts[name];
+    const figure = FIGURES[name](store.scene);
     const caption = `${title}: ${help.replace(/ Click selects.*/, "")}`;
     return { parts: [await chart(name === "posterior" ? withEdits(figure, store) : figure, caption, width)] };
   })),

@@ -17,17 +17,20 @@ import { float16, uint8 } from "./arrays.js";
 import { scopes } from "./compose.js";
 import { isEdited } from "./slots.js";
 
-/** @param {any} payload as monet.explorer.payload.scene_payload makes it */
+/** Of a scene that the page took apart by itself, arrays come as such. */
+const read = (values, decode) => (typeof values === "string" ? decode(values) : values);
+
+/** @param {any} payload as monet.explorer.payload.scene_payload or answer.js makes it */
 export function sceneFrom(payload) {
   const pixels = payload.size ** 2;
-  const all = float16(payload.masks);
-  const shares = uint8(payload.alphas);
+  const all = read(payload.masks, float16);
+  const shares = read(payload.alphas, uint8);
   const perSlot = (values) =>
     Array.from({ length: payload.slots }, (_, k) => values.subarray(k * pixels, (k + 1) * pixels));
   const masks = perSlot(all);
   return {
     ...payload,
-    image: Float32Array.from(uint8(payload.image), (v) => v / 255),
+    image: Float32Array.from(read(payload.image, uint8), (v) => v / 255),
     truth: payload.truth && uint8(payload.truth),
     masks,
     alphas: perSlot(shares).map((a) => Float32Array.from(a, (v) => v / 255)),

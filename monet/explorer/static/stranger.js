@@ -15,7 +15,7 @@ const timesUsual = (scene) => scene.figures.mse / scene.usual.mse;
 const times = (ratio) => (ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0));
 
 /**
- * @param {{store: import("./store.js").Store, engine: import("./engine.js").ServerEngine, opening: import("./opening.js").Opening}} context
+ * @param {{store: import("./store.js").Store, engine: import("./engine.js").Engine, opening: import("./opening.js").Opening}} context
  * @returns {{element: HTMLElement, follow: (frame: import("./frames.js").Frame) => void}}
  */
 export function strangerNote({ store, engine, opening }) {

@@ -17,10 +17,8 @@
  *   a new array: [height][width][4] of red, green, blue (component means, not clipped) and mask logit.
  */
 
-const BUILDS = [
-  { kind: "relaxed SIMD", file: "decoder_relaxed.wasm" }, // fused multiply-add; not in every browser
-  { kind: "SIMD", file: "decoder.wasm" },
-];
+import { largestDifference, loadKernel } from "../kernels.js";
+
 const TOLERANCE = 1e-5; // of the largest output, and never less than of 1
 
 /**
@@ -33,7 +31,7 @@ const TOLERANCE = 1e-5; // of the largest output, and never less than of 1
  */
 export async function loadBrowserDecoder(spec, baseUrl = import.meta.url) {
   const { height, width, latentDim, weights, probe } = spec;
-  const { kind, kernel } = await loadKernel(baseUrl);
+  const { kind, kernel } = await loadKernel("decoder", baseUrl);
 
   const expected = kernel.allocate(height, width, latentDim);
   if (expected === 0) {
@@ -81,43 +79,6 @@ export async function loadBrowserDecoder(spec, baseUrl = import.meta.url) {
   return { kind, error, decode };
 }
 
-/** The first build that this browser can run: its kind, and the kernel's exported functions and memory. */
-async function loadKernel(baseUrl) {
-  if (typeof WebAssembly === "undefined") throw new Error("This browser has no WebAssembly.");
-  for (const { kind, file } of BUILDS) {
-    const bytes = await fetchBytes(new URL(file, baseUrl));
-    if (!WebAssembly.validate(bytes)) continue;
-    try {
-      const { instance } = await WebAssembly.instantiate(bytes);
-      return { kind, kernel: instance.exports };
-    } catch (cause) {
-      throw new Error(`This page is not allowed to run WebAssembly: ${cause.message}`, { cause });
-    }
-  }
-  throw new Error("This browser's WebAssembly has no SIMD instructions.");
-}
-
-/** The content of a WebAssembly file; always revalidated, so that an update of the app is not half cached. */
-async function fetchBytes(url) {
-  const file = url.pathname.split("/").at(-1);
-  let response;
-  try {
-    response = await fetch(url, { cache: "no-cache" });
-  } catch (cause) {
-    throw new Error(`${file} could not be fetched: ${cause.message}`, { cause });
-  }
-  if (!response.ok) throw new Error(`${file} could not be fetched: the server answered ${response.status}.`);
-  const bytes = await response.arrayBuffer();
-  // The first eight bytes, magic number and version, are by themselves a valid (empty) module.
-  if (!WebAssembly.validate(bytes.slice(0, 8))) throw new Error(`${file} is not a WebAssembly file.`);
-  return bytes;
-}
-
 function requireLength(what, array, length) {
   if (array.length !== length) throw new Error(`${what} must have ${length} numbers, not ${array.length}.`);
-}
-
-/** NaN if any number is NaN in either array. */
-function largestDifference(a, b) {
-  return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - b[i])), 0);
 }

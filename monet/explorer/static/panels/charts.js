@@ -1,7 +1,8 @@
-// Plotly charts: drawn from the figures that the server made, with the page's colours and the edits on top.
+// Plotly charts of the scene, with the page's colours and the edits on top.
 
 import { CHARTS, coloursAt, CONFIG, plotly, styled, withEdits } from "../charts.js";
 import { h } from "../dom.js";
+import { FIGURES } from "../figures.js";
 import { leaveTouches } from "../fingers.js";
 import { explanation } from "../explain.js";
 
@@ -35,7 +36,7 @@ export function mount(root, { store, frames }) {
       const shows = name === "posterior" ? store.document : scene;
       if (drawn[name] === shows) continue;
       drawn[name] = shows;
-      const chart = scene.charts[name];
+      const chart = FIGURES[name](scene);
       const { data, layout } = styled(name === "posterior" ? withEdits(chart, store) : chart, coloursAt(root));
       await Plotly.react(holders[name], data, { ...layout, height: Math.max(280, parseFloat(getComputedStyle(holders[name]).minHeight)), autosize: true }, CONFIG);
       if (!holders[name].listening) {

@@ -1,0 +1,57 @@
+// Pixels to slots in the page: the network in a worker.
+
+/**
+ * @typedef {object} Network
+ * @property {string} note for people: by which build, with what difference from the server
+ * @property {any} spec what the server says of the model, without its weights
+ * @property {(pixels: Uint8Array, slots: number) => Promise<import("./network/network.js").Decomposition>} decompose
+ *   of pixels [H][W][3], 0 to 255
+ * @property {() => void} close ends the worker; questions under way fail
+ */
+
+/**
+ * @param {string} model
+ * @returns {Promise<Network>}
+ * @throws {Error} with a sentence that says why the server has to be asked instead
+ */
+export async function openNetwork(model) {
+  if (new URLSearchParams(location.search).get("network") === "server") throw new Error("asked for in the address");
+  const worker = new Worker(new URL("network/worker.js", import.meta.url), { type: "module" });
+  const waiting = new Map(); // number of a question -> who waits for its answer
+  let asked = 0;
+  const opened = Promise.withResolvers();
+  const close = (reason) => {
+    worker.terminate();
+    for (const { reject } of [opened, ...waiting.values()]) reject(new Error(reason));
+    waiting.clear();
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    close(`The browser's network does not run: ${event.message ?? "its worker did not start"}`);
+  };
+  worker.onmessage = ({ data }) => {
+    const { resolve, reject } = waiting.get(data.id) ?? opened;
+    waiting.delete(data.id);
+    if (data.failed) reject(new Error(data.failed));
+    else resolve(data.answer ?? data.ready);
+  };
+  const address = (path) => new URL(`monet/${path}/${encodeURIComponent(model)}`, document.baseURI).href;
+  worker.postMessage({ network: address("network"), decoder: address("decoder") });
+  try {
+    const { kind, error, spec } = await opened.promise;
+    return {
+      note: `taken apart in your browser (${kind}), largest difference from the server ${error.toExponential(0)}`,
+      spec,
+      decompose(pixels, slots) {
+        const answer = Promise.withResolvers();
+        waiting.set(++asked, answer);
+        worker.postMessage({ id: asked, pixels, slots });
+        return answer.promise;
+      },
+      close: () => close("another model has taken its place"),
+    };
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+}
