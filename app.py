@@ -20,6 +20,7 @@ from monet import checkpoints
 from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.models import Models
+from monet.explorer.runs import Runs
 from monet.explorer.server import is_local, launch
 from monet.faults import told
 
@@ -38,6 +39,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host")
     parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
+    parser.add_argument(
+        "--allow-training", action="store_true", help="let those who reach another --host train, and add pictures"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     options = parser.parse_args(arguments)
@@ -72,5 +77,9 @@ if __name__ == "__main__":
     for problem in (*models.problems, *damaged):
         print(f"skipped: {problem}", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
+    runs = Runs(options.runs, stored) if is_local(options.host) or options.allow_training else None
     with told():
-        launch(demo, models, stored, host=options.host, port=options.port, auth=options.auth, inbrowser=options.open)
+        launch(
+            demo, models, stored,
+            host=options.host, port=options.port, auth=options.auth, runs=runs, inbrowser=options.open,
+        )  # fmt: skip

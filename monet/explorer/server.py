@@ -28,6 +28,8 @@ from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
 from monet.explorer.payload import decoder_payload
+from monet.explorer.runs import Runs
+from monet.explorer.runs import routes as training
 from monet.explorer.slotmap import slot_map
 from monet.inference import decode_pixels
 from monet.pictures import MAX_BYTES, PictureError
@@ -72,9 +74,9 @@ class Turns:
             self._asked -= 1
 
 
-def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[BaseRoute]:
-    """Files of the page, pictures of stored data, the decoder's weights for the browser, and decoding for pages that
-    cannot do it."""
+def routes(models: Models, stored: Mapping[str, Stored] | None = None, runs: Runs | None = None) -> list[BaseRoute]:
+    """Files of the page, pictures of stored data, the decoder's weights for the browser, decoding for pages that cannot
+    do it, and, with ``runs``, training."""
 
     stored = stored or {}
     with_model, with_frames = Turns(), Turns()
@@ -217,6 +219,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[B
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),
             Route("/gif", gif, methods=["POST"]),
+            *training.routes(models, stored, runs),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/samples", StaticFiles(directory=samples.FOLDER)),
             Mount("/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
@@ -265,9 +268,11 @@ def launch(
     host: str,
     port: int,
     auth: str | None = None,
+    runs: Runs | None = None,
     **options: Any,
 ) -> None:
-    """Serves the page until it is stopped; visitors give ``auth``, USER:PASSWORD; ``options`` go to ``Blocks.launch``.
+    """Serves the page until it is stopped; visitors give ``auth``, USER:PASSWORD; with ``runs`` they can train;
+    ``options`` go to ``Blocks.launch``.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -290,7 +295,7 @@ def launch(
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=[STATIC / "explorer.css"],
         app_kwargs={
-            "routes": routes(models, stored),
+            "routes": routes(models, stored, runs),
             "lifespan": demo.uploads.lifespan,
             "middleware": [Middleware(Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth)],
         },
