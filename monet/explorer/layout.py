@@ -97,6 +97,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 )
                 # gr.Image would open the file by itself before open_picture could say what is wrong with it
                 upload.preprocess = lambda data: data and data.path  # type: ignore
+                panels.panel("own")
                 how = gr.Radio(
                     [("crop", "crop"), ("pad", "pad")], value="crop", label="Make it square", elem_id="mx-how"
                 )

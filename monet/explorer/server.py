@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,6 @@ import gradio as gr
 import numpy as np
 import plotly
 from anyio import CapacityLimiter, move_on_after, to_thread
-from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -27,6 +25,7 @@ from monet.explorer import downloads, scenes
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
+from monet.explorer.own import routes as own
 from monet.explorer.payload import decoder_payload
 from monet.explorer.runs import Runs
 from monet.explorer.runs import routes as training
@@ -74,11 +73,13 @@ class Turns:
             self._asked -= 1
 
 
-def routes(models: Models, stored: Mapping[str, Stored] | None = None, runs: Runs | None = None) -> list[BaseRoute]:
-    """Files of the page, pictures of stored data, the decoder's weights for the browser, decoding for pages that cannot
-    do it, and, with ``runs``, training."""
+def routes(
+    models: Models, stored: MutableMapping[str, Stored] | None = None, runs: Runs | None = None
+) -> list[BaseRoute]:
+    """Files of the page, the decoder's weights for the browser, decoding for pages that cannot
+    do it, and, with ``runs``, training and ways to add pictures to ``stored``."""
 
-    stored = stored or {}
+    stored = {} if stored is None else stored
     with_model, with_frames = Turns(), Turns()
     with_pictures = CapacityLimiter(MAX_PICTURES)
 
@@ -191,16 +192,6 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None, runs: Run
 
         return await in_words(with_frames, answer)
 
-    def picture(request: Request) -> Response:
-        """A scene of stored data as a PNG."""
-        name, index = request.path_params["name"], request.path_params["index"]
-        data = stored.get(name)
-        if data is None or index >= len(data):
-            return PlainTextResponse("there is no such scene", status_code=404)
-        file = io.BytesIO()
-        Image.fromarray(data.scene(index).image).save(file, "PNG")
-        return Response(file.getvalue(), media_type="image/png")
-
     slots_of = cache(partial(slot_map, models))
 
     async def slots(request: Request) -> Response:
@@ -212,7 +203,6 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None, runs: Run
 
     return [
         Mount("/monet", routes=[
-            Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", decoder),
             Route("/map/{model}", slots),
             Route("/decompose/{model}", decompose, methods=["POST"]),
@@ -220,6 +210,7 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None, runs: Run
             Route("/npz/{model}", npz, methods=["POST"]),
             Route("/gif", gif, methods=["POST"]),
             *training.routes(models, stored, runs),
+            *own.routes(stored, opened=runs is not None),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/samples", StaticFiles(directory=samples.FOLDER)),
             Mount("/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
@@ -263,7 +254,7 @@ def names(host: str) -> set[str]:
 def launch(
     demo: Page,
     models: Models,
-    stored: Mapping[str, Stored] | None = None,
+    stored: MutableMapping[str, Stored] | None = None,
     *,
     host: str,
     port: int,

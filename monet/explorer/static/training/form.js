@@ -9,7 +9,7 @@ const MINUTES = 20;
 
 /**
  * @param {(name: string, wanted: {data: object, minutes: number | null}) => Promise<void>} start
- * @returns {{element: HTMLElement, offer: (data: Data[], taken: string[]) => void}}
+ * @returns {{element: HTMLElement, offer: (data: Data[], taken: string[]) => void, choose: (data: {kind: string, name: string}) => void}}
  */
 export function form(start) {
   const data = h("select", { class: "mx-select", "aria-label": "Data set to learn from" });
@@ -65,7 +65,18 @@ export function form(start) {
       data.replaceChildren(...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours), h("optgroup", { label: "Generated" }, ...made)] : made));
       if ([...data.options].some((o) => o.value === chosen)) data.value = chosen;
     }
+    if (wanted) choose(JSON.parse(wanted));
     if (document.activeElement !== name) suggest();
   }
-  return { element, offer };
+  let wanted = null; // a data set that is to be chosen once it is offered
+  function choose({ kind, name: of }) {
+    wanted = JSON.stringify({ kind, name: of });
+    const offers = [...data.options].some((o) => o.value === wanted);
+    if (!offers) return;
+    data.value = wanted;
+    [wanted, own] = [null, false];
+    suggest();
+    submit.focus({ preventScroll: true });
+  }
+  return { element, offer, choose };
 }

@@ -13,6 +13,9 @@ import { RunView, STATES } from "./run.js";
 /** Milliseconds between two questions: while something trains, and otherwise. */
 const [OFTEN, SELDOM] = [1500, 6000];
 
+/** Brings the panel into view, ready to learn from a data set. @type {(data: {kind: string, name: string}) => void} */
+export let learnFrom = () => {};
+
 /** @param {HTMLElement} root */
 export function mount(root, { opening }) {
   const list = h("div", { class: "mx-train-list", role: "group", "aria-label": "Runs" });
@@ -30,6 +33,12 @@ export function mount(root, { opening }) {
   roving(list, "button");
 
   let chosen = null; // name of the run on screen
+  learnFrom = (data) => {
+    if (root.classList.contains("mx-folded")) root.querySelector(".mx-fold-toggle").click();
+    root.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
+    begin.choose(data);
+    look().catch((error) => notify(error.message, { urgent: true }));
+  };
 
   /** Says what went wrong. */
   function guard(action) {
