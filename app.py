@@ -20,8 +20,8 @@ from monet import checkpoints
 from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.models import Models
-from monet.explorer.runs import Runs
 from monet.explorer.server import is_local, launch
+from monet.explorer.training import Runs
 from monet.faults import told
 
 AUTH = "MONET_AUTH"

@@ -27,9 +27,9 @@ from monet.explorer.layout import Page
 from monet.explorer.models import Models
 from monet.explorer.own import routes as own
 from monet.explorer.payload import decoder_payload
-from monet.explorer.runs import Runs
-from monet.explorer.runs import routes as training
 from monet.explorer.slotmap import slot_map
+from monet.explorer.training import Runs
+from monet.explorer.training import routes as training
 from monet.inference import decode_pixels
 from monet.pictures import MAX_BYTES, PictureError
 

@@ -21,8 +21,8 @@ from starlette.routing import Route
 from monet.data import Stored
 from monet.explorer.galleries import galleries
 from monet.explorer.own.receiving import ReceivingError, receive
-from monet.explorer.runs.routes import CLOSED
-from monet.explorer.runs.runs import NAME
+from monet.explorer.training.routes import CLOSED
+from monet.explorer.training.runs import NAME
 from monet.explorer.uploads import PARENT, PREFIX
 from monet.faults import sentence
 from monet.pictures import How

@@ -4,7 +4,7 @@ const url = (path) => new URL(`monet/runs${path}`, document.baseURI);
 const of = (name) => `/${encodeURIComponent(name)}`;
 
 /**
- * @typedef {object} Run as monet.explorer.runs.Runs.describe makes it
+ * @typedef {object} Run as monet.explorer.training.Runs.describe makes it
  * @property {string} name
  * @property {"starting" | "running" | "stopping" | "paused" | "stopped" | "finished" | "died"} state
  * @property {string} data title of what it learns from
