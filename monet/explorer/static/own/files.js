@@ -22,7 +22,7 @@ export const isMany = (transfer) =>
  * @throws {Error} with a sentence for people
  */
 export async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const items = [...transfer.items].map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
   const files = [];
   const walk = async (entry, path) => {
     if (hidden(path)) return;
@@ -38,7 +38,10 @@ export async function dropped(transfer) {
       for (const each of some) await walk(each, `${path}/${each.name}`);
     }
   };
-  for (const entry of entries) await walk(entry, entry.name);
+  for (const { entry, file } of items) {
+    if (entry) await walk(entry, entry.name);
+    else if (file) files.push({ path: file.name, file });
+  }
   return bounded(files);
 }
 
