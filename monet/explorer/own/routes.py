@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from monet.data import Stored
+from monet.data import Stored, stores
 from monet.explorer.galleries import galleries
 from monet.explorer.own.receiving import ReceivingError, receive
 from monet.explorer.training.routes import CLOSED
@@ -31,6 +31,7 @@ AVAILABLE = find_spec("monet.data.own") is not None
 SHOWN = 200
 """Files that are named with the reason why they were left out."""
 TELL_SECONDS = 0.25
+LINES = "application/x-ndjson"
 
 
 class Gone(Exception):
@@ -72,12 +73,13 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
         if not opened or not AVAILABLE:
             return PlainTextResponse(CLOSED, status_code=403)
         if not NAME.fullmatch(name):
-            words = "A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen."
-            return PlainTextResponse(words, status_code=400)
+            return _refused("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
         if fit not in get_args(How):
-            return PlainTextResponse(f"Pictures are made square by {', '.join(get_args(How))}.", status_code=400)
+            return _refused(f"Pictures are made square by {', '.join(get_args(How))}.")
+        if name in stores():
+            return _refused(f"There is a data set {name} already: choose another name.")
         if not alone.acquire(blocking=False):
-            return PlainTextResponse("Pictures are being added already: try again in a moment.", status_code=409)
+            return _refused("Pictures are being added already: try again in a moment.")
         folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=PARENT)
 
         def leave() -> None:
@@ -88,7 +90,7 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
             files = await receive(request.stream(), Path(folder.name))
         except (ReceivingError, ClientDisconnect) as error:
             leave()
-            return PlainTextResponse(str(error) or "The files did not arrive.", status_code=400)
+            return _refused(str(error) or "The files did not arrive.")
         except BaseException:
             leave()
             raise
@@ -121,13 +123,18 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
             finally:
                 gone.set()
 
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
+        return StreamingResponse(lines(), media_type=LINES)
 
     return [
         Route("/galleries", found),
         Route("/stored/{name}/{index:int}.png", picture),
         Route("/own/{name}", add, methods=["POST"]),
     ]
+
+
+def _refused(words: str) -> Response:
+    """An answer, and no failure for the browser's log."""
+    return Response(json.dumps({"refused": words}) + "\n", media_type=LINES)
 
 
 def _add(

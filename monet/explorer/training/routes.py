@@ -28,7 +28,10 @@ MAX_REQUEST = 4096
 
 
 def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> list[Route]:
-    """The routes of the Train panel; without ``runs`` its doors are closed, and all but the first answer 403."""
+    """The routes of the Train panel; without ``runs`` its doors are closed, and all but the first answer 403.
+
+    What is posted is answered with JSON, ``{"refused": SENTENCE}`` where it cannot be done.
+    """
     turns = CapacityLimiter(1)
 
     def guarded(work: Callable[[Runs, Request, dict[str, Any]], Response]) -> Callable[[Request], Any]:
@@ -45,7 +48,9 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
             try:
                 return await to_thread.run_sync(partial(work, runs, request, table), limiter=turns)
             except RunError as error:
-                return PlainTextResponse(str(error), status_code=404 if "no run" in str(error) else 409)
+                if request.method == "GET":
+                    return PlainTextResponse(str(error), status_code=404)
+                return JSONResponse({"refused": str(error)})  # an answer, and no failure for the browser's log
 
         return answer
 

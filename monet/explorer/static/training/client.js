@@ -28,7 +28,9 @@ async function ask(address, options) {
     throw new Error("The server does not answer; runs go on without it.", { cause: error });
   });
   if (!response.ok) throw new Error(await response.text());
-  return response.json();
+  const answer = await response.json();
+  if (answer.refused) throw new Error(answer.refused);
+  return answer;
 }
 
 /** @returns {Promise<Found>} */
