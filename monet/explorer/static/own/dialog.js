@@ -2,6 +2,7 @@
 
 import { button, h, say } from "../dom.js";
 import { renewGalleries } from "../galleries.js";
+import { checkName, nameFrom } from "../naming.js";
 import { learnFrom } from "../training/panel.js";
 import { bytes, send } from "./files.js";
 
@@ -17,7 +18,7 @@ const FITS = { crop: "crop: the square in the middle", pad: "pad: all of it, on 
  * @param {Chosen} chosen @param {string[]} fits @param {(origin: object) => void} request opens a scene
  */
 export function addDialog({ name: stem, files }, fits, request) {
-  const name = h("input", { class: "mx-text", type: "text", maxLength: 48, spellcheck: false, autocomplete: "off", value: stem.replace(/[^A-Za-z0-9_-]+/g, "_").replace(/^-+/, "") || "pictures" });
+  const name = h("input", { class: "mx-text", type: "text", maxLength: 48, spellcheck: false, autocomplete: "off", value: nameFrom(stem) });
   const fit = h("select", { class: "mx-select" }, ...fits.map((way) => h("option", { value: way }, FITS[way] ?? way)));
   const wrong = h("p", { class: "mx-own-wrong", role: "alert" });
   const bar = h("progress", { class: "mx-own-bar", hidden: true, "aria-label": "Pictures that are read" });
@@ -32,6 +33,11 @@ export function addDialog({ name: stem, files }, fits, request) {
 
   async function add() {
     say(wrong, "");
+    try {
+      checkName(name.value.trim());
+    } catch (error) {
+      return void say(wrong, error.message);
+    }
     submit.disabled = name.disabled = fit.disabled = true;
     bar.hidden = false;
     bar.removeAttribute("value");

@@ -1,6 +1,7 @@
 // What a new run needs: a data set, a name, and how long.
 
 import { button, h, say } from "../dom.js";
+import { checkName, nameFrom } from "../naming.js";
 
 /** Minutes that are offered at first. */
 const MINUTES = 20;
@@ -23,7 +24,7 @@ export function form(start) {
 
   const suggest = () => {
     if (own || !data.value) return;
-    const stem = JSON.parse(data.value).name.replace(/[^A-Za-z0-9_-]/g, "_");
+    const stem = nameFrom(JSON.parse(data.value).name);
     let free = stem;
     for (let n = 2; names.includes(free); n++) free = `${stem}-${n}`;
     name.value = free;
@@ -39,7 +40,7 @@ export function form(start) {
       say(wrong, "");
       try {
         if (!endless.checked && !(minutes.valueAsNumber > 0)) throw new Error("Give the minutes as a number above 0, or train until stopped.");
-        if (!name.value.trim()) throw new Error("Give the run a name.");
+        checkName(name.value.trim());
         await start(name.value.trim(), { data: JSON.parse(data.value), minutes: endless.checked ? null : minutes.valueAsNumber });
         own = false;
       } catch (error) {
