@@ -206,6 +206,11 @@ def test_long_curves_become_means_of_as_many_points_as_a_chart_has(tmp_path: Pat
     json.dumps(drawn, allow_nan=False)
 
 
-def test_of_a_progress_bar_only_the_last_state_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "train.log").write_bytes(b"one\n\r 1%|\r 2%|\r 3%|\nthe reason\n")
-    assert reading.last_lines(tmp_path / "train.log") == ["one", "3%|", "the reason"]
+def test_progress_is_shown_only_where_nothing_comes_after_it(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_bytes(b"one\n\r 1%| 2.0step/s]\r 2%| 9.5step/s]\nthe reason\n")
+    assert reading.last_lines(log) == ["one", "the reason"]
+    log.write_bytes(b"one\n\r 1%| 2.0step/s]\r 2%| 1.5s/step]")
+    assert reading.last_lines(log) == ["one", "2%| 1.5s/step]"]
+    log.write_text("\n".join(map(str, range(50))), encoding="utf-8")
+    assert reading.last_lines(log) == [str(n) for n in range(50 - reading.LINES, 50)]

@@ -19,6 +19,7 @@ LINES, TAIL = 8, 8192
 LOGGED = ("reconstruction", "latent_kl", "mask_kl")
 MEASURED = (*LOGGED, "mse", "ari_fg")
 _NUMBER = re.compile(r"\d+")
+_PROGRESS = re.compile(r"\d(step/s|s/step)")
 
 
 def curves(folder: Path) -> dict[str, dict[str, list[float | None]]]:
@@ -77,9 +78,10 @@ def sheet(folder: Path, step: int) -> Path:
 
 
 def last_lines(path: Path) -> list[str]:
-    """What a process printed last; of a progress bar only its last state."""
+    """What a process printed last; a progress bar only where nothing comes after it."""
     lines = (line.rstrip("\r").rpartition("\r")[2].strip() for line in _tail(path).split("\n"))
-    return [line for line in lines if line][-LINES:]
+    found = [line for line in lines if line]
+    return [line for line in found[:-1] if not _PROGRESS.search(line)][1 - LINES :] + found[-1:]
 
 
 def _tail(path: Path) -> str:

@@ -31,7 +31,8 @@ export class Curves {
   /** @param {{training: object, held_out: object}} rows as the server has them */
   draw(rows) {
     this.element.hidden = !rows.training.step && !rows.held_out.step;
-    for (const each of this.#charts) each.draw(points(rows.training, each.name), points(rows.held_out, each.name));
+    const last = Math.max(1, ...[rows.training, rows.held_out].map(({ step }) => step?.at(-1) ?? 0));
+    for (const each of this.#charts) each.draw(points(rows.training, each.name), points(rows.held_out, each.name), last);
   }
 
   /** Marks a step. @param {number | null} step */
@@ -54,12 +55,11 @@ function chart(title, unit, name) {
   let [training, measured, last, marked] = [[], [], 1, null];
   const x = (step) => EDGE + ((WIDTH - 2 * EDGE) * step) / last;
 
-  function draw(rows, heldOut) {
-    [training, measured] = [rows, heldOut];
+  function draw(rows, heldOut, until) {
+    [training, measured, last] = [rows, heldOut, until];
     const all = [...rows, ...heldOut];
     figure.hidden = !all.length;
     if (!all.length) return;
-    last = Math.max(...all.map(([step]) => step), 1);
     const usual = [...rows.slice(Math.floor(FIRST * rows.length)), ...heldOut.slice(Math.floor(FIRST * heldOut.length))].map(([, v]) => v);
     const [low, high] = [Math.min(...usual), Math.max(...usual)];
     const y = (v) => Math.max(-HEIGHT, BOTTOM - ((BOTTOM - TOP) * (v - low)) / (high - low || 1));
