@@ -75,6 +75,9 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
             yield "POST", f"/monet/npz/{model}", {"json": scene}
         for scene in NONSENSE:
             yield "POST", f"/monet/decompose/{model}", {"json": scene}
+            yield "POST", f"/monet/files/{model}", {"json": scene}
+            asked = {"kind": scene, "data": scene, "slots": scene, "how": scene}
+            yield "POST", f"/monet/files/{model}", {"json": asked}
         for change in DECOMPOSE:
             yield "POST", f"/monet/decompose/{model}", {"json": {"kind": "picture", "of": "tetrominoes"} | change}
         for query in (
@@ -105,6 +108,7 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
             head = json.dumps({"files": [{"path": path, "size": 1}]}).encode()
             yield "POST", f"/monet/own/{name}", {"content": head + b"\nx"}
         yield "GET", f"/monet/runs/{name}/curves", {}
+        yield "GET", f"/monet/files/{name}.zip", {}
         yield "GET", f"/monet/runs/{name}/..%2f1.png", {}
     for query in ({}, {"width": "-1", "height": "1", "milliseconds": "x"}, {"width": "1e9", "height": "1"}):
         yield "POST", "/monet/gif", {"params": query, "content": b"xyz"}

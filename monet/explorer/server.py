@@ -25,6 +25,7 @@ from monet.explorer import downloads, scenes
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
+from monet.explorer.own import files
 from monet.explorer.own import routes as own
 from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
@@ -211,6 +212,7 @@ def routes(
             Route("/gif", gif, methods=["POST"]),
             *training.routes(models, stored, runs),
             *own.routes(stored, opened=runs is not None),
+            *files.routes(models, stored, opened=runs is not None),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/samples", StaticFiles(directory=samples.FOLDER)),
             Mount("/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),

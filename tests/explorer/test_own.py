@@ -16,14 +16,18 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+import monet
+from monet.data import samples
 from monet.explorer.models import Models
+from monet.explorer.own import files as files_
 from monet.explorer.own import receiving
 from monet.explorer.own import routes as own
 from monet.explorer.own.receiving import ReceivingError, receive
 from monet.explorer.server import routes
 from monet.explorer.training import Runs
-from monet.pictures import fit
+from monet.pictures import extract, fit
 
+with_files = pytest.mark.skipif(not files_.AVAILABLE, reason="monet.outputs is not here yet")
 adding = pytest.mark.skipif(not own.AVAILABLE, reason="monet.data.own is not here yet")
 
 
@@ -150,3 +154,32 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
     answer = client.post("/monet/own/mine", content=request(good))
     assert json.loads(answer.text.splitlines()[-1])["report"]["taken"] == 3
     assert refused("mine", good) == "There is a data set mine already: choose another name."
+
+
+@with_files
+def test_a_gallery_comes_as_files_that_hold_what_decompose_says(client, checkpoints_folder) -> None:
+    asked = {"kind": "sample", "data": "tetrominoes", "slots": 3, "how": "pad"}
+    last = json.loads(client.post("/monet/files/tetrominoes", json=asked).text.splitlines()[-1])
+    assert (last["name"], last["lost"]) == ("monet-tetrominoes-tetrominoes.zip", 0)
+    archive = zipfile.ZipFile(io.BytesIO(client.get(f"/monet/files/{last['file']}.zip").content))
+    names = archive.namelist()
+    count = samples.count("tetrominoes")
+    assert sum(n.startswith("reconstruction/") for n in names) == count and "latents.csv" in names
+    scene = monet.decompose(
+        monet.load(checkpoints_folder / "tetrominoes"), samples.read("tetrominoes", 5).image, num_slots=3, how="pad"
+    )
+    labels = np.array(Image.open(archive.open("masks/000005.png")))
+    agree = labels == extract(scene.masks, 35, axes=(-2, -1)).argmax(0)  # batches round otherwise, and masks may tie
+    assert agree.mean() > 0.99
+
+
+@with_files
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": "x"}, {"data": "../x"}, {"slots": 0}, {"slots": 1.5}, {"slots": "3"}, {"how": "x"}, {"data": []}],
+)
+def test_a_gallery_that_there_is_not_is_refused(client, change) -> None:
+    asked = {"kind": "sample", "data": "tetrominoes", "slots": 3, "how": "pad"} | change
+    assert "no such gallery" in client.post("/monet/files/tetrominoes", json=asked).json()["refused"]
+    assert "no model" in client.post("/monet/files/x", json=asked).json()["refused"]
+    assert client.get("/monet/files/x.zip").status_code == 404

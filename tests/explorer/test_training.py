@@ -161,7 +161,7 @@ def test_closed_doors_say_why(checkpoints_folder: Path) -> None:
     client = TestClient(Starlette(routes=routes(Models(checkpoints_folder))))
     assert "--allow-training" in client.get("/monet/runs").json()["closed"]
     assert "--allow-training" in client.get("/monet/galleries").json()["closed"]
-    for path in ("runs/a/start", "runs/a/resume", "runs/a/pause", "runs/a/stop", "runs/a/weights", "own/a"):
+    for path in ("runs/a/start", "runs/a/resume", "runs/a/pause", "runs/a/stop", "runs/a/weights", "own/a", "files/a"):
         answer = client.post(f"/monet/{path}", content=b"{}")
         assert answer.status_code == 403 and "--allow-training" in answer.text
     for path in ("runs/a/curves", "runs/a/1.png"):

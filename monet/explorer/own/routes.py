@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import io
-import json
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
 from PIL import Image
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monet.data import Stored, stores
 from monet.explorer.galleries import galleries
+from monet.explorer.own import files
+from monet.explorer.own.answers import Gone, Progress, refused, stepwise
 from monet.explorer.own.receiving import ReceivingError, receive
 from monet.explorer.training.routes import CLOSED
 from monet.explorer.training.runs import NAME
@@ -30,12 +31,6 @@ from monet.pictures import How
 AVAILABLE = find_spec("monet.data.own") is not None
 SHOWN = 200
 """Files that are named with the reason why they were left out."""
-TELL_SECONDS = 0.25
-LINES = "application/x-ndjson"
-
-
-class Gone(Exception):
-    """Whoever wanted pictures added has left."""
 
 
 def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
@@ -46,13 +41,13 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
         opened: whether pictures may be added; otherwise that is answered with 403.
     """
     alone = threading.Lock()
-    working: set[asyncio.Task[dict[str, Any]]] = set()
 
     def found(request: Request) -> Response:
-        """``galleries``; ``fits``, how pictures can be made square where they can be added, or else null; and
-        ``closed``, the reason why they cannot."""
+        """``galleries``; ``fits``, how pictures can be made square where they can be added, or else null; ``files``,
+        whether a gallery can be had as files; and ``closed``, the reason why nothing of that can be done."""
         fits = get_args(How) if opened and AVAILABLE else None
-        return JSONResponse({"galleries": galleries(stored), "fits": fits, "closed": None if opened else CLOSED})
+        known = {"galleries": galleries(stored), "fits": fits, "files": opened and files.AVAILABLE}
+        return JSONResponse({**known, "closed": None if opened else CLOSED})
 
     def picture(request: Request) -> Response:
         """A scene of stored data as a PNG."""
@@ -73,57 +68,39 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
         if not opened or not AVAILABLE:
             return PlainTextResponse(CLOSED, status_code=403)
         if not NAME.fullmatch(name):
-            return _refused("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
+            return refused("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
         if fit not in get_args(How):
-            return _refused(f"Pictures are made square by {', '.join(get_args(How))}.")
+            return refused(f"Pictures are made square by {', '.join(get_args(How))}.")
         if name in stores():
-            return _refused(f"There is a data set {name} already: choose another name.")
+            return refused(f"There is a data set {name} already: choose another name.")
         if not alone.acquire(blocking=False):
-            return _refused("Pictures are being added already: try again in a moment.")
-        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=PARENT)
-
-        def leave() -> None:
-            folder.cleanup()
-            alone.release()
-
+            return refused("Pictures are being added already: try again in a moment.")
+        with contextlib.ExitStack() as opening:
+            opening.callback(alone.release)
+            folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=PARENT)
+            leave = opening.pop_all()
+        leave.callback(folder.cleanup)
         try:
-            files = await receive(request.stream(), Path(folder.name))
+            received = await receive(request.stream(), Path(folder.name))
         except (ReceivingError, ClientDisconnect) as error:
-            leave()
-            return _refused(str(error) or "The files did not arrive.")
+            leave.close()
+            return refused(str(error) or "The files did not arrive.")
         except BaseException:
-            leave()
+            leave.close()
             raise
-        archive = files[0] if len(files) == 1 and files[0].suffix.lower() == ".zip" else Path(folder.name)
-        latest, gone = [0, 0], threading.Event()
+        archive = received[0] if len(received) == 1 and received[0].suffix.lower() == ".zip" else Path(folder.name)
 
-        def progress(done: int, of: int) -> None:
-            if gone.is_set():
-                raise Gone
-            latest[:] = done, of
-            if done % 100 == 0:
+        def work(progress: Progress) -> dict[str, Any]:
+            def told(done: int, of: int) -> None:
+                progress(done, of)
                 os.utime(folder.name)  # an app that starts meanwhile takes it for nobody's otherwise
 
-        def work() -> dict[str, Any]:
             try:
-                return _add(archive, name, fit, progress, stored)
+                return _add(archive, name, fit, told, stored)
             finally:
-                leave()
+                leave.close()
 
-        task = asyncio.create_task(asyncio.to_thread(work))
-        working.add(task)
-        task.add_done_callback(working.discard)
-
-        async def lines() -> AsyncIterator[str]:
-            try:
-                while not task.done():
-                    await asyncio.wait({task}, timeout=TELL_SECONDS)
-                    yield json.dumps({"done": latest[0], "of": latest[1]}) + "\n"
-                yield json.dumps(task.result()) + "\n"
-            finally:
-                gone.set()
-
-        return StreamingResponse(lines(), media_type=LINES)
+        return stepwise(work)
 
     return [
         Route("/galleries", found),
@@ -132,14 +109,7 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
     ]
 
 
-def _refused(words: str) -> Response:
-    """An answer, and no failure for the browser's log."""
-    return Response(json.dumps({"refused": words}) + "\n", media_type=LINES)
-
-
-def _add(
-    path: Path, name: str, fit: str, progress: Callable[[int, int], None], stored: MutableMapping[str, Stored]
-) -> dict[str, Any]:
+def _add(path: Path, name: str, fit: str, progress: Progress, stored: MutableMapping[str, Stored]) -> dict[str, Any]:
     """Makes a store of the pictures of a folder or ZIP file, and says what became of each, without a path of the
     machine."""
     from monet.data.own import add

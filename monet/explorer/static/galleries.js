@@ -1,7 +1,7 @@
 // The galleries that the server has: more may come while the page is open.
 
 /** @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number}} Gallery */
-/** @typedef {{galleries: Gallery[], fits: string[] | null, closed: string | null}} Known */
+/** @typedef {{galleries: Gallery[], fits: string[] | null, files: boolean, closed: string | null}} Known */
 
 const listeners = new Set();
 /** @type {Promise<Known> | null} */

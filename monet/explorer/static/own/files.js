@@ -1,5 +1,7 @@
 // What was dropped or chosen: a folder with all that is in it, or a ZIP file; and how it is sent.
 
+import { lastStep } from "../steps.js";
+
 /** The most that is sent at once; the server has the same limits. */
 const [MAX_FILES, MAX_BYTES] = [20_000, 2 ** 31];
 
@@ -80,20 +82,5 @@ export async function send(files, name, fit, progress, signal) {
   const response = await fetch(address, {
     method: "POST", body: new Blob([list, "\n", ...files.map(({ file }) => file)]), headers: { "content-type": "application/octet-stream" }, signal,
   });
-  if (!response.ok) throw new Error(await response.text());
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error("The server went away; try again.");
-    text += value;
-    const lines = text.split("\n");
-    text = lines.pop();
-    for (const line of lines) {
-      const step = JSON.parse(line);
-      if (step.refused) throw new Error(step.refused);
-      if (step.report) return step.report;
-      progress(step.done, step.of);
-    }
-  }
+  return (await lastStep(response, progress)).report;
 }
