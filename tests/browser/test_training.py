@@ -74,7 +74,7 @@ def says(page: Page, state: str) -> None:
 
 
 def start(page: Page, name: str) -> None:
-    expect(panel(page).get_by_label("Data set to learn from")).to_have_value(re.compile("tetrominoes"))
+    expect(panel(page).get_by_label("Learn from")).to_have_value(re.compile("tetrominoes"))
     panel(page).get_by_label("Name of the run").fill(name)
     panel(page).get_by_label("Until stopped").check()
     press(page, "Train")
@@ -158,7 +158,7 @@ def test_what_cannot_be_begun_is_said_beside_the_form(server: Server, visitor: P
     wrong = panel(visitor).locator(".mx-train-wrong")
     name = panel(visitor).get_by_label("Name of the run")
     minutes = panel(visitor).get_by_label("Minutes", exact=True)
-    expect(panel(visitor).get_by_label("Data set to learn from")).to_have_value(re.compile("tetrominoes"))
+    expect(panel(visitor).get_by_label("Learn from")).to_have_value(re.compile("tetrominoes"))
     (server.runs / "taken" / "state").mkdir(parents=True)
     for words, called, time in [
         ("Give it a name.", "", "5"),

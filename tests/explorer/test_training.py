@@ -96,6 +96,20 @@ def test_a_run_that_cannot_go_on_shows_what_its_process_said(runs: Runs) -> None
         weights.take(runs.folder / "mine")
 
 
+def test_a_run_of_a_terminal_is_found_and_resumed_only_where_its_recipe_is_known(runs: Runs) -> None:
+    runs.folder.mkdir()
+    command = [sys.executable, "-m", "monet.training", "--config", "tetrominoes", "--steps", "60", "--folder"]
+    for name in ("tetrominoes", "elsewhere"):
+        subprocess.run([*command, runs.folder / name], check=True, capture_output=True)
+    known, unknown = runs.describe("tetrominoes"), runs.describe("elsewhere")
+    assert (known["state"], known["step"], known["resumable"], known["saved"]) == ("paused", 60, True, 60)
+    assert (unknown["state"], unknown["step"], unknown["resumable"], unknown["saved"]) == ("paused", 60, False, None)
+    with pytest.raises(RunError, match="cannot be resumed"):
+        runs.resume("elsewhere")
+    runs.resume("tetrominoes")
+    until(lambda: runs.describe("tetrominoes")["step"] > 60)
+
+
 def test_the_weights_of_now_are_the_states_averaged_ones_and_decode(runs: Runs, checkpoints_folder: Path) -> None:
     begin(runs)
     runs.stop("mine", "pause")

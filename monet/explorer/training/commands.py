@@ -27,13 +27,29 @@ def learnable(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
     """``kind``, ``name`` and ``title`` of the data sets that a run can learn from."""
     generated = [{"kind": "generated", "name": d.name, "title": d.title} for d in DATASETS.values()]
     own = [{"kind": "stored", "name": name, "title": data.about.title} for name, data in stored.items()]
-    return [table for table in (*own, *generated) if _has_recipe(table["name"])]
+    return [table for table in (*own, *generated) if _named(table["name"]).is_file()]
 
 
-def command(folder: Path, data: Data, stored: Mapping[str, Stored], minutes: float | None) -> list[str]:
-    """The command that trains in a folder, or goes on there."""
+def config_of(folder: Path, name: str) -> str | None:
+    """What ``--config`` is for a run: the recipe in its folder, or the one of that name; None if there is neither."""
     own = folder / RECIPE
-    arguments = ["--config", str(own) if own.is_file() else data.name, "--folder", str(folder)]
+    return str(own) if own.is_file() else name if _named(name).is_file() else None
+
+
+def recipe_of(config: str | None) -> Recipe | None:
+    """The recipe that ``--config`` names; None where it is none that can be read."""
+    if config is None:
+        return None
+    path = _named(config) if _named(config).is_file() else Path(config)
+    try:
+        return _read(str(path), path.stat().st_mtime_ns)
+    except (ValueError, OSError):
+        return None
+
+
+def command(folder: Path, config: str, data: Data, stored: Mapping[str, Stored], minutes: float | None) -> list[str]:
+    """The command that trains in a folder, or goes on there."""
+    arguments = ["--config", config, "--folder", str(folder)]
     if data.kind == "stored":
         arguments += ["--data", str(stored[data.name].path)]
     if minutes is not None:
@@ -41,21 +57,10 @@ def command(folder: Path, data: Data, stored: Mapping[str, Stored], minutes: flo
     return [sys.executable, "-m", "monet.training", *arguments]
 
 
-def recipe_of(folder: Path, name: str) -> Recipe | None:
-    """The recipe of a run: the one in its folder, or the one that is called like its data set, or like its folder."""
-    for path in (folder / RECIPE, *(recipes.FOLDER / f"{known}.toml" for known in (name, folder.name))):
-        if path.is_file():
-            try:
-                return _read(str(path), path.stat().st_mtime_ns)
-            except (ValueError, OSError):
-                return None
-    return None
-
-
 @lru_cache(maxsize=64)
 def _read(path: str, changed: int) -> Recipe:
     return recipes.load(path)
 
 
-def _has_recipe(name: str) -> bool:
-    return (recipes.FOLDER / f"{name}.toml").is_file()
+def _named(name: str) -> Path:
+    return recipes.FOLDER / f"{name}.toml"

@@ -12,8 +12,8 @@ from monet.explorer.training.commands import Data
 from monet.training.run import LOG, STATES
 
 NOTE = "app.json"
-"""``data``, kind and name; ``minutes``; ``began``, seconds since 1970; ``asked``, "pause" or "stop", where somebody
-has; ``exit``, the status that the process ended with."""
+"""``data``, kind and name; ``config``, the recipe; ``minutes``; ``began``, seconds since 1970; ``asked``, "pause" or
+"stop", where somebody has; ``exit``, the status that the process ended with."""
 
 
 def read_note(path: Path) -> dict[str, Any]:

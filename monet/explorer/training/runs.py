@@ -15,7 +15,7 @@ from typing import Any
 
 from monet.data import DATASETS, Stored
 from monet.explorer.training import reading
-from monet.explorer.training.commands import Data, command, recipe_of
+from monet.explorer.training.commands import Data, command, config_of, recipe_of
 from monet.explorer.training.note import began, data_of, is_run, read_note, write_note
 from monet.training import state as states
 from monet.training.run import LOG, STATES
@@ -79,7 +79,7 @@ class Runs:
         records = states.records(path / STATES)
         last = records[-1] if records else {}
         data = data_of(note, last, path)
-        recipe = recipe_of(path, data.name)
+        recipe = recipe_of(known_config(path, note))
         share = None if recipe is None else min(1.0, last.get("position", 0.0) / recipe.steps)
         state = self._state(path, note, share)
         return {
@@ -108,7 +108,7 @@ class Runs:
             raise RunError("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             raise RunError(f"A run takes more than 0 and at most {MOST_MINUTES:,} minutes, or until it is stopped.")
-        if not self._known(data) or recipe_of(self.folder / name, data.name) is None:
+        if not self._known(data) or config_of(self.folder / name, data.name) is None:
             raise RunError("There is no data set of this name that a run can learn from.")
         with self._lock:
             self._check_room()
@@ -118,7 +118,9 @@ class Runs:
                 path.mkdir()
             except FileExistsError:
                 raise RunError(f"There is a run {name} already: resume it, or choose another name.") from None
-            self._spawn(path, {"data": list(data), "minutes": minutes, "began": time.time()}, minutes)
+            self._spawn(
+                path, {"data": list(data), "config": data.name, "minutes": minutes, "began": time.time()}, minutes
+            )
 
     def resume(self, name: str) -> None:
         """Goes on with a run that is paused, stopped or died.
@@ -136,7 +138,8 @@ class Runs:
             minutes = note.get("minutes")
             left = None if minutes is None else max(minutes - about["seconds"] / 60, 0.1)
             record = (states.records(path / STATES) or [{}])[-1]
-            kept = {"data": list(data_of(note, record, path)), "minutes": minutes, "began": began(path)}
+            data, config = data_of(note, record, path), known_config(path, note)
+            kept = {"data": list(data), "config": config, "minutes": minutes, "began": began(path)}
             self._spawn(path, kept, left)
 
     def stop(self, name: str, asked: str) -> None:
@@ -162,7 +165,8 @@ class Runs:
     # --------------------------------------------------------------- processes
 
     def _spawn(self, path: Path, note: dict[str, Any], minutes: float | None) -> None:
-        data = Data(*note["data"])
+        data, config = Data(*note["data"]), known_config(path, note)
+        assert config is not None
         write_note(path, note)
         environment = os.environ | {
             "PYTHONUNBUFFERED": "1",
@@ -170,8 +174,9 @@ class Runs:
         }
         with (path / OUTPUT).open("ab") as output:
             child = subprocess.Popen(
-                command(path, data, self.stored, minutes), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=environment, start_new_session=True,  # so that what ends the app does not end the run
+                command(path, config, data, self.stored, minutes),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
+                start_new_session=True,  # so that what ends the app does not end the run
             )  # fmt: skip
         if sys.platform != "win32":
             os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
@@ -211,3 +216,9 @@ class Runs:
         if data.kind == "stored":
             return self.stored[data.name].about.title if data.name in self.stored else data.name
         return DATASETS[data.name].title if data.name in DATASETS else data.name
+
+
+def known_config(path: Path, note: Mapping[str, Any]) -> str | None:
+    """What a run's recipe is: the one in its folder or the one that it was begun with here; for a run that was begun on
+    a terminal the one that its folder is called by, as there."""
+    return config_of(path, str(note.get("config", path.name)))

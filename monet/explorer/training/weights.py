@@ -9,7 +9,7 @@ import torch
 from monet.checkpoints import Checkpoint
 from monet.explorer.training.commands import recipe_of
 from monet.explorer.training.note import data_of, read_note
-from monet.explorer.training.runs import RunError
+from monet.explorer.training.runs import RunError, known_config
 from monet.model import MONet
 from monet.training import state as states
 from monet.training.run import STATES
@@ -31,8 +31,8 @@ def take(folder: Path) -> tuple[Checkpoint, MONet]:
             continue
     else:
         raise RunError("The run has saved no weights yet: it does within a minute.")
-    data = data_of(read_note(folder), state.record, folder)
-    recipe = recipe_of(folder, data.name)
+    note = read_note(folder)
+    data, recipe = data_of(note, state.record, folder), recipe_of(known_config(folder, note))
     if recipe is None:
         raise RunError(f"The recipe of {folder.name} is not known, so nobody knows what its weights are of.")
     model = MONet(recipe.model)

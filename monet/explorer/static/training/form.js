@@ -13,7 +13,7 @@ const MINUTES = 20;
  * @returns {{element: HTMLElement, offer: (data: Data[], taken: string[]) => void, choose: (data: {kind: string, name: string}) => void}}
  */
 export function form(start) {
-  const data = h("select", { class: "mx-select", "aria-label": "Data set to learn from" });
+  const data = h("select", { class: "mx-select", "aria-label": "Learn from" });
   const name = h("input", { class: "mx-text", type: "text", maxLength: 48, autocomplete: "off", spellcheck: false, "aria-label": "Name of the run" });
   const minutes = h("input", { class: "mx-number", type: "number", min: "1", step: "1", value: String(MINUTES), "aria-label": "Minutes" });
   const endless = h("input", { type: "checkbox", "aria-label": "Until stopped", onchange: () => (minutes.disabled = endless.checked) });

@@ -102,7 +102,7 @@ export function mount(root, { opening }) {
     return (asking = (asking ?? Promise.resolve()).catch(() => {}).then(async () => {
       const answer = await found();
       await show(answer);
-      again(answer.runs?.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
+      if (!answer.closed) again(answer.runs?.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
     }));
   }
   const again = (pause) => {
