@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import re
 import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,3 +220,33 @@ def test_a_folder_is_added_accounted_for_and_shown(server: Server, visitor: Page
     visitor.reload()
     visitor.wait_for_function(READY)
     expect(gallery.locator("option[value='stored/my_cells']")).to_have_count(1)
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="monet.data.own is not here yet")
+@pytest.mark.parametrize("place", ["#mx-own .mx-own", "#mx-upload"])
+def test_a_zip_file_is_dropped_wherever_pictures_are(visitor: Page, place: str) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for n in range(2):
+            picture = io.BytesIO()
+            Image.effect_noise((30, 30), 60).convert("RGB").save(picture, "PNG")
+            archive.writestr(f"{n}.png", picture.getvalue())
+    dropped = visitor.evaluate_handle(
+        """(text) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], "packed.zip", { type: "application/zip" }));
+            return transfer;
+        }""",
+        base64.b64encode(file.getvalue()).decode(),
+    )
+    name = f"packed{len(place)}"
+    visitor.locator(place).dispatch_event("drop", {"dataTransfer": dropped})
+    dialog = visitor.locator(".mx-own-dialog")
+    expect(dialog.get_by_label("Name")).to_have_value("packed")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog.get_by_role("heading", name=f"2 pictures in “{name}”")).to_be_visible()
+    assert (
+        visitor.evaluate("monetExplorer.store.scene.origin.kind") == "sample"
+    )  # Gradio has not taken it for a picture
