@@ -247,6 +247,4 @@ def test_a_zip_file_is_dropped_wherever_pictures_are(visitor: Page, place: str) 
     dialog.get_by_label("Name").fill(name)
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog.get_by_role("heading", name=f"2 pictures in “{name}”")).to_be_visible()
-    assert (
-        visitor.evaluate("monetExplorer.store.scene.origin.kind") == "sample"
-    )  # Gradio has not taken it for a picture
+    assert visitor.evaluate("monetExplorer.store.scene.origin.kind") == "sample"  # Gradio did not take it
