@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,8 @@ from monet.data import DATASETS, Stored
 from monet.training import recipe as recipes
 from monet.training.recipe import Recipe
 
+MAKES_RECIPES = find_spec("monet.training.plans") is not None
+"""Whether training makes a recipe from the data where there is none."""
 RECIPE = "recipe.toml"
 """A recipe that was made from the data, in the run's own folder."""
 
@@ -27,7 +30,7 @@ def learnable(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
     """``kind``, ``name`` and ``title`` of the data sets that a run can learn from."""
     generated = [{"kind": "generated", "name": d.name, "title": d.title} for d in DATASETS.values()]
     own = [{"kind": "stored", "name": name, "title": data.about.title} for name, data in stored.items()]
-    return [table for table in (*own, *generated) if _named(table["name"]).is_file()]
+    return [table for table in (*own, *generated) if MAKES_RECIPES or _named(table["name"]).is_file()]
 
 
 def config_of(folder: Path, name: str) -> str | None:
@@ -47,11 +50,17 @@ def recipe_of(config: str | None) -> Recipe | None:
         return None
 
 
-def command(folder: Path, config: str, data: Data, stored: Mapping[str, Stored], minutes: float | None) -> list[str]:
-    """The command that trains in a folder, or goes on there."""
-    arguments = ["--config", config, "--folder", str(folder)]
+def command(
+    folder: Path, config: str | None, data: Data, stored: Mapping[str, Stored], minutes: float | None
+) -> list[str]:
+    """The command that trains in a folder, or goes on there; without ``config`` it makes a recipe from the data."""
+    arguments = ["--folder", str(folder)]
+    if config is not None:
+        arguments += ["--config", config]
     if data.kind == "stored":
-        arguments += ["--data", str(stored[data.name].path)]
+        arguments += ["--data", str(stored[data.name].path.absolute())]
+    elif config is None:
+        arguments += ["--data", data.name]
     if minutes is not None:
         arguments += ["--minutes", f"{minutes:.3f}"]
     return [sys.executable, "-m", "monet.training", *arguments]

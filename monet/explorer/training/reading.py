@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monet.training.report import ReportError, table
-from monet.training.run import EVALUATION, LOG
+from monet.training.report import EVALUATION, LOG, ReportError, table
 
 POINTS = 240
 """Points of a curve; of more rows each point is the mean of some."""

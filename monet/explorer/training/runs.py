@@ -15,10 +15,11 @@ from typing import Any
 
 from monet.data import DATASETS, Stored
 from monet.explorer.training import reading
-from monet.explorer.training.commands import Data, command, config_of, recipe_of
+from monet.explorer.training.commands import MAKES_RECIPES, Data, command, config_of, recipe_of
 from monet.explorer.training.note import began, data_of, is_run, read_note, write_note
 from monet.training import state as states
-from monet.training.run import LOG, STATES
+from monet.training.report import LOG
+from monet.training.run import STATES
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,47}")
 OUTPUT = "train.log"
@@ -79,7 +80,9 @@ class Runs:
         records = states.records(path / STATES)
         last = records[-1] if records else {}
         data = data_of(note, last, path)
-        recipe = recipe_of(known_config(path, note))
+        config = known_config(path, note)
+        recipe = recipe_of(config)
+        goes_on = self._known(data) and (recipe is not None or (MAKES_RECIPES and config is None and "data" in note))
         share = None if recipe is None else min(1.0, last.get("position", 0.0) / recipe.steps)
         state = self._state(path, note, share)
         return {
@@ -92,7 +95,7 @@ class Runs:
             "seconds": last.get("seconds", 0.0),
             "pictures": last.get("pictures", 0),
             "rate": reading.rate(records),
-            "resumable": state in ("paused", "stopped", "died") and recipe is not None and self._known(data),
+            "resumable": goes_on and state in ("paused", "stopped", "died"),
             "saved": last.get("step") if recipe is not None else None,
             "sheets": reading.sheets(path),
             "output": reading.last_lines(path / OUTPUT) if state == "died" else [],
@@ -108,7 +111,7 @@ class Runs:
             raise RunError("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             raise RunError(f"A run takes more than 0 and at most {MOST_MINUTES:,} minutes, or until it is stopped.")
-        if not self._known(data) or config_of(self.folder / name, data.name) is None:
+        if not self._known(data) or not (MAKES_RECIPES or config_of(self.folder / name, data.name)):
             raise RunError("There is no data set of this name that a run can learn from.")
         with self._lock:
             self._check_room()
@@ -138,8 +141,13 @@ class Runs:
             minutes = note.get("minutes")
             left = None if minutes is None else max(minutes - about["seconds"] / 60, 0.1)
             record = (states.records(path / STATES) or [{}])[-1]
-            data, config = data_of(note, record, path), known_config(path, note)
-            kept = {"data": list(data), "config": config, "minutes": minutes, "began": began(path)}
+            data = data_of(note, record, path)
+            kept = {
+                "data": list(data),
+                "config": note.get("config", path.name),
+                "minutes": minutes,
+                "began": began(path),
+            }
             self._spawn(path, kept, left)
 
     def stop(self, name: str, asked: str) -> None:
@@ -166,7 +174,6 @@ class Runs:
 
     def _spawn(self, path: Path, note: dict[str, Any], minutes: float | None) -> None:
         data, config = Data(*note["data"]), known_config(path, note)
-        assert config is not None
         write_note(path, note)
         environment = os.environ | {
             "PYTHONUNBUFFERED": "1",
