@@ -228,3 +228,10 @@ def test_progress_is_shown_only_where_nothing_comes_after_it(tmp_path: Path) -> 
     assert reading.last_lines(log) == ["one", "2%| 1.5s/step]"]
     log.write_text("\n".join(map(str, range(50))), encoding="utf-8")
     assert reading.last_lines(log) == [str(n) for n in range(50 - reading.LINES, 50)]
+
+
+def test_the_last_check_of_a_run_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    assert reading.diagnosis(log) == ""
+    log.write_bytes(b"\r 1%|\r   \ncheck: one slot takes it all\n\n\r 2%|\r  \ncheck: nothing wrong\n\r 3%|\r 4%|")
+    assert reading.diagnosis(log) == "nothing wrong"

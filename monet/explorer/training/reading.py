@@ -13,10 +13,11 @@ from monet.training.report import EVALUATION, LOG, ReportError, table
 
 POINTS = 240
 """Points of a curve; of more rows each point is the mean of some."""
-LINES, TAIL = 8, 8192
+LINES, TAIL = 8, 65536
 """Lines of a run's output that are shown, and bytes of it that are looked through."""
 LOGGED = ("reconstruction", "latent_kl", "mask_kl")
 MEASURED = (*LOGGED, "mse", "ari_fg")
+_CHECK = "check: "
 _NUMBER = re.compile(r"\d+")
 _PROGRESS = re.compile(r"\d(step/s|s/step)")
 
@@ -81,6 +82,12 @@ def last_lines(path: Path) -> list[str]:
     lines = (line.rstrip("\r").rpartition("\r")[2].strip() for line in _tail(path).split("\n"))
     found = [line for line in lines if line]
     return [line for line in found[:-1] if not _PROGRESS.search(line)][1 - LINES :] + found[-1:]
+
+
+def diagnosis(path: Path) -> str:
+    """What a process said last about how its run goes, "" if it has said nothing."""
+    told = [line for line in _tail(path).split("\n") if line.startswith(_CHECK)]
+    return told[-1].removeprefix(_CHECK).strip() if told else ""
 
 
 def _tail(path: Path) -> str:

@@ -90,5 +90,5 @@ function note(run) {
   if (run.state === "starting") return "Its process loads PyTorch and makes the first pictures.";
   if (run.state === "running" && run.saved === null) return "Its first weights are saved within a minute; then they can be tried on the scene.";
   if (run.state === "running" && !run.sheets.length) return "Curves and slots come with the first evaluation.";
-  return "";
+  return run.diagnosis && `Its last check: ${run.diagnosis}`;
 }
