@@ -73,7 +73,8 @@ class Runs:
             done, 0 to 1, None if the recipe is not known; ``seconds`` of training; ``pictures`` that it learned from;
             ``rate`` in steps and pictures per second, None if it is not known yet; ``resumable``; ``saved``, the step
             of the weights that can be taken, None if there are none; ``sheets``, the steps of its contact sheets;
-            ``diagnosis``, what the run said last about how it goes, "" if nothing; and ``output``, the last lines that a run which died has printed.
+            ``diagnosis``, what the run said last about how it goes, "" if nothing; and ``output``, the last lines that
+            a run which died has printed.
         """
         path = self.path(name)
         note = read_note(path)
