@@ -20,7 +20,7 @@ export let learnFrom = () => {};
 export function mount(root, { opening }) {
   const list = h("div", { class: "mx-train-list", role: "group", "aria-label": "Runs" });
   const empty = h("p", { class: "mx-muted mx-train-empty" },
-    "No run yet. Choose a data set and press Train: its curves and the slots of eight held-out pictures appear here as they are learned.");
+    "No run yet. Choose a data set and press Train: its curves and the slots of held-out pictures appear here as they are learned.");
   const closed = h("p", { class: "mx-muted", hidden: true });
   const view = new RunView(guard(perform));
   const begin = form(async (name, wanted) => {

@@ -73,7 +73,7 @@ export class RunView {
     this.#note.hidden = !this.#note.textContent;
     this.#output.hidden = !run.output.length;
     say(this.#output, run.output.join("\n"));
-    this.#sheets.follow(run.name, run.sheets);
+    this.#sheets.follow(run);
     const drawn = `${run.name}/${run.step}/${run.sheets.length}`;
     if (drawn === this.#drawn) return;
     const rows = await curves(run.name);

@@ -1,12 +1,11 @@
-// The slots of eight held-out pictures as they are learned: one sheet per evaluation, on a slider over the run's steps.
+// The slots of held-out pictures as they are learned: one sheet per evaluation, on a slider over the run's steps.
 
 import { h, say } from "../dom.js";
 import { zoomable } from "../lightbox.js";
 import { sheet } from "./client.js";
 
-/** Rows of a sheet, and what its columns are; slots follow. */
-const [ROWS, COLUMNS] = [8, ["picture", "rebuilt", "true", "found"]];
-const GAP = 4;
+/** What the columns of a sheet are; slots follow. */
+const COLUMNS = ["picture", "rebuilt", "true", "found"];
 
 export class Sheets {
   #picture = zoomable(h("img", { class: "mx-canvas mx-train-sheet", alt: "" }));
@@ -21,13 +20,14 @@ export class Sheets {
   constructor(onStep) {
     this.#onStep = onStep;
     this.element = h("figure", { class: "mx-figure mx-train-sheets", hidden: true },
-      h("div", { class: "mx-row mx-nowrap" }, h("h3", {}, "Eight held-out pictures"), this.#slider, this.#step), this.#heads, this.#picture);
+      h("div", { class: "mx-row mx-nowrap" }, h("h3", {}, "Held-out pictures"), this.#slider, this.#step), this.#heads, this.#picture);
     this.#slider.addEventListener("input", () => this.#show());
-    this.#picture.addEventListener("load", () => this.#label());
+    this.#picture.addEventListener("load", () => this.element.style.setProperty("--shape", String(this.#picture.naturalWidth / this.#picture.naturalHeight)));
   }
 
-  /** @param {string} name of a run @param {number[]} steps of its sheets */
-  follow(name, steps) {
+  /** @param {import("./client.js").Run} run */
+  follow({ name, sheets: steps, slots }) {
+    this.#label(slots);
     const other = name !== this.#name;
     const newest = other || Number(this.#slider.value) === this.#steps.length - 1;
     if (!other && steps.length === this.#steps.length && steps.at(-1) === this.#steps.at(-1)) return;
@@ -47,16 +47,14 @@ export class Sheets {
     if (this.#picture.src !== address) this.#picture.src = address;
     say(this.#step, `step ${step.toLocaleString("en")}`);
     this.#slider.ariaValueText = this.#step.textContent;
-    this.#picture.alt = `Slots of eight held-out pictures at step ${step.toLocaleString("en")}`;
+    this.#picture.alt = `Slots of held-out pictures at step ${step.toLocaleString("en")}`;
   }
 
-  // The sheet's own size tells how many slots it has.
-  #label() {
-    const { naturalWidth, naturalHeight } = this.#picture;
-    this.element.style.setProperty("--shape", String(naturalWidth / naturalHeight));
-    const count = Math.round((ROWS * (naturalWidth - GAP)) / (naturalHeight - GAP));
-    if (this.#heads.childElementCount === count) return;
-    this.#heads.style.setProperty("--columns", String(count));
-    this.#heads.replaceChildren(...Array.from({ length: count }, (_, i) => h("span", {}, COLUMNS[i] ?? `slot ${i - COLUMNS.length + 1}`)));
+  /** @param {number | null} slots */
+  #label(slots) {
+    const names = slots === null ? [] : [...COLUMNS, ...Array.from({ length: slots }, (_, k) => `slot ${k + 1}`)];
+    if (this.#heads.childElementCount === names.length) return;
+    this.#heads.style.setProperty("--columns", String(names.length));
+    this.#heads.replaceChildren(...names.map((name) => h("span", {}, name)));
   }
 }
