@@ -27,6 +27,7 @@ from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.models import Models
 from monet.explorer.server import is_local, launch
+from monet.explorer.training import Runs
 from monet.faults import told
 
 AUTH = "MONET_AUTH"
@@ -59,6 +60,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="address or network of a proxy whose forwarded headers are believed; may be given again (default: nobody)",
     )  # fmt: skip
     parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
+    parser.add_argument(
+        "--allow-training", action="store_true", help="let others who can reach the server train, and add pictures"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     options = parser.parse_args(arguments)
@@ -95,8 +100,10 @@ if __name__ == "__main__":
     for problem in (*models.problems, *damaged):
         print(f"skipped: {problem}", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
+    alone = is_local(options.host) and not options.public_url
+    runs = Runs(options.runs, stored) if alone or options.allow_training else None
     with told():
         launch(
             demo, models, stored, host=options.host, port=options.port, auth=options.auth, public=options.public_url,
-            proxies=options.trusted_proxy, inbrowser=options.open,
+            proxies=options.trusted_proxy, runs=runs, inbrowser=options.open,
         )  # fmt: skip

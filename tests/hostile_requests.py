@@ -75,6 +75,9 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
             yield "POST", f"/monet/npz/{model}", {"json": scene}
         for scene in NONSENSE:
             yield "POST", f"/monet/decompose/{model}", {"json": scene}
+            yield "POST", f"/monet/files/{model}", {"json": scene}
+            asked = {"kind": scene, "data": scene, "slots": scene, "how": scene}
+            yield "POST", f"/monet/files/{model}", {"json": asked}
         for change in DECOMPOSE:
             yield "POST", f"/monet/decompose/{model}", {"json": {"kind": "picture", "of": "tetrominoes"} | change}
         for query in (
@@ -92,6 +95,21 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
             for kind in ("application/json", "application/octet-stream", "image/png"):
                 headers = {"content-type": kind}
                 yield "POST", f"/monet/decompose/{model}", {"content": content, "headers": headers}
+    for name in ("none", "..", "..%2f..%2fetc", "%00", "x" * 3000, "-", "${1}"):
+        for action in ("start", "resume", "pause", "stop", "weights"):
+            for table in NONSENSE:
+                yield "POST", f"/monet/runs/{name}/{action}", {"json": table}
+                wanted = {"data": {"kind": table, "name": table}, "minutes": table}
+                yield "POST", f"/monet/runs/{name}/{action}", {"json": wanted}
+        for content in RAW:
+            yield "POST", f"/monet/runs/{name}/start", {"content": content}
+            yield "POST", f"/monet/own/{name}", {"content": content}
+        for path in ("../../x", "/etc/passwd", "a/../../b", "\0", "a\\..\\b", "x" * 4000):
+            head = json.dumps({"files": [{"path": path, "size": 1}]}).encode()
+            yield "POST", f"/monet/own/{name}", {"content": head + b"\nx"}
+        yield "GET", f"/monet/runs/{name}/curves", {}
+        yield "GET", f"/monet/files/{name}.zip", {}
+        yield "GET", f"/monet/runs/{name}/..%2f1.png", {}
     for query in ({}, {"width": "-1", "height": "1", "milliseconds": "x"}, {"width": "1e9", "height": "1"}):
         yield "POST", "/monet/gif", {"params": query, "content": b"xyz"}
     film = {"width": "1024", "height": "1024", "milliseconds": "100"}

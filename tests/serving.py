@@ -33,7 +33,7 @@ class Server:
 
     Args:
         checkpoints: folder of them.
-        folder: for its log and its uploads.
+        folder: for its log, its uploads and its training runs.
         options: more of the command line.
     """
 
@@ -42,7 +42,8 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}"
         self.log, self.uploads = folder / "log", folder / "gradio"
         self._command = [sys.executable, "app.py", "--host", host, "--port", str(self.port), "--threads", "1"]
-        self._command += ["--checkpoints", str(checkpoints), *options]
+        self.runs = folder / "runs"
+        self._command += ["--checkpoints", str(checkpoints), "--runs", str(self.runs), *options]
 
     def start(self, patience: float = 600) -> Server:
         with self.log.open("ab") as out:

@@ -170,6 +170,24 @@ def test_by_default_only_this_machine_is_served(run_app, checkpoints_folder):
     assert (options["host"], options["port"]) == ("127.0.0.1", 7860)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "opened"),
+    [
+        ([], True),
+        (["--host", "127.1.2.3"], True),
+        (["--host", "0.0.0.0", "--i-know"], False),
+        (["--host", "0.0.0.0", "--auth", "a:b"], False),
+        (["--host", "0.0.0.0", "--i-know", "--allow-training"], True),
+    ],
+)
+def test_nobody_trains_where_others_can_reach_the_server_unless_it_is_asked_for(
+    run_app, checkpoints_folder, tmp_path, arguments, opened
+):
+    folders = ["--checkpoints", str(checkpoints_folder), "--runs", str(tmp_path / "runs")]
+    runs = run_app(*folders, *arguments)[2]["runs"]
+    assert (runs.folder == tmp_path / "runs") if opened else (runs is None)
+
+
 def test_the_file_has_the_page_as_demo_for_gradios_own_tools(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gradio", "--unknown-option"])
     assert runpy.run_path(str(ROOT / "app.py"), run_name="app")["demo"].title == "MONet Explorer"

@@ -14,7 +14,6 @@ from monet.data import DATASETS, Stored
 from monet.explorer import panels, scenes
 from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
-from monet.explorer.payload import evidence_payload
 from monet.explorer.scenes import MAX_SLOTS, SceneError
 from monet.explorer.uploads import Uploads
 from monet.faults import sentence
@@ -61,7 +60,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
     with Page(fill_width=True) as demo:
         bridge = panels.bridge(
             {
-                "models": {name: _about(checkpoint) for name, checkpoint in models.checkpoints.items()},
+                "models": {name: scenes.about(checkpoint) for name, checkpoint in models.checkpoints.items()},
                 "model": first,
                 "data": list(DATASETS),
                 "most": MAX_SLOTS,
@@ -98,6 +97,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 )
                 # gr.Image would open the file by itself before open_picture could say what is wrong with it
                 upload.preprocess = lambda data: data and data.path  # type: ignore
+                panels.panel("own")
                 how = gr.Radio(
                     [("crop", "crop"), ("pad", "pad")], value="crop", label="Make it square", elem_id="mx-how"
                 )
@@ -116,6 +116,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         panels.panel("traversals")
         panels.panel("charts")
         panels.panel("map")
+        panels.panel("train")
         panels.panel("take")
 
         def open_scene(request: str, model: str, slots: float, how: str) -> str:
@@ -161,17 +162,6 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         picture.upload(open_picture, [picture, *chosen], answer, api_name="open_picture", **queue)
         demo.unload(leave)
     return demo
-
-
-def _about(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What the page knows of a model before it has asked anything of it."""
-    return {
-        "title": checkpoint.title,
-        "slots": checkpoint.config.num_slots,
-        "data": checkpoint.data,
-        "first": scenes.first_sample(checkpoint),
-        "latents": evidence_payload(checkpoint),
-    }
 
 
 def opening_model(found: Mapping[str, Checkpoint]) -> str:

@@ -11,12 +11,16 @@ from monet import checkpoints
 from monet.checkpoints import Checkpoint
 from monet.model import MONet
 
+MOST_ADDED = 8
+"""Models that were added later and are kept; a megabyte of weights each, or five."""
+
 
 class Models:
-    """Checkpoints of a folder by name.
+    """Checkpoints of a folder by name, and models that came later.
 
     Attributes:
         checkpoints: those that can be used, by name.
+        added: names of those that came later, oldest first.
         problems: sentences about those that cannot.
     """
 
@@ -24,6 +28,7 @@ class Models:
         found, problems = checkpoints.find(folder)
         self.checkpoints: dict[str, Checkpoint] = {}
         self.problems = [str(problem) for problem in problems]
+        self.added: list[str] = []
         self._models: dict[str, MONet] = {}
         # torch's own threads do the parallel work; two requests inside at once would only share the same cores.
         self._lock = threading.Lock()
@@ -34,6 +39,15 @@ class Models:
                 self.checkpoints[checkpoint.name] = checkpoint
             except checkpoints.CheckpointError as error:
                 self.problems.append(str(error))
+
+    def add(self, checkpoint: Checkpoint, model: MONet) -> None:
+        """Offers a model from now on, until `MOST_ADDED` others have come."""
+        self._models[checkpoint.name] = model
+        self.checkpoints[checkpoint.name] = checkpoint
+        self.added = [*(name for name in self.added if name != checkpoint.name), checkpoint.name]
+        for name in self.added[:-MOST_ADDED]:
+            del self.checkpoints[name], self._models[name]
+        self.added = self.added[-MOST_ADDED:]
 
     @contextmanager
     def use(self, name: str) -> Iterator[MONet]:

@@ -30,8 +30,8 @@ def panel(name: str, data: Any = None) -> gr.HTML:
 def bridge(data: Any) -> gr.HTML:
     """Hidden: what the page needs to begin, and the way on which it tells Gradio's inputs what to show.
 
-    Its value is JSON, ``{"model": NAME, "slots": K, "how": HOW, "file": whether a chosen file stays}``; its ``input``
-    event says that there is something. :data:`SHOW_CHOICES` reads it.
+    Its value is JSON, ``{"model": NAME, "models": [[TITLE, NAME], ...], "slots": K, "how": HOW, "file": whether a
+    chosen file stays}``; its ``input`` event says that there is something. :data:`SHOW_CHOICES` reads it.
     """
     send = "(value) => { props.value = value; trigger('input'); }"
     attribute = html.escape(json.dumps(data), quote=True).replace("$", "&#36;")
@@ -44,8 +44,8 @@ def bridge(data: Any) -> gr.HTML:
 
 
 SHOW_CHOICES = """(value, file) => {
-    const { model, slots, how, file: stays } = JSON.parse(value);
-    return [model, slots, how, stays ? file : null];
+    const { model, models, slots, how, file: stays } = JSON.parse(value);
+    return [{ __type__: "update", choices: models, value: model }, slots, how, stays ? file : null];
 }"""
 
 

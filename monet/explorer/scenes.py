@@ -12,7 +12,7 @@ import numpy as np
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Scene, Stored, Unavailable, samples
 from monet.explorer.models import Models
-from monet.explorer.payload import scene_payload
+from monet.explorer.payload import evidence_payload, scene_payload
 from monet.explorer.slotmap import samples_of
 from monet.model import MONetConfig
 from monet.pictures import How, extract, read
@@ -155,6 +155,17 @@ def read_request(request: str | bytes) -> dict[str, Any]:
 def first_sample(checkpoint: Checkpoint) -> dict[str, Any]:
     """The reference to the first sample of the data set that a model knows, or of any."""
     return {"kind": "sample", "data": samples_of(checkpoint.data), "index": 0}
+
+
+def about(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the page knows of a model before it has asked anything of it."""
+    return {
+        "title": checkpoint.title,
+        "slots": checkpoint.config.num_slots,
+        "data": checkpoint.data,
+        "first": first_sample(checkpoint),
+        "latents": evidence_payload(checkpoint),
+    }
 
 
 def _no_such_scene() -> SceneError:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import ipaddress
-import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,28 +14,30 @@ import gradio as gr
 import numpy as np
 import plotly
 from anyio import CapacityLimiter, move_on_after, to_thread
-from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from monet.checkpoints import Checkpoint, CheckpointError
+from monet.checkpoints import Checkpoint
 from monet.data import Stored, samples
 from monet.explorer import downloads, scenes
 from monet.explorer.address import Address, Network, PublicURL
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
 from monet.explorer.models import Models
+from monet.explorer.moments import routes as moments
 from monet.explorer.network import network_payload
+from monet.explorer.own import files
+from monet.explorer.own import routes as own
 from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
+from monet.explorer.training import Runs
+from monet.explorer.training import routes as training
 from monet.inference import decode_pixels
 from monet.model import MONet
 from monet.pictures import MAX_BYTES, PictureError
-from monet.training.moments import SHEET
-from monet.training.moments import read as read_course
 
 STATIC = Path(__file__).parent / "static"
 MAX_LATENTS = 64
@@ -52,8 +51,6 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANYWHERE = ("0.0.0.0", "::")
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 class Busy(Exception):
@@ -82,11 +79,11 @@ class Turns:
             self._asked -= 1
 
 
-def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[Mount]:
-    """Files of the page, pictures of stored data, weights for the browser, and scenes and latents for pages that cannot
-    do with these."""
+def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, runs: Runs | None = None) -> list[Mount]:
+    """Files of the page, weights for the browser, scenes and latents for pages that cannot do with these, and, with
+    ``runs``, training and ways to add pictures to ``stored``."""
 
-    stored = stored or {}
+    stored = {} if stored is None else stored
     with_model, with_frames = Turns(), Turns()
     with_pictures = CapacityLimiter(MAX_PICTURES)
 
@@ -204,16 +201,6 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[M
 
         return await in_words(with_frames, answer)
 
-    def picture(request: Request) -> Response:
-        """A scene of stored data as a PNG."""
-        name, index = request.path_params["name"], request.path_params["index"]
-        data = stored.get(name)
-        if data is None or index >= len(data):
-            return PlainTextResponse("there is no such scene", status_code=404)
-        file = io.BytesIO()
-        Image.fromarray(data.scene(index).image).save(file, "PNG")
-        return Response(file.getvalue(), media_type="image/png")
-
     slots_of = cache(partial(slot_map, models))
 
     async def slots(request: Request) -> Response:
@@ -223,37 +210,19 @@ def routes(models: Models, stored: Mapping[str, Stored] | None = None) -> list[M
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         return JSONResponse(await to_thread.run_sync(slots_of, name))
 
-    def moments(request: Request) -> Response:
-        """What a model was at a dozen steps of its training, as JSON (:class:`monet.training.moments.Course`); null if
-        its checkpoint does not tell."""
-        if (checkpoint := models.checkpoints.get(request.path_params["model"])) is None:
-            return PlainTextResponse("there is no such model", status_code=404)
-        try:
-            course = read_course(checkpoint.folder)
-        except CheckpointError as error:
-            log.warning("%s", error)
-            course = None
-        return JSONResponse(course and asdict(course))
-
-    def moments_sheet(request: Request) -> Response:
-        """The pictures of these moments, one WebP."""
-        checkpoint = models.checkpoints.get(request.path_params["model"])
-        if checkpoint is None or not (checkpoint.folder / SHEET).is_file():
-            return PlainTextResponse("there is no such picture", status_code=404)
-        return FileResponse(checkpoint.folder / SHEET)
-
     return [
         Mount("/monet", routes=[
-            Route("/stored/{name}/{index:int}.png", picture),
             Route("/decoder/{model}", described(lambda model, _: decoder_payload(model))),
             Route("/network/{model}", described(network_payload)),
             Route("/map/{model}", slots),
-            Route("/moments/{model}.webp", moments_sheet),
-            Route("/moments/{model}", moments),
+            *moments(models),
             Route("/decompose/{model}", decompose, methods=["POST"]),
             Route("/decode/{model}", decode, methods=["POST"]),
             Route("/npz/{model}", npz, methods=["POST"]),
             Route("/gif", gif, methods=["POST"]),
+            *training.routes(models, stored, runs),
+            *own.routes(stored, opened=runs is not None),
+            *files.routes(models, stored, opened=runs is not None),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/samples", StaticFiles(directory=samples.FOLDER)),
             Mount("/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
@@ -297,13 +266,14 @@ def names(host: str) -> set[str]:
 def launch(
     demo: Page,
     models: Models,
-    stored: Mapping[str, Stored] | None = None,
+    stored: MutableMapping[str, Stored] | None = None,
     *,
     host: str,
     port: int,
     auth: str | None = None,
     public: PublicURL | None = None,
     proxies: Collection[Network] = (),
+    runs: Runs | None = None,
     **options: Any,
 ) -> None:
     """Serves the page until it is stopped; ``options`` go to ``Blocks.launch``.
@@ -317,6 +287,7 @@ def launch(
         auth: ``USER:PASSWORD`` that visitors give; None lets everybody in.
         public: the address that a proxy in front hands requests on from.
         proxies: whose forwarded headers are believed.
+        runs: what visitors can train; None closes these doors.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -324,8 +295,8 @@ def launch(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe every program on this machine; Address decides
     check_address(host, port)
-    own = routes(models, stored)
-    below = [route.path for mount in own for route in mount.routes if isinstance(route, Route | Mount)]
+    offered = routes(models, stored, runs)
+    below = [route.path for mount in offered for route in mount.routes if isinstance(route, Route | Mount)]
     address = Address(public, proxies, {path.split("/")[1] for path in below})
     demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
     demo.launch(
@@ -344,7 +315,7 @@ def launch(
         css_paths=[STATIC / "explorer.css"],
         head='<link rel="icon" href="monet/static/icon.svg">',
         app_kwargs={
-            "routes": own,
+            "routes": offered,
             "lifespan": demo.uploads.lifespan,
             "middleware": [Middleware(Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth, address=address)],
         },

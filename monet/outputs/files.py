@@ -128,5 +128,6 @@ def pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise ValueError("Parquet needs pyarrow: pip install -r requirements-files.txt, or take --table csv.") from error
+        needed = "Parquet needs pyarrow: pip install -r requirements-files.txt, or take --table csv."
+        raise ValueError(needed) from error
     return pyarrow, pyarrow.parquet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
@@ -15,7 +16,7 @@ from monet.data import DATASETS, stores
 from monet.model import MONetConfig
 from monet.objective import LIKELIHOODS, Likelihood
 
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(os.environ.get("MONET_RECIPES", Path(__file__).parent / "recipes"))
 
 VAE = (
     "encoder_channels",

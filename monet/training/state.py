@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,3 +154,43 @@ def locked(folder: Path) -> Iterator[str]:
         file.flush()
         yield owner
         file.truncate(0)
+
+
+def owner(folder: Path) -> int | None:
+    """The process that trains in a folder; None where none does. The lock is looked at and never taken."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            text = file.read(32).strip()
+            noted = int(text) if text.isdigit() else None
+            if sys.platform == "win32":
+                return noted
+            layout, kind = ("@qqihh", 3) if sys.platform == "darwin" else ("@hhqqi", 0)
+            asked = [0] * 5
+            asked[kind] = fcntl.F_WRLCK
+            found = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(layout, *asked)))
+    except OSError:
+        return None
+    if found[kind] == fcntl.F_UNLCK:
+        return None
+    pid = int(found[2 if sys.platform == "darwin" else 4])
+    return pid if pid > 0 else noted
+
+
+def was_killed(folder: Path) -> bool:
+    """Whether the last process that trained in a folder ended without giving its lock back."""
+    try:
+        return bool((folder / LOCK).read_bytes().strip()) and owner(folder) is None
+    except OSError:
+        return False
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    """The records of the states of a folder that can be read, oldest first; their tensors are not."""
+    found = []
+    for path in saved(folder):
+        try:
+            with safe_open(path / WEIGHTS, framework="pt") as file:
+                found.append(json.loads((file.metadata() or {})["record"]))
+        except (SafetensorError, OSError, ValueError, KeyError):  # damaged, or an older one that has just gone
+            continue
+    return found

@@ -58,6 +58,10 @@ def client(server: Server) -> Iterator[httpx.Client]:
         ("POST", "/gradio_api/vibe-edit/", {"json": {"prompt": "x"}}, 404),
         ("GET", "/gradio_api/vibe-code/", {}, 404),
         ("GET", "/gradio_api/info", {}, 200),
+        ("POST", "/monet/runs/mine/start", {"headers": EVIL, "json": {}}, 403),
+        ("POST", "/monet/runs/mine/stop", {"headers": {"origin": "null"}, "json": {}}, 403),
+        ("POST", "/monet/own/mine", {"headers": EVIL, "content": b"x"}, 403),
+        ("POST", "/monet/runs/mine/start", {"content": b"{" + bytes(5000)}, 400),
     ],
 )
 def test_what_stock_gradio_leaves_open_is_closed(client, method, path, options, status) -> None:
@@ -66,12 +70,13 @@ def test_what_stock_gradio_leaves_open_is_closed(client, method, path, options, 
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_endpoint_answers_nonsense_in_words(client) -> None:
+def test_every_endpoint_answers_nonsense_in_words(server: Server, client) -> None:
     tried = 0
     for method, path, options in every_request(client.get("/config").json(), seed=0, per_function=1):
         assert_in_words(client, method, path, options)
         tried += 1
     assert tried > 100
+    assert not server.runs.exists()
     assert client.get("/").status_code == 200
 
 

@@ -48,6 +48,11 @@ const TEXTS = {
     "The objective that the model was trained with has three terms: how well the pixels are explained, how much the latents say, and how well the decoder’s masks foretell the attention’s.",
     h("p", { class: "mx-equation" }, "ℒ = −log ", i("p"), "(", i("x"), " | ", i("z"), ") + β KL(", i("q"), "(", i("z"), ") ‖ ", i("p"), "(", i("z"), ")) + γ KL(", i("q"), "(", i("c"), " | ", i("x"), ") ‖ ", i("p"), "(", i("c"), " | ", i("z"), "))"),
   ],
+  train: () => [
+    "A run lowers the mean of ℒ over the pictures of a data set. It is a process of its own in the folder runs/NAME, the same as python -m monet.training starts: closing the page or the app does not stop it, and the app finds it again. It saves its state at least once a minute, and when it is paused.",
+    h("p", { class: "mx-equation" }, "ℒ = −log ", i("p"), "(", i("x"), " | ", i("z"), ") + β KL(", i("q"), "(", i("z"), ") ‖ ", i("p"), "(", i("z"), ")) + γ KL(", i("q"), "(", i("c"), " | ", i("x"), ") ‖ ", i("p"), "(", i("c"), " | ", i("z"), "))"),
+    "Lines are batches of training, dots are held-out pictures that no step has learned from: where the dots rise while the line falls, the model learns its pictures by heart.",
+  ],
   take: () => ["Everything here is made from what is on screen; nothing leaves this machine unless you take it."],
 };
 

@@ -14,6 +14,7 @@ import { floatingPreview } from "./preview.js";
 import { skipLinks } from "./skip.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
+import { found } from "./training/client.js";
 
 export const store = new Store();
 const engine = new Engine();
@@ -31,11 +32,13 @@ const PANELS = {
   charts: () => import("./panels/charts.js"),
   map: () => import("./panels/map.js"),
   pad: () => import("./panels/pad.js"),
+  own: () => import("./own/panel.js"),
+  train: () => import("./training/panel.js"),
   take: () => import("./panels/take.js"),
 };
 
 /** Those below the stage. */
-const FOLDABLE = ["attention", "moments", "slots", "pad", "traversals", "charts", "map", "take"];
+const FOLDABLE = ["attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "take"];
 
 /** @type {Opening} what opens scenes, once Gradio has mounted the way to its inputs */
 let opening = null;
@@ -50,6 +53,7 @@ export async function start(offer, show) {
   opening = new Opening(store, engine, offer, show);
   started.resolve();
   const link = (await takeKept().catch(() => null)) ?? fromHash(location.hash);
+  if (link && !offer.models[link.request.model]) opening.offerMore((await found().catch(() => null))?.models ?? {});
   if (link) await opening.openLink(link);
   while (!store.scene) {
     await opening.open(opening.first());
@@ -89,7 +93,7 @@ bindKeys(store);
 guardSliders();
 floatingPreview();
 // What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
-for (const [file, media] of [["story.css", "all"], ["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
+for (const [file, media] of [["story.css", "all"], ["training.css", "all"], ["own.css", "all"], ["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
   document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
 }
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.

@@ -26,6 +26,8 @@ export class Opening {
   /** A link whose picture is still to come. @type {{request: object, edits: object[] | null} | null} */
   #awaited = null;
   #listeners = new Set();
+  /** Models that were there when the page was built. */
+  #built;
 
   /**
    * @param {import("./store.js").Store} store
@@ -38,6 +40,7 @@ export class Opening {
     this.#engine = engine;
     this.offer = offer;
     this.show = show;
+    this.#built = new Set(Object.keys(offer.models));
     /** @type {Choices} */
     this.choices = { model: offer.model, slots: offer.models[offer.model].slots, how: "crop" };
     this.#told = JSON.stringify(this.choices);
@@ -52,6 +55,20 @@ export class Opening {
   /** Called when nothing is being opened any more. @param {() => void} listener */
   onRest(listener) {
     this.#listeners.add(listener);
+  }
+
+  /**
+   * Models that were made of runs since; those that are gone are no longer offered, but for the one in use.
+   * @param {Offer["models"]} models
+   */
+  offerMore(models) {
+    const { models: all } = this.offer;
+    const gone = Object.keys(all).filter((name) => !this.#built.has(name) && !models[name] && name !== this.choices.model);
+    const come = Object.keys(models).filter((name) => !all[name]);
+    if (!gone.length && !come.length) return;
+    for (const name of gone) delete all[name];
+    for (const name of come) all[name] = models[name];
+    this.#tell(this.choices);
   }
 
   /** The scene that a model begins with. @returns {Wanted} */
@@ -121,7 +138,12 @@ export class Opening {
     const told = JSON.stringify(choices);
     if (told === this.#told) return;
     this.#told = told;
-    this.show(JSON.stringify({ ...choices, file: keepFile, nonce: Math.random() }));
+    this.#tell(choices, keepFile);
+  }
+
+  #tell(choices, keepFile = true) {
+    const models = Object.entries(this.offer.models).map(([name, { title }]) => [title, name]);
+    this.show(JSON.stringify({ ...choices, models, file: keepFile, nonce: Math.random() }));
   }
 
   /** A choice that a person made in one of Gradio's inputs. @param {Partial<Choices>} change */

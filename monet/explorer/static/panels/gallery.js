@@ -2,17 +2,19 @@
 
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { onGalleries } from "../galleries.js";
 import { roving } from "../roving.js";
 
 const UNUSUAL = "unusual";
 
 /**
- * @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number}} Gallery
+ * @typedef {import("../galleries.js").Gallery} Gallery
  * @typedef {{title: string, expect: string, origin: object}} Unusual
  * @param {HTMLElement} root
  * @param {{data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
  */
-export function mount(root, { store, frames, opening, request, data: { galleries, unusual } }) {
+export function mount(root, { store, frames, opening, request, data: { galleries: first, unusual } }) {
+  let galleries = first;
   const thumbnails = h("div", { role: "group", "aria-label": "Sample scenes" });
   const seed = h("input", {
     type: "number", class: "mx-number", min: "0", max: "999999", step: "1", value: "1", "aria-label": "Seed of the scene",
@@ -21,11 +23,16 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   const value = ({ kind, name, data }) => `${kind === "stored" ? kind : "sample"}/${name ?? data}`;
   const options = (kind) =>
     galleries.filter((g) => g.kind === kind).map((g) => h("option", { value: value(g) }, g.title));
-  const yours = options("stored");
-  const select = h("select", { class: "mx-select", "aria-label": "Data set" },
-    ...options("sample"),
-    ...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours)] : []),
-    h("option", { value: UNUSUAL }, "Out of distribution"));
+  const select = h("select", { class: "mx-select", "aria-label": "Data set" });
+  const offerAll = () => {
+    const { value: chosen } = select;
+    const yours = options("stored");
+    select.replaceChildren(...options("sample"),
+      ...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours)] : []),
+      h("option", { value: UNUSUAL }, "Out of distribution"));
+    if (chosen) select.value = chosen;
+  };
+  offerAll();
 
   const same = (a, b) => a && b && ["kind", "data", "index", "seed", "objects"].every((key) => a[key] === b[key]);
   const current = () => galleries.find((g) => value(g) === select.value);
@@ -95,6 +102,14 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), own, thumbnails, more);
   roving(thumbnails, "button");
   show();
+  onGalleries((known) => {
+    if (JSON.stringify(known.galleries) === JSON.stringify(galleries)) return;
+    galleries = known.galleries;
+    offerAll();
+    const { origin } = store.scene ?? {};
+    if (origin?.kind === "stored") select.value = value(origin);
+    show();
+  });
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;

@@ -3,11 +3,13 @@
 import { blend, scopes as leftAfter } from "../compose.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
+import { onGalleries } from "../galleries.js";
 import { onGround } from "../ground.js";
 import { layout, toPng, toSvg } from "../paper.js";
 import { toHash } from "../permalink.js";
 import { toPython } from "../python.js";
 import * as sheet from "../sheet.js";
+import { lastStep } from "../steps.js";
 import { film } from "../sweep.js";
 
 /** Panels that leave as a figure: what they are called, and what of them is on the sheet. */
@@ -137,6 +139,21 @@ export function mount(root, { store, frames }) {
     return save(await post(`npz/${encodeURIComponent(scene.model)}`, body, { "content-type": "application/json" }), `${stem()}.npz`);
   };
 
+  /** Every picture of the gallery that the scene is from. */
+  const gallery = async () => {
+    const { scene: { origin, model, slots, how } } = store;
+    if (!origin.data) throw new Error("your picture is in no gallery; NPZ has all about it.");
+    const kind = origin.kind === "stored" ? "stored" : "sample";
+    const response = await fetch(url(`files/${encodeURIComponent(model)}`), { method: "POST", body: JSON.stringify({ kind, data: origin.data, slots, how }) });
+    const { file, name, lost } = await lastStep(response, (done, of) => of && say(`${done.toLocaleString("en")} of ${of.toLocaleString("en")} pictures`));
+    h("a", { href: url(`files/${file}.zip`).href, download: name }).click();
+    return `saved ${name}${lost ? `; ${lost} could not be read, refused.csv says why` : ""}`;
+  };
+  const wholeGallery = button("Gallery as files", guard(gallery), {
+    hidden: true, title: "Takes every picture of this gallery apart: masks, latents, reconstructions and slots as files in a ZIP file",
+  });
+  onGalleries(({ files }) => (wholeGallery.hidden = !files));
+
   const link = () => {
     const hash = toHash(store);
     history.replaceState(null, "", hash);
@@ -153,6 +170,7 @@ export function mount(root, { store, frames }) {
       button("GIF of the attention", guard(attentionGif), { title: "Picture, scope, mask and what is explained, step by step" }),
       button("GIF of the traversal", guard(traversalGif), { title: "Component, mask and scene while the selected latent goes from end to end" }),
       button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),
+      wholeGallery,
       button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
       button("Copy as Python", guard(() => copy(toPython(frames.frame), "program copied")), { title: "A program that makes this view again" })),
     note, h("span", { class: "mx-spring" }), explanation("take")), byHand);

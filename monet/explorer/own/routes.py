@@ -1,0 +1,134 @@
+"""The way in for visitors' own pictures, and the galleries as they are now."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import threading
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, get_args
+
+from PIL import Image
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from monet.data import Stored, stores
+from monet.data.own import add as add_pictures
+from monet.explorer.galleries import galleries
+from monet.explorer.own.answers import Gone, Progress, refused, stepwise
+from monet.explorer.own.receiving import ReceivingError, receive
+from monet.explorer.training.routes import CLOSED
+from monet.explorer.training.runs import NAME
+from monet.explorer.uploads import PARENT, PREFIX
+from monet.faults import sentence
+from monet.pictures import How
+
+SHOWN = 200
+"""Files that are named with the reason why they were left out."""
+
+
+def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
+    """The routes.
+
+    Args:
+        stored: data sets of this machine by name; those that are added come to them.
+        opened: whether pictures may be added; otherwise that is answered with 403.
+    """
+    alone = threading.Lock()
+
+    def found(request: Request) -> Response:
+        """``galleries``; ``fits``, how pictures can be made square where they can be added, or else null; ``files``,
+        whether a gallery can be had as files; and ``closed``, the reason why nothing of that can be done."""
+        fits = get_args(How) if opened else None
+        known = {"galleries": galleries(stored), "fits": fits, "files": opened}
+        return JSONResponse({**known, "closed": None if opened else CLOSED})
+
+    def picture(request: Request) -> Response:
+        """A scene of stored data as a PNG."""
+        name, index = request.path_params["name"], request.path_params["index"]
+        data = stored.get(name)
+        if data is None or index >= len(data):
+            return PlainTextResponse("there is no such scene", status_code=404)
+        file = io.BytesIO()
+        Image.fromarray(data.scene(index).image).save(file, "PNG")
+        return Response(file.getvalue(), media_type="image/png")
+
+    async def add(request: Request) -> Response:
+        """The body is what :func:`monet.explorer.own.receiving.receive` reads: a ZIP file, or the files of a folder;
+        ``fit`` is in the query. The answer comes in lines of JSON: ``{"done": N, "of": N}`` now and then, and at last
+        ``{"report": ...}`` or ``{"refused": SENTENCE}``.
+        """
+        name, fit = request.path_params["name"], request.query_params.get("fit", "crop")
+        if not opened:
+            return PlainTextResponse(CLOSED, status_code=403)
+        if not NAME.fullmatch(name):
+            return refused("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
+        how = next((known for known in get_args(How) if known == fit), None)
+        if how is None:
+            return refused(f"Pictures are made square by {', '.join(get_args(How))}.")
+        if name in stores():
+            return refused(f"There is a data set {name} already: choose another name.")
+        if not alone.acquire(blocking=False):
+            return refused("Pictures are being added already: try again in a moment.")
+        with contextlib.ExitStack() as opening:
+            opening.callback(alone.release)
+            folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=PARENT)
+            leave = opening.pop_all()
+        leave.callback(folder.cleanup)
+        try:
+            received = await receive(request.stream(), Path(folder.name))
+        except (ReceivingError, ClientDisconnect) as error:
+            leave.close()
+            return refused(str(error) or "The files did not arrive.")
+        except BaseException:
+            leave.close()
+            raise
+        archive = received[0] if len(received) == 1 and received[0].suffix.lower() == ".zip" else Path(folder.name)
+
+        def work(progress: Progress) -> dict[str, Any]:
+            def told(done: int, of: int) -> None:
+                progress(done, of)
+                os.utime(folder.name)  # an app that starts meanwhile takes it for nobody's otherwise
+
+            try:
+                return _add(archive, name, how, told, stored)
+            finally:
+                leave.close()
+
+        return stepwise(work)
+
+    return [
+        Route("/galleries", found),
+        Route("/stored/{name}/{index:int}.png", picture),
+        Route("/own/{name}", add, methods=["POST"]),
+    ]
+
+
+def _add(path: Path, name: str, fit: How, progress: Progress, stored: MutableMapping[str, Stored]) -> dict[str, Any]:
+    """Makes a store of the pictures of a folder or ZIP file, and says what became of each, without a path of the
+    machine."""
+    hidden = str(path if path.is_dir() else path.parent)
+    try:
+        report = add_pictures(path, name, fit=fit, progress=progress)
+    except Gone:
+        return {}
+    except ValueError as error:
+        return {"refused": str(error).replace(f"{hidden}/", "").replace(hidden, name)}
+    except OSError as error:
+        return {"refused": sentence(OSError(error.errno, error.strerror))}
+    stored[name] = report.stored
+    left_out = [[file.replace(f"{hidden}/", ""), reason] for file, reason in report.left_out]
+    return {
+        "report": {
+            "name": name,
+            "taken": len(report.stored),
+            "labelled": report.stored.labels is not None,
+            "notes": [note.replace(f"{hidden}/", "") for note in report.notes],
+            "left_out": left_out[:SHOWN],
+            "more": max(0, len(left_out) - SHOWN),
+        }
+    }

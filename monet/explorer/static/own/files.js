@@ -1,0 +1,86 @@
+// What was dropped or chosen: a folder with all that is in it, or a ZIP file; and how it is sent.
+
+import { lastStep } from "../steps.js";
+
+/** The most that is sent at once; the server has the same limits. */
+const [MAX_FILES, MAX_BYTES] = [20_000, 2 ** 31];
+
+/** @typedef {{path: string, file: File}} Sent */
+/** @typedef {{name: string, files: Sent[]}} Chosen */
+
+const isArchive = (file) => /\.zip$/i.test(file.name);
+const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+
+/**
+ * Whether what is dropped is more than one picture, which is for Gradio's own upload.
+ * @param {DataTransfer} transfer
+ */
+export const isMany = (transfer) =>
+  transfer.items.length > 1 || [...transfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory || /zip/.test(item.type)) || [...transfer.files].some(isArchive);
+
+/**
+ * @param {DataTransfer} transfer read at once, since it is empty after the event
+ * @returns {Promise<Chosen>}
+ * @throws {Error} with a sentence for people
+ */
+export async function dropped(transfer) {
+  const items = [...transfer.items].map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
+  const files = [];
+  const walk = async (entry, path) => {
+    if (hidden(path)) return;
+    if (entry.isFile) {
+      files.push({ path, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
+      if (files.length > MAX_FILES) throw tooMany();
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
+      if (!some.length) return;
+      for (const each of some) await walk(each, `${path}/${each.name}`);
+    }
+  };
+  for (const { entry, file } of items) {
+    if (entry) await walk(entry, entry.name);
+    else if (file) files.push({ path: file.name, file });
+  }
+  return bounded(files);
+}
+
+/** @param {FileList} list of an input; with `webkitdirectory` its files know their folders @returns {Chosen} */
+export const chosen = (list) => bounded([...list].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => !hidden(path)));
+
+const tooMany = () => new Error(`These are more than ${MAX_FILES.toLocaleString("en")} files: add them on the command line, python -m monet.data add.`);
+
+/** @param {Sent[]} files @returns {Chosen} */
+function bounded(files) {
+  if (!files.length) throw new Error("There is no file in it.");
+  if (files.length > MAX_FILES) throw tooMany();
+  if (bytes(files) > MAX_BYTES) throw new Error(`These are ${(bytes(files) / 2 ** 30).toFixed(1)} GB, more than 2: add them on the command line, python -m monet.data add.`);
+  if (files.length > 1 && files.some(({ file }) => isArchive(file))) throw new Error("Drop one ZIP file alone, or a folder of pictures.");
+  // One folder around everything is only its name.
+  const [top] = files[0].path.split("/");
+  const inside = files.every(({ path }) => path.startsWith(`${top}/`));
+  const stem = inside ? top : isArchive(files[0].file) ? files[0].file.name.replace(/\.zip$/i, "") : "pictures";
+  return { name: stem, files: inside ? files.map(({ path, file }) => ({ path: path.slice(top.length + 1), file })) : files };
+}
+
+/** @param {Sent[]} files */
+export const bytes = (files) => files.reduce((sum, { file }) => sum + file.size, 0);
+
+/**
+ * Sends the files and tells how far the server is.
+ * @param {Sent[]} files @param {string} name of the data set @param {string} fit
+ * @param {(done: number, of: number) => void} progress @param {AbortSignal} signal
+ * @returns {Promise<Report>}
+ * @typedef {{name: string, taken: number, labelled: boolean, notes: string[], left_out: [string, string][], more: number}} Report
+ * @throws {Error} with a sentence for people
+ */
+export async function send(files, name, fit, progress, signal) {
+  const list = JSON.stringify({ files: files.map(({ path, file }) => ({ path, size: file.size })) });
+  const address = new URL(`monet/own/${encodeURIComponent(name)}?${new URLSearchParams({ fit })}`, document.baseURI);
+  const response = await fetch(address, {
+    method: "POST", body: new Blob([list, "\n", ...files.map(({ file }) => file)]), headers: { "content-type": "application/octet-stream" }, signal,
+  });
+  return (await lastStep(response, progress)).report;
+}

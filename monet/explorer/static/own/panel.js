@@ -1,0 +1,59 @@
+// Your pictures: a folder or a ZIP file of them, dropped or chosen, becomes a data set of this machine.
+
+import { button, h } from "../dom.js";
+import { onGalleries } from "../galleries.js";
+import { notify } from "../notices.js";
+import { addDialog } from "./dialog.js";
+import { chosen, dropped, isMany } from "./files.js";
+
+/** @param {HTMLElement} root */
+export function mount(root, { request }) {
+  let fits = null;
+  let closed = null;
+  /** @param {() => import("./files.js").Chosen | Promise<import("./files.js").Chosen>} read */
+  const open = async (read) => {
+    try {
+      if (!fits) throw new Error(closed);
+      addDialog(await read(), fits, request);
+    } catch (error) {
+      notify(error.message, { urgent: true });
+    }
+  };
+  const picker = (properties) => {
+    const input = h("input", {
+      type: "file", hidden: true, ...properties, onchange: () => {
+        open(() => chosen(input.files)).then(() => (input.value = "")); // the same one can be chosen again
+      },
+    });
+    return input;
+  };
+  const folder = picker({ webkitdirectory: true, "aria-label": "Folder of pictures" });
+  const archive = picker({ accept: ".zip", "aria-label": "ZIP file of pictures" });
+  const zone = h("div", { class: "mx-own" }, h("strong", {}, "Your pictures"), h("span", { class: "mx-muted" }, "Drop a folder or a ZIP file of them."),
+    h("div", { class: "mx-row" }, button("Folder…", () => folder.click()), button("ZIP…", () => archive.click())), folder, archive);
+  const why = h("p", { class: "mx-muted" });
+  root.append(zone, why);
+
+  // A folder that is dropped on the place for one picture is meant as well.
+  for (const place of [root, document.querySelector("#mx-upload")].filter(Boolean)) {
+    place.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      zone.classList.add("mx-own-over");
+    });
+    for (const end of ["dragleave", "drop"]) place.addEventListener(end, () => zone.classList.remove("mx-own-over"), { capture: true });
+    place.addEventListener("drop", (event) => {
+      if (place !== root && !isMany(event.dataTransfer)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const all = dropped(event.dataTransfer);
+      open(() => all);
+    }, { capture: true });
+  }
+
+  onGalleries((known) => {
+    ({ fits, closed } = known);
+    zone.hidden = !fits;
+    why.textContent = closed ?? "";
+    root.hidden = !fits && !closed;
+  });
+}

@@ -1,0 +1,93 @@
+// The curves of a run: small charts side by side, each with its newest value, and with any other under the pointer.
+
+import { h, say, svg } from "../dom.js";
+
+/** Title, unit and name of each curve. */
+const CURVES = [
+  ["Reconstruction", "nats", "reconstruction"],
+  ["KL of the latents", "nats", "latent_kl"],
+  ["KL of the masks", "nats", "mask_kl"],
+  ["Squared error", "", "mse"],
+  ["ARI-FG", "", "ari_fg"],
+];
+
+const [WIDTH, HEIGHT, TOP, BOTTOM, EDGE] = [300, 96, 18, 84, 4];
+
+/** Rows at the beginning that may leave the chart, so that the first steps do not flatten all others. */
+const FIRST = 0.06;
+
+const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+const brief = (value) => value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 }).replace("-", "−");
+const whole = (step) => Math.round(step).toLocaleString("en");
+
+/** The points of a column that exist. @param {Record<string, (number | null)[]>} rows @returns {[number, number][]} */
+const points = (rows, name) => (rows[name] ?? []).map((value, i) => [rows.step[i], value]).filter(([, value]) => value !== null);
+
+export class Curves {
+  #charts = CURVES.map(([title, unit, name]) => chart(title, unit, name));
+  #legend = h("p", { class: "mx-muted mx-train-legend" }, h("i", { class: "mx-train-key" }), "training batches", h("i", { class: "mx-train-key mx-train-dot" }), "held-out pictures");
+  element = h("div", { class: "mx-train-course", hidden: true }, this.#legend, h("div", { class: "mx-train-curves" }, ...this.#charts.map(({ figure }) => figure)));
+
+  /** @param {{training: object, held_out: object}} rows as the server has them */
+  draw(rows) {
+    this.element.hidden = !rows.training.step && !rows.held_out.step;
+    const last = Math.max(1, ...[rows.training, rows.held_out].map(({ step }) => step?.at(-1) ?? 0));
+    for (const each of this.#charts) each.draw(points(rows.training, each.name), points(rows.held_out, each.name), last);
+  }
+
+  /** Marks a step. @param {number | null} step */
+  mark(step) {
+    for (const each of this.#charts) each.mark(step);
+  }
+}
+
+function chart(title, unit, name) {
+  const value = h("output", { class: "mx-train-value" });
+  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "mx-train-plot", role: "img" });
+  const [highest, lowest, end] = [h("span"), h("span"), h("span")];
+  const figure = h("figure", { class: "mx-figure mx-train-curve" },
+    h("figcaption", {}, h("strong", {}, title), h("span", {}, unit), value),
+    h("div", { class: "mx-train-axes" }, drawing, highest, lowest), h("div", { class: "mx-train-end mx-muted" }, h("span", {}, "0"), end));
+  const line = svg("path", { class: "mx-train-line", "stroke-linecap": "round" });
+  const held = svg("g", { class: "mx-train-held" });
+  const marker = svg("line", { class: "mx-train-marker", y1: 0, y2: HEIGHT, visibility: "hidden" });
+  drawing.append(marker, line, held);
+  let [training, measured, last, marked] = [[], [], 1, null];
+  const x = (step) => EDGE + ((WIDTH - 2 * EDGE) * step) / last;
+
+  function draw(rows, heldOut, until) {
+    [training, measured, last] = [rows, heldOut, until];
+    const all = [...rows, ...heldOut];
+    figure.hidden = !all.length;
+    if (!all.length) return;
+    const usual = [...rows.slice(Math.floor(FIRST * rows.length)), ...heldOut.slice(Math.floor(FIRST * heldOut.length))].map(([, v]) => v);
+    const [low, high] = [Math.min(...usual), Math.max(...usual)];
+    const y = (v) => Math.max(-HEIGHT, BOTTOM - ((BOTTOM - TOP) * (v - low)) / (high - low || 1));
+    const path = (list) => list.map(([step, v], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(v).toFixed(1)}`).join("");
+    line.setAttribute("d", path(rows) + (rows.length === 1 ? "h0" : ""));
+    // A line of no length with round ends stays a dot however the drawing is stretched.
+    held.replaceChildren(...heldOut.map(([step, v]) => svg("path", { d: `M${x(step).toFixed(1)},${y(v).toFixed(1)}h0` })));
+    say(highest, brief(high));
+    say(lowest, high > low ? brief(low) : "");
+    say(end, `step ${whole(last)}`);
+    tell();
+    mark(marked);
+  }
+
+  function mark(step) {
+    marked = step;
+    marker.setAttribute("visibility", step === null ? "hidden" : "visible");
+    if (step !== null) for (const end of ["x1", "x2"]) marker.setAttribute(end, String(x(step)));
+  }
+
+  const nearest = (list, step) => list.reduce((best, point) => (!best || Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best), null);
+  function tell(step = Infinity) {
+    const [a, b] = step === Infinity ? [training.at(-1), measured.at(-1)] : [nearest(training, step), nearest(measured, step)];
+    say(value, [step < Infinity && `step ${whole((a ?? b)[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`].filter(Boolean).join(" "));
+    const words = [a && `${number(a[1])} in training`, b && `${number(b[1])} held out`].filter(Boolean).join(", ");
+    drawing.setAttribute("aria-label", `${title}${unit && `, ${unit}`}, at step ${whole(last)}: ${words}`);
+  }
+  drawing.addEventListener("pointermove", (event) => tell((last * event.offsetX) / drawing.clientWidth));
+  drawing.addEventListener("pointerleave", () => tell());
+  return { figure, name, draw, mark };
+}

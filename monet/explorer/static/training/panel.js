@@ -1,0 +1,118 @@
+// Train: begins runs, watches them, and hands their weights to the page. The runs are processes of their own: the panel
+// asks how they are as long as it is in view.
+
+import { button, h, say } from "../dom.js";
+import { explanation } from "../explain.js";
+import { lessMotion } from "../motion.js";
+import { notify } from "../notices.js";
+import { roving } from "../roving.js";
+import { act, found } from "./client.js";
+import { form } from "./form.js";
+import { RunView, STATES } from "./run.js";
+
+/** Milliseconds between two questions: while something trains, and otherwise. */
+const [OFTEN, SELDOM] = [1500, 6000];
+
+/** Brings the panel into view, ready to learn from a data set. @type {(data: {kind: string, name: string}) => void} */
+export let learnFrom = () => {};
+
+/** @param {HTMLElement} root */
+export function mount(root, { opening }) {
+  const list = h("div", { class: "mx-train-list", role: "group", "aria-label": "Runs" });
+  const empty = h("p", { class: "mx-muted mx-train-empty" },
+    "No run yet. Choose a data set and press Train: its curves and the slots of held-out pictures appear here as they are learned.");
+  const closed = h("p", { class: "mx-muted", hidden: true });
+  const view = new RunView(guard(perform));
+  const begin = form(async (name, wanted) => {
+    await act(name, "start", wanted);
+    chosen = name;
+    await look();
+  });
+  const body = h("div", { class: "mx-train", hidden: true }, h("div", { class: "mx-train-side" }, begin.element, list), h("div", { class: "mx-train-main" }, empty, view.element));
+  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Train"), h("span", { class: "mx-spring" }), explanation("train")), closed, body);
+  roving(list, "button");
+
+  let chosen = null; // name of the run on screen
+  learnFrom = (data) => {
+    if (root.classList.contains("mx-folded")) root.querySelector(".mx-fold-toggle").click();
+    root.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
+    begin.choose(data);
+    look().catch((error) => notify(error.message, { urgent: true }));
+  };
+
+  /** Says what went wrong. */
+  function guard(action) {
+    return async (...given) => {
+      try {
+        await action(...given);
+      } catch (error) {
+        notify(error.message, { urgent: true });
+      }
+    };
+  }
+
+  async function perform(name, action) {
+    const answer = await act(name, action);
+    if (action !== "weights") return look();
+    opening.offerMore(answer.models);
+    const shown = await opening.open({ choices: { ...opening.choices, model: answer.name, slots: answer.models[answer.name].slots } });
+    if (!shown) return;
+    notify(`The scene is taken apart by ${answer.models[answer.name].title}, which is among the models now.`);
+    document.querySelector("#mx-scene")?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
+  }
+
+  function show({ closed: why, data, runs, models }) {
+    closed.hidden = !why;
+    body.hidden = Boolean(why);
+    if (why) return void say(closed, why);
+    opening.offerMore(models);
+    begin.offer(data, runs.map(({ name }) => name));
+    const run = runs.find(({ name }) => name === chosen) ?? runs.find(({ state }) => state === "running") ?? runs[0];
+    empty.hidden = Boolean(run);
+    view.element.hidden = !run;
+    rows(runs, run);
+    if (!run) return;
+    chosen = run.name;
+    return view.show(run);
+  }
+
+  let names = "";
+  function rows(runs, run) {
+    if (names !== (names = runs.map(({ name }) => name).join("/"))) {
+      list.replaceChildren(...runs.map(({ name }) => button("", guard(() => {
+        chosen = name;
+        return look();
+      }), { class: "mx-button mx-train-item" })));
+    }
+    runs.forEach(({ name, state, step }, i) => {
+      const item = list.children[i];
+      item.dataset.state = state;
+      item.ariaPressed = String(name === run?.name);
+      item.ariaLabel = `${name} ${STATES[state]}, step ${step}`;
+      const words = [name, `${state}, ${step.toLocaleString("en")}`];
+      if (item.childElementCount !== 2) item.replaceChildren(h("strong"), h("span"));
+      words.forEach((text, n) => say(item.children[n], text));
+    });
+  }
+
+  let [visible, timer, asking] = [false, 0, null];
+  /** Asks once; a question that is under way is not asked again, but once more after it. */
+  function look() {
+    clearTimeout(timer);
+    return (asking = (asking ?? Promise.resolve()).catch(() => {}).then(async () => {
+      const answer = await found();
+      await show(answer);
+      if (!answer.closed) again(answer.runs?.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
+    }));
+  }
+  const again = (pause) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => watching() ? look().catch(() => again(SELDOM)) : again(SELDOM), pause); // the page says itself that the server is gone
+  };
+  const watching = () => visible && !document.hidden;
+  new IntersectionObserver((entries) => {
+    const before = visible;
+    visible = entries.at(-1).isIntersecting;
+    if (visible && !before) look().catch(() => again(SELDOM));
+  }).observe(root);
+}

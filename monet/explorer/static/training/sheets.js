@@ -1,0 +1,60 @@
+// The slots of held-out pictures as they are learned: one sheet per evaluation, on a slider over the run's steps.
+
+import { h, say } from "../dom.js";
+import { zoomable } from "../lightbox.js";
+import { sheet } from "./client.js";
+
+/** What the columns of a sheet are; slots follow. */
+const COLUMNS = ["picture", "rebuilt", "true", "found"];
+
+export class Sheets {
+  #picture = zoomable(h("img", { class: "mx-canvas mx-train-sheet", alt: "" }));
+  #heads = h("div", { class: "mx-train-heads mx-muted", "aria-hidden": "true" });
+  #slider = h("input", { type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Step of the slots" });
+  #step = h("output", { class: "mx-train-step" });
+  #steps = [];
+  #name = "";
+  #onStep;
+
+  /** @param {(step: number | null) => void} onStep told which step is on screen */
+  constructor(onStep) {
+    this.#onStep = onStep;
+    this.element = h("figure", { class: "mx-figure mx-train-sheets", hidden: true },
+      h("div", { class: "mx-row mx-nowrap" }, h("h3", {}, "Held-out pictures"), this.#slider, this.#step), this.#heads, this.#picture);
+    this.#slider.addEventListener("input", () => this.#show());
+    this.#picture.addEventListener("load", () => this.element.style.setProperty("--shape", String(this.#picture.naturalWidth / this.#picture.naturalHeight)));
+  }
+
+  /** @param {import("./client.js").Run} run */
+  follow({ name, sheets: steps, slots }) {
+    this.#label(slots);
+    const other = name !== this.#name;
+    const newest = other || Number(this.#slider.value) === this.#steps.length - 1;
+    if (!other && steps.length === this.#steps.length && steps.at(-1) === this.#steps.at(-1)) return;
+    [this.#name, this.#steps] = [name, steps];
+    this.element.hidden = !steps.length;
+    this.#slider.max = String(Math.max(steps.length - 1, 0));
+    this.#slider.disabled = steps.length < 2;
+    if (newest) this.#slider.value = this.#slider.max; // whoever looks at an older one goes on looking at it
+    this.#show();
+  }
+
+  #show() {
+    const step = this.#steps[Number(this.#slider.value)] ?? null;
+    this.#onStep(step);
+    if (step === null) return;
+    const address = sheet(this.#name, step);
+    if (this.#picture.src !== address) this.#picture.src = address;
+    say(this.#step, `step ${step.toLocaleString("en")}`);
+    this.#slider.ariaValueText = this.#step.textContent;
+    this.#picture.alt = `Slots of held-out pictures at step ${step.toLocaleString("en")}`;
+  }
+
+  /** @param {number | null} slots */
+  #label(slots) {
+    const names = slots === null ? [] : [...COLUMNS, ...Array.from({ length: slots }, (_, k) => `slot ${k + 1}`)];
+    if (this.#heads.childElementCount === names.length) return;
+    this.#heads.style.setProperty("--columns", String(names.length));
+    this.#heads.replaceChildren(...names.map((name) => h("span", {}, name)));
+  }
+}

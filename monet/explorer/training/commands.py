@@ -1,0 +1,75 @@
+"""What the app asks of the command line of training: which data sets it takes, and the command for one of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from monet.data import DATASETS, Stored
+from monet.training import recipe as recipes
+from monet.training.recipe import Recipe
+
+MAKES_RECIPES = find_spec("monet.training.plans") is not None
+"""Whether training makes a recipe from the data where there is none."""
+RECIPE = "recipe.toml"
+"""A recipe that was made from the data, in the run's own folder."""
+
+
+class Data(NamedTuple):
+    """A data set that a run can learn from: a generated one by its name, or a stored one."""
+
+    kind: Literal["generated", "stored"]
+    name: str
+
+
+def learnable(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
+    """``kind``, ``name`` and ``title`` of the data sets that a run can learn from."""
+    generated = [{"kind": "generated", "name": d.name, "title": d.title} for d in DATASETS.values()]
+    own = [{"kind": "stored", "name": name, "title": data.about.title} for name, data in stored.items()]
+    return [table for table in (*own, *generated) if MAKES_RECIPES or _named(table["name"]).is_file()]
+
+
+def config_of(folder: Path, name: str) -> str | None:
+    """What ``--config`` is for a run: the recipe in its folder, or the one of that name; None if there is neither."""
+    own = folder / RECIPE
+    return str(own) if own.is_file() else name if _named(name).is_file() else None
+
+
+def recipe_of(config: str | None) -> Recipe | None:
+    """The recipe that ``--config`` names; None where it is none that can be read."""
+    if config is None:
+        return None
+    path = _named(config) if _named(config).is_file() else Path(config)
+    try:
+        return _read(str(path), path.stat().st_mtime_ns)
+    except (ValueError, OSError):
+        return None
+
+
+def command(
+    folder: Path, config: str | None, data: Data, stored: Mapping[str, Stored], minutes: float | None
+) -> list[str]:
+    """The command that trains in a folder, or goes on there; without ``config`` it makes a recipe from the data."""
+    arguments = ["--folder", str(folder)]
+    if config is not None:
+        arguments += ["--config", config]
+    if data.kind == "stored":
+        arguments += ["--data", str(stored[data.name].path.absolute())]
+    elif config is None:
+        arguments += ["--data", data.name]
+    if minutes is not None:
+        arguments += ["--minutes", f"{minutes:.3f}"]
+    return [sys.executable, "-m", "monet.training", *arguments]
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, changed: int) -> Recipe:
+    return recipes.load(path)
+
+
+def _named(name: str) -> Path:
+    return recipes.FOLDER / f"{name}.toml"
