@@ -17,8 +17,8 @@ from monet.batches import TEST, TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.data import DATASETS, Scene
 from monet.model import MONet, MONetConfig
 from monet.objective import loss
-from monet.training import feed, recipe, state, step
-from monet.training import run as running
+from monet.training import feed, journal, lessons, recipe, state, step, tables
+from monet.training.initialise import initialise
 from monet.training.run import STATES, Run
 from monet.training.state import StateError
 from monet.training.widen import widen
@@ -177,7 +177,7 @@ def test_run_that_is_killed_again_and_again_goes_on_every_time(tiny, kills, figu
 def test_log_that_a_kill_cut_off_does_not_stop_the_resumption(tiny):
     run = start(tiny, "cut")
     run.train(2)
-    log = run.folder / running.LOG
+    log = run.folder / journal.LOG
     for content, kept in (
         ("", ""),
         ("step,re", "step,re"),
@@ -188,7 +188,7 @@ def test_log_that_a_kill_cut_off_does_not_stop_the_resumption(tiny):
         assert start(tiny, "cut").step == 2
         assert log.read_text(encoding="utf-8") == kept
     log.write_text("", encoding="utf-8")
-    running.append(log, {"step": 3})
+    tables.append(log, {"step": 3})
     assert log.read_text(encoding="utf-8").splitlines() == ["step", "3"]
 
 
@@ -268,7 +268,7 @@ def test_process_that_dies_ends_the_run_with_a_saved_state(tiny, victim):
 def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(tiny, monkeypatch):
     # Without noise and with the same pixels in each part, nothing else is left that could differ.
     monkeypatch.setattr("monet.model.sample", lambda mean, log_std: mean)
-    monkeypatch.setattr(running.Lattice, "draw", lambda *arguments: Lattice())
+    monkeypatch.setattr(lessons.Lattice, "draw", lambda *arguments: Lattice())
     gradients = []
     for text in ("batch_size = 4", "batch_size = 4\nat_once = 1"):
         tiny.write_text(TINY.replace("batch_size = 2", text), encoding="utf-8")
@@ -367,7 +367,7 @@ def test_he_initialisation_lets_pictures_show_through_the_noise_of_their_latents
     config = MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64))
     images = to_tensor(prepare(scene, config) for scene in scenes("tetrominoes", TRAIN, range(8), (1, 1)))
     signals = []
-    for draw in (lambda model: None, running.initialise):
+    for draw in (lambda model: None, initialise):
         torch.manual_seed(0)
         model = MONet(config).eval()
         draw(model)
@@ -379,7 +379,7 @@ def test_he_initialisation_lets_pictures_show_through_the_noise_of_their_latents
 
 
 def test_finished_run_has_its_log_its_scores_and_a_picture(tiny, monkeypatch):
-    monkeypatch.setattr(running, "EVALUATION_COUNT", 9)
+    monkeypatch.setattr(journal, "EVALUATION_COUNT", 9)
     text = TINY.replace("until = 500", "until = 50").replace("seed = 3", "evaluate_every = 40")
     tiny.write_text(text, encoding="utf-8")
     run = start(tiny, "finished")
@@ -424,7 +424,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(tiny, monkeypa
     run.train(1)
     assert run.record["skipped"] == 1
     assert run.record["halvings"] == 0
-    assert np.isfinite(run._unlogged.means).all()
+    assert np.isfinite(run.journal.unlogged.means).all()
 
 
 def test_a_run_that_diverges_goes_on_from_its_last_good_state_with_half_the_rate(tiny, monkeypatch, capsys):

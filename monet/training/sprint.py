@@ -27,9 +27,11 @@ from monet.batches import TRAIN, prepare, scenes, to_tensor
 from monet.model import MONet
 from monet.training import recipe as recipes
 from monet.training import state as states
+from monet.training.journal import EVALUATION, LOG
 from monet.training.recipe import Recipe, Stage
-from monet.training.run import EVALUATION, LOG, STATES, Run, rows
+from monet.training.run import STATES, Run
 from monet.training.step import Scenes, Step
+from monet.training.tables import rows
 from monet.vae import Lattice
 
 FILES, BYTES = 8, 15 * 2**20
