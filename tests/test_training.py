@@ -1,6 +1,7 @@
 """Training: recipes are checked in words, and a run that was killed is the run that was not."""
 
 import csv
+import hashlib
 import os
 import signal
 import subprocess
@@ -459,17 +460,50 @@ def test_a_run_with_a_budget_ends_in_time_at_the_recipes_end(tiny):
     assert rates["step"].flat[-1] == run.step
 
 
-def test_a_run_remembers_its_data_and_leaves_no_trace_of_data_that_is_not_there(tiny, stored_scenes):
+def test_data_that_is_not_there_leaves_no_trace(tiny):
     with pytest.raises(ValueError, match="no_such"):
         Run(recipe.load(str(tiny)), tiny.with_name("typo"), "no_such.npz").train()
     assert not tiny.with_name("typo").exists()
+
+
+@pytest.fixture
+def own(tiny, stored_scenes) -> Path:
+    """The folder of a run that has learned from stored scenes for a step, padded."""
     tiny.write_text(TINY.replace("objects = [1, 1]", "").replace("objects = [1, 2]", ""), encoding="utf-8")
-    first = Run(recipe.load(str(tiny)), tiny.with_name("own"), stored_scenes)
-    first.train(1)
+    run = Run(recipe.load(str(tiny)), tiny.with_name("own"), stored_scenes, how="pad")
+    run.train(1)
+    return run.folder
+
+
+def test_a_run_remembers_its_data_and_asks_before_it_takes_other(tiny, own, stored_scenes):
     again = start(tiny, "own")
-    assert again.data == stored_scenes
-    with pytest.raises(StateError, match="has learned from"):
-        again.resume("tetrominoes")
+    assert (again.data, again.fit) == (stored_scenes, "pad")
+    assert again.record["content"] == hashlib.sha256(np.load(stored_scenes)["image"].tobytes()).hexdigest()
+    assert again.record["background"] == [0]
+    assert {name: again.record["split"][name] for name in ("train", "validate", "test")} == {
+        "train": 35, "validate": 5, "test": 10,
+    }  # fmt: skip
+    for data, how in (("tetrominoes", None), (None, "crop")):
+        other = Run(recipe.load(str(tiny)), own, data, how=how)
+        with pytest.raises(StateError, match=r"has learned from .* --change-data"):
+            other.resume()
+        assert other.resume(change_data=True)
+        assert (other.data, other.fit) == (data or stored_scenes, how or "pad")
+
+
+def test_pictures_that_were_moved_are_the_same_and_others_of_their_name_are_not(tiny, own, stored_scenes):
+    moved = Path(stored_scenes).rename(tiny.with_name("moved.npz"))
+    with pytest.raises(StateError, match="cannot be read any more"):
+        start(tiny, "own")
+    run = Run(recipe.load(str(tiny)), own, str(moved))
+    assert run.resume()
+    assert run.data == str(moved)
+    with np.load(moved) as arrays:
+        changed = arrays["image"].copy()
+        changed[3, 0, 0] += 1
+        np.savez(stored_scenes, image=changed, entity=arrays["entity"])
+    with pytest.raises(StateError, match="content of the data is another"):
+        start(tiny, "own")
 
 
 def test_a_larger_batch_raises_the_rate_by_its_root_and_follows_the_pictures(tiny):
@@ -523,17 +557,17 @@ def test_stored_scenes_fall_into_splits_that_share_none(stored_scenes):
         return [int(scene.image[0, 0, 0]) for scene in scenes(stored_scenes, split, range(count))]
 
     assert numbers(TEST, 10) == list(range(40, 50))
-    assert numbers(VALIDATE, 2) == [38, 39]
-    first, second = numbers(TRAIN, 76)[:38], numbers(TRAIN, 76)[38:]
-    assert sorted(first) == sorted(second) == list(range(38))
+    assert numbers(VALIDATE, 5) == list(range(35, 40))
+    first, second = numbers(TRAIN, 70)[:35], numbers(TRAIN, 70)[35:]
+    assert sorted(first) == sorted(second) == list(range(35))
     assert first != second
-    assert numbers(TRAIN, 38) == first
+    assert numbers(TRAIN, 35) == first
 
 
 def test_stored_scenes_are_chosen_by_their_number_of_objects(stored_scenes):
     for fewest, most in ((0, 0), (1, 2), (2, 2)):
         found = {int(s.image[0, 0, 0]) for s in scenes(stored_scenes, TRAIN, range(80), (fewest, most))}
-        assert found == {n for n in range(38) if fewest <= n % 3 <= most}
+        assert found == {n for n in range(35) if fewest <= n % 3 <= most}
     with pytest.raises(ValueError, match="no scene with"):
         scenes(stored_scenes, TRAIN, range(1), (3, 9))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from monet import evaluation
-from monet.batches import VALIDATE, scenes
-from monet.data import Scene
+from monet import batches, evaluation
+from monet.batches import TRAIN, VALIDATE, prepare, squared, to_tensor
+from monet.data import DATASETS, Scene
+from monet.training import check
+from monet.training.loggers import Logger, open_logger
 from monet.training.recipe import Recipe
 from monet.training.step import Figures, Step
 from monet.training.tables import append, forget_after, rows
@@ -25,15 +27,20 @@ class Journal:
         step: the network, and what its steps were like.
         record: of the run (:class:`monet.training.run.Run`); only read.
         writes: whether it is this process that writes: one of a run's does.
+        log: name of a logger that gets the figures, too.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, step: Step, record: dict[str, Any], writes: bool):
+    def __init__(
+        self, folder: Path, recipe: Recipe, step: Step, record: dict[str, Any], writes: bool, log: str | None = None
+    ):
         self.folder, self.recipe, self.optimizing, self.record = folder, recipe, step, record
         self.writes = writes
         self.unlogged = Figures()
         """Of the steps since the last row of the log."""
         self._logged_at = 0.0
-        self._held_out: list[Scene] = []
+        self._fitted: dict[int, list[Scene]] = {}
+        self._log = log
+        self._logger: Logger | None = None
 
     def begin(self) -> None:
         """Lets the rate count from here."""
@@ -63,6 +70,7 @@ class Journal:
             "skipped": figures.skipped,
         }
         append(self.folder / LOG, row)
+        self._tell(row)
         seconds = self.record["seconds"] - self._logged_at
         self.begin()
         slots = recipe.stage(position).learn == "slots"
@@ -73,16 +81,59 @@ class Journal:
             f"{rate:.0f} {'slots' if slots else 'pictures'}/s"
         )
 
-    def evaluate(self) -> None:
-        """Scores the averaged weights on held-out scenes; a row in ``evaluation.csv`` and a picture of slots."""
+    def evaluate(self) -> str:
+        """Scores the averaged weights on held-out scenes: a row in ``evaluation.csv`` and a picture of slots.
+
+        Of stored scenes, whose number is finite, as many training scenes are scored too: ``training_loss`` stands
+        beside ``held_out_loss``, both the objective in nats per picture.
+
+        Returns:
+            what is wrong with the run, in a line (:mod:`monet.training.check`).
+        """
         model, step = self.optimizing.average, int(self.record["step"])
-        self._held_out = self._held_out or scenes(self.record["data"], VALIDATE, range(EVALUATION_COUNT))
-        result = evaluation.evaluate(model, self._held_out, self.recipe.likelihood)
-        append(self.folder / EVALUATION, {"step": step, **result.means})
+        held_out = self._scenes(VALIDATE)
+        result = evaluation.evaluate(model, held_out, self.recipe.likelihood)
+        row = {"step": step, **result.means, "held_out_loss": self._loss(result)}
+        if self.record["data"] not in DATASETS:
+            seen = evaluation.evaluate(model, self._scenes(TRAIN)[: len(held_out)], self.recipe.likelihood)
+            row["training_loss"] = self._loss(seen)
+        append(self.folder / EVALUATION, row)
         pictures = self.folder / PICTURES
         pictures.mkdir(exist_ok=True)
-        sheet = evaluation.contact_sheet(model, self._held_out[: evaluation.SHEET_SCENES])
+        sheet = evaluation.contact_sheet(model, held_out[: evaluation.SHEET_SCENES])
         sheet.save(pictures / f"{step:07d}.png")
+        images = to_tensor([prepare(scene, model.config) for scene in held_out[: check.PICTURES]])
+        found = check.signs(model, images, self.record, rows(self.folder / EVALUATION), self.recipe.steps)
+        self._tell(row)
+        return check.line(found)
+
+    def close(self) -> None:
+        """Closes the logger, if there is one."""
+        if self._logger:
+            self._logger.close()
+            self._logger = None
+
+    def _scenes(self, split: int) -> list[Scene]:
+        """Scenes of a split as the network sees them, but for its border."""
+        if split not in self._fitted:
+            data, size = self.record["data"], self.recipe.model.picture_size or self.recipe.model.resolution
+            count = min(EVALUATION_COUNT, batches.size(data, split) or EVALUATION_COUNT)
+            self._fitted[split] = [
+                squared(s, size, self.record["fit"]) for s in batches.scenes(data, split, range(count))
+            ]
+        return self._fitted[split]
+
+    def _loss(self, result: evaluation.Result) -> float:
+        terms, model = result.means, self.recipe.model
+        return terms["reconstruction"] + model.beta * terms["latent_kl"] + model.gamma * terms["mask_kl"]
+
+    def _tell(self, row: dict[str, float]) -> None:
+        if self._log and not self._logger:
+            about = {name: self.record[name] for name in ("data", "content", "fit", "batch")}
+            self._logger = open_logger(self._log, self.folder, about)
+        if self._logger:
+            figures = {name: float(value) for name, value in row.items() if name != "step"}
+            self._logger.log(figures, int(row["step"]))
 
     def evaluated(self) -> bool:
         """Whether the last row of ``evaluation.csv`` is of the run's step."""

@@ -29,11 +29,10 @@ class Lessons:
         step: the network and what a step does to it.
         record: of the run (:class:`monet.training.run.Run`); the stage in it is kept up to date.
         rank: number of this process among the run's.
-        counted: whether the objects of the data's scenes can be counted.
     """
 
-    def __init__(self, recipe: Recipe, step: Step, record: dict[str, Any], rank: int, counted: bool):
-        self.recipe, self.optimizing, self.record, self.rank, self.counted = recipe, step, record, rank, counted
+    def __init__(self, recipe: Recipe, step: Step, record: dict[str, Any], rank: int):
+        self.recipe, self.optimizing, self.record, self.rank = recipe, step, record, rank
         self._pool: tuple[tuple[object, ...], Pool] | None = None
 
     @property
@@ -41,14 +40,19 @@ class Lessons:
         """Steps of the recipe that one step of this run makes up for."""
         return float(self.record["batch"]) / self.recipe.batch_size
 
-    def plan(self, clock: Clock) -> Iterator[Request]:
-        """The requests of the steps from here on, without end; a worker asks for some of them ahead of time."""
+    def plan(self, clock: Clock, counted: bool) -> Iterator[Request]:
+        """The requests of the steps from here on, without end; a worker asks for some of them ahead of time.
+
+        Args:
+            clock: tells where in the recipe a step lies.
+            counted: whether the objects of the data's scenes can be counted.
+        """
         recipe, step, position = self.recipe, int(self.record["step"]), float(self.record["position"])
         parts = self._parts()
         while True:
             position = clock.position(position)
             stage = recipe.stage(position)
-            if not self.counted:
+            if not counted:
                 stage = replace(stage, objects=None)
             objects, slots = stage.draw((recipe.seed, step), recipe.model.num_slots)
             first = (step * self.optimizing.processes + self.rank) * self.record["batch"]
@@ -114,7 +118,7 @@ class Lessons:
             first = (number * self.optimizing.processes + self.rank) * recipe.slot_pool
             asked = request._replace(
                 parts=((recipe.seed, number, self.rank, 2),), each=recipe.slot_pool, first=first,
-                objects=recipe.stage(request.position).objects if self.counted else None,
+                objects=recipe.stage(request.position).objects if request.objects else None,
             )  # fmt: skip
             images = pictures.of(asked).to(self.optimizing.device)
             slots = recipe.stage(request.position).slots or recipe.model.num_slots

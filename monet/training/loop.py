@@ -77,6 +77,7 @@ class Loop:
                 self.record["position"] = float(self.clock.end)  # to which the last step may lack an instant
             self._conclude()
         finally:
+            self.journal.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -98,10 +99,10 @@ class Loop:
             total=self.last or (None if self.clock.seconds else self.recipe.steps), initial=run.step,
             disable=run.rank > 0, unit="step", dynamic_ncols=True, mininterval=2,
         )  # fmt: skip
-        pictures = Pictures(run.data, self.recipe.model, run.device)
+        pictures = Pictures(run.data, self.recipe.model, run.device, run.fit, self.recipe.symmetric)
         start = time.monotonic()
         try:
-            for request, images in pictures.ahead(run.lessons.plan(self.clock), run.workers):
+            for request, images in pictures.ahead(run.lessons.plan(self.clock, run.source.counted), run.workers):
                 run.lessons.learn(request, images, pictures)
                 self._count(request, time.monotonic() - start)
                 progress.update()
@@ -140,7 +141,7 @@ class Loop:
         every = self.recipe.evaluate_every if clock.seconds is None else whole / EVALUATIONS
         if run.position // every > before // every and run.position < clock.end and clock.affords_evaluation():
             start = time.monotonic()
-            self.journal.evaluate()
+            progress.write(self.journal.evaluate())
             clock.evaluated(time.monotonic() - start)
 
     def _conclude(self) -> None:
@@ -149,7 +150,7 @@ class Loop:
             return
         self._save_what_is_good()
         if self.run.position >= self.recipe.steps and not self.journal.evaluated():
-            self.journal.evaluate()
+            print(self.journal.evaluate())
 
     # --------------------------------------------------------- what goes wrong
 

@@ -12,21 +12,22 @@ from typing import Any
 
 import torch
 
-from monet.batches import TRAIN, labelled, numbers
-from monet.data import DATASETS
 from monet.model import MONet
+from monet.pictures import How
 from monet.training import state as states
 from monet.training.clock import Clock
 from monet.training.initialise import initialise
 from monet.training.journal import Journal
 from monet.training.lessons import Lessons
+from monet.training.loggers import check_installed
 from monet.training.loop import Loop
 from monet.training.recipe import Recipe
+from monet.training.source import Source
 from monet.training.state import State, StateError
 from monet.training.step import Step
 from monet.training.widen import widen
 
-STATES = "state"
+STATES = states.FOLDER
 ATTENTION = ("attention_channels", "attention_hidden", "resolution")
 """What in a configuration the attention network's shape depends on."""
 
@@ -40,20 +41,24 @@ class Run:
     Args:
         recipe: what to do.
         folder: of the run; made when the training begins.
-        data: name or path of scenes to train on instead of the recipe's.
+        data: name or path of scenes to train on instead of the recipe's. A run that is resumed remembers its own.
         device: where; the first card, or the processor where there is none, if None.
         batch: pictures per step and process instead of the recipe's. The learning rate grows with its root, and the
             schedules follow the pictures seen.
         workers: processes that make pictures ahead of the step; None: one if they are made on the host and there is a
             core for it, none otherwise.
+        how: pictures that are not square become so, instead of the recipe's way; remembered, too.
+        log: name of a logger that gets the figures, too; see :mod:`monet.training.loggers`.
 
     Attributes:
         record: what a state holds besides tensors: ``step``; ``position`` in the recipe, in its steps; ``stage`` that
-            the last step was of; ``pictures`` and ``slots`` learned from; ``seconds``; ``skipped`` steps; ``data``;
-            ``batch``; ``halvings`` of the learning rate; ``machines``, each with its part of pictures and seconds.
+            the last step was of; ``pictures`` and ``slots`` learned from; ``seconds``; ``skipped`` steps;
+            ``batch``; ``halvings`` of the learning rate; ``machines``, each with its part of pictures and seconds;
+            ``data``, ``content``, ``background`` and ``split`` as :class:`monet.training.source.Source` has them, and
+            ``fit``, how pictures became square.
 
     Raises:
-        ValueError: there is no such data.
+        ValueError: there is no such data or logger.
     """
 
     def __init__(
@@ -65,8 +70,12 @@ class Run:
         device: torch.device | None = None,
         batch: int | None = None,
         workers: int = 0,
+        how: How | None = None,
+        log: str | None = None,
     ):
         self.recipe, self.folder, self.workers = recipe, folder, workers
+        if log:
+            check_installed(log)
         self.rank = int(os.environ.get("RANK", 0))
         self.processes = int(os.environ.get("WORLD_SIZE", 1))
         local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
@@ -74,7 +83,7 @@ class Run:
         self.record: dict[str, Any] = {
             "step": 0, "position": 0.0, "stage": -1, "pictures": 0, "slots": 0, "seconds": 0.0, "skipped": 0,
             "halvings": 0,
-            "data": data or recipe.data, "batch": batch or recipe.batch_size, "machines": [],
+            "batch": batch or recipe.batch_size, "machines": [],
         }  # fmt: skip
         torch.manual_seed(recipe.seed)
         model = MONet(recipe.model)
@@ -83,12 +92,10 @@ class Run:
         self.optimizing = Step(model.to(self.device), recipe, self.processes)
         self.on_save: Callable[[], None] = lambda: None
         """Is called whenever a state has been written."""
-        counted = self.data in DATASETS or labelled(self.data)
-        if self.data not in DATASETS:
-            for stage in recipe.stages:  # says itself what is wrong, before a folder is made
-                numbers(self.data, TRAIN, range(1), stage.objects if counted else None)
-        self.lessons = Lessons(recipe, self.optimizing, self.record, self.rank, counted)
-        self.journal = Journal(folder, recipe, self.optimizing, self.record, self.rank == 0)
+        self.lessons = Lessons(recipe, self.optimizing, self.record, self.rank)
+        self.journal = Journal(folder, recipe, self.optimizing, self.record, self.rank == 0, log)
+        self._asked = data, how
+        self._learn_from(Source.of(data or recipe.data), how or recipe.fit)
 
     @property
     def model(self) -> MONet:
@@ -102,6 +109,12 @@ class Run:
     @property
     def data(self) -> str:
         return str(self.record["data"])
+
+    @property
+    def fit(self) -> How:
+        """How pictures become square."""
+        how: How = self.record["fit"]
+        return how
 
     @property
     def step(self) -> int:
@@ -133,11 +146,11 @@ class Run:
         )
         return State(weights, memory, {**self.record, "machines": [dict(m) for m in self.record["machines"]]})
 
-    def resume(self, data: str | None = None) -> bool:
+    def resume(self, *, change_data: bool = False) -> bool:
         """Goes on from the folder's last whole state; False if there is none.
 
         Args:
-            data: what the caller wants it to learn from; None: what it has learned from.
+            change_data: it may go on with other data, or squares made otherwise, than it has learned from.
 
         Raises:
             StateError: no state is whole, or it is of another network or learned from other data.
@@ -147,17 +160,42 @@ class Run:
             return False
         if words and self.rank == 0:
             print(f"{words} Going on from the state before it.")
-        if data is not None and data != state.record["data"]:
+        source = self.source if self._asked[0] else self._remembered(state.record["data"], change_data)
+        how, before = self._asked[1], state.record.get("fit", "crop")
+        what = source.differs(state.record) or ("" if how in (None, before) else f"fit ({how}, not {before})")
+        if what and not change_data:
             raise StateError(
-                f"{self.folder} has learned from {state.record['data']}: leave --data out, or give another --folder, "
-                "which may start from an exported checkpoint with --weights."
+                f"{self.folder} has learned from {state.record['data']}, and the {what} is another now: --change-data "
+                "goes on with it, without --data and --fit it goes on as it was, another --folder begins anew."
             )
         batch = self.record["batch"]
         self.take(state)
         self.record["batch"] = batch
+        self._learn_from(source, how or before)
         if self.rank == 0:
             self.journal.back()  # a killed run wrote further than it saved, and will write that again
         return True
+
+    def _remembered(self, data: str, change_data: bool) -> Source:
+        try:
+            return Source.of(data)
+        except ValueError as error:
+            if change_data:
+                return self.source
+            raise StateError(
+                f"{self.folder} has learned from {data}, which cannot be read any more ({error}): give the same "
+                "pictures with --data where they are now."
+            ) from error
+
+    def _learn_from(self, source: Source, how: How) -> None:
+        """Lets the run learn from a source.
+
+        Raises:
+            ValueError: it has no scenes for one of the recipe's stages.
+        """
+        source.check(self.recipe)
+        self.source = source
+        self.record |= {**source.record(), "fit": how}
 
     def take(self, state: State) -> None:
         """Becomes what a state says.
@@ -238,9 +276,19 @@ class Run:
         """Notes in the record on what the run goes on from here."""
         card = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
         machine = {
-            "device": card or f"{platform.machine()} processor", "threads": torch.get_num_threads(),
+            "device": card or f"{platform.machine()} processor", "processor": processor(),
+            "threads": torch.get_num_threads(),
             "processes": self.processes, "bfloat16": self.optimizing.bfloat16, "torch": torch.__version__,
         }  # fmt: skip
         known = self.record["machines"]
-        if not known or any(known[-1].get(name) != value for name, value in machine.items()):
+        if not known or any(known[-1].get(name, value) != value for name, value in machine.items()):
             known.append({**machine, "pictures": 0, "seconds": 0.0})
+
+
+def processor() -> str:
+    """The processor's name; "" where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

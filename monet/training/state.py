@@ -24,6 +24,8 @@ from torch import Tensor
 if sys.platform != "win32":
     import fcntl
 
+FOLDER = "state"
+"""In a run's folder: its states."""
 WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
 KEPT = 2
 """States that a run keeps: the last, and the one before it in case the last is damaged."""

@@ -25,10 +25,29 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def append(path: Path, row: dict[str, float]) -> None:
-    """Adds a row to a CSV file that starts with its column names."""
+    """Adds a row to a CSV file that starts with its column names.
+
+    Columns that the file does not have yet are added to it; where a row has no value, it is "nan".
+    """
     new = not path.exists() or path.stat().st_size == 0  # killed between opening the file and writing to it
+    columns = list(row)
+    if not new:
+        with path.open(newline="", encoding="utf-8") as file:
+            known = next(csv.reader(file))
+        columns = known + [name for name in row if name not in known]
+        if columns != known:
+            _widen(path, columns)
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row)
+        writer = csv.DictWriter(file, columns, restval="nan")
         if new:
             writer.writeheader()
         writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+
+
+def _widen(path: Path, columns: list[str]) -> None:
+    temporary = path.with_name(f"{path.name}.part")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="nan")
+        writer.writeheader()
+        writer.writerows(rows(path))
+    temporary.replace(path)
