@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from monet import metrics
 from monet.batches import prepare, squared, to_tensor
 from monet.data import Scene
+from monet.pictures import How
 from monet.training import __main__, feed, look, made, memory, plans, recipe
 from monet.training.run import Run
 from monet.training.tables import append, rows
@@ -50,6 +52,12 @@ def own(tmp_path, monkeypatch):
     return store
 
 
+@pytest.fixture
+def nothing_known(monkeypatch):
+    """No weights explain the pictures, so that a run begins with nothing, at the pictures' own size."""
+    monkeypatch.setattr(made, "known_weights", lambda seen: None)
+
+
 # ------------------------------------------------------------------ the recipe
 
 
@@ -75,8 +83,7 @@ def test_pictures_without_labels_become_slots_that_are_objects_by_one_command(ow
     ("height", "width", "resolution", "picture_size"),
     [(16, 16, 16, None), (20, 35, 40, 35), (33, 33, 40, 33), (50, 60, 64, 60), (120, 90, 64, None)],
 )
-def test_a_made_recipe_fits_pictures_of_any_size_and_runs(own, monkeypatch, height, width, resolution, picture_size):
-    monkeypatch.setattr(made, "known_weights", lambda seen: None)
+def test_a_made_recipe_fits_pictures_of_any_size_and_runs(own, nothing_known, height, width, resolution, picture_size):
     data = own("sizes", np.random.default_rng(0).integers(0, 256, (20, height, width, 3)).astype(np.uint8))
     plan = plans.plan(None, data, None)
     assert (plan.recipe.model.resolution, plan.recipe.model.picture_size) == (resolution, picture_size)
@@ -129,7 +136,7 @@ def test_batch_fits_the_memory_and_the_pictures(monkeypatch):
     assert memory.batch(64, 8, 1000) == 1
 
 
-def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own):
+def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own, nothing_known):
     data = own("mine", shapes(20, 32, 32)[0])
     command = ["--data", data, "--steps", "1", "--workers", "0"]
     __main__.main(command)
@@ -151,11 +158,12 @@ def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own):
         (["--data", "no_such"], "no stored data 'no_such'"),
         (["--data", "mine", "--weights", "no_such"], "no such checkpoint"),
         (["--folder", "runs/nothing"], "holds no recipe.toml"),
-        (["--data", "mine", "--first", "3"], "the recipe has steps|--first goes with"),
+        (["--data", "mine", "--first", "3"], "--first goes with --weights"),
+        (["--data", "mine", "--weights", "multi_dsprites", "--first", "99999"], "and no 99999"),
         (["--data", "two"], "2 scenes are too few"),
     ],
 )
-def test_what_cannot_be_done_leaves_nothing_behind(own, arguments, words):
+def test_what_cannot_be_done_leaves_nothing_behind(own, nothing_known, arguments, words):
     own("mine", shapes(20, 32, 32)[0])
     own("two", shapes(2, 32, 32)[0])
     with pytest.raises(ValueError, match=words):
@@ -163,7 +171,7 @@ def test_what_cannot_be_done_leaves_nothing_behind(own, arguments, words):
     assert not Path("runs").exists()
 
 
-def test_weights_beside_a_state_are_refused_and_the_state_wins(own):
+def test_weights_beside_a_state_are_refused_and_the_state_wins(own, nothing_known):
     command = ["--data", own("mine", shapes(20, 32, 32)[0]), "--steps", "1", "--workers", "0"]
     __main__.main(command)
     with pytest.raises(ValueError, match="state at step 1, which wins over --weights"):
@@ -243,3 +251,13 @@ def test_a_scene_is_squared_as_it_is_prepared():
     whole, part = prepare(scene, config, "pad"), squared(scene, 35, "pad")
     assert part.image.shape == (35, 35, 3)
     assert np.array_equal(whole.image[2:37, 2:37], part.image)
+
+
+def test_weights_that_know_the_pictures_are_chosen_whatever_their_size_and_nothing_is_cut_away(own):
+    for height, width in ((40, 60), (30, 30)):
+        plan = plans.plan(None, own(f"size{height}", shapes(20, height, width)[0]), None).recipe
+        assert plan.weights and plan.model.resolution == 64
+        assert plan.fit == ("crop" if height == width else "stretch" if "stretch" in get_args(How) else "pad")
+    assert plans.plan(None, "size40", None, "pad").recipe.fit == "pad"
+    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3)).astype(np.uint8)
+    assert plans.plan(None, own("noise", noise), None).recipe.weights is None, "nobody knows those"

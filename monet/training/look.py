@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from monet.pictures import How
 LOOKED_AT = 64
 """Pictures that a set is judged by."""
 SIDE = 64
-"""Pixels a side that larger pictures are shrunk to: what the shipped weights see."""
+"""Pixels a side of what most shipped weights see. Larger pictures are shrunk to it; smaller ones enlarged for those."""
 SPARE = 12
 """Slots that pictures are handed out to when their things are counted."""
 THING = 0.004
@@ -37,8 +37,8 @@ class Look:
         sizes: the shortest and the longest side of a picture, pixels.
         square: whether every picture looked at is square.
         how: they become square.
-        side: of a picture as the network sees it, pixels.
-        resolution: of the network that fits around it.
+        side: of a picture as a network sees it that begins with nothing, pixels.
+        resolution: of that network.
         contrast: standard deviation of the pixels of a picture, median over pictures, in [0, 1].
         noise: standard deviation of what differs from pixel to pixel, median over pictures, in [0, 1].
         scenes: those looked at.
@@ -75,7 +75,8 @@ def look(data: str, how: How | None = None) -> Look:
     square = all(scene.image.shape[0] == scene.image.shape[1] for scene in scenes)
     how = how or ("crop" if square else "pad")
     side = min(max(max(sides), 16), SIDE)
-    pixels = [scene.image.astype(np.float32) / 255 for scene in scenes]
+    shrunk = [batches.squared(scene, min(*scene.image.shape[:2], SIDE)) for scene in scenes]  # without a border
+    pixels = [scene.image.astype(np.float32) / 255 for scene in shrunk]
     contrast = float(np.median([image.std((0, 1)).mean() for image in pixels]))
     multiple = 2 ** (blocks(side) - 1)
     return Look(
@@ -100,12 +101,16 @@ def noise(image: np.ndarray) -> float:
 
 
 def known_weights(seen: Look) -> tuple[Checkpoint, float] | None:
-    """The checkpoint that explains the pictures best, with its mean squared error; None where none of them leaves less
-    than half of the pictures' variance unexplained, or none has their resolution."""
+    """The checkpoint for pictures of ``SIDE`` pixels that explains these best, with its mean squared error; None where
+    all leave more than half of the pictures' variance unexplained, or there is none.
+
+    They are tried on the square in the middle: a border that they do not know says nothing about what they know.
+    """
+    seen = replace(seen, how="crop")
     found: list[tuple[float, Checkpoint]] = []
     for checkpoint in checkpoints.find()[0]:
         config = checkpoint.config
-        if (config.resolution, config.picture_size) != (seen.resolution, None) or seen.side != seen.resolution:
+        if (config.resolution, config.picture_size) != (SIDE, None):
             continue
         images = seen.images(config)[:CANDIDATES]
         with torch.inference_mode():
