@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from monet.data import DATASETS
 from monet.pictures import How
 from monet.training import made, memory
 from monet.training import recipe as recipes
-from monet.training.recipe import OF_RUN, Recipe
+from monet.training.recipe import OF_RUN, Recipe, Stage
 from monet.training.run import Run
 from monet.training.step import Scenes
 from monet.vae import Lattice
@@ -124,10 +124,12 @@ def _course(run: Run, minutes: float | None) -> str:
     total = first = steps = 0.0
     for start, end, each in zip(starts, ends, seconds, strict=True):
         left = max(0.0, end - max(start, run.position)) / pace
-        total, steps = total + left * each, steps + left
+        total, steps = total + left * each, steps + left * (each > 0)
         first += max(0.0, min(end, settles) - max(start, run.position)) / pace * each
-    if not steps:
+    if run.position >= recipe.steps:
         return "the recipe is done"
+    if not steps:
+        return "slots learn one by one to the end of the recipe: no rate is known beforehand"
     batch = run.record["batch"] * run.processes
     rate = steps * batch / max(total, 1e-9)
     if minutes is not None:
@@ -144,30 +146,31 @@ def _course(run: Run, minutes: float | None) -> str:
 def _seconds(run: Run) -> list[float]:
     """Seconds of a step of each stage; 0 of those that are over, and of slots that learn alone, for which the rate of
     the others says nothing."""
-    before, recipe, kinds = run.state(), run.recipe, {}
+    before, recipe = run.state(), run.recipe
     side, batch = recipe.model.resolution, int(run.record["batch"])
     images = torch.rand(batch, 3, side, side, device=run.device)
+    measured: dict[Stage, float] = {}
+    seconds = []
     run.model.train()
     for stage in recipe.stages:
-        slots = stage.slots or recipe.model.num_slots
-        kind = (slots, stage.stride, stage.window, stage.detach_masks, stage.learn)
-        if stage.until <= run.position or stage.learn == "slots" or kind in kinds:
+        if stage.until <= run.position or stage.learn == "slots":
+            seconds.append(0.0)
             continue
-        for number in range(1 + TRIED):
-            if number == 1:
-                run.optimizing.read()
-                start = time.monotonic()
-            lattice = Lattice.draw(batch, side, stage.stride, stage.window, run.device)
-            run.optimizing([Scenes(images, lattice)], [number], slots, stage, float(stage.until), False)
-        run.optimizing.read()
-        kinds[kind] = (time.monotonic() - start) / TRIED
+        slots = stage.slots or recipe.model.num_slots
+        kind = replace(stage, until=0, objects=None, slots=slots)
+        if kind not in measured:
+            for number in range(1 + TRIED):
+                if number == 1:
+                    run.optimizing.read()
+                    start = time.monotonic()
+                lattice = Lattice.draw(batch, side, stage.stride, stage.window, run.device)
+                run.optimizing([Scenes(images, lattice)], [number], slots, stage, run.position, False)
+            run.optimizing.read()
+            measured[kind] = (time.monotonic() - start) / TRIED
+        seconds.append(measured[kind])
     run.take(before)
     run.optimizing.streak.zero_()
-    return [
-        kinds.get((s.slots or recipe.model.num_slots, s.stride, s.window, s.detach_masks, s.learn), 0.0)
-        if s.until > run.position else 0.0
-        for s in recipe.stages
-    ]  # fmt: skip
+    return seconds
 
 
 def _time(seconds: float) -> str:

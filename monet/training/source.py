@@ -10,6 +10,7 @@ from typing import Any
 from monet import batches
 from monet.batches import TEST, TRAIN, VALIDATE
 from monet.data import DATASETS, stored, stores
+from monet.data.store import IMAGES
 from monet.training.recipe import Recipe
 
 RULE = "by number: the first to learn from, then those held out, then the test split; see monet.batches.sizes"
@@ -48,7 +49,7 @@ class Source:
         store = stored(data)
         name = data if data in stores() else str(Path(data).resolve())
         # Of a store it is in the manifest; of any other file it is counted in the same way.
-        content = store.checksums.get("images.npy") or hashlib.sha256(store.images.tobytes()).hexdigest()
+        content = store.checksums.get(IMAGES) or hashlib.sha256(store.images.tobytes()).hexdigest()
         counts = {name: batches.size(data, split) for name, split in _SPLITS.items()}
         split = {"rule": RULE, **counts}
         height, width = store.images.shape[1:3]
