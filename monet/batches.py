@@ -131,11 +131,15 @@ def _order(count: int, split: int, epoch: int) -> np.ndarray:
 
 
 def squared(scene: Scene, size: int, how: How = "crop") -> Scene:
-    """The scene as a square of ``size`` pixels a side."""
-    labels = scene.segmentation
-    return replace(
-        scene, image=fit(scene.image, size, how), segmentation=None if labels is None else fit_labels(labels, size, how)
-    )
+    """The scene as a square of ``size`` pixels a side. What pads it is background: where 0 is the label of an object, it
+    changes places with the first label of the background."""
+    labels, background = scene.segmentation, scene.background
+    if labels is not None and how == "pad" and background and 0 not in background:
+        ground = background[0]
+        labels = np.where(labels == ground, 0, np.where(labels == 0, ground, labels)).astype(labels.dtype)
+        background = (0, *background[1:])
+    labels = None if labels is None else fit_labels(labels, size, how)
+    return replace(scene, image=fit(scene.image, size, how), segmentation=labels, background=background)
 
 
 def prepare(scene: Scene, config: MONetConfig, how: How = "crop") -> Scene:

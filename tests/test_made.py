@@ -171,6 +171,22 @@ def test_what_cannot_be_done_leaves_nothing_behind(own, nothing_known, arguments
     assert not Path("runs").exists()
 
 
+def test_a_run_goes_on_where_its_pictures_were_moved_to(own, nothing_known):
+    images = shapes(20, 32, 32)[0]
+    np.savez("here.npz", image=images)
+    command = ["--folder", "runs/mine", "--steps", "1", "--workers", "0"]
+    __main__.main([*command, "--data", "here.npz"])
+    Path("here.npz").rename("there.npz")
+    with pytest.raises(ValueError, match="cannot be read any more"):
+        __main__.main(command)
+    __main__.main([*command, "--data", "there.npz"])
+    __main__.main(command)
+    __main__.main(["check", "runs/mine"])
+    run = Run(recipe.of_run(Path("runs/mine")), Path("runs/mine"))
+    assert run.resume() and run.step == 3
+    assert run.data == str(Path("there.npz").resolve())
+
+
 def test_weights_beside_a_state_are_refused_and_the_state_wins(own, nothing_known):
     command = ["--data", own("mine", shapes(20, 32, 32)[0]), "--steps", "1", "--workers", "0"]
     __main__.main(command)
@@ -261,3 +277,12 @@ def test_weights_that_know_the_pictures_are_chosen_whatever_their_size_and_nothi
     assert plans.plan(None, "size40", None, "pad").recipe.fit == "pad"
     noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3)).astype(np.uint8)
     assert plans.plan(None, own("noise", noise), None).recipe.weights is None, "nobody knows those"
+
+
+def test_what_pads_a_scene_is_background_whatever_label_that_has():
+    labels = np.array([[255, 255, 0, 3], [255, 3, 3, 0]], np.uint8)
+    scene = Scene(np.zeros((2, 4, 3), np.uint8), labels, "", background=(255, 7))
+    padded = squared(scene, 4, "pad")
+    assert padded.background == (0, 7)
+    assert padded.segmentation.tolist() == [[0] * 4, [0, 0, 255, 3], [0, 3, 3, 255], [0] * 4]
+    assert np.array_equal(squared(scene, 2).segmentation, labels[:, 1:3]) and squared(scene, 2).background == (255, 7)

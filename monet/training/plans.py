@@ -75,9 +75,9 @@ def plan(
         folder = RUNS / Path(named).stem
     text = None
     if config is not None:
-        recipe = recipes.load(config)
+        recipe = recipes.load(config, data_there=data is None)
     elif (folder / OF_RUN).is_file():
-        recipe = recipes.load(str(folder / OF_RUN))
+        recipe = recipes.of_run(folder)
     elif data is None:
         raise ValueError(f"{folder} holds no {OF_RUN}: give --config RECIPE, or --data to have one made")
     elif data in DATASETS and (recipes.FOLDER / f"{data}.toml").is_file():

@@ -217,8 +217,12 @@ class Recipe:
         return float(np.interp(step, steps, values))
 
 
-def load(name_or_path: str) -> Recipe:
+def load(name_or_path: str, *, data_there: bool = True) -> Recipe:
     """A recipe by its name under ``recipes/`` or by the path of a TOML file.
+
+    Args:
+        name_or_path: of the recipe.
+        data_there: whether its data has to be there; not where a run has other data, or the same elsewhere.
 
     Raises:
         ValueError: there is none, or it is not a recipe; the message says which part is wrong.
@@ -229,22 +233,23 @@ def load(name_or_path: str) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ValueError(f"no recipe {name_or_path!r}; there are {known}, or give the path of a TOML file")
-    return parse(path.read_text(encoding="utf-8-sig"), path.parent, path.name)
+    return parse(path.read_text(encoding="utf-8-sig"), path.parent, path.name, data_there=data_there)
 
 
-def parse(text: str, folder: Path = FOLDER, name: str = OF_RUN) -> Recipe:
+def parse(text: str, folder: Path = FOLDER, name: str = OF_RUN, *, data_there: bool = True) -> Recipe:
     """A recipe from the text of a TOML file.
 
     Args:
         text: of the file.
         folder: of the file, from which paths in it are seen.
         name: of the file, for the message.
+        data_there: see :func:`load`.
 
     Raises:
         ValueError: it is not a recipe; the message says which part is wrong.
     """
     try:
-        return from_table(tomllib.loads(text), folder)
+        return from_table(tomllib.loads(text), folder, data_there=data_there)
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise ValueError(f"recipe {name}: {error}") from error
 
@@ -256,15 +261,16 @@ def of_run(folder: Path, config: str | None = None) -> Recipe:
         ValueError: there is none.
     """
     own = folder / OF_RUN
-    return load(config or (str(own) if own.is_file() else folder.name))
+    return load(config or (str(own) if own.is_file() else folder.name), data_there=False)
 
 
-def from_table(table: dict[str, Any], folder: Path = FOLDER) -> Recipe:
+def from_table(table: dict[str, Any], folder: Path = FOLDER, *, data_there: bool = True) -> Recipe:
     """A recipe from the nested dictionary that a TOML file holds.
 
     Args:
         table: of the file.
         folder: of the file, from which paths in it are seen.
+        data_there: see :func:`load`.
     """
     table = dict(table)
     stages = tuple(
@@ -280,7 +286,7 @@ def from_table(table: dict[str, Any], folder: Path = FOLDER) -> Recipe:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     data = table.pop("data")
     if data not in DATASETS:
-        if data not in stores() and not (folder / data).exists():
+        if data_there and data not in stores() and not (folder / data).exists():
             raise ValueError(f"data {data!r} is none of {', '.join(DATASETS)}, no stored data set and no file")
         data = data if data in stores() else str((folder / data).resolve())
     return Recipe(data=data, model=MONetConfig(**table.pop("model", {})), stages=stages, schedules=schedules, **table)

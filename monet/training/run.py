@@ -82,8 +82,7 @@ class Run:
         self.device = device or torch.device(local if torch.cuda.is_available() else "cpu")
         self.record: dict[str, Any] = {
             "step": 0, "position": 0.0, "stage": -1, "pictures": 0, "slots": 0, "seconds": 0.0, "skipped": 0,
-            "halvings": 0,
-            "batch": batch or recipe.batch_size, "machines": [],
+            "halvings": 0, "batch": batch or recipe.batch_size, "machines": [],
         }  # fmt: skip
         torch.manual_seed(recipe.seed)
         model = MONet(recipe.model)
@@ -94,8 +93,8 @@ class Run:
         """Is called whenever a state has been written."""
         self.lessons = Lessons(recipe, self.optimizing, self.record, self.rank)
         self.journal = Journal(folder, recipe, self.optimizing, self.record, self.rank == 0, log)
-        self._asked = data, how
-        self._learn_from(Source.of(data or recipe.data), how or recipe.fit)
+        self._asked = how
+        self._learn_from(self._source(data), how or recipe.fit)
 
     @property
     def model(self) -> MONet:
@@ -160,9 +159,8 @@ class Run:
             return False
         if words and self.rank == 0:
             print(f"{words} Going on from the state before it.")
-        source = self.source if self._asked[0] else self._remembered(state.record["data"], change_data)
-        how, before = self._asked[1], state.record.get("fit", "crop")
-        what = source.differs(state.record) or ("" if how in (None, before) else f"fit ({how}, not {before})")
+        how, before = self._asked, state.record.get("fit", "crop")
+        what = self.source.differs(state.record) or ("" if how in (None, before) else f"fit ({how}, not {before})")
         if what and not change_data:
             raise StateError(
                 f"{self.folder} has learned from {state.record['data']}, and the {what} is another now: --change-data "
@@ -171,20 +169,22 @@ class Run:
         batch = self.record["batch"]
         self.take(state)
         self.record["batch"] = batch
-        self._learn_from(source, how or before)
+        self._learn_from(self.source, how or before)
         if self.rank == 0:
             self.journal.back()  # a killed run wrote further than it saved, and will write that again
         return True
 
-    def _remembered(self, data: str, change_data: bool) -> Source:
+    def _source(self, data: str | None) -> Source:
+        """The data that is asked for, or what the folder's run has learned from, or else the recipe's."""
+        remembered = states.records(self.folder / STATES)
+        if data or not remembered:
+            return Source.of(data or self.recipe.data)
         try:
-            return Source.of(data)
+            return Source.of(remembered[-1]["data"])
         except ValueError as error:
-            if change_data:
-                return self.source
             raise StateError(
-                f"{self.folder} has learned from {data}, which cannot be read any more ({error}): give the same "
-                "pictures with --data where they are now."
+                f"{self.folder} has learned from {remembered[-1]['data']}, which cannot be read any more ({error}): "
+                "give the same pictures with --data where they are now."
             ) from error
 
     def _learn_from(self, source: Source, how: How) -> None:

@@ -109,6 +109,18 @@ def read(folder: Path, device: torch.device) -> tuple[State | None, str]:
     return None, ""
 
 
+def records(folder: Path) -> list[dict[str, Any]]:
+    """The records of the states of a folder that can be read, oldest first; their tensors are not."""
+    found = []
+    for path in saved(folder):
+        try:
+            with safe_open(path / WEIGHTS, framework="pt") as file:
+                found.append(json.loads((file.metadata() or {})["record"]))
+        except (SafetensorError, OSError, ValueError, KeyError):  # damaged, or an older one that has just gone
+            continue
+    return found
+
+
 def open_state(weights: Path, optimizer: Path | None, device: torch.device) -> State:
     """A state from its files; without ``optimizer``, one whose Adam begins anew.
 
