@@ -131,8 +131,10 @@ def _order(count: int, split: int, epoch: int) -> np.ndarray:
 
 
 def squared(scene: Scene, size: int, how: How = "crop") -> Scene:
-    """The scene as a square of ``size`` pixels a side. What pads it is background: where 0 is the label of an object, it
-    changes places with the first label of the background."""
+    """The scene as a square of ``size`` pixels a side.
+
+    What pads it is background: where 0 is the label of an object, it and the first label of the background swap.
+    """
     labels, background = scene.segmentation, scene.background
     if labels is not None and how == "pad" and background and 0 not in background:
         ground = background[0]

@@ -156,6 +156,8 @@ class Run:
         """
         state, words = states.read(self.folder / STATES, self.device)
         if state is None:
+            if self.rank == 0:
+                self.journal.back()  # one that was killed before it saved may have logged
             return False
         if words and self.rank == 0:
             print(f"{words} Going on from the state before it.")
