@@ -748,6 +748,12 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
         ("objects = [1, 2]", "objects = [1, 6]", "fewest <= most <= 5"),
         ("[[0, 1e-3], [6, 2e-3], [500, 1e-3]]", "[]", "schedule learning_rate must be points"),
         ("[6, 2e-3], [500, 1e-3]", "[500, 2e-3], [6, 1e-3]", "schedule learning_rate must be points"),
+        ("[6, 2e-3]", "[6, nan]", "schedule learning_rate must hold numbers that are not negative"),
+        ("[6, 2e-3]", "[6, -2e-3]", "schedule learning_rate must hold numbers that are not negative"),
+        ("[10, 0.5]", "[10, inf]", "schedule vae_factor must hold numbers that are not negative"),
+        ("save_every = 2", "save_every = 0", "save_every 0 must be a whole number from 1 on"),
+        ("save_every = 2", "evaluate_every = 0", "evaluate_every 0 must be a whole number from 1 on"),
+        ("batch_size = 2", 'fit = "squeeze"', "fit 'squeeze' is none of crop, pad"),
     ],
 )
 def test_wrong_recipe_is_refused_with_its_name_and_what_is_wrong(tiny, right, wrong, words):
@@ -764,6 +770,22 @@ def test_recipe_without_a_part_is_refused_with_the_parts_name(tiny, missing):
     del table[missing]
     with pytest.raises((KeyError, TypeError), match=missing):
         recipe.from_table(table)
+
+
+@pytest.mark.parametrize("objects", ["[1, 2]", None])
+def test_a_recipe_names_pictures_without_labels_by_their_path_seen_from_it(tiny, monkeypatch, objects):
+    # With a byte order mark, as some editors write; and nobody counts objects, though the recipe may name a number.
+    (tiny.parent / "deep").mkdir()
+    np.savez(tiny.parent / "mine.npz", image=np.random.default_rng(0).integers(0, 256, (20, 40, 40, 3), np.uint8))
+    text = TINY.replace("objects = [1, 1]", "" if objects is None else f"objects = {objects}")
+    text = text.replace("objects = [1, 2]", "" if objects is None else f"objects = {objects}")
+    path = tiny.parent / "deep" / "own.toml"
+    path.write_text("\ufeff" + text.replace('"tetrominoes"', '"../mine.npz"'), encoding="utf-8")
+    monkeypatch.chdir(Path(__file__).parent)
+    run = Run(recipe.load(str(path)), tiny.with_name("run"))
+    run.train(2)
+    assert run.data == str(tiny.parent / "mine.npz")
+    assert not run.source.counted
 
 
 def test_unknown_recipe_is_refused_with_the_names_there_are():
