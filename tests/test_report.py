@@ -12,10 +12,10 @@ from PIL import Image
 
 from monet import checkpoints
 from monet.evaluation import __main__ as measure
-from monet.training import card, recipe, report
-from monet.training import run as running
+from monet.training import card, journal, recipe, report
 from monet.training.report import CURVES, SLOTS, ReportError
-from monet.training.run import EVALUATION, LOG, Run, append
+from monet.training.run import Run
+from monet.training.tables import EVALUATION, LOG, append
 from tests.test_training import TINY
 
 STEPS = [*range(22550, 24050, 50), *range(30000, 31000, 50)]
@@ -114,7 +114,7 @@ def test_without_matplotlib_the_report_says_how_to_get_it(run, monkeypatch):
 
 
 def test_exported_card_shows_the_pictures_and_keeps_what_people_wrote(tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "EVALUATION_COUNT", 8)
+    monkeypatch.setattr(journal, "EVALUATION_COUNT", 8)
     path = tmp_path / "tiny.toml"
     path.write_text(TINY.replace("seed = 3", "evaluate_every = 50"), encoding="utf-8")
     (tmp_path / "run").mkdir()

@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import load_file
 
 from monet import checkpoints
-from monet.training import __main__, recipe, sprint, state
+from monet.training import __main__, journal, recipe, sprint, state, tables
 from monet.training import run as running
 from tests.test_training import TINY, assert_identical
 
@@ -23,7 +23,7 @@ def dry(tmp_path, monkeypatch):
     """Two tiny recipes in the current folder, and evaluations of few scenes."""
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running, "EVALUATION_COUNT", 8)
+    monkeypatch.setattr(journal, "EVALUATION_COUNT", 8)
     monkeypatch.setattr(recipe, "FOLDER", tmp_path)
     for name in ("one", "two"):
         (tmp_path / f"{name}.toml").write_text(TINY, encoding="utf-8")
@@ -49,8 +49,8 @@ def test_a_sprint_leaves_what_is_needed_to_go_on_elsewhere(dry, capsys):
     for name in ("one", "two"):
         there, here = (state.read(folder / name / running.STATES, CPU)[0] for folder in (elsewhere, dry / "runs"))
         assert_identical((there.weights, there.optimizer, there.record), (here.weights, here.optimizer, here.record))
-        log = (elsewhere / name / running.EVALUATION).read_text(encoding="utf-8")
-        assert log == (dry / "runs" / name / running.EVALUATION).read_text(encoding="utf-8")
+        log = (elsewhere / name / tables.EVALUATION).read_text(encoding="utf-8")
+        assert log == (dry / "runs" / name / tables.EVALUATION).read_text(encoding="utf-8")
     run = running.Run(recipe.load("one"), elsewhere / "one")
     assert run.resume()
     assert run.position == 500

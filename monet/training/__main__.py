@@ -1,6 +1,8 @@
-"""Train a recipe or go on with it, export its weights as a checkpoint, draw a report of it.
+"""Train a recipe or go on with it, check it, export its weights as a checkpoint, draw a report of it.
 
 python -m monet.training --config tetrominoes
+python -m monet.training --data my_pictures              # makes a recipe: runs/my_pictures/recipe.toml
+python -m monet.training check runs/my_pictures
 python -m monet.training report runs/tetrominoes
 python -m monet.training sprint tetrominoes --minutes 9 --out DIR
 python -m monet.training export runs/tetrominoes checkpoints/tetrominoes
@@ -13,30 +15,47 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from monet import checkpoints
 from monet.devices import device_of
 from monet.faults import told
-from monet.training import card, moments, report, sprint
+from monet.pictures import How
+from monet.training import card, check, moments, plans, report, sprint
 from monet.training import recipe as recipes
+from monet.training.loggers import LOGGERS
 from monet.training.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    commands = {"export": export, "report": draw, "sprint": sprint_, "collect": collect, "moments": moments_}
+    commands = {
+        "export": export, "report": draw, "sprint": sprint_, "collect": collect, "check": check_, "moments": moments_,
+    }  # fmt: skip
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m monet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True, help="a recipe's name or the path of a TOML file")
+    parser.add_argument(
+        "--config",
+        help="a recipe's name or the path of a TOML file (default: the one in the folder; or that of the data's name; "
+        "or one that is made from --data and written into the folder)",
+    )
     parser.add_argument(
         "--data", help="name or path of stored scenes to train on instead of the recipe's; a resumed run remembers it"
     )
+    parser.add_argument(
+        "--fit", choices=get_args(How),
+        help="how pictures that are not square become so (default: the recipe's; of one that is made: pad)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--change-data", action="store_true",
+        help="a run that is resumed goes on with other --data or --fit than it has learned from",
+    )  # fmt: skip
     parser.add_argument("--folder", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
-    parser.add_argument("--weights", help="a checkpoint to start from, where the folder has no state")
+    parser.add_argument("--weights", help="a checkpoint to begin with; a folder that has a state refuses it")
     parser.add_argument("--first", type=int, help="with --weights: the step of the recipe to go on at (default: 0)")
     parser.add_argument("--steps", type=int, help="stop after so many more steps")
     parser.add_argument(
@@ -52,6 +71,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="compile the network first: a minute, and it needs a C++ compiler"
     )
+    parser.add_argument(
+        "--log", choices=LOGGERS, help="the figures go to this logger, too, on this machine (default: none)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: 1)")
     parser.add_argument(
         "--workers", type=int,
@@ -64,33 +86,38 @@ def main(arguments: list[str]) -> None:
 
 def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    recipe = recipes.load(options.config)
-    folder = options.folder or Path("runs") / Path(options.config).stem
     distributed = "RANK" in os.environ
     if distributed and options.minutes is not None:
         raise ValueError("--minutes is for one process: several would not agree on the time that is used")
-    if options.first is not None and not options.weights:
-        raise ValueError("--first goes with --weights: a run that is resumed goes on where it was")
     for name in ("batch", "threads", "steps", "minutes"):
         if (value := getattr(options, name)) is not None and not value > 0:
             raise ValueError(f"--{name} {value} must be above 0")
     device = None if options.device is None else device_of(options.device)
+    plan = plans.plan(options.config, options.data, options.folder, options.fit, options.weights)
+    recipe, folder = plan.recipe, plan.folder
     if distributed:
         torch.distributed.init_process_group()
     try:
         run = Run(
-            recipe, folder, options.data, device=device, batch=options.batch, workers=_workers(options, distributed)
-        )
-        if run.resume(options.data):
-            if options.weights:
-                raise ValueError(
-                    f"{folder} has a state at step {run.step}: leave --weights out to go on from it, or give another "
-                    "--folder"
-                )
-            if run.rank == 0:
+            recipe, folder, options.data, device=device, batch=options.batch, workers=_workers(options, distributed),
+            how=options.fit, log=options.log,
+        )  # fmt: skip
+        resumed = run.resume(change_data=options.change_data)
+        if resumed and options.weights:
+            raise ValueError(
+                f"{folder} has a state at step {run.step}, which wins over --weights: leave --weights out to go on "
+                "from it, or give another --folder"
+            )
+        weights = None if resumed else options.weights or recipe.weights
+        if options.first is not None and not weights:
+            raise ValueError("--first goes with --weights: a run that is resumed goes on where it was")
+        if weights:
+            run.start_from(checkpoints.load(weights), options.first or 0, Path(weights).name)
+        if run.rank == 0:
+            plan.write()
+            if resumed:
                 print(f"resuming {folder} at step {run.step}, {run.position:.0f} of {recipe.steps} of the recipe")
-        elif options.weights:
-            run.start_from(checkpoints.load(options.weights), options.first or 0, Path(options.weights).name)
+            print(plans.expected(run, options.minutes), flush=True)
         if options.compile:
             run.compile()
         run.train(options.steps, options.minutes)
@@ -136,10 +163,10 @@ def export(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m monet.training export", description=export.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, made or replaced")
-    parser.add_argument("--config", help="the recipe, if it is not called as the run's folder")
+    parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor called as that")
     parser.add_argument("--count", type=int, default=320, help="scenes of the test split to measure on (default: 320)")
     options = parser.parse_args(arguments)
-    run = Run(recipes.load(options.config or options.run.name), options.run)
+    run = Run(recipes.of_run(options.run, options.config), options.run)
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
     card.export(run, options.checkpoint, options.count, options.config)
@@ -163,6 +190,18 @@ def moments_(arguments: list[str]) -> None:
     course = moments.from_weights(folder, weights, options.count, options.note)
     for step, *values in zip(course.steps, *(course.figures[name] for name in moments.VALUES), strict=True):
         print(step, *(f"{name} {value}" for name, value in zip(moments.VALUES, values, strict=True)))
+
+
+def check_(arguments: list[str]) -> None:
+    """Tells what is wrong with a run, where it comes from and what to change. The run may go on meanwhile."""
+    parser = argparse.ArgumentParser(prog="python -m monet.training check", description=check_.__doc__)
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor called as that")
+    options = parser.parse_args(arguments)
+    signs = check.look(options.run, recipes.of_run(options.run, options.config))
+    print(check.line(signs))
+    for diagnosis in check.diagnose(signs):
+        print(f"\n{diagnosis}")
 
 
 def draw(arguments: list[str]) -> None:

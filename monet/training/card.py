@@ -14,7 +14,7 @@ from monet.checkpoints import HISTORY
 from monet.data import DATASETS, Scene, Stored, stored
 from monet.evaluation.scenes import find_scenes, notes, with_background
 from monet.pictures import How
-from monet.training import report
+from monet.training import moments, report
 from monet.training.run import Run
 
 COURSE = {
@@ -67,6 +67,7 @@ def export(run: Run, folder: Path, count: int, config: str | None = None) -> Non
     )  # fmt: skip
     for picture in pictures:
         shutil.copy(picture, folder)
+    moments.export(run.folder, run.data, folder)
     sheet = evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES], how=how)
     sheet.save(folder / "slots.png", optimize=True)
 

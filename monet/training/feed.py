@@ -16,6 +16,7 @@ from monet import batches
 from monet.batches import TRAIN, prepare
 from monet.data import DATASETS
 from monet.model import MONetConfig
+from monet.pictures import How
 
 AHEAD = 4
 """Batches that a worker makes ahead of the step."""
@@ -50,10 +51,15 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
         data: a generated data set's name, or the name or path of stored scenes.
         config: of the network.
         device: where they are made if the data set has batches; others come from the host.
+        how: they become square.
+        symmetric: whether stored ones come turned and mirrored.
     """
 
-    def __init__(self, data: str, config: MONetConfig, device: torch.device):
-        self.data, self.config, self.device = data, config, device
+    def __init__(
+        self, data: str, config: MONetConfig, device: torch.device, how: How = "crop", symmetric: bool = False
+    ):
+        self.data, self.config, self.device, self.how = data, config, device, how
+        self.symmetric = symmetric and data not in DATASETS
         dataset = DATASETS.get(data)
         self.side = config.picture_size or config.resolution
         self.batch = dataset.batch if dataset and dataset.size == self.side else None
@@ -68,7 +74,11 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
             return torch.empty(0, dtype=torch.uint8)
         if self.batch is None:
             numbers = range(request.first, request.first + request.each * len(request.parts))
-            return self._stored(numbers, request.objects)
+            images = self._stored(numbers, request.objects)
+            if not self.symmetric:
+                return images
+            parts = zip(images.split(request.each), request.parts, strict=True)
+            return torch.cat([turned(part, hash((seed, 3))) for part, seed in parts])
         objects = request.objects or DATASETS[self.data].objects
         made = []
         for seed in request.parts:
@@ -81,10 +91,12 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
     def _stored(self, numbers: range, objects: tuple[int, int] | None) -> Tensor:
         if self.device.type == "cpu" or self.data in DATASETS:
             scenes = batches.scenes(self.data, TRAIN, numbers, objects)
-            return _tensor(np.stack([prepare(scene, self.config).image for scene in scenes]))
+            return _tensor(np.stack([prepare(scene, self.config, self.how).image for scene in scenes]))
         if self._held is None:  # the whole store lies in the card's memory
             every = batches.everything(self.data)
-            self._held = _tensor(np.stack([prepare(scene, self.config).image for scene in every])).to(self.device)
+            self._held = _tensor(np.stack([prepare(scene, self.config, self.how).image for scene in every])).to(
+                self.device
+            )
         members = torch.from_numpy(batches.numbers(self.data, TRAIN, numbers, objects)).pin_memory()
         return self._held[members.to(self.device, non_blocking=True)]
 
@@ -96,6 +108,13 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
             collate_fn=_as_it_is, pin_memory=workers > 0 and self.device.type == "cuda",
         )  # fmt: skip
         return iter(loader)
+
+
+def turned(images: Tensor, seed: int) -> Tensor:
+    """Square pictures B,3,H,W, each turned by quarters and mirrored at random, all eight ways alike."""
+    ways = torch.randint(8, (len(images),), generator=torch.Generator().manual_seed(seed)).tolist()
+    turns = [torch.rot90(image, way % 4, (-2, -1)) for image, way in zip(images, ways, strict=True)]
+    return torch.stack([image.flip(-1) if way > 3 else image for image, way in zip(turns, ways, strict=True)])
 
 
 def _as_it_is(item: Any) -> Any:

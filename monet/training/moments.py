@@ -22,6 +22,8 @@ from monet.checkpoints import CheckpointError
 from monet.data import DATASETS, Scene, samples
 from monet.figures import to_uint8
 from monet.model import MONet
+from monet.pictures import How
+from monet.training.tables import EVALUATION, rows
 
 STRIPS, SHEET, FIGURES = "moments", "training.webp", "training.json"
 SCENES = 3
@@ -93,17 +95,18 @@ def chosen(data: str) -> tuple[list[Scene], tuple[int, ...]]:
     if data in DATASETS:
         numbers = tuple(range(SCENES))
         return [samples.read(data, number) for number in numbers], numbers
-    return batches.scenes(data, batches.VALIDATE, range(SCENES)), ()
+    count = min(SCENES, batches.size(data, batches.VALIDATE) or SCENES)
+    return batches.scenes(data, batches.VALIDATE, range(count)), ()
 
 
 @torch.inference_mode()
-def strip(model: MONet, scenes: Sequence[Scene], num_slots: int | None = None) -> Image.Image:
+def strip(model: MONet, scenes: Sequence[Scene], num_slots: int | None = None, how: How = "crop") -> Image.Image:
     """Scenes as a model sees them, RGBA: a row per scene of its picture and its K slots, each slot's component as
     colour and its attention mask as alpha. So a slot drawn over black is m_k x_k, and their sum the reconstruction."""
     rows = []
     device = next(model.parameters()).device
     for scene in scenes:
-        fed = batches.prepare(scene, model.config)
+        fed = batches.prepare(scene, model.config, how)
         d = model(batches.to_tensor([fed]).to(device), num_slots)
         masks = to_uint8(d.log_masks[0].exp().cpu().numpy())
         colors = to_uint8(d.components[0].permute(0, 2, 3, 1).cpu().numpy()) * (masks > 0)[..., None]
@@ -113,11 +116,23 @@ def strip(model: MONet, scenes: Sequence[Scene], num_slots: int | None = None) -
     return Image.fromarray(np.concatenate(rows))
 
 
-def keep(model: MONet, scenes: Sequence[Scene], run: Path, step: int) -> None:
-    """Adds a strip to a run's folder."""
+def keep(model: MONet, data: str, how: How, run: Path, step: int) -> None:
+    """Adds a strip to a run's folder: what a model that learns from ``data`` is at a step."""
     folder = run / STRIPS
-    folder.mkdir(exist_ok=True)
-    strip(model, scenes).save(folder / f"{step:07d}.webp", lossless=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    strip(model, chosen(data)[0], how=how).save(folder / f"{step:07d}.webp", lossless=True)
+
+
+def any_kept(run: Path) -> bool:
+    return (run / STRIPS).is_dir()
+
+
+def export(run: Path, data: str, folder: Path) -> None:
+    """Gives a checkpoint the moments that its run has kept, if it has kept any."""
+    strips = kept(run)
+    if strips:
+        figures = [{name: float(value) for name, value in row.items()} for row in rows(run / EVALUATION)]
+        write(folder, strips, figures, *chosen(data), data)
 
 
 def kept(run: Path) -> dict[int, Image.Image]:
@@ -141,7 +156,7 @@ def thinned(steps: Sequence[int]) -> list[int]:
 def write(
     folder: Path,
     strips: Mapping[int, Image.Image],
-    rows: Sequence[Row],
+    figures: Sequence[Row],
     scenes: Sequence[Scene],
     numbers: tuple[int, ...],
     data: str,
@@ -152,7 +167,7 @@ def write(
     Args:
         folder: of the checkpoint.
         strips: by step, of the same scenes and K.
-        rows: of ``evaluation.csv``.
+        figures: rows of ``evaluation.csv``.
         scenes: of the strips.
         numbers: of these scenes in the gallery, or none.
         data: the data set's name.
@@ -164,7 +179,8 @@ def write(
     titles = tuple(scene.source for scene in scenes)
     course = Course(
         size, images[0].width // size - 1, titles, numbers, data, tuple(steps),
-        tuple(int(row["step"]) for row in rows), {name: [_value(row, name) for row in rows] for name in VALUES}, note,
+        tuple(int(row["step"]) for row in figures), {name: [_value(row, name) for row in figures] for name in VALUES},
+        note,
     )  # fmt: skip
     sheet = np.concatenate([np.asarray(image) for image in images])
     part = folder / f"{SHEET}.part"
@@ -201,12 +217,12 @@ def from_weights(folder: Path, weights: Mapping[int, Path], count: int, note: st
     checkpoint = checkpoints.read(folder)
     scenes, numbers = chosen(checkpoint.data)
     held_out = batches.scenes(checkpoint.data, batches.VALIDATE, range(count))
-    strips, rows = {}, []
+    strips, figures = {}, []
     for step in sorted(weights):
         model = checkpoints.load(weights[step])
         strips[step] = strip(model, scenes, checkpoint.config.num_slots)
-        rows.append({"step": step, **evaluation.evaluate(model, held_out, "joint").means})
-    return write(checkpoint.folder, strips, rows, scenes, numbers, checkpoint.data, note)
+        figures.append({"step": step, **evaluation.evaluate(model, held_out, "joint").means})
+    return write(checkpoint.folder, strips, figures, scenes, numbers, checkpoint.data, note)
 
 
 def _value(row: Row, name: str) -> float | None:

@@ -15,8 +15,11 @@ import numpy as np
 from monet.data import DATASETS, stores
 from monet.model import MONetConfig
 from monet.objective import LIKELIHOODS, Likelihood
+from monet.pictures import How
 
 FOLDER = Path(os.environ.get("MONET_RECIPES", Path(__file__).parent / "recipes"))
+OF_RUN = "recipe.toml"
+"""In a run's folder: the recipe that was made from its data."""
 
 VAE = (
     "encoder_channels",
@@ -99,8 +102,10 @@ class Recipe:
         bfloat16: convolutions in bfloat16 where the processor is quicker so; float32 everywhere otherwise.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
-        symmetric: a scene that is turned by quarters or mirrored may be one of the data set's, so slots that learn
-            alone come turned and mirrored too.
+        fit: how pictures that are not square become so; see :func:`monet.pictures.fit`.
+        weights: name or folder of a checkpoint that a run begins with; None: with random weights.
+        symmetric: a scene that is turned by quarters or mirrored may be one of the data set's, so stored scenes come
+            turned and mirrored too, and so do slots that learn alone.
         slot_batch: slots per step and process where slots learn alone.
         slot_pool: pictures that the resting attention takes apart at once.
         slot_reuse: how many times, on average, one of their slots is learned from before others are handed out.
@@ -120,6 +125,8 @@ class Recipe:
     bfloat16: bool = True
     evaluate_every: int = 500
     save_every: int = 200
+    fit: How = "crop"
+    weights: str | None = None
     symmetric: bool = False
     slot_batch: int = 32
     slot_pool: int = 1024
@@ -130,6 +137,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood {self.likelihood!r} is none of {', '.join(LIKELIHOODS)}")
+        if self.fit not in get_args(How):
+            raise ValueError(f"fit {self.fit!r} is none of {', '.join(get_args(How))}")
         ends = [0, *(stage.until for stage in self.stages)]
         if not self.stages or any(a >= b for a, b in pairwise(ends)):
             raise ValueError("stages must be at least one and their `until` must rise from above 0")
@@ -209,8 +218,12 @@ class Recipe:
         return float(np.interp(step, steps, values))
 
 
-def load(name_or_path: str) -> Recipe:
+def load(name_or_path: str, *, data_there: bool = True) -> Recipe:
     """A recipe by its name under ``recipes/`` or by the path of a TOML file.
+
+    Args:
+        name_or_path: of the recipe.
+        data_there: whether its data has to be there; not where a run has other data, or the same elsewhere.
 
     Raises:
         ValueError: there is none, or it is not a recipe; the message says which part is wrong.
@@ -221,18 +234,44 @@ def load(name_or_path: str) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ValueError(f"no recipe {name_or_path!r}; there are {known}, or give the path of a TOML file")
+    return parse(path.read_text(encoding="utf-8-sig"), path.parent, path.name, data_there=data_there)
+
+
+def parse(text: str, folder: Path = FOLDER, name: str = OF_RUN, *, data_there: bool = True) -> Recipe:
+    """A recipe from the text of a TOML file.
+
+    Args:
+        text: of the file.
+        folder: of the file, from which paths in it are seen.
+        name: of the file, for the message.
+        data_there: see :func:`load`.
+
+    Raises:
+        ValueError: it is not a recipe; the message says which part is wrong.
+    """
     try:
-        return from_table(tomllib.loads(path.read_text(encoding="utf-8-sig")), path.parent)
+        return from_table(tomllib.loads(text), folder, data_there=data_there)
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"recipe {path.name}: {error}") from error
+        raise ValueError(f"recipe {name}: {error}") from error
 
 
-def from_table(table: dict[str, Any], folder: Path = FOLDER) -> Recipe:
+def of_run(folder: Path, config: str | None = None) -> Recipe:
+    """The recipe of a run: the one that is asked for, or the one in its folder, or that of the folder's name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    own = folder / OF_RUN
+    return load(config or (str(own) if own.is_file() else folder.name), data_there=False)
+
+
+def from_table(table: dict[str, Any], folder: Path = FOLDER, *, data_there: bool = True) -> Recipe:
     """A recipe from the nested dictionary that a TOML file holds.
 
     Args:
         table: of the file.
         folder: of the file, from which paths in it are seen.
+        data_there: see :func:`load`.
     """
     table = dict(table)
     stages = tuple(
@@ -248,7 +287,7 @@ def from_table(table: dict[str, Any], folder: Path = FOLDER) -> Recipe:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     data = table.pop("data")
     if data not in DATASETS:
-        if data not in stores() and not (folder / data).exists():
+        if data_there and data not in stores() and not (folder / data).exists():
             raise ValueError(f"data {data!r} is none of {', '.join(DATASETS)}, no stored data set and no file")
         data = data if data in stores() else str((folder / data).resolve())
     return Recipe(data=data, model=MONetConfig(**table.pop("model", {})), stages=stages, schedules=schedules, **table)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from monet.evaluation import SHEET_SCENES
-from monet.training.run import EVALUATION, LOG
+from monet.training.tables import EVALUATION, LOG
 
 CURVES, SLOTS = "curves.png", "slots_over_time.png"
 MOMENTS = 6

@@ -28,8 +28,9 @@ from monet.model import MONet
 from monet.training import recipe as recipes
 from monet.training import state as states
 from monet.training.recipe import Recipe, Stage
-from monet.training.run import EVALUATION, LOG, STATES, Run, rows
+from monet.training.run import STATES, Run
 from monet.training.step import Scenes, Step
+from monet.training.tables import EVALUATION, LOG, rows
 from monet.vae import Lattice
 
 FILES, BYTES = 8, 15 * 2**20

@@ -25,6 +25,8 @@ from torch import Tensor
 if sys.platform != "win32":
     import fcntl
 
+FOLDER = "state"
+"""In a run's folder: its states."""
 WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
 KEPT = 2
 """States that a run keeps: the last, and the one before it in case the last is damaged."""
@@ -108,6 +110,18 @@ def read(folder: Path, device: torch.device) -> tuple[State | None, str]:
     return None, ""
 
 
+def records(folder: Path) -> list[dict[str, Any]]:
+    """The records of the states of a folder that can be read, oldest first; their tensors are not."""
+    found = []
+    for path in saved(folder):
+        try:
+            with safe_open(path / WEIGHTS, framework="pt") as file:
+                found.append(json.loads((file.metadata() or {})["record"]))
+        except (SafetensorError, OSError, ValueError, KeyError):  # damaged, or an older one that has just gone
+            continue
+    return found
+
+
 def open_state(weights: Path, optimizer: Path | None, device: torch.device) -> State:
     """A state from its files; without ``optimizer``, one whose Adam begins anew.
 
@@ -182,15 +196,3 @@ def was_killed(folder: Path) -> bool:
         return bool((folder / LOCK).read_bytes().strip()) and owner(folder) is None
     except OSError:
         return False
-
-
-def records(folder: Path) -> list[dict[str, Any]]:
-    """The records of the states of a folder that can be read, oldest first; their tensors are not."""
-    found = []
-    for path in saved(folder):
-        try:
-            with safe_open(path / WEIGHTS, framework="pt") as file:
-                found.append(json.loads((file.metadata() or {})["record"]))
-        except (SafetensorError, OSError, ValueError, KeyError):  # damaged, or an older one that has just gone
-            continue
-    return found

@@ -5,18 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from monet.data import DATASETS, Stored
 from monet.training import recipe as recipes
 from monet.training.recipe import Recipe
-
-MAKES_RECIPES = find_spec("monet.training.plans") is not None
-"""Whether training makes a recipe from the data where there is none."""
-RECIPE = "recipe.toml"
-"""A recipe that was made from the data, in the run's own folder."""
 
 
 class Data(NamedTuple):
@@ -30,12 +24,12 @@ def learnable(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
     """``kind``, ``name`` and ``title`` of the data sets that a run can learn from."""
     generated = [{"kind": "generated", "name": d.name, "title": d.title} for d in DATASETS.values()]
     own = [{"kind": "stored", "name": name, "title": data.about.title} for name, data in stored.items()]
-    return [table for table in (*own, *generated) if MAKES_RECIPES or _named(table["name"]).is_file()]
+    return [*own, *generated]
 
 
 def config_of(folder: Path, name: str) -> str | None:
     """What ``--config`` is for a run: the recipe in its folder, or the one of that name; None if there is neither."""
-    own = folder / RECIPE
+    own = folder / recipes.OF_RUN
     return str(own) if own.is_file() else name if _named(name).is_file() else None
 
 

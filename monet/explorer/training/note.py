@@ -9,8 +9,8 @@ from typing import Any
 
 from monet.data import DATASETS
 from monet.explorer.training.commands import Data
-from monet.training.report import LOG
 from monet.training.run import STATES
+from monet.training.tables import LOG
 
 NOTE = "app.json"
 """``data``, kind and name; ``config``, the recipe; ``minutes``; ``began``, seconds since 1970; ``asked``, "pause" or

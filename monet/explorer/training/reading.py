@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from monet.training.report import EVALUATION, LOG, ReportError, table
+from monet.training.report import ReportError, table
+from monet.training.tables import EVALUATION, LOG
 
 POINTS = 240
 """Points of a curve; of more rows each point is the mean of some."""

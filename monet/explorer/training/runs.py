@@ -15,11 +15,11 @@ from typing import Any
 
 from monet.data import DATASETS, Stored
 from monet.explorer.training import reading
-from monet.explorer.training.commands import MAKES_RECIPES, Data, command, config_of, recipe_of
+from monet.explorer.training.commands import Data, command, config_of, recipe_of
 from monet.explorer.training.note import began, data_of, is_run, read_note, write_note
 from monet.training import state as states
-from monet.training.report import LOG
 from monet.training.run import STATES
+from monet.training.tables import LOG
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,47}")
 OUTPUT = "train.log"
@@ -84,7 +84,7 @@ class Runs:
         data = data_of(note, last, path)
         config = known_config(path, note)
         recipe = recipe_of(config)
-        goes_on = self._known(data) and (recipe is not None or (MAKES_RECIPES and config is None and "data" in note))
+        goes_on = self._known(data) and (recipe is not None or (config is None and "data" in note))
         share = None if recipe is None else min(1.0, last.get("position", 0.0) / recipe.steps)
         state = self._state(path, note, share)
         return {
@@ -115,7 +115,7 @@ class Runs:
             raise RunError("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             raise RunError(f"A run takes more than 0 and at most {MOST_MINUTES:,} minutes, or until it is stopped.")
-        if not self._known(data) or not (MAKES_RECIPES or config_of(self.folder / name, data.name)):
+        if not self._known(data):
             raise RunError("There is no data set of this name that a run can learn from.")
         with self._lock:
             self._check_room()

@@ -1,0 +1,41 @@
+"""Where in its recipe a run is: by its steps, or by the share of its time that is used."""
+
+from __future__ import annotations
+
+import time
+
+
+class Clock:
+    """Tells where in its recipe a run is: as far as its steps, or, with ``minutes``, as its share of them that is used.
+
+    Args:
+        position: of the run in the recipe.
+        end: the recipe's number of steps.
+        minutes: of wall time from now on, or None.
+    """
+
+    def __init__(self, position: float, end: int, minutes: float | None):
+        self.first, self.end, self.seconds = position, end, None if minutes is None else 60 * minutes
+        self._start = time.monotonic()
+        self._reserve = self._evaluating = 0.0  # for the last evaluation; spent on evaluations so far
+
+    def position(self, counted: float) -> float:
+        """The position of the step that, counted by steps, is at ``counted``."""
+        return counted if self.seconds is None else self.first + self._share() * (self.end - self.first)
+
+    def over(self, position: float) -> bool:
+        return position >= self.end if self.seconds is None else self._share() >= 1
+
+    def affords_evaluation(self) -> bool:
+        """Whether evaluations have taken less than a tenth of the time so far; always, where there is no budget."""
+        return self.seconds is None or self._evaluating < (time.monotonic() - self._start) / 10
+
+    def evaluated(self, seconds: float) -> None:
+        """Notes how long an evaluation took."""
+        self._evaluating += seconds
+        self._reserve = 1.5 * seconds
+
+    def _share(self) -> float:
+        assert self.seconds is not None
+        budget = max(self.seconds - self._reserve, 0.8 * self.seconds)
+        return min((time.monotonic() - self._start) / budget, 1.0)

@@ -1,0 +1,127 @@
+"""What every step of a run learns from: the curriculum's requests, and the step made of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from monet.model import MONet
+from monet.training.clock import Clock
+from monet.training.feed import Pictures, Request
+from monet.training.initialise import initialise
+from monet.training.pool import Pool, Slots
+from monet.training.recipe import Recipe
+from monet.training.step import Scenes, Step, rate_for
+from monet.vae import Lattice
+
+
+class Lessons:
+    """A recipe's steps, made by one process of a run.
+
+    Every random draw is seeded by the run's seed, the step and the part of the batch that goes through the network at
+    once.
+
+    Args:
+        recipe: of the run.
+        step: the network and what a step does to it.
+        record: of the run (:class:`monet.training.run.Run`); the stage in it is kept up to date.
+        rank: number of this process among the run's.
+    """
+
+    def __init__(self, recipe: Recipe, step: Step, record: dict[str, Any], rank: int):
+        self.recipe, self.optimizing, self.record, self.rank = recipe, step, record, rank
+        self._pool: tuple[tuple[object, ...], Pool] | None = None
+
+    @property
+    def pace(self) -> float:
+        """Steps of the recipe that one step of this run makes up for."""
+        return float(self.record["batch"]) / self.recipe.batch_size
+
+    def plan(self, clock: Clock, counted: bool) -> Iterator[Request]:
+        """The requests of the steps from here on, without end; a worker asks for some of them ahead of time.
+
+        Args:
+            clock: tells where in the recipe a step lies.
+            counted: whether the objects of the data's scenes can be counted.
+        """
+        recipe, step, position = self.recipe, int(self.record["step"]), float(self.record["position"])
+        parts = self._parts()
+        while True:
+            position = clock.position(position)
+            stage = recipe.stage(position)
+            if not counted:
+                stage = replace(stage, objects=None)
+            objects, slots = stage.draw((recipe.seed, step), recipe.model.num_slots)
+            first = (step * self.optimizing.processes + self.rank) * self.record["batch"]
+            seeds = tuple((recipe.seed, step, self.rank * parts + number) for number in range(parts))
+            each = 0 if stage.learn == "slots" else self.record["batch"] // parts  # a pool has pictures of its own
+            yield Request(step, position, objects, slots, seeds, each, first)
+            step, position = step + 1, position + self.pace
+
+    def learn(self, request: Request, images: torch.Tensor, pictures: Pictures) -> None:
+        """Makes a step.
+
+        Args:
+            request: the step's.
+            images: its pictures, uint8 B,3,H,W; none where slots learn alone.
+            pictures: more of them, for the slots that learn alone.
+        """
+        number = self.recipe.stage_number(request.position)
+        stage = self.recipe.stages[number]
+        if stage.new_vae and number != self.record["stage"]:
+            self._renew_vae()
+        self.record["stage"] = number
+        if stage.learn == "everything" and request.step % stage.vae_every:
+            stage = replace(stage, learn="attention")
+        if stage.learn == "attention":
+            stage = replace(stage, window=None)
+        seeds = [hash(part) for part in request.parts]
+        inputs: list[Scenes | Slots] = []
+        side, device = self.recipe.model.resolution, self.optimizing.device
+        if stage.learn == "slots":
+            pool = self._pool_of(request, pictures)
+            torch.manual_seed(hash((*request.parts[0], 1)))
+            seeds = seeds[:1]
+            inputs.append(pool.draw(self.recipe.slot_batch, stage.window or side, self.recipe.symmetric))
+        else:
+            for part, seed in zip(images.to(device, non_blocking=True).split(request.each), seeds, strict=True):
+                torch.manual_seed(hash((seed, 1)))
+                lattice = Lattice.draw(len(part), side, stage.stride, stage.window, device)
+                inputs.append(Scenes(part.float() / 255, lattice))
+        self.optimizing.rate = rate_for(self.record["batch"], self.recipe) / 2 ** self.record["halvings"]
+        self.optimizing(inputs, seeds, request.slots, stage, request.position, request.step == 0)
+
+    def _parts(self) -> int:
+        """Into how many a batch is split."""
+        batch = int(self.record["batch"])
+        return -(-batch // self.recipe.at_once) if self.recipe.at_once and not batch % self.recipe.at_once else 1
+
+    def _renew_vae(self) -> None:
+        torch.manual_seed(hash((self.recipe.seed, self.record["step"])))
+        fresh = MONet(self.recipe.model)
+        if self.recipe.he_initialisation:
+            initialise(fresh)
+        for model in (self.optimizing.model, self.optimizing.average):
+            model.vae.load_state_dict(fresh.vae.state_dict())
+        self.optimizing.forget(self.optimizing.model.vae)
+
+    def _pool_of(self, request: Request, pictures: Pictures) -> Pool:
+        """The slots that a step may draw from; the same ones when a run that was stopped comes here again."""
+        recipe = self.recipe
+        number = request.step * recipe.slot_batch // (recipe.slot_pool * recipe.slot_reuse)
+        key = (number, request.objects, request.slots)
+        if self._pool is None or self._pool[0] != key:
+            self._pool = None  # two at once need not fit
+            first = (number * self.optimizing.processes + self.rank) * recipe.slot_pool
+            asked = request._replace(
+                parts=((recipe.seed, number, self.rank, 2),), each=recipe.slot_pool, first=first,
+                objects=recipe.stage(request.position).objects if request.objects else None,
+            )  # fmt: skip
+            images = pictures.of(asked).to(self.optimizing.device)
+            slots = recipe.stage(request.position).slots or recipe.model.num_slots
+            handed_out = Pool.hand_out(self.optimizing.model, images, slots, self.optimizing.bfloat16)
+            self._pool = (key, handed_out)
+        return self._pool[1]

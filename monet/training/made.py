@@ -1,0 +1,184 @@
+"""Recipes made from the data: for pictures of one's own, which nobody has labelled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+from monet import checkpoints
+from monet.checkpoints import Checkpoint
+from monet.data import stores
+from monet.model import MONetConfig
+from monet.pictures import How
+from monet.training import memory
+from monet.training.look import Look, blocks, known_weights, look, things
+from monet.training.recipe import VAE
+
+CONTRAST = 0.106
+"""That of the sprites over coloured backgrounds, which the paper's scales are right for."""
+SCALES = (0.09, 0.11)
+"""The paper's, of the background and of the other slots."""
+STRETCH: Any = "stretch"
+"""How pictures that are not square become so for weights that know objects. They take black bars for objects: of shapes
+on textured ground, 96 x 72 pixels, ARI-FG was 0.80 stretched and 0.63 padded before a step was made."""
+SMALL = 2000
+"""Training pictures below which they come turned and mirrored too."""
+WIDTHS = (16, 16, 32, 64, 128)
+"""Of the attention's blocks, where nothing is known to begin with."""
+ATTENTION, FROM_WEIGHTS, FROM_NOTHING = 2000, 3600, 7300
+"""Steps: until the attention rests, and to the end of some twenty minutes of one thread at 64 x 64 pixels (AVX-512 with
+bfloat16)."""
+
+
+def make(data: str, how: How | None = None, weights: str | None = None) -> str:
+    """A recipe for a data set, TOML with comments.
+
+    Args:
+        data: a generated data set's name, or the name or path of stored scenes.
+        how: pictures that are not square become so; None: in a way that cuts nothing away.
+        weights: checkpoint to begin with; None: the one that explains the pictures best, if there is one.
+
+    Raises:
+        ValueError: there is no such data or checkpoint.
+    """
+    seen = look(data, how)
+    if weights:
+        chosen: Checkpoint | None = checkpoints.read(weights)
+        because = "as asked for"
+    else:
+        best = known_weights(seen)
+        chosen = best[0] if best else None
+        because = f"these pictures are explained best by them, MSE {best[1]:.4f}" if best else ""
+    if chosen and how is None and not seen.square and STRETCH in get_args(How):
+        seen = replace(seen, how=STRETCH)
+    name = data if data in stores() else str(Path(data).resolve()) if Path(data).exists() else data
+    begin = _from_weights(seen, chosen, weights or chosen.name, because) if chosen else _from_nothing(seen)
+    return "\n\n".join((_head(name, seen), *begin)) + "\n"
+
+
+def _head(name: str, seen: Look) -> str:
+    low, high = seen.sizes
+    size = f"{low} to {high} pixels a side" if low != high else f"{low} x {low} pixels"
+    count = f"{seen.count} pictures to learn from" if seen.count else "Pictures without end"
+    fitted = "All are square."
+    if not seen.square:
+        fitted = f"""They are not square: "{seen.how}" makes them so. "pad"
+# keeps everything, on black; "stretch" all but the proportions; "crop" the square in the middle."""
+    small = seen.count is not None and seen.count < SMALL
+    return f"""\
+# Made from the data by python -m monet.training; the run in this folder goes by it. Change what you like: the run takes
+# it up when it is resumed, but for [model]: another network is another run.
+
+# {count}, {size}. {fitted}
+data = {json.dumps(name, ensure_ascii=False)}
+fit = "{seen.how}"
+# Turned by quarters and mirrored, few pictures are eight times as many. Not for scenes with an up and a down.
+symmetric = {"true" if small else "false"}
+
+# One slot explains all three channels of a pixel; the reference's mixture per channel lets two slots share an object.
+likelihood = "joint"
+
+# Pictures per step. More and noisier steps: on a processor, steps are what runs out first.
+batch_size = {memory.batch(seen.resolution, 8, seen.count)}
+save_every = 100
+seed = 0"""
+
+
+def scales(seen: Look) -> tuple[float, float]:
+    """Standard deviations of the components: the paper's where contrast is that of its sprites or more, and smaller in
+    proportion where it is less, but not below twice the noise."""
+    factor = min(1.0, max(seen.contrast / CONTRAST, 0.25))
+    background, foreground = (round(max(scale * factor, 2 * seen.noise), 3) for scale in SCALES)
+    return background, max(foreground, background)
+
+
+def _scales(seen: Look) -> str:
+    background, foreground = scales(seen)
+    return f"""\
+# The paper's scales, 0.09 and 0.11, times the contrast of the pictures, {seen.contrast:.3f} (sprites: {CONTRAST}),
+# and at least twice their noise, {seen.noise:.3f}. With smaller ones finer things get a slot, and ground may be cut up.
+background_scale = {background}
+foreground_scale = {foreground}"""
+
+
+def _from_weights(seen: Look, chosen: Checkpoint, name: str, because: str) -> tuple[str, ...]:
+    config, slots = chosen.config, things(checkpoints.load(chosen), seen)
+    shape = {field: getattr(config, field) for field in (*VAE, "attention_channels", "attention_hidden")}
+    default = MONetConfig()
+    own = {**shape, "log_mask_floor": config.log_mask_floor}
+    lines = [f"{field} = {_toml(value)}" for field, value in own.items() if value != getattr(default, field)]
+    rest, end = ATTENTION, FROM_WEIGHTS
+    return (
+        f"# The run begins with these weights, which see {config.resolution} x {config.resolution} pixels: {because}.\n"
+        f"weights = {json.dumps(name, ensure_ascii=False)}\nevaluate_every = {end // 10}",
+        f"""[model]
+resolution = {config.resolution}
+# Given twelve, those weights fill at most so many in nine of ten pictures, the ground's among them. With slots to spare
+# objects are cut in two; with too few, they share.
+num_slots = {slots}
+# The shape of those weights.
+{chr(10).join(lines)}
+{_scales(seen)}""",
+        f"""\
+# All slots at once. A quarter of the picture, another of each, is decoded per step: 2.3 times as many steps in the
+# same time. Nobody has to count objects.
+[[stages]]
+until = {rest}
+window = {config.resolution // 2}""",
+        f"""\
+# Then the attention rests, and the decoder learns its masks: an object that is dragged takes its shape from there. On
+# shapes on textured ground ARI-FG of the decoder's masks rose from 0.495 to 0.510 in 800 steps.
+[[stages]]
+until = {end}
+window = {config.resolution // 2}
+learn = "vae\"""",
+        f"""[schedules]
+learning_rate = [[0, 1e-5], [200, 4e-4], [{rest * 7 // 10}, 4e-4], [{rest}, 1e-5], [{rest + 30}, 6e-4], [{end}, 1e-5]]
+# Masks first, and latents near the prior, so that a slider's whole range draws something: see multi_dsprites.toml.
+gamma = [[{rest}, 0.5], [{rest + 1}, 5]]
+beta = [[{rest}, 0.5], [{rest + 1}, 1], [{(rest + end) // 2}, 5]]
+clip = [[{rest}, 2500], [{rest + 1}, 15000]]""",
+    )
+
+
+def _from_nothing(seen: Look) -> tuple[str, ...]:
+    side, slots = seen.resolution, 6
+    ends = [FROM_NOTHING * share // 100 for share in (20, 37, 55, 82, 100)]
+    stride = max(s for s in (1, 2, 4) if s * 16 <= side)
+    stages = [
+        f"[[stages]]\nuntil = {end}\nslots = {count}\nstride = {stride}"
+        for end, count in zip(ends[:-1], (2, 3, 4, slots), strict=True)
+    ]
+    window = f"\nwindow = {side // 2}" if side % 2 == 0 else ""
+    border = f"\n# The pictures, in a black border.\npicture_size = {seen.side}" if seen.side != side else ""
+    return (
+        "# About the median norm of the attention's gradient: rare spikes otherwise inflate what Adam divides by.\n"
+        f"clip = 2500\nevaluate_every = {FROM_NOTHING // 10}",
+        f"""[model]
+resolution = {side}{border}
+# The ground and five things; nobody has counted them.
+num_slots = {slots}
+# Outside a slot log m_k falls by six nats with every step; the encoder otherwise has to learn each slot's level.
+log_mask_floor = -6
+attention_channels = {_toml(WIDTHS[: blocks(side)])}
+encoder_channels = {_toml((32, 32, 64, 64)[: blocks(side) - 1])}
+encoder_activation = true
+{_scales(seen)}""",
+        "# The slots rise, and the decoder sees a lattice of pixels: enough to learn place, size and colour.\n"
+        + "\n\n".join(stages),
+        "# Neighbours as they are, at the end: a lattice leaves components and decoded masks a little off.\n"
+        f"[[stages]]\nuntil = {ends[-1]}\nslots = {slots}{window}",
+        f"""[schedules]
+learning_rate = [[0, 1e-4], [200, 1e-3], [{ends[-1] * 7 // 10}, 1e-3], [{ends[-1]}, 1e-5]]
+# Twice the scales until masks and coarse components have settled.
+scale_factor = [[0, 2.0], [{ends[1]}, 2.0], [{ends[3]}, 1.0]]""",
+    )
+
+
+def _toml(value: object) -> str:
+    """A number, a truth or a tuple of numbers as TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
