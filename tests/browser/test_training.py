@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from monet.explorer.own.routes import AVAILABLE
 from monet.training import state as states
 from tests.browser.laboratory import DRAWN, READY, drag
 from tests.runs import end_all, recipes, until
@@ -194,7 +193,6 @@ def test_closed_doors_are_explained_in_the_panels(
         server.stop()
 
 
-@pytest.mark.skipif(not AVAILABLE, reason="monet.data.own is not here yet")
 def test_a_folder_is_added_accounted_for_and_shown(server: Server, visitor: Page, tmp_path: Path) -> None:
     folder = tmp_path / "my cells"
     folder.mkdir()
@@ -222,7 +220,6 @@ def test_a_folder_is_added_accounted_for_and_shown(server: Server, visitor: Page
     expect(gallery.locator("option[value='stored/my_cells']")).to_have_count(1)
 
 
-@pytest.mark.skipif(not AVAILABLE, reason="monet.data.own is not here yet")
 @pytest.mark.parametrize("place", ["#mx-own .mx-own", "#mx-upload"])
 def test_a_zip_file_is_dropped_wherever_pictures_are(visitor: Page, place: str) -> None:
     file = io.BytesIO()

@@ -19,16 +19,12 @@ from starlette.testclient import TestClient
 import monet
 from monet.data import samples
 from monet.explorer.models import Models
-from monet.explorer.own import files as files_
 from monet.explorer.own import receiving
 from monet.explorer.own import routes as own
 from monet.explorer.own.receiving import ReceivingError, receive
 from monet.explorer.server import routes
 from monet.explorer.training import Runs
 from monet.pictures import extract, fit
-
-with_files = pytest.mark.skipif(not files_.AVAILABLE, reason="monet.outputs is not here yet")
-adding = pytest.mark.skipif(not own.AVAILABLE, reason="monet.data.own is not here yet")
 
 
 def request(files: dict[str, bytes]) -> bytes:
@@ -113,7 +109,6 @@ def png(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-@adding
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_and_a_zip_become_a_gallery_and_the_rest_is_accounted_for(client, tmp_path, packed) -> None:
     arrays = pictures(5)
@@ -136,7 +131,6 @@ def test_a_folder_and_a_zip_become_a_gallery_and_the_rest_is_accounted_for(clien
     assert not list(tmp_path.glob("monet-explorer-*"))  # nothing of what was sent is left
 
 
-@adding
 def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, tmp_path) -> None:
     def refused(name: str, files: dict[str, bytes]) -> str:
         answer = client.post(f"/monet/own/{name}", content=request(files))
@@ -156,7 +150,6 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
     assert refused("mine", good) == "There is a data set mine already: choose another name."
 
 
-@with_files
 def test_a_gallery_comes_as_files_that_hold_what_decompose_says(client, checkpoints_folder) -> None:
     asked = {"kind": "sample", "data": "tetrominoes", "slots": 3, "how": "pad"}
     last = json.loads(client.post("/monet/files/tetrominoes", json=asked).text.splitlines()[-1])
@@ -173,7 +166,6 @@ def test_a_gallery_comes_as_files_that_hold_what_decompose_says(client, checkpoi
     assert agree.mean() > 0.99
 
 
-@with_files
 @pytest.mark.parametrize(
     "change",
     [{"kind": "x"}, {"data": "../x"}, {"slots": 0}, {"slots": 1.5}, {"slots": "3"}, {"how": "x"}, {"data": []}],
