@@ -15,26 +15,8 @@ from monet.pictures import How
 from monet.training import __main__, feed, look, made, memory, plans, recipe
 from monet.training.run import Run
 from monet.training.tables import append, rows
+from tests.shapes import shapes
 from tests.test_training import TINY, assert_identical
-
-
-def shapes(count: int, height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Discs and squares of strong colours on rippled ground: pictures uint8 N,H,W,3 and their masks N,H,W."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    images, labels = [], np.zeros((count, height, width), np.uint8)
-    for mask in labels:
-        ripple = sum(np.sin(a * x + b * y + c) for a, b, c in rng.uniform(-0.6, 0.6, (4, 3)))
-        image = rng.uniform(0.2, 0.6, 3) + 0.03 * ripple[..., None] + rng.normal(0, 0.01, (height, width, 3))
-        for number, left in enumerate(rng.permutation(width // 20)[: rng.integers(1, 4)], 1):
-            radius = rng.uniform(5, 8)
-            row, column = rng.uniform(9, height - 9), 10 + 20 * left
-            disc = (y - row) ** 2 + (x - column) ** 2 < radius**2
-            square = np.maximum(abs(y - row), abs(x - column)) < radius * 0.9
-            inside = disc if rng.integers(2) else square
-            image[inside], mask[inside] = rng.permutation([0.95, rng.uniform(), 0.05]), number
-        images.append(image)
-    return (np.clip(images, 0, 1) * 255).round().astype(np.uint8), labels
 
 
 @pytest.fixture
