@@ -20,10 +20,8 @@ export function place(step, moments) {
   return (after - 1 + (step - from) / (to - from)) / last;
 }
 
-/** The row of figures at a step, or the nearest. @param {number} step @param {number[]} steps */
-export const nearest = (step, steps) => steps.reduce((best, s, i) => (Math.abs(s - step) < Math.abs(steps[best] - step) ? i : best), 0);
-
-const written = (value, digits) => (value === null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−"));
+/** A figure; a dash where nothing was measured at that step. */
+const written = (value, digits) => (value == null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−"));
 
 const sample = (className) => svg("svg", { viewBox: "0 0 22 6", "aria-hidden": "true" }, svg("path", { class: className, d: "M0 3H22" }));
 
@@ -53,7 +51,7 @@ export function track(pick) {
     /** @param {import("./sheet.js").Course} course @param {number} moment */
     show({ moments, steps, figures }, moment) {
       now.style.left = `${100 * place(moments[moment], moments)}%`;
-      const row = nearest(moments[moment], steps);
+      const row = steps.indexOf(moments[moment]);
       for (const [name, { digits }] of Object.entries(CURVES)) values[name].textContent = written(figures[name][row], digits);
     },
   };
