@@ -168,9 +168,10 @@ attention_channels = {_toml(WIDTHS[: blocks(side)])}
 encoder_channels = {_toml((32, 32, 64, 64)[: blocks(side) - 1])}
 encoder_activation = true
 {_scales(seen)}""",
-        "# The slots rise, and the decoder sees a lattice of pixels: enough to learn place, size and colour. This is the\n"
-        "# weak way: when six slots had come into play they were colour clusters, on shapes on textured ground (ARI-FG 0.38\n"
-        "# at step 4,449). Weights that know objects (weights = ...) are the strong one.\n" + "\n\n".join(stages),
+        "# The slots rise, and the decoder sees a lattice of pixels: enough to learn place, size and colour.\n"
+        "# This is the weak way. When six slots had come into play they were colour clusters: ARI-FG 0.38 at step\n"
+        "# 4,449, shapes on textured ground. Weights that know objects (weights = ...) are the strong one.\n"
+        + "\n\n".join(stages),
         "# Neighbours as they are, at the end: a lattice leaves components and decoded masks a little off.\n"
         f"[[stages]]\nuntil = {ends[-1]}\nslots = {slots}{window}",
         f"""[schedules]
