@@ -122,14 +122,16 @@ num_slots = {slots}
 {chr(10).join(lines)}
 {_scales(seen)}""",
         f"""\
-# All slots at once. A quarter of the picture, another of each, is decoded per step: 2.3 times as many steps in the
-# same time. Nobody has to count objects.
+# All slots at once; nobody has to count objects. A quarter of the picture, another of each, is decoded per step: 2.3
+# times as many steps in the same time. On shapes on textured ground the held-out loss was best at step 1,440. ARI-FG
+# was 0.95 before the first step, 0.94 at 1,100 and 0.93 at the end, on 96 scenes with a standard error of 0.02.
 [[stages]]
 until = {rest}
 window = {config.resolution // 2}""",
         f"""\
-# Then the attention rests, and the decoder learns its masks: an object that is dragged takes its shape from there. On
-# shapes on textured ground ARI-FG of the decoder's masks rose from 0.495 to 0.510 in 800 steps.
+# Then the attention rests, and decoder and latents settle: an object that is dragged is drawn from them. On shapes on
+# textured ground the latents' KL fell from 116 to 99 nats a picture and the masks' from 211 to 203 on held-out ones;
+# ARI-FG of the decoder's masks stayed at 0.50.
 [[stages]]
 until = {end}
 window = {config.resolution // 2}
@@ -167,6 +169,8 @@ encoder_channels = {_toml((32, 32, 64, 64)[: blocks(side) - 1])}
 encoder_activation = true
 {_scales(seen)}""",
         "# The slots rise, and the decoder sees a lattice of pixels: enough to learn place, size and colour.\n"
+        "# This is the weak way. When six slots had come into play they were colour clusters: ARI-FG 0.38 at step\n"
+        "# 4,449, shapes on textured ground. Weights that know objects (weights = ...) are the strong one.\n"
         + "\n\n".join(stages),
         "# Neighbours as they are, at the end: a lattice leaves components and decoded masks a little off.\n"
         f"[[stages]]\nuntil = {ends[-1]}\nslots = {slots}{window}",
