@@ -153,7 +153,7 @@ def test_exported_card_tells_of_the_runs_own_data_machines_and_commands(own, tmp
     folder, config = tmp_path / "checkpoint", str(tmp_path / "tiny.toml")
     card.export(own, folder, 20, config)
     text = (folder / checkpoints.CARD).read_text(encoding="utf-8")
-    for words in ("# MONet, cells", "19 of 25 pictures of 30 x 20 pixels, made square by `pad`",
+    for words in ("# MONet, cells", "18 of 25 pictures of 30 x 20 pixels, made square by `pad`",
                   "5 scenes of the test split",
                   "2.0 hours on 2 processes, each A Card with A Processor (3 threads, torch 2.9), then ",
                   f"torch {torch.__version__})", f"100 pictures, {card.spent(own)}"):  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
@@ -17,7 +17,7 @@ from monet.explorer.models import Models
 from monet.explorer.scenes import MAX_SLOTS, SceneError
 from monet.explorer.uploads import Uploads
 from monet.faults import sentence
-from monet.pictures import MAX_BYTES, PictureError
+from monet.pictures import MAX_BYTES, How, PictureError
 
 TITLE = "MONet Explorer"
 
@@ -98,9 +98,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 # gr.Image would open the file by itself before open_picture could say what is wrong with it
                 upload.preprocess = lambda data: data and data.path  # type: ignore
                 panels.panel("own")
-                how = gr.Radio(
-                    [("crop", "crop"), ("pad", "pad")], value="crop", label="Make it square", elem_id="mx-how"
-                )
+                how = gr.Radio(list(get_args(How)), value="crop", label="Make it square", elem_id="mx-how")
                 slots = gr.Slider(
                     1, MAX_SLOTS, value=models.checkpoints[first].config.num_slots, step=1, label="Slots K", buttons=[]
                 )

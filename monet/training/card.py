@@ -15,6 +15,7 @@ from monet.data import DATASETS, Scene, Stored, stored
 from monet.evaluation.scenes import find_scenes, notes, with_background
 from monet.pictures import How
 from monet.training import moments, report
+from monet.training.recipe import OF_RUN
 from monet.training.run import Run
 
 COURSE = {
@@ -56,7 +57,7 @@ def export(run: Run, folder: Path, count: int, config: str | None = None) -> Non
     title = data.about.title if data else title
     sections = [
         head(run, title, test),
-        "## How it was trained\n\n" + trained(run, folder, count, config or run.folder.name, data),
+        "## How it was trained\n\n" + trained(run, folder, count, config, data),
         "\n\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures),
         "## What it does\n\n" + measured(run, folder, count, test, result),
         history,
@@ -99,19 +100,21 @@ def head(run: Run, title: str, test: list[Scene]) -> str:
 {config.latent_dim} latents; {size}."""
 
 
-def trained(run: Run, folder: Path, count: int, config: str, data: Stored | None) -> str:
+def trained(run: Run, folder: Path, count: int, config: str | None, data: Stored | None) -> str:
     """What a run learned from, how long, on what, and the commands."""
-    chosen = ["--config", config]
+    made = config is None and (run.folder / OF_RUN).is_file()  # the recipe, from the data
+    named = [] if made else ["--config", config or run.folder.name]
+    chosen = ["--data", run.data] if made else list(named)
     if run.data != run.recipe.data:
         chosen += ["--data", run.data]
-    if run.folder != Path("runs") / Path(config).stem:
+    if run.folder != Path("runs") / Path(run.data if made else named[1]).stem:
         chosen += ["--folder", str(run.folder)]
     if run.record["batch"] != run.recipe.batch_size:
         chosen += ["--batch", str(run.record["batch"])]
     return f"""{source(run, data)}
 
     {command("training", *chosen)}
-    {command("training", "export", str(run.folder), str(folder), "--config", config, *counted(count))}
+    {command("training", "export", str(run.folder), str(folder), *named, *counted(count))}
 
 As far as step {run.position:.0f} of the recipe's {run.recipe.steps}: {learned(run)}, {spent(run)}.
 {began(run)}The weights are the exponential moving average of the run's."""

@@ -117,7 +117,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
         try:
             with safe_open(path / WEIGHTS, framework="pt") as file:
                 found.append(json.loads((file.metadata() or {})["record"]))
-        except (SafetensorError, OSError, ValueError, KeyError):  # damaged, or an older one that has just gone
+        except (SafetensorError, OSError, RuntimeError, ValueError, KeyError):  # damaged, or has just gone
             continue
     return found
 

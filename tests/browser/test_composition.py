@@ -147,7 +147,9 @@ def test_the_figures_of_an_edited_scene_are_said_to_be_of_the_unedited_one(labor
     expect(note).to_be_hidden()
     drag_latent(laboratory)
     expect(note).to_be_visible()
-    assert laboratory.locator(".mx-figures").evaluate("(e) => getComputedStyle(e.firstChild).opacity") == "0.5"
+    assert (
+        laboratory.locator("#mx-scene .mx-figures").evaluate("(e) => getComputedStyle(e.firstChild).opacity") == "0.5"
+    )
     press(laboratory, "Undo")
     expect(note).to_be_hidden()
 
