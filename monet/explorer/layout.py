@@ -60,7 +60,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
     with Page(fill_width=True) as demo:
         bridge = panels.bridge(
             {
-                "models": {name: scenes.about(checkpoint) for name, checkpoint in models.checkpoints.items()},
+                "models": {name: scenes.about(checkpoint, stored) for name, checkpoint in models.checkpoints.items()},
                 "model": first,
                 "data": list(DATASETS),
                 "most": MAX_SLOTS,

@@ -152,18 +152,20 @@ def read_request(request: str | bytes) -> dict[str, Any]:
     return table
 
 
-def first_sample(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The reference to the first sample of the data set that a model knows, or of any."""
+def first_scene(checkpoint: Checkpoint, stored: Mapping[str, Stored]) -> dict[str, Any]:
+    """The reference to the first scene of the data set that a model knows, or of any."""
+    if checkpoint.data in stored and checkpoint.data not in DATASETS:
+        return {"kind": "stored", "data": checkpoint.data, "index": 0}
     return {"kind": "sample", "data": samples_of(checkpoint.data), "index": 0}
 
 
-def about(checkpoint: Checkpoint) -> dict[str, Any]:
+def about(checkpoint: Checkpoint, stored: Mapping[str, Stored]) -> dict[str, Any]:
     """What the page knows of a model before it has asked anything of it."""
     return {
         "title": checkpoint.title,
         "slots": checkpoint.config.num_slots,
         "data": checkpoint.data,
-        "first": first_sample(checkpoint),
+        "first": first_scene(checkpoint, stored),
         "latents": evidence_payload(checkpoint),
     }
 

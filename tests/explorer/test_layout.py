@@ -5,6 +5,7 @@ import json
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -19,7 +20,7 @@ from monet.data.generators import arc, objects_room
 from monet.explorer.galleries import galleries, open_stores, unusual
 from monet.explorer.layout import build
 from monet.explorer.models import Models
-from monet.explorer.scenes import MAX_SEED, SceneError, decompose, find_scene, open_reference, read_request
+from monet.explorer.scenes import MAX_SEED, SceneError, decompose, find_scene, first_scene, open_reference, read_request
 from monet.model import MONetConfig
 from monet.training import __main__ as training
 
@@ -172,6 +173,13 @@ def test_stored_data_is_a_gallery(models, data):
     for beyond in (30, -1):
         with pytest.raises(SceneError, match="There is no such scene"):
             find_scene((origin | {"index": beyond}), data)
+
+
+def test_a_model_of_own_pictures_opens_with_one_of_them(models, data):
+    own = replace(models.checkpoints["tetrominoes"], data="mine")
+    assert first_scene(own, data) == {"kind": "stored", "data": "mine", "index": 0}
+    elsewhere = first_scene(own, {})
+    assert elsewhere["kind"] == "sample" and elsewhere["data"] in DATASETS
 
 
 def test_a_scene_that_cannot_be_rendered_here_says_why(monkeypatch):

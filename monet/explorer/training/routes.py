@@ -58,7 +58,7 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
         """Everything about the runs that changes: the doors, the data sets, the runs, and the models made of them."""
         if runs is None:
             return JSONResponse({"closed": CLOSED})
-        return JSONResponse({"data": learnable(stored), "runs": runs.all(), "models": about(models)})
+        return JSONResponse({"data": learnable(stored), "runs": runs.all(), "models": about(models, stored)})
 
     def curves(runs: Runs, request: Request, table: dict[str, Any]) -> Response:
         return JSONResponse(reading.curves(runs.path(request.path_params["name"])))
@@ -91,7 +91,7 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
         """The weights of now become a model: its ``name``, and ``models`` as the page may choose them from now on."""
         checkpoint, model = weights.take(runs.path(request.path_params["name"]))
         models.add(checkpoint, model)
-        return JSONResponse({"name": checkpoint.name, "models": about(models)})
+        return JSONResponse({"name": checkpoint.name, "models": about(models, stored)})
 
     def post(path: str, work: Callable[[Runs, Request, dict[str, Any]], Response]) -> Route:
         return Route(path, guarded(work), methods=["POST"])
@@ -108,6 +108,6 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
     ]
 
 
-def about(models: Models) -> dict[str, Any]:
+def about(models: Models, stored: Mapping[str, Stored]) -> dict[str, Any]:
     """What the page knows of the models that were made of runs, by name."""
-    return {name: scenes.about(models.checkpoints[name]) for name in models.added}
+    return {name: scenes.about(models.checkpoints[name], stored) for name in models.added}
