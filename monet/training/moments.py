@@ -30,8 +30,6 @@ SCENES = 3
 """Scenes in a strip."""
 KEPT = 12
 """Moments that a checkpoint holds."""
-QUALITY = 85
-"""Of the colours in a sheet; the masks, its alpha, are exact."""
 VALUES = ("loss", "mse", "ari_fg", "ari_fg_decoded")
 MAX_BYTES = 2**20
 PAPER = 0.5
@@ -184,7 +182,7 @@ def write(
     )  # fmt: skip
     sheet = np.concatenate([np.asarray(image) for image in images])
     part = folder / f"{SHEET}.part"
-    Image.fromarray(sheet).save(part, "WEBP", quality=QUALITY, alpha_quality=100, method=6)
+    Image.fromarray(sheet).save(part, "WEBP", lossless=True, exact=True, quality=100, method=6)
     part.replace(folder / SHEET)
     checkpoints.write(folder / FIGURES, json.dumps(asdict(course)) + "\n")
     return course
