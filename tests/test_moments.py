@@ -102,3 +102,15 @@ def test_files_that_do_not_belong_together_are_refused(trained, change):
 
 def test_no_moments_are_no_error(tmp_path):
     assert moments.read(tmp_path) is None
+
+
+@pytest.mark.parametrize("checkpoint", checkpoints.find()[0], ids=lambda checkpoint: checkpoint.name)
+def test_the_last_moment_of_a_shipped_checkpoint_is_of_its_weights(checkpoint):
+    course = moments.read(checkpoint.folder)
+    assert course and (checkpoint.folder / moments.SHEET).stat().st_size < 400_000
+    scenes, numbers = moments.chosen(checkpoint.data)
+    assert (course.samples, course.slots) == (numbers, checkpoint.config.num_slots)
+    with Image.open(checkpoint.folder / moments.SHEET) as sheet:
+        last = tiles(sheet.convert("RGBA"), course.size)[-len(scenes) :]
+    now = tiles(moments.strip(checkpoints.load(checkpoint), scenes), course.size)
+    assert np.abs(last[..., 3].astype(int) - now[..., 3]).max() <= 2
