@@ -72,10 +72,9 @@ class Runs:
             ``minutes`` that it was given, None for until it is stopped; ``step``; ``share`` of the recipe that is
             done, 0 to 1, None if the recipe is not known; ``seconds`` of training; ``pictures`` that it learned from;
             ``rate`` in steps and pictures per second, None if it is not known yet; ``resumable``; ``saved``, the step
-            of the weights that can be taken, None if there are none; ``sheets``, the steps of its contact sheets; ``slots``,
-            how many their pictures have, None if the recipe is not known;
-            ``diagnosis``, what the run said last about how it goes, "" if nothing; and ``output``, the last lines that
-            a run which died has printed.
+            of the weights that can be taken, None if there are none; ``sheets``, the steps of its contact sheets;
+            ``slots``, how many those show, None if the recipe is not known; ``diagnosis``, what the run said last about
+            how it goes, "" if nothing; and ``output``, the last lines that a run which died has printed.
         """
         path = self.path(name)
         note = read_note(path)
