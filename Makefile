@@ -1,6 +1,9 @@
 # Two commands for a newcomer: `make demo` opens the app, `make test` checks everything.
 
-PYTHON ?= python3
+# The first that is new enough; `make demo PYTHON=...` takes another.
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(name))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -28,11 +31,13 @@ lint: $(VENV)/test.installed
 	$(BIN)/mypy
 
 $(VENV)/demo.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "MONet Explorer needs Python 3.11 or later, and $(PYTHON) is none: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
 $(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-files.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "MONet Explorer needs Python 3.11 or later, and $(PYTHON) is none: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -e .
 	touch $@
