@@ -3,6 +3,8 @@ of their own."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -105,7 +107,7 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
         process where there are none."""
         loader: DataLoader[Any] = DataLoader(
             self, batch_size=None, sampler=plan, num_workers=workers, prefetch_factor=AHEAD if workers else None,
-            collate_fn=_as_it_is, pin_memory=workers > 0 and self.device.type == "cuda",
+            collate_fn=_as_it_is, pin_memory=workers > 0 and self.device.type == "cuda", worker_init_fn=_quiet,
         )  # fmt: skip
         return iter(loader)
 
@@ -115,6 +117,12 @@ def turned(images: Tensor, seed: int) -> Tensor:
     ways = torch.randint(8, (len(images),), generator=torch.Generator().manual_seed(seed)).tolist()
     turns = [torch.rot90(image, way % 4, (-2, -1)) for image, way in zip(images, ways, strict=True)]
     return torch.stack([image.flip(-1) if way > 3 else image for image, way in zip(turns, ways, strict=True)])
+
+
+def _quiet(worker: int) -> None:
+    """What fails in a worker is raised in the run. On its own it could only tell that the run was killed, in twenty
+    lines that would stand last in the run's output."""
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
 
 
 def _as_it_is(item: Any) -> Any:
