@@ -83,7 +83,7 @@ class Nginx:
 
 if __name__ == "__main__":
     if not find():
-        debian.install("nginx-light")
+        debian.install("nginx")
     if not find():
         print(
             "nginx is missing, the tests behind a proxy will not run (Debian: apt-get install nginx)", file=sys.stderr
