@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from monet import checkpoints
-from monet.checkpoints import CheckpointError, notebook
+from monet.checkpoints import CheckpointError, metadata, notebook
 from monet.checkpoints.archive import printable
 from monet.faults import told
 from monet.model import MONet
@@ -81,9 +81,7 @@ def _card(model: MONet, file: Path, name: str, title: str) -> str:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     source = printable(file.name).replace("`", "'")
-    return f"""---
-tags: [monet, object-centric, scene-decomposition]
----
+    return f"""{metadata.front_matter(title)}
 
 # MONet, {title}
 
