@@ -1,4 +1,4 @@
-"""``python -m monet.checkpoints``: what checkpoints there are, import one from the reference notebook's files."""
+"""``python -m monet.checkpoints``: what checkpoints there are, others' weights in, ONNX out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from monet import checkpoints
-from monet.checkpoints import CheckpointError, metadata, notebook
+from monet.checkpoints import CheckpointError, metadata, notebook, onnx
 from monet.checkpoints.archive import printable
 from monet.faults import told
 from monet.model import MONet
@@ -41,6 +41,16 @@ def main() -> None:
     command.add_argument("--title", help="as people read it (default: the checkpoint's name)")
     command.set_defaults(run=_import)
 
+    command = commands.add_parser(
+        "export-onnx",
+        help="write attention step, encoder and decoder as ONNX, checked against PyTorch",
+        description="Writes attention_step.onnx, encoder.onnx and decoder.onnx with a dynamic batch and compares each "
+        f"with PyTorch by ONNX Runtime, to {onnx.TOLERANCE:.0e}.",
+    )
+    command.add_argument("model", metavar="NAME", help="name under checkpoints/, or a folder")
+    command.add_argument("--out", metavar="DIR", type=Path, help="for the files (default: NAME.onnx)")
+    command.set_defaults(run=_export_onnx)
+
     options = parser.parse_args()
     try:
         options.run(options)
@@ -73,6 +83,13 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{folder}: {model.config.num_slots} slots, {model.config.resolution} x {model.config.resolution} pixels")
     if not options.data:
         print("Its data set is recorded as unknown; --data NAME tells it.")
+
+
+def _export_onnx(options: argparse.Namespace) -> None:
+    checkpoint = checkpoints.read(options.model)
+    written = onnx.export(checkpoints.load(checkpoint), options.out or Path(f"{checkpoint.name}.onnx"))
+    for file, difference in written.items():
+        print(f"{file}: differs from PyTorch by {difference:.1e}")
 
 
 def _card(model: MONet, file: Path, name: str, title: str) -> str:
