@@ -41,6 +41,11 @@ def main() -> None:
     command.add_argument("--title", help="as people read it (default: the checkpoint's name)")
     command.set_defaults(run=_import)
 
+    command = commands.add_parser("download", help="fetch a checkpoint from the Hugging Face Hub")
+    command.add_argument("model", metavar="ID", help="of the model, OWNER/NAME")
+    command.add_argument("to", metavar="NAME-OR-FOLDER", nargs="?", help="of the checkpoint (default: the id's NAME)")
+    command.set_defaults(run=_download)
+
     command = commands.add_parser(
         "export-onnx",
         help="write attention step, encoder and decoder as ONNX, checked against PyTorch",
@@ -73,9 +78,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    folder = checkpoints.FOLDER / options.to if Path(options.to).name == options.to else Path(options.to)
-    if folder.exists():
-        raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
+    folder = _new(options.to)
     model = notebook.load(options.model, options.slots, options.prefix)
     title = options.title or folder.name
     card = _card(model, options.model, folder.name, title)
@@ -83,6 +86,23 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{folder}: {model.config.num_slots} slots, {model.config.resolution} x {model.config.resolution} pixels")
     if not options.data:
         print("Its data set is recorded as unknown; --data NAME tells it.")
+
+
+def _new(name_or_folder: str) -> Path:
+    """The folder of a checkpoint to be made; a name is one under ``checkpoints/``."""
+    named = Path(name_or_folder).name == name_or_folder
+    folder = checkpoints.FOLDER / name_or_folder if named else Path(name_or_folder)
+    if folder.exists():
+        raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
+    return folder
+
+
+def _download(options: argparse.Namespace) -> None:
+    from monet.checkpoints import hub  # brings the Hub's library, which the other commands do without
+
+    folder = _new(options.to or options.model.rpartition("/")[2])
+    hub.MONet.from_pretrained(options.model).save_pretrained(folder)
+    print(f"{folder}: from {options.model}")
 
 
 def _export_onnx(options: argparse.Namespace) -> None:
