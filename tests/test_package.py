@@ -9,10 +9,12 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import httpx
 import pytest
 
 import monet
 from monet.__main__ import COMMANDS
+from tests.serving import Server
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 5_000_000
@@ -91,6 +93,21 @@ def test_a_scene_is_taken_apart_and_the_page_is_built_elsewhere(installed, check
     assert Path(said["file"]).is_relative_to(installed)
     assert (said["masks"], said["title"], said["static"]) == ([4, 40, 40], "MONet Explorer", True)
     assert said["parts"] > 20  # the page with models, not the one that says how to get some
+
+
+def test_the_console_script_opens_the_app_and_asks_no_proxy(installed, checkpoints_folder, tmp_path):
+    with Server.listener() as (proxy, calls):
+        environment = {f"{scheme}_proxy": proxy for scheme in ("http", "https", "all")} | {"no_proxy": ""}
+        environment |= {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1"}
+        program = str(installed / "bin" / "monet-explorer")
+        server = Server(checkpoints_folder, tmp_path, program=program, cwd=tmp_path, environment=environment)
+        try:
+            address = server.start(300).address
+            for path in ("/", "/monet/static/main.js", "/monet/samples/clevr6/00.png"):
+                assert httpx.get(f"{address}{path}", trust_env=False).status_code == 200
+        finally:
+            server.stop()
+        assert calls == []
 
 
 def test_without_checkpoints_the_current_folder_is_looked_in(installed, tmp_path):
