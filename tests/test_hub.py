@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 import monet
 from monet import checkpoints
 from monet.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, hub, metadata
+from monet.checkpoints import __main__ as command
 from monet.training import card
 
 NAME = "tetrominoes"
@@ -59,6 +61,18 @@ def test_a_model_of_the_hub_is_what_was_fetched(folder, monkeypatch):
     assert same(model, checkpoints.load(folder))
     assert (asked["name"], asked["revision"], asked["local_files_only"]) == ("somebody/monet", "v1", True)
     assert not any(pattern.endswith((".bin", ".pt", ".py", "*")) for pattern in asked["allow_patterns"])
+
+
+@pytest.mark.parametrize("to", [None, "renamed"])
+def test_a_checkpoint_is_downloaded_under_a_name_and_never_over_another(folder, monkeypatch, tmp_path, capsys, to):
+    monkeypatch.setattr(hub, FETCH, lambda *_, **__: str(folder))
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "all")
+    monkeypatch.setattr(sys, "argv", ["checkpoints", "download", "somebody/fetched", *filter(None, [to])])
+    command.main()
+    assert same(checkpoints.load(to or "fetched"), checkpoints.load(folder))
+    with pytest.raises(SystemExit) as caught:
+        command.main()
+    assert caught.value.code == 1 and "is there already" in capsys.readouterr().err
 
 
 def test_what_the_hub_does_not_give_is_one_sentence(monkeypatch, tmp_path):

@@ -64,7 +64,7 @@ class MONet(model.MONet, PyTorchModelHubMixin):
                 local_files_only=local_files_only, allow_patterns=list(FILES),
             )  # fmt: skip
         except (HfHubHTTPError, HFValidationError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise CheckpointError(
                 f"{name}: neither a checkpoint here nor a model that the Hub gives: {reason}"
             ) from error
