@@ -1,109 +1,16 @@
-"""MONet Explorer: ``python app.py`` opens a page that takes scenes apart."""
+"""MONet Explorer: ``python app.py`` opens a page that takes scenes apart; ``monet-explorer`` does the same."""
 
-from __future__ import annotations
-
-import argparse
 import gc
-import ipaddress
-import os
-import signal
 import sys
-from pathlib import Path
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# The app asks nobody but itself, and Gradio would do even that by way of a proxy.
-for scheme in ("http", "https", "all"):
-    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
-        os.environ.pop(name, None)
 
 gc.disable()  # looking for garbage in what imports leave behind is a seventh of the start, and finds none
 
-import torch
+from monet.explorer.__main__ import App
 
-from monet import checkpoints
-from monet.explorer.address import PublicURL
-from monet.explorer.galleries import open_stores
-from monet.explorer.layout import build
-from monet.explorer.models import Models
-from monet.explorer.server import is_local, launch
-from monet.explorer.training import Runs
-from monet.faults import told
-
-AUTH = "MONET_AUTH"
-
-
-def public_url(text: str) -> PublicURL:
-    try:
-        return PublicURL.of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python app.py", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
-    parser.add_argument(
-        "--auth",
-        metavar="USER:PASSWORD",
-        default=os.environ.get(AUTH),
-        help=f"what visitors must give; in the variable {AUTH} instead, no list of processes shows it",
-    )
-    parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host")
-    parser.add_argument(
-        "--public-url", type=public_url, metavar="https://HOST/PATH/",
-        help="the address that people type in, where a proxy hands requests on to this server",
-    )  # fmt: skip
-    parser.add_argument(
-        "--trusted-proxy", type=ipaddress.ip_network, action="append", default=[], metavar="ADDRESS",
-        help="address or network of a proxy whose forwarded headers are believed; may be given again (default: nobody)",
-    )  # fmt: skip
-    parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
-    parser.add_argument(
-        "--allow-training", action="store_true", help="let others who can reach the server train, and add pictures"
-    )
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
-    parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    options = parser.parse_args(arguments)
-    if options.auth is not None and not all(options.auth.partition(":")):
-        parser.error("--auth is USER:PASSWORD, neither of them empty")
-    if not is_local(options.host) or options.public_url:
-        reached = options.public_url or options.host
-        if not (options.auth or options.i_know):
-            parser.error(
-                f"others can reach {reached}: say who may come in with --auth USER:PASSWORD (or the variable "
-                f"{AUTH}), or that everybody may with --i-know"
-            )
-    if not is_local(options.host):
-        who = "who knows the name and the password" if options.auth else "at all"
-        print(
-            f"Listening on {options.host}: anybody who can reach this machine {who} may use the models and your "
-            "processor. Nothing on the way is encrypted: others in the network can read along, pictures"
-            f"{' and the password' if options.auth else ''} included.",
-            file=sys.stderr,
-        )
-    return options
-
-
-options = parse(sys.argv[1:] if __name__ == "__main__" else [])
-torch.set_num_threads(options.threads)
-with told():
-    models = Models(options.checkpoints)
-    stored, damaged = open_stores()
-    demo = build(models, stored)
+app = App(sys.argv[1:] if __name__ == "__main__" else [], "python app.py")
+demo = app.demo
 gc.freeze()
 gc.enable()
 
 if __name__ == "__main__":
-    for problem in (*models.problems, *damaged):
-        print(f"skipped: {problem}", file=sys.stderr)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
-    alone = is_local(options.host) and not options.public_url
-    runs = Runs(options.runs, stored) if alone or options.allow_training else None
-    with told():
-        launch(
-            demo, models, stored, host=options.host, port=options.port, auth=options.auth, public=options.public_url,
-            proxies=options.trusted_proxy, runs=runs, inbrowser=options.open,
-        )  # fmt: skip
+    app.serve()

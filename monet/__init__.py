@@ -1,9 +1,14 @@
 """MONet (Burgess et al. 2019, arXiv:1901.11390): unsupervised scene decomposition and representation."""
 
-from monet.checkpoints import load
-from monet.inference import DecomposedScene, compose, compose_masks, decode, decompose, traverse
-from monet.model import Decomposition, MONet, MONetConfig
+from typing import TYPE_CHECKING, Any
 
+from monet.inference import DecomposedScene, compose, compose_masks, decode, decompose, traverse
+from monet.model import Decomposition, MONetConfig
+
+if TYPE_CHECKING:
+    from monet.checkpoints.hub import MONet, load
+
+__version__ = "0.1.0"
 __all__ = [
     "DecomposedScene",
     "Decomposition",
@@ -16,3 +21,12 @@ __all__ = [
     "load",
     "traverse",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Training and workers never ask for the Hub's library, which takes a sixth of the package's import.
+    if name in ("MONet", "load"):
+        from monet.checkpoints import hub
+
+        return getattr(hub, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,21 +35,27 @@ class Server:
         checkpoints: folder of them.
         folder: for its log, its uploads and its training runs.
         options: more of the command line.
+        program: the Python file that is run in ``cwd``.
+        environment: variables besides those of this process.
     """
 
-    def __init__(self, checkpoints: Path, folder: Path, *options: str, host: str = "127.0.0.1"):
+    def __init__(
+        self, checkpoints: Path, folder: Path, *options: str, host: str = "127.0.0.1", program: str = "app.py",
+        cwd: Path = ROOT, environment: Mapping[str, str] | None = None,
+    ):  # fmt: skip
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.log, self.uploads = folder / "log", folder / "gradio"
-        self._command = [sys.executable, "app.py", "--host", host, "--port", str(self.port), "--threads", "1"]
+        self._command = [sys.executable, program, "--host", host, "--port", str(self.port), "--threads", "1"]
+        self._cwd, self._environment = cwd, dict(environment or {})
         self.runs = folder / "runs"
         self._command += ["--checkpoints", str(checkpoints), "--runs", str(self.runs), *options]
 
     def start(self, patience: float = 600) -> Server:
         with self.log.open("ab") as out:
-            environment = os.environ | {"GRADIO_TEMP_DIR": str(self.uploads)}
+            environment = os.environ | {"GRADIO_TEMP_DIR": str(self.uploads)} | self._environment
             self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+                self._command, cwd=self._cwd, env=environment, stdout=out, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + patience
         while self.process.poll() is None and time.monotonic() < deadline:

@@ -18,7 +18,10 @@ from torch import Tensor
 from monet.model import MONet, MONetConfig
 from monet.pictures import How
 
-FOLDER = Path(os.environ.get("MONET_CHECKPOINTS", Path(__file__).parents[2] / "checkpoints"))
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+FOLDER = Path(os.environ.get("MONET_CHECKPOINTS") or (SHIPPED if SHIPPED.is_dir() else "checkpoints"))
+"""Where names are looked up: the environment variable MONET_CHECKPOINTS, what lies beside the package in a checkout, or
+``checkpoints`` under the current directory."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 HISTORY = "## What was tried"
 """Heading of a model card's last section, which people write."""

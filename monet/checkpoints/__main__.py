@@ -1,4 +1,4 @@
-"""``python -m monet.checkpoints``: what checkpoints there are, import one from the reference notebook's files."""
+"""``python -m monet.checkpoints``: what checkpoints there are, others' weights in, ONNX out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from monet import checkpoints
-from monet.checkpoints import CheckpointError, notebook
+from monet.checkpoints import CheckpointError, metadata, notebook, onnx
 from monet.checkpoints.archive import printable
 from monet.faults import told
 from monet.model import MONet
@@ -41,6 +41,21 @@ def main() -> None:
     command.add_argument("--title", help="as people read it (default: the checkpoint's name)")
     command.set_defaults(run=_import)
 
+    command = commands.add_parser("download", help="fetch a checkpoint from the Hugging Face Hub")
+    command.add_argument("model", metavar="ID", help="of the model, OWNER/NAME")
+    command.add_argument("to", metavar="NAME-OR-FOLDER", nargs="?", help="of the checkpoint (default: the id's NAME)")
+    command.set_defaults(run=_download)
+
+    command = commands.add_parser(
+        "export-onnx",
+        help="write attention step, encoder and decoder as ONNX, checked against PyTorch",
+        description="Writes attention_step.onnx, encoder.onnx and decoder.onnx with a dynamic batch and compares each "
+        f"with PyTorch by ONNX Runtime, to {onnx.TOLERANCE:.0e}.",
+    )
+    command.add_argument("model", metavar="NAME", help="name under checkpoints/, or a folder")
+    command.add_argument("--out", metavar="DIR", type=Path, help="for the files (default: NAME.onnx)")
+    command.set_defaults(run=_export_onnx)
+
     options = parser.parse_args()
     try:
         options.run(options)
@@ -63,9 +78,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    folder = checkpoints.FOLDER / options.to if Path(options.to).name == options.to else Path(options.to)
-    if folder.exists():
-        raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
+    folder = _new(options.to)
     model = notebook.load(options.model, options.slots, options.prefix)
     title = options.title or folder.name
     card = _card(model, options.model, folder.name, title)
@@ -75,15 +88,37 @@ def _import(options: argparse.Namespace) -> None:
         print("Its data set is recorded as unknown; --data NAME tells it.")
 
 
+def _new(name_or_folder: str) -> Path:
+    """The folder of a checkpoint to be made; a name is one under ``checkpoints/``."""
+    named = Path(name_or_folder).name == name_or_folder
+    folder = checkpoints.FOLDER / name_or_folder if named else Path(name_or_folder)
+    if folder.exists():
+        raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
+    return folder
+
+
+def _download(options: argparse.Namespace) -> None:
+    from monet.checkpoints import hub  # brings the Hub's library, which the other commands do without
+
+    folder = _new(options.to or options.model.rpartition("/")[2])
+    hub.MONet.from_pretrained(options.model).save_pretrained(folder)
+    print(f"{folder}: from {options.model}")
+
+
+def _export_onnx(options: argparse.Namespace) -> None:
+    checkpoint = checkpoints.read(options.model)
+    written = onnx.export(checkpoints.load(checkpoint), options.out or Path(f"{checkpoint.name}.onnx"))
+    for file, difference in written.items():
+        print(f"{file}: differs from PyTorch by {difference:.1e}")
+
+
 def _card(model: MONet, file: Path, name: str, title: str) -> str:
     """Where the weights are from, and that nothing else is known about them; Markdown."""
     config = model.config
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     source = printable(file.name).replace("`", "'")
-    return f"""---
-tags: [monet, object-centric, scene-decomposition]
----
+    return f"""{metadata.front_matter(title)}
 
 # MONet, {title}
 

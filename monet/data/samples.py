@@ -1,4 +1,4 @@
-"""The gallery's scenes: ``assets/samples/DATASET/NN.png`` with ``NN.labels.png``, all made by this project.
+"""The gallery's scenes: ``monet/assets/samples/DATASET/NN.png`` with ``NN.labels.png``, all made by this project.
 
 ``python -m monet.data.samples`` writes them anew, the same every time.
 """
@@ -13,7 +13,7 @@ from PIL import Image
 from monet.data import DATASETS
 from monet.data.scene import Scene
 
-FOLDER = Path(__file__).parent.parent.parent / "assets" / "samples"
+FOLDER = Path(__file__).parents[1] / "assets" / "samples"
 COUNT = 24
 SEED = 2030
 

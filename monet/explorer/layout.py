@@ -174,7 +174,7 @@ def _without_models(models: Models) -> Page:
             f"# {TITLE}\n\nThere is no checkpoint to show. Train one with\n\n"
             "    python -m monet.training --config tetrominoes\n"
             "    python -m monet.training export runs/tetrominoes checkpoints/tetrominoes\n\n"
-            "or name a folder of checkpoints: `python app.py --checkpoints FOLDER`."
+            "or name a folder of checkpoints: `monet-explorer --checkpoints FOLDER`."
         )
         for problem in models.problems:
             gr.Textbox(problem, label="Skipped", interactive=False)

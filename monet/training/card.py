@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from monet import batches, checkpoints, evaluation
 from monet.batches import TRAIN
-from monet.checkpoints import HISTORY
+from monet.checkpoints import CARD, HISTORY, metadata
 from monet.data import DATASETS, Scene, Stored, stored
 from monet.evaluation.scenes import find_scenes, notes, with_background
+from monet.faults import told
 from monet.pictures import How
 from monet.training import moments, report
 from monet.training.recipe import OF_RUN
@@ -66,11 +69,35 @@ def export(run: Run, folder: Path, count: int, config: str | None = None) -> Non
         model, folder, title=title, data=run.data, card="\n\n".join(sections), fit=how,
         measured={"scenes": len(test), **means},
     )  # fmt: skip
+    renew(folder)
     for picture in pictures:
         shutil.copy(picture, folder)
     moments.export(run.folder, run.data, folder)
     sheet = evaluation.contact_sheet(model, test[: evaluation.SHEET_SCENES], how=how)
     sheet.save(folder / "slots.png", optimize=True)
+
+
+def renew(folder: Path) -> None:
+    """Writes the front matter and the lines that use the model anew on a checkpoint's card, from its configuration.
+
+    Raises:
+        CheckpointError: as :func:`monet.checkpoints.read`.
+        OSError: there is no card.
+    """
+    checkpoint = checkpoints.read(folder)
+    card = (checkpoint.folder / CARD).read_text(encoding="utf-8")
+    card = re.sub(r"\A---\n.*?^---\n+", "", card, flags=re.MULTILINE | re.DOTALL)
+    card = re.sub(rf"^{re.escape(metadata.USE)}$.*?(?=^## |\Z)", "", card, flags=re.MULTILINE | re.DOTALL)
+    title, mark, rest = card.partition("\n## ")
+    licence = "mit" if checkpoint.data in DATASETS else ""  # of weights from others' data the others decide
+    front = metadata.front_matter(checkpoint.title, checkpoint.data, checkpoint.measured, licence)
+    used = metadata.use(called(checkpoint.folder), checkpoint.fit)
+    checkpoints.write(checkpoint.folder / CARD, f"{front}\n\n{title.rstrip()}\n\n{used}\n{mark}{rest}")
+
+
+def called(folder: Path) -> str:
+    """A checkpoint as command lines and programs name it."""
+    return folder.name if folder.resolve().parent == checkpoints.FOLDER.resolve() else str(folder)
 
 
 def fit(run: Run) -> How:
@@ -80,19 +107,14 @@ def fit(run: Run) -> How:
 
 
 def head(run: Run, title: str, test: list[Scene]) -> str:
-    """What the checkpoint is, with the front matter that model hubs read."""
+    """What the checkpoint is."""
     config = run.recipe.model
     true = "true and found" if any(scene.segmentation is not None for scene in test) else "found"
-    licence = "license: mit\n" if run.data in DATASETS else ""  # of weights from others' data the others decide
     size = f"{config.resolution} x {config.resolution} pixels"
     if config.picture_size:
         size += f", of which {config.picture_size} x {config.picture_size} are the picture"
     shown = min(len(test), evaluation.SHEET_SCENES)
-    return f"""---
-{licence}tags: [monet, object-centric, scene-decomposition]
----
-
-# MONet, {title}
+    return f"""# MONet, {title}
 
 ![{shown} test scenes: picture, reconstruction, {true} segmentation, masked component of every slot](slots.png)
 
@@ -142,7 +164,6 @@ def source(run: Run, data: Stored | None) -> str:
 
 def measured(run: Run, folder: Path, count: int, test: list[Scene], result: evaluation.Result) -> str:
     """The figures, and the command that prints them."""
-    name = folder.name if folder.resolve().parent == checkpoints.FOLDER.resolve() else str(folder)
     options = counted(count)
     if background := run.record.get("background"):
         options += ["--background", ",".join(map(str, background))]
@@ -150,7 +171,7 @@ def measured(run: Run, folder: Path, count: int, test: list[Scene], result: eval
     return f"""{len(test)} scenes of the test split, which no training step of this run has seen: mean and standard
 error.
 
-    {command("evaluation", name, *options)}
+    {command("evaluation", called(folder), *options)}
 
 {evaluation.table(result)}""" + (f"\n\n{words}" if words else "")
 
@@ -195,3 +216,9 @@ def duration(seconds: float) -> str:
         if seconds >= 1.95 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} seconds"
+
+
+if __name__ == "__main__":
+    with told():
+        for argument in sys.argv[1:]:
+            renew(Path(argument))

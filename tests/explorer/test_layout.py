@@ -245,7 +245,7 @@ def test_without_checkpoints_the_page_says_how_to_get_one(tmp_path):
     page = texts(build(Models(tmp_path / "nowhere")))
     assert "There is no checkpoint" in page
     assert "python -m monet.training" in page
-    assert "python app.py --checkpoints FOLDER" in page
+    assert "monet-explorer --checkpoints FOLDER" in page
 
 
 def test_the_commands_that_it_names_exist(tmp_path, monkeypatch):

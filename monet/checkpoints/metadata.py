@@ -1,0 +1,65 @@
+"""What model hubs read of a model card: its front matter, and the lines that use the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from monet.pictures import How
+
+LIBRARY = "monet-explorer"
+TASK = "image-segmentation"
+PAPER = "arxiv:1901.11390"
+USE = "## From Python"
+"""Heading of the section that :func:`use` writes."""
+
+
+def front_matter(
+    title: str = "", data: str = "", measured: Mapping[str, float] | None = None, licence: str = ""
+) -> str:
+    """The YAML between two lines of dashes that a model card begins with.
+
+    Args:
+        title: of the model, as people read it.
+        data: name of the data set that it was trained on, "" if nobody knows.
+        measured: see :class:`~monet.checkpoints.Checkpoint`; become the results of ``model-index``.
+        licence: of the weights, as the Hub spells it, "" where others decide.
+    """
+    lines = [f"license: {licence}"] if licence else []
+    lines += [f"library_name: {LIBRARY}", f"pipeline_tag: {TASK}"]
+    lines += [f"tags: [monet, object-centric, scene-decomposition, '{PAPER}']"]
+    if data:
+        lines += [f"datasets: [{json.dumps(data)}]"]
+    figures = {name: value for name, value in (measured or {}).items() if name != "scenes"}
+    if data and figures:
+        # JSON is YAML: what people have named is quoted.
+        lines += [
+            "model-index:",
+            f"- name: {json.dumps(f'MONet, {title}')}",
+            "  results:",
+            f"  - task: {{type: {TASK}, name: Unsupervised scene decomposition}}",
+            f"    dataset: {{type: {json.dumps(data)}, name: {json.dumps(title)}, split: test}}",
+            "    metrics:",
+            *(f"    - {{type: {name}, value: {value!r}}}" for name, value in figures.items()),
+        ]
+    return "\n".join(("---", *lines, "---"))
+
+
+def use(name: str, fit: How = "crop") -> str:
+    """The section of a card that shows how a program uses the model.
+
+    Args:
+        name: under ``checkpoints/``, or a folder.
+        fit: see :class:`~monet.checkpoints.Checkpoint`.
+    """
+    how = "" if fit == "crop" else f", how={json.dumps(fit)}"
+    return f"""{USE}
+
+```python
+import monet
+
+model = monet.MONet.from_pretrained({json.dumps(name)})  # or a folder, or the model's id on the Hub
+scene = monet.decompose(model, "picture.png"{how})
+scene.masks  # K,H,W: one attention mask per slot, they sum to one
+scene.components  # K,3,H,W: what each slot shows
+```"""

@@ -1,0 +1,127 @@
+"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import signal
+import sys
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# The app asks nobody but itself, and Gradio would do even that by way of a proxy.
+for scheme in ("http", "https", "all"):
+    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
+        os.environ.pop(name, None)
+
+import torch
+
+from monet import checkpoints
+from monet.explorer import server
+from monet.explorer.address import PublicURL
+from monet.explorer.galleries import open_stores
+from monet.explorer.layout import build
+from monet.explorer.models import Models
+from monet.explorer.server import is_local
+from monet.explorer.training import Runs
+from monet.faults import told
+
+AUTH = "MONET_AUTH"
+
+
+def public_url(text: str) -> PublicURL:
+    try:
+        return PublicURL.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse(arguments: list[str], program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=program, description="Opens a page that takes scenes apart.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    parser.add_argument(
+        "--auth",
+        metavar="USER:PASSWORD",
+        default=os.environ.get(AUTH),
+        help=f"what visitors must give; in the variable {AUTH} instead, no list of processes shows it",
+    )
+    parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host")
+    parser.add_argument(
+        "--public-url", type=public_url, metavar="https://HOST/PATH/",
+        help="the address that people type in, where a proxy hands requests on to this server",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trusted-proxy", type=ipaddress.ip_network, action="append", default=[], metavar="ADDRESS",
+        help="address or network of a proxy whose forwarded headers are believed; may be given again (default: nobody)",
+    )  # fmt: skip
+    parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
+    parser.add_argument(
+        "--allow-training", action="store_true", help="let others who can reach the server train, and add pictures"
+    )
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    options = parser.parse_args(arguments)
+    if options.auth is not None and not all(options.auth.partition(":")):
+        parser.error("--auth is USER:PASSWORD, neither of them empty")
+    if not is_local(options.host) or options.public_url:
+        reached = options.public_url or options.host
+        if not (options.auth or options.i_know):
+            parser.error(
+                f"others can reach {reached}: say who may come in with --auth USER:PASSWORD (or the variable "
+                f"{AUTH}), or that everybody may with --i-know"
+            )
+    if not is_local(options.host):
+        who = "who knows the name and the password" if options.auth else "at all"
+        print(
+            f"Listening on {options.host}: anybody who can reach this machine {who} may use the models and your "
+            "processor. Nothing on the way is encrypted: others in the network can read along, pictures"
+            f"{' and the password' if options.auth else ''} included.",
+            file=sys.stderr,
+        )
+    return options
+
+
+class App:
+    """The app as a command line asks for it.
+
+    Args:
+        arguments: of the command line, without the program.
+        program: as people type it.
+
+    Attributes:
+        demo: the page.
+    """
+
+    def __init__(self, arguments: list[str], program: str):
+        self.options = parse(arguments, program)
+        torch.set_num_threads(self.options.threads)
+        with told():
+            self.models = Models(self.options.checkpoints)
+            self.stored, self.damaged = open_stores()
+            self.demo = build(self.models, self.stored)
+
+    def serve(self) -> None:
+        """Serves the page until the process is told to end."""
+        options = self.options
+        for problem in (*self.models.problems, *self.damaged):
+            print(f"skipped: {problem}", file=sys.stderr)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
+        alone = is_local(options.host) and not options.public_url
+        runs = Runs(options.runs, self.stored) if alone or options.allow_training else None
+        with told():
+            server.launch(
+                self.demo, self.models, self.stored, host=options.host, port=options.port, auth=options.auth,
+                public=options.public_url, proxies=options.trusted_proxy, runs=runs, inbrowser=options.open,
+            )  # fmt: skip
+
+
+def main() -> None:
+    App(sys.argv[1:], "monet-explorer").serve()
+
+
+if __name__ == "__main__":
+    main()
