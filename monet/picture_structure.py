@@ -15,6 +15,9 @@ MAX_PARTS = 20_000  # chunks, segments or blocks; an ordinary file of 20 MB has 
 MAX_EXIF = 2**16  # as much as one JPEG segment can hold
 MAX_SCAN_PIXELS = 260_000_000  # over all scans of a progressive JPEG; encoders make ten, of 25 megapixels at most
 RUN_LENGTH = (1, 2)  # values of a BMP's field for its compression
+MAX_TILE = 12_000  # pixels a side
+MAX_TAGS = 1000  # of a TIFF file's first picture
+TIFF_PACKINGS = (1, 5, 8, 32773, 32946)  # none, LZW, deflate, run lengths, deflate's older number
 
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -24,7 +27,7 @@ class StructureError(ValueError):
 
 
 def check(content: bytes) -> None:
-    """Steps through the parts of a PNG, JPEG, GIF, WebP or BMP file; anything else passes.
+    """Steps through the parts of a PNG, JPEG, GIF, WebP, BMP or TIFF file; anything else passes.
 
     Raises:
         StructureError: more parts, metadata or passes over the pixels than can be read in a second, in words.
@@ -114,8 +117,46 @@ def _bmp(content: bytes) -> None:
         raise StructureError("The picture is a run-length BMP, a kind that is not read; save it as PNG or JPEG.")
 
 
+def _tiff(content: bytes) -> None:
+    if content[2:4] in (b"*\0", b"\0*", b"+\0", b"\0+") and content[:4] not in (b"II*\0", b"MM\0*"):
+        raise StructureError(_OTHER_TIFF)
+    if content[2:4] not in (b"*\0", b"\0*"):
+        return
+    order = "<" if content[:2] == b"II" else ">"
+    size, tags = _tiff_tags(content, order, *struct.unpack_from(f"{order}I", content, 4))
+    if size > len(content):
+        raise StructureError("The picture carries too much about itself; save it again as PNG.")
+    for begins in (273, 324):  # of strips, of tiles
+        _count(tags.get(begins, (0, 0))[0] - 1)
+    if tags.get(259, (1, 1))[1] not in TIFF_PACKINGS or any(
+        tags.get(side, (0, 0))[1] > MAX_TILE for side in (322, 323)
+    ):
+        raise StructureError(_OTHER_TIFF)
+    for pointer in (34665, 34853, 40965):  # EXIF, GPS, interoperability
+        if pointer in tags:
+            _limit_exif(_tiff_tags(content, order, tags[pointer][1])[0])
+
+
+def _tiff_tags(content: bytes, order: str, at: int) -> tuple[int, dict[int, tuple[int, int]]]:
+    """Bytes of all values of a directory, and each tag's number of values and its value where that is one number."""
+    size, tags = 0, {}
+    try:
+        (count,) = struct.unpack_from(f"{order}H", content, at)
+        if count > MAX_TAGS:
+            raise StructureError("The picture is in too many pieces; save it again as PNG.")
+        for entry in range(count):
+            tag, kind, number = struct.unpack_from(f"{order}HHI", content, at + 2 + 12 * entry)
+            short = kind == 3
+            (value,) = struct.unpack_from(order + ("H" if short else "I"), content, at + 10 + 12 * entry)
+            size += number * _TIFF_SIZES.get(kind, 0)
+            tags[tag] = number, value
+    except struct.error as error:  # Pillow would read what there is
+        raise StructureError("The picture is damaged or incomplete; save it again as PNG or JPEG.") from error
+    return size, tags
+
+
 def _count(parts: int) -> int:
-    if parts == MAX_PARTS:
+    if parts >= MAX_PARTS:
         raise StructureError("The picture is in too many pieces; save it again as PNG or JPEG.")
     return parts + 1
 
@@ -125,4 +166,8 @@ def _limit_exif(length: int) -> None:
         raise StructureError("The picture carries too much about itself; save it again without its EXIF data.")
 
 
-_WALKS = {b"\x89PNG": _png, b"\xff\xd8": _jpeg, b"GIF8": _gif, b"RIFF": _webp, b"BM": _bmp}
+_OTHER_TIFF = "The picture is a TIFF of a kind that is not read; save it as PNG, or without compression."
+_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_WALKS = {
+    b"\x89PNG": _png, b"\xff\xd8": _jpeg, b"GIF8": _gif, b"RIFF": _webp, b"BM": _bmp, b"II": _tiff, b"MM": _tiff,
+}  # fmt: skip

@@ -15,9 +15,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from monet import picture_structure
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+OWN_FORMATS = (*FORMATS, "TIFF")
+"""Of the user's own folders; TIFF's decoder is a large one to hand a stranger's file to."""
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 25_000_000  # a phone's "24 megapixels" are 5712 x 4284, a little more than 24 million
-MAX_WEBP_PIXELS = 16_000_000  # its decoder holds every picture four times
+MAX_WEBP_PIXELS = 16_000_000  # its decoder holds every picture four times, and that of TIFF what it unpacks
 MAX_SIDE = 12_000
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
@@ -36,14 +38,17 @@ class PictureError(ValueError):
     """A picture was refused. The message is one sentence for the person who chose the picture."""
 
 
-def read(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> np.ndarray:
+def read(
+    source: Source, background: tuple[int, int, int] = (255, 255, 255), formats: tuple[str, ...] = FORMATS
+) -> np.ndarray:
     """Read a picture as it is meant to be seen: upright, opaque, 8-bit RGB, of an animation the first frame.
 
     Args:
-        source: a path, the bytes of a file or a binary file object (PNG, JPEG, WebP, BMP or GIF, told by
-            content and never by name); or a Pillow image, whatever its format; or a uint8 array of shape H,W
-            or H,W,1 (grey), H,W,3 (RGB) or H,W,4 (RGB and alpha).
+        source: a path, the bytes of a file or a binary file object (of one of `formats`, told by content and never
+            by name); or a Pillow image, whatever its format; or a uint8 array of shape H,W or H,W,1 (grey), H,W,3
+            (RGB) or H,W,4 (RGB and alpha).
         background: RGB in 0..255, seen through transparent pixels.
+        formats: `FORMATS`, or `OWN_FORMATS` for the user's own files.
 
     Returns:
         uint8 of shape H,W,3 in 0..255, writable and never sharing memory with `source`.
@@ -54,16 +59,16 @@ def read(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> 
             MAX_PIXELS (MAX_WEBP_PIXELS as WebP) or MAX_SIDE, told from the header, before any pixel is decoded;
             or the array has another shape or type.
     """
-    with open_safely(source) as image:
+    with open_safely(source, formats) as image:
         return _to_rgb(image, background)
 
 
 @contextmanager
-def open_safely(source: Source) -> Iterator[Image.Image]:
+def open_safely(source: Source, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open a picture without decoding it; what the body of the ``with`` then decodes fails with the same errors.
 
     Args:
-        source: as in `read`.
+        source, formats: as in `read`.
 
     Yields:
         a Pillow image of an accepted size whose metadata and structure are harmless, not yet turned upright; the
@@ -80,7 +85,7 @@ def open_safely(source: Source) -> Iterator[Image.Image]:
         else:
             content = read_bytes(source)
             picture_structure.check(content)
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=formats) as image:
                 yield _checked(image)
     except PictureError:
         raise
@@ -89,7 +94,8 @@ def open_safely(source: Source) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
-        raise PictureError("The file is not a readable PNG, JPEG, WebP, BMP or GIF picture.") from error
+        known = "PNG, JPEG, WebP, BMP or GIF" if formats == FORMATS else "PNG, JPEG, WebP, BMP, GIF or TIFF"
+        raise PictureError(f"The file is not a readable {known} picture.") from error
     except Exception as error:
         # Decoders answer hostile bytes with errors of many types (OSError, SyntaxError, struct.error,
         # MemoryError, ...) that no list here would keep up with; to the visitor they all mean the same.
@@ -231,7 +237,7 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
 
 
 def _checked(image: Image.Image) -> Image.Image:
-    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    most = MAX_WEBP_PIXELS if image.format in ("WEBP", "TIFF") else MAX_PIXELS
     if image.width * image.height > most or max(image.size) > MAX_SIDE:
         raise PictureError(_TOO_LARGE)
     if 0 in image.size:

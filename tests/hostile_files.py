@@ -61,6 +61,9 @@ def ordinary() -> dict[str, bytes]:
         "gif animated": encoded(image, "GIF", **more),
         "bmp": encoded(image, "BMP"),
         "bmp palette": encoded(image.quantize(16), "BMP"),
+        "tiff": encoded(image, "TIFF", exif=turned),
+        "tiff packed": encoded(image, "TIFF", compression="tiff_lzw", **more),
+        "tiff 16 bit": encoded(grey16, "TIFF", compression="tiff_adobe_deflate"),
     }
 
 
@@ -156,6 +159,9 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         "bmp in run lengths",
         b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + head + bytes(1024) + b"\1\1" * (LARGE // 2),
     )
+    for mode, size in (("RGB", 4000), ("RGB", 5000), ("I;16", 4000)):
+        black = Image.new(mode, (size, size))
+        yield f"tiff {size} x {size} {mode}", encoded(black, "TIFF", compression="tiff_adobe_deflate", strip_size=2**30)
     head = struct.pack("<IiiHHIIiiII", 40, 2600, 2600, 1, 24, 0, 0, 0, 0, 0, 0)
     yield "bmp 20 MB", b"BM" + struct.pack("<IHHI", 0, 0, 0, 54) + head + bytes(2600 * 7800)
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monet.pictures import PictureError, read
+from monet.pictures import OWN_FORMATS, PictureError, read
 from tests.hostile_files import HTML, SVG, broken, ordinary
 
 
 def picture_or_sentence(content: bytes) -> bool:
     """Whether it is a picture."""
     try:
-        picture = read(content)
+        picture = read(content, formats=OWN_FORMATS)
     except PictureError as error:
         message = str(error)
         assert message.endswith(".") and "\n" not in message and len(message) < 180

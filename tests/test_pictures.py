@@ -318,6 +318,76 @@ def test_other_formats_are_refused_even_when_pillow_knows_them(format: str) -> N
     assert "PNG" in refusal(encoded(Image.new("RGB", (16, 16), RED), format))
 
 
+# --- TIFF, of the user's own files alone
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_an_own_tiff_is_read_exactly(compression: str) -> None:
+    picture = noise(5, 7)
+    content = encoded(Image.fromarray(picture), "TIFF", compression=compression)
+    np.testing.assert_array_equal(read(content, formats=pictures.OWN_FORMATS), picture)
+    refusal(content)
+
+
+def test_an_own_tiff_of_16_bits_and_turned() -> None:
+    grey = np.arange(24, dtype=np.uint16).reshape(4, 6) * 257 * 10
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    content = encoded(Image.fromarray(grey), "TIFF", exif=turned, compression="tiff_lzw")
+    expected = (grey[::-1, ::-1] // 257).astype(np.uint8)
+    np.testing.assert_array_equal(read(content, formats=pictures.OWN_FORMATS)[..., 0], expected)
+
+
+def tiff(*tags: tuple[int, int, int, int], order: str = "<", magic: int = 42, behind: bytes = b"") -> bytes:
+    """A TIFF of 8 x 8 grey pixels by hand; each tag is its number, type, count and value."""
+    usual = {
+        256: (3, 1, 8),
+        257: (3, 1, 8),
+        258: (3, 1, 8),
+        259: (3, 1, 1),
+        262: (3, 1, 1),
+        273: (4, 1, 8),
+        279: (4, 1, 64),
+    }
+    entries = sorted((*((tag, *rest) for tag, rest in usual.items() if tag not in {t[0] for t in tags}), *tags))
+    listed = struct.pack(f"{order}H", len(entries)) + b"".join(
+        struct.pack(f"{order}HHI", tag, kind, count) + struct.pack(f"{order}H2x" if kind == 3 else f"{order}I", value)
+        for tag, kind, count, value in entries
+    )
+    return (
+        (b"II" if order == "<" else b"MM")
+        + struct.pack(f"{order}HI", magic, 72)
+        + bytes(64)
+        + listed
+        + bytes(4)
+        + behind
+    )
+
+
+def test_own_tiffs_that_would_keep_their_reader_busy_are_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(tiff())
+    about = struct.pack("<H", 1) + struct.pack("<HHII", 1000, 7, 70_000, 8) + bytes(70_000)
+    built = {
+        "overlapping values": tiff(*((1000 + i, 7, 60, 8) for i in range(200))),
+        "many tags": tiff(*((1000 + i, 3, 1, 0) for i in range(1200))),
+        "one tag many times": tiff(*((1000, 7, 60, 8) for _ in range(200))),
+        "many strips": tiff((273, 4, 30_000, 8), behind=bytes(200_000)),
+        "a large tile": tiff((322, 4, 1, 2**30), (323, 4, 1, 2**30)),
+        "JPEG inside": tiff((259, 3, 1, 7)),
+        "much EXIF": tiff((34665, 4, 1, size + 12), behind=about),
+        "cut off in its tags": tiff()[:-30],
+        "BigTIFF": tiff(magic=43),
+        "bytes swapped": b"MM" + tiff()[2:],
+    }
+    for order in "<>":
+        assert read(tiff(order=order), formats=pictures.OWN_FORMATS).shape == (8, 8, 3)
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened"))
+    for name, content in built.items():
+        with pytest.raises(PictureError) as caught:
+            read(content, formats=pictures.OWN_FORMATS)
+        assert "save it" in str(caught.value), name
+
+
 def test_paths_that_cannot_be_opened(tmp_path: Path) -> None:
     for path in (tmp_path / "secret.png", tmp_path, str(tmp_path) + "/secret\0.png", "/secret" * 1000, ""):
         assert "opened" in refusal(path)

@@ -74,8 +74,8 @@ def main() -> None:
     command = commands.add_parser(
         "add",
         help="store pictures of your own",
-        description="Stores a folder or ZIP file of pictures (PNG, JPEG, WebP, BMP, GIF), or an .npy, .npz or .h5 "
-        "file, as NAME, with the labels that lie beside them or in --masks. The store appears when it is whole.",
+        description="Stores a folder or ZIP file of pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), or an .npy, .npz or "
+        ".h5 file, as NAME, with the labels that lie beside them or in --masks. The store appears when it is whole.",
     )
     command.add_argument("path", metavar="PATH", type=Path, help="a folder, .zip, .npy, .npz or .h5")
     command.add_argument("name", metavar="NAME", help="of the store")

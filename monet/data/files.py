@@ -92,7 +92,7 @@ def _arrays(path: Path) -> Scenes:
 
 def _picture(path: Path) -> Scenes:
     title = path.stem.removesuffix("_image")
-    image, labels, note = pictures.read(path), None, ""
+    image, labels, note = pictures.read(path, formats=pictures.OWN_FORMATS), None, ""
     beside = path.with_name(f"{title}_segmentation{path.suffix}")
     if beside != path and beside.exists():
         found = label_maps.read(beside)

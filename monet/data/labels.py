@@ -42,7 +42,7 @@ def read(source: str | os.PathLike[str] | bytes) -> np.ndarray:
     content = pictures.read_bytes(source)
     if picture_structure.is_lossy(content):
         raise LabelError("The label map is a lossy file (JPEG or WebP), which changes labels: save it as PNG.")
-    with pictures.open_safely(content) as image:
+    with pictures.open_safely(content, pictures.OWN_FORMATS) as image:
         labels = _values(ImageOps.exif_transpose(image))
     if _looks_smoothed(labels):
         raise LabelError(
@@ -69,7 +69,7 @@ def read_masks(sources: Iterable[str | os.PathLike[str]]) -> np.ndarray:
         content = pictures.read_bytes(source)
         if picture_structure.is_lossy(content):
             raise LabelError("A mask is a lossy file (JPEG or WebP), which changes its edges: save it as PNG.")
-        with pictures.open_safely(content) as image:
+        with pictures.open_safely(content, pictures.OWN_FORMATS) as image:
             values = _values(ImageOps.exif_transpose(image))
         labels = np.zeros_like(values) if labels is None else labels
         if labels.shape != values.shape:

@@ -20,8 +20,12 @@ SHEET_SCENES = 8
 def contact_sheet(
     model: MONet, scenes: Sequence[Scene], *, how: How = "crop", num_slots: int | None = None
 ) -> Image.Image:
-    """One row per scene: picture, reconstruction, true and found segmentation, then every slot's masked component."""
+    """One row per scene: picture, reconstruction, true and found segmentation, then every slot's masked component.
+
+    Where no scene has a segmentation, that column is left out.
+    """
     rows = []
+    labelled = any(scene.segmentation is not None for scene in scenes)
     for batch, _, d in decompositions(model, scenes, how, num_slots):
         masks = d.log_masks.exp()
         for i, scene in enumerate(batch):
@@ -30,7 +34,7 @@ def contact_sheet(
             rows.append([
                 scene.image,
                 to_uint8(d.reconstruction[i].permute(1, 2, 0).numpy()),
-                segmentation_colors(truth),
+                *([segmentation_colors(truth)] if labelled else []),
                 segmentation_colors(masks[i].argmax(0).numpy()),
                 *(to_uint8(slot) for slot in slots),
             ])  # fmt: skip

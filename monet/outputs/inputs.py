@@ -11,6 +11,8 @@ from pathlib import Path
 from monet.data import Stored, StoreError, stored
 from monet.data.store import MANIFEST
 from monet.inference import Picture
+from monet.pictures import OWN_FORMATS
+from monet.pictures import read as read_picture
 
 ARRAYS = (".npz", ".npy", ".h5", ".hdf5", ".tfrecord")
 """Endings of files that hold many pictures."""
@@ -59,9 +61,13 @@ def inputs(paths: Sequence[str | os.PathLike[str]], out: Path | None = None) -> 
 def _below(path: Path, out: Path | None) -> Iterator[tuple[str, str, Callable[[], Picture]]]:
     if path.is_dir() and not (path / MANIFEST).exists():
         for file in _files(path, out and out.resolve()):
-            yield file.relative_to(path).with_suffix("").as_posix(), str(file), partial(Path, file)
+            yield (
+                file.relative_to(path).with_suffix("").as_posix(),
+                str(file),
+                _own(file),
+            )
     elif path.is_file() and not path.suffix.lower().startswith(ARRAYS):
-        yield path.stem, str(path), partial(Path, path)
+        yield path.stem, str(path), _own(path)
     else:
         try:
             store = stored(path)
@@ -75,6 +81,10 @@ def _below(path: Path, out: Path | None) -> Iterator[tuple[str, str, Callable[[]
                 f"{store.about.title}, scene {index}",
                 partial(_image, store, index),
             )
+
+
+def _own(file: Path) -> Callable[[], Picture]:
+    return partial(read_picture, file, formats=OWN_FORMATS)
 
 
 def _files(folder: Path, out: Path | None) -> Iterator[Path]:

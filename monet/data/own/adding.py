@@ -38,6 +38,7 @@ def add(
     ground: tuple[int, int, int] = (255, 255, 255),
     folder: Path | None = None,
     replace: bool = False,
+    origin: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Stores pictures, and their labels where they have some, as ``folder/name``.
@@ -56,6 +57,7 @@ def add(
         ground: RGB in 0..255, seen through transparent pixels.
         folder: of the stores; :func:`monet.data.store.default_folder` where None.
         replace: whether a store of this name may go.
+        origin: where the pictures are from, for people; the path where None.
         progress: called with the pictures that are done, and their number, behind each; what it raises ends it all.
 
     Returns:
@@ -76,7 +78,7 @@ def add(
             source = open_source(Path(path), Path(masks) if masks else None, ground, unpacked)
             number = range(len(adding.background) if source.labelled else 1)
             note = " ".join((*source.notes, f"Made {size} x {size} pixels by {fit}."))
-            about = About(name, name, str(Path(path).resolve()), tuple(number), note=note)
+            about = About(name, name, origin or str(Path(path).resolve()), tuple(number), note=note)
             stored = store.write(work, target, about, adding.scenes(source))
         except (StoreError, AddError):
             raise

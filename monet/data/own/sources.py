@@ -77,7 +77,7 @@ def _of_folder(path: Path, masks: Path | None, ground: layouts.Colour, left_out:
     found, others = folders.find(path, masks)
 
     def load(one: folders.Found) -> Loaded:
-        picture = pictures.read(one.picture, ground)
+        picture = pictures.read(one.picture, ground, pictures.OWN_FORMATS)
         if not one.labels:
             return picture, None
         labels = label_maps.read(one.labels[0]) if len(one.labels) == 1 else label_maps.read_masks(one.labels)

@@ -101,7 +101,7 @@ def _unpack(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Pa
         try:
             with archive.open(member) as packed:
                 content = packed.read(pictures.MAX_BYTES + 1)
-            with pictures.open_safely(content) as image:
+            with pictures.open_safely(content, pictures.OWN_FORMATS) as image:
                 pixels += image.width * image.height
         except PictureError as error:
             left_out.append((member.filename, str(error)))

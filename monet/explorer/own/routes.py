@@ -113,7 +113,7 @@ def _add(path: Path, name: str, fit: How, progress: Progress, stored: MutableMap
     machine."""
     hidden = str(path if path.is_dir() else path.parent)
     try:
-        report = add_pictures(path, name, fit=fit, progress=progress)
+        report = add_pictures(path, name, fit=fit, origin="pictures that were added in the app", progress=progress)
     except Gone:
         return {}
     except ValueError as error:

@@ -68,6 +68,15 @@ def rate(records: Sequence[dict[str, Any]]) -> dict[str, float] | None:
     return {name: (last[key] - before.get(key, 0)) / seconds for name, key in keys.items()}
 
 
+def labelled(folder: Path) -> bool:
+    """Whether the scenes that a run is evaluated on have labels to compare with."""
+    try:
+        with (folder / EVALUATION).open(encoding="utf-8") as file:
+            return "ari" in file.readline().rstrip("\n").split(",")
+    except OSError:
+        return False
+
+
 def sheets(folder: Path) -> list[int]:
     """The steps of a run's contact sheets."""
     return sorted(int(path.stem) for path in (folder / "pictures").glob("*.png") if _NUMBER.fullmatch(path.stem))

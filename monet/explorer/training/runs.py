@@ -73,7 +73,8 @@ class Runs:
             done, 0 to 1, None if the recipe is not known; ``seconds`` of training; ``pictures`` that it learned from;
             ``rate`` in steps and pictures per second, None if it is not known yet; ``resumable``; ``saved``, the step
             of the weights that can be taken, None if there are none; ``sheets``, the steps of its contact sheets;
-            ``slots``, how many their pictures have, None if the recipe is not known;
+            ``slots``, how many their pictures have, None if the recipe is not known; ``labelled``, whether they show a
+            true segmentation;
             ``diagnosis``, what the run said last about how it goes, "" if nothing; and ``output``, the last lines that
             a run which died has printed.
         """
@@ -101,6 +102,7 @@ class Runs:
             "saved": last.get("step") if recipe is not None else None,
             "sheets": reading.sheets(path),
             "slots": recipe and recipe.model.num_slots,
+            "labelled": reading.labelled(path),
             "diagnosis": reading.diagnosis(path / OUTPUT),
             "output": reading.last_lines(path / OUTPUT) if state == "died" else [],
         }

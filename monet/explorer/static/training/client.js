@@ -18,6 +18,7 @@ const of = (name) => `/${encodeURIComponent(name)}`;
  * @property {number | null} saved step of the weights that can be taken
  * @property {number[]} sheets steps of its contact sheets
  * @property {number | null} slots of the pictures on them
+ * @property {boolean} labelled whether they show a true segmentation
  * @property {string} diagnosis what the run said last about how it goes
  * @property {string[]} output
  */

@@ -4,9 +4,6 @@ import { h, say } from "../dom.js";
 import { zoomable } from "../lightbox.js";
 import { sheet } from "./client.js";
 
-/** What the columns of a sheet are; slots follow. */
-const COLUMNS = ["picture", "rebuilt", "true", "found"];
-
 export class Sheets {
   #picture = zoomable(h("img", { class: "mx-canvas mx-train-sheet", alt: "" }));
   #heads = h("div", { class: "mx-train-heads mx-muted", "aria-hidden": "true" });
@@ -26,8 +23,8 @@ export class Sheets {
   }
 
   /** @param {import("./client.js").Run} run */
-  follow({ name, sheets: steps, slots }) {
-    this.#label(slots);
+  follow({ name, sheets: steps, slots, labelled }) {
+    this.#label(slots, labelled);
     const other = name !== this.#name;
     const newest = other || Number(this.#slider.value) === this.#steps.length - 1;
     if (!other && steps.length === this.#steps.length && steps.at(-1) === this.#steps.at(-1)) return;
@@ -50,9 +47,10 @@ export class Sheets {
     this.#picture.alt = `Slots of held-out pictures at step ${step.toLocaleString("en")}`;
   }
 
-  /** @param {number | null} slots */
-  #label(slots) {
-    const names = slots === null ? [] : [...COLUMNS, ...Array.from({ length: slots }, (_, k) => `slot ${k + 1}`)];
+  /** What the columns are. @param {number | null} slots @param {boolean} labelled */
+  #label(slots, labelled) {
+    const columns = ["picture", "rebuilt", ...(labelled ? ["true"] : []), "found"];
+    const names = slots === null ? [] : [...columns, ...Array.from({ length: slots }, (_, k) => `slot ${k + 1}`)];
     if (this.#heads.childElementCount === names.length) return;
     this.#heads.style.setProperty("--columns", String(names.length));
     this.#heads.replaceChildren(...names.map((name) => h("span", {}, name)));
