@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import card, curves, growth, hand, live, network, page, scenes, training
+from benchmarks import card, curves, growth, hand, libraries, live, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "batch": network.batch,
     "slot": network.slot,
     "operators": network.operators,
+    "libraries": libraries.libraries,
     "step": training.step,
     "profile": training.profile,
     "vae": training.vae,

@@ -67,6 +67,9 @@ OPEN_ONNX = """async ([pixels, side]) => {
 TIME = "async (name) => { const start = performance.now(); await window[name](); return performance.now() - start; }"
 
 
+WHOLE = ["log_masks", "log_scopes", "latent_mean", "latent_log_std", "components", "mask_logits"]
+
+
 class Whole(nn.Module):
     """A model as a function of the image, for a number of slots that is fixed."""
 
@@ -100,8 +103,11 @@ def rows(page: Page, case: Case, settings: Settings) -> list[Row]:
     note = page.evaluate(OPEN, [case.model, pixels, slots])
     onnx = RUNTIME.is_dir() and importlib.util.find_spec("onnx") is not None
     if onnx:
+        whole = Whole(model, slots).eval()
         with tempfile.TemporaryDirectory() as folder:
-            page.route("**/onnx-runtime/*", serve(export(model, slots, Path(folder) / "model.onnx")))
+            page.route(
+                "**/onnx-runtime/*", serve(export(whole, (1, 3, side, side), WHOLE, Path(folder) / "model.onnx"))
+            )
             difference = page.evaluate(OPEN_ONNX, [pixels, side])
             page.unroute("**/onnx-runtime/*")
     samples_of: dict[str, list[float]] = {name: [] for name in (PAGE, PYTORCH, *([ONNX] if onnx else []))}
@@ -127,20 +133,14 @@ def rows(page: Page, case: Case, settings: Settings) -> list[Row]:
     ]
 
 
-def export(model: MONet, slots: int, file: Path) -> Path:
-    """The whole model as ONNX, with a log-sigmoid that stays finite: PyTorch exports log(sigmoid(x))."""
-    side = model.config.resolution
-    names = ["log_masks", "log_scopes", "latent_mean", "latent_log_std", "components", "mask_logits"]
+def export(part: nn.Module, shape: tuple[int, ...], outputs: list[str], file: Path) -> Path:
+    """A part of a model that takes one tensor as ONNX, with a log-sigmoid that stays finite: PyTorch exports
+    log(sigmoid(x))."""
     finite = patch.object(F, "logsigmoid", lambda x: -F.softplus(-x))
     with warnings.catch_warnings(), torch.inference_mode(), finite:
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Whole(model, slots).eval(),
-            (torch.rand(1, 3, side, side),),
-            str(file),
-            input_names=["image"],
-            output_names=names,
-            dynamo=False,
+            part, (torch.rand(shape),), str(file), input_names=["image"], output_names=outputs, dynamo=False
         )
     return file
 
