@@ -41,7 +41,7 @@ def libraries(settings: Settings) -> list[Row]:
         ("a batch of 64", image, WHOLE, generator.random((64, 3, side, side), np.float32), 6),
         ("one slot", decoder, ["component", "mask_logits"], generator.standard_normal((1, latents), np.float32), 200),
     )
-    return [case(*each, settings) for each in cases]
+    return [case(*each, settings=settings) for each in cases]
 
 
 def case(
@@ -79,7 +79,7 @@ def case(
     )
 
 
-def by_torch(part: torch.nn.Module, given: np.ndarray) -> list[np.ndarray]:
+def by_torch(part: Callable[..., tuple[torch.Tensor, ...]], given: np.ndarray) -> list[np.ndarray]:
     with torch.inference_mode():
         return [value.numpy() for value in part(torch.from_numpy(given))]
 
