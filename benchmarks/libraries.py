@@ -41,7 +41,7 @@ def libraries(settings: Settings) -> list[Row]:
         ("a batch of 64", image, WHOLE, generator.random((64, 3, side, side), np.float32), 6),
         ("one slot", decoder, ["component", "mask_logits"], generator.standard_normal((1, latents), np.float32), 200),
     )
-    return [case(*each, settings=settings) for each in cases]
+    return [case(what, part, outputs, given, rounds, settings) for what, part, outputs, given, rounds in cases]
 
 
 def case(

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from monet.parts import parts
 
+LEAST_SCOPE = 1e-4
+"""Of a scope that is given: a scope of 0 has no logarithm."""
 PICTURES_AT_ONCE = 16
 """Pictures that a CPU attends to together."""
 
@@ -88,25 +90,30 @@ class Attention(nn.Module):
         super().__init__()
         self.unet = UNet(channels, hidden, resolution)
 
-    def forward(self, images: Tensor, num_slots: int) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, num_slots: int, scope: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Masks and scopes of all steps.
 
         Args:
             images: B,3,H,W in [0, 1].
             num_slots: K, at least 1.
+            scope: s_0, B,H,W in [0, 1]: what is to be explained, and at least ``LEAST_SCOPE`` everywhere; all of the
+                picture if None. The masks sum to it.
 
         Returns:
             log masks ``log m_k`` and log scopes ``log s_{k-1}`` that step k was given, both B,K,H,W, finite, float32.
         """
-        each = (self._steps(part, num_slots) for part in parts(images, PICTURES_AT_ONCE))
+        log_scope = images.new_zeros(images.shape[0], 1, *images.shape[2:], dtype=torch.float32)
+        if scope is not None:
+            log_scope = scope.float()[:, None].clamp(LEAST_SCOPE, 1).log()
+        pieces = zip(parts(images, PICTURES_AT_ONCE), parts(log_scope, PICTURES_AT_ONCE), strict=True)
+        each = (self._steps(*piece, num_slots) for piece in pieces)
         log_masks, log_scopes = zip(*each, strict=True)
         return torch.cat(log_masks), torch.cat(log_scopes)
 
-    def _steps(self, images: Tensor, num_slots: int) -> tuple[Tensor, Tensor]:
+    def _steps(self, images: Tensor, log_scope: Tensor, num_slots: int) -> tuple[Tensor, Tensor]:
         # Pictures come channels_last from their files, and PyTorch's group norm is ten times less exact in that layout:
         # it subtracts squares.
         picture_share = self.unet.picture_share(images.contiguous())
-        log_scope = images.new_zeros(images.shape[0], 1, *images.shape[2:], dtype=torch.float32)
         log_masks, log_scopes = [], [log_scope]
         for _ in range(num_slots - 1):
             logits = self.unet(picture_share, log_scope).float()

@@ -96,7 +96,14 @@ def checked_slots(num_slots: object) -> int:
     return number
 
 
-def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, how: How = "crop") -> DecomposedScene:
+def decompose(
+    model: MONet,
+    picture: Picture,
+    *,
+    num_slots: int | None = None,
+    how: How = "crop",
+    scope: np.ndarray | None = None,
+) -> DecomposedScene:
     """Takes a picture apart.
 
     Args:
@@ -104,6 +111,8 @@ def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, h
         picture: PIL image or path; array H,W,3, uint8 or floats in [0, 1]; or tensor 3,H,W of such values; of any size.
         num_slots: K for this call, from 1 on.
         how: see :func:`monet.pictures.fit`.
+        scope: H,W in [0, 1], in the model's resolution: what the first step is given (the paper's s_0). Where it is 0,
+            that part counts as explained. The masks sum to it; 1 everywhere if None.
 
     Raises:
         monet.pictures.PictureError: the file is no picture that can be shown.
@@ -111,14 +120,32 @@ def decompose(model: MONet, picture: Picture, *, num_slots: int | None = None, h
     """
     if num_slots is not None:
         num_slots = checked_slots(num_slots)
-    return describe(*forward(model, feed(model, picture, how), num_slots))
+    return describe(*forward(model, feed(model, picture, how), num_slots, checked_scope(model, scope)))
 
 
-def forward(model: MONet, fed: np.ndarray, num_slots: int | None = None) -> tuple[torch.Tensor, Decomposition]:
+def checked_scope(model: MONet, scope: object) -> np.ndarray | None:
+    """A scope from outside as float32.
+
+    Raises:
+        ValueError: it has another shape than the model's pictures, or values outside of [0, 1].
+    """
+    if scope is None:
+        return None
+    side = model.config.resolution
+    given = np.asarray(scope, np.float32)
+    if given.shape != (side, side) or not (given.min() >= 0 and given.max() <= 1):  # NaN is in no range
+        raise ValueError(f"a scope of this model is {side},{side} in [0, 1]; this one, {given.shape}, is not")
+    return given
+
+
+def forward(
+    model: MONet, fed: np.ndarray, num_slots: int | None = None, scope: np.ndarray | None = None
+) -> tuple[torch.Tensor, Decomposition]:
     """The image 1,3,H,W in [0, 1] and the model's decomposition of it, from what :func:`feed` made."""
     image = torch.from_numpy(fed).permute(2, 0, 1)[None].float().div_(255).to(next(model.parameters()).device)
     with torch.inference_mode():
-        return image, model(image, num_slots)
+        start = None if scope is None else torch.from_numpy(scope)[None].to(image.device)
+        return image, model(image, num_slots, scope=start)
 
 
 def describe(image: torch.Tensor, d: Decomposition) -> DecomposedScene:

@@ -165,6 +165,7 @@ class MONet(nn.Module):
         num_slots: int | None = None,
         lattice: Lattice = Lattice(),
         detach_masks: bool = False,
+        scope: Tensor | None = None,
     ) -> Decomposition:
         """Decomposes a batch.
 
@@ -173,10 +174,11 @@ class MONet(nn.Module):
             num_slots: K for this call; the weights are shared over slots, so any number works.
             lattice: which pixels to decode; all of them unless training says otherwise. One, or one of each picture.
             detach_masks: the encoder's input sends no gradient back to the attention; no value changes.
+            scope: B,H,W in [0, 1]: what the first step is given to explain, all of the picture if None.
         """
         batch, _, height, width = images.shape
         slots = num_slots or self.config.num_slots
-        log_masks, log_scopes = self.attention(images, slots)
+        log_masks, log_scopes = self.attention(images, slots, scope)
         # Only the attention is sequential: all slots of all pictures go through the VAE as one batch (B*K).
         every_image = images.repeat_interleave(slots, dim=0)
         shown = log_masks if self.config.log_mask_floor is None else log_masks.clamp(min=self.config.log_mask_floor)

@@ -82,9 +82,11 @@ class Network(Instance):
         self.write("weights", weights)
         self.call("prepare")
 
-    def decompose(self, pixels: np.ndarray, slots: int) -> dict[str, np.ndarray]:
-        """Pixels uint8 H,W,3 to masks, scopes and shares K,H,W and the posterior's mean and deviation K,Z."""
+    def decompose(self, pixels: np.ndarray, slots: int, scope: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Pixels uint8 H,W,3 to masks, scopes and shares K,H,W and the posterior's mean and deviation K,Z; the scope
+        H,W in (0, 1] is what the first step is given."""
         self.write("pixels", np.ascontiguousarray(pixels))
+        self.write("scope", np.zeros((self.side, self.side), "<f4") if scope is None else np.log(scope).astype("<f4"))
         self.call("decompose", slots)
         images, rows = (slots, self.side, self.side), (slots, self.latents)
         return {

@@ -75,6 +75,14 @@ def test_each_step_leaves_what_it_did_not_take(scene):
     np.testing.assert_array_equal(scene.masks[-1], scene.scopes[-1])
 
 
+def test_scopes_that_are_none_are_refused(model):
+    side = model.config.resolution
+    picture = np.zeros((side, side, 3), np.uint8)
+    for scope in (np.ones(side), np.ones((side, side + 1)), np.full((side, side), 1.1), np.full((side, side), np.nan)):
+        with pytest.raises(ValueError, match="scope of this model"):
+            monet.decompose(model, picture, scope=scope)
+
+
 def test_the_reconstruction_is_the_sum_of_masked_components(scene):
     expected = sum(mask * component for mask, component in zip(scene.masks, scene.components, strict=True))
     np.testing.assert_allclose(scene.reconstruction, expected, atol=1e-5)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import monet
 from monet import checkpoints, inference
 from monet.batches import prepare
 from monet.data import samples
@@ -72,6 +73,21 @@ def test_any_configuration(kernel: Network, changes: dict[str, Any], slots: int)
     kernel.load(weights)
     for seed in range(2):
         assert_parity(kernel, model, noise(model.config.resolution, seed), slots, 2e-5)
+
+
+def test_a_scope_of_ones_own_is_where_the_recursion_begins(kernel: Network) -> None:
+    """What is left over after a step, given as the scope: the steps behind it follow as they did."""
+    model = untrained(MONetConfig(**SMALL))
+    assert kernel.allocate(network_config(model.config))
+    kernel.load(weights_of(model))
+    pixels = noise(16)
+    whole = described(model, pixels, 5)
+    rest = monet.decompose(model, pixels, num_slots=4, scope=whole["scopes"][1])
+    found = kernel.decompose(pixels, 4, whole["scopes"][1])
+    for name in ("masks", "scopes", "latent_mean", "latent_std"):
+        for said in (vars(rest)[name], found[name]):
+            np.testing.assert_allclose(said, whole[name][1:], atol=2e-5, err_msg=name)
+    assert np.abs(kernel.decompose(pixels, 5)["masks"] - whole["masks"]).max() <= 2e-5  # nothing of it stays
 
 
 def test_one_instance_serves_one_model_after_another(kernel: Network) -> None:

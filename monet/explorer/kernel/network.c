@@ -1,11 +1,11 @@
 // MONet's attention network and the encoder of its component VAE on one picture, for WebAssembly SIMD.
 //
-//     s_0 = 1;  for every slot k:  log alpha_k from a U-Net that reads picture and log s_{k-1},
+//     s_0 = 1, or what one gives;  for every slot k:  log alpha_k from a U-Net that reads picture and log s_{k-1},
 //     log m_k = log s_{k-1} + log alpha_k,  log s_k = log s_{k-1} + log(1 - alpha_k),  and m_K = s_{K-1}
 //     (Burgess et al. 2019, equations 1 and 2);  mean and standard deviation of q(z_k | x, m_k) from the encoder.
 //
 // Calling order: write settings() -> allocate() -> copy the parameters to weights() -> prepare(), and then for every
-// picture: write pixels() -> decompose(slots) -> read masks(), scopes(), shares() (alpha_k), means(), deviations().
+// picture: write pixels() and scope() (log s_0) -> decompose(slots) -> read masks(), scopes(), shares() (alpha_k), means(), deviations().
 // The parameters are those of the PyTorch state_dict of monet.attention.UNet and then of monet.vae.Encoder, flattened.
 //
 // The first layer of either network reads the picture, which stays, and one channel that changes with the slot. The
@@ -18,6 +18,7 @@
 EXPORT("settings") float *settings_address(void) { return &settings.side; }
 EXPORT("weights") float *weights(void) { return parameters; }
 EXPORT("pixels") unsigned char *pixels(void) { return pixel_bytes; }
+EXPORT("scope") float *scope(void) { return log_scope; }
 EXPORT("masks") float *masks(void) { return mask_images; }
 EXPORT("scopes") float *scopes(void) { return scope_images; }
 EXPORT("shares") float *shares(void) { return share_images; }
@@ -34,13 +35,13 @@ static void fill_plane(const float *from, float least) {
   }
 }
 
-// Takes the picture at pixels(), uint8 [H][W][3], apart into so many slots, at most settings.slots.
+// Takes the picture at pixels(), uint8 [H][W][3], apart into so many slots, at most settings.slots. The first step is
+// given scope(), log s_0 [H][W]: 0 where nothing is explained yet. The masks sum to s_0.
 EXPORT("decompose") void decompose(u32 slots) {
   u32 area = side * side;
   for (u32 p = 0; p < area; p++) {
     float *pixel = picture + ((p / side + 1) * row_of(side) + p % side + 1) * 4;
     for (u32 c = 0; c < 3; c++) pixel[c] = pixel_bytes[3 * p + c] / 255.f;
-    log_scope[p] = 0;
   }
   convolve(&down[0].convolution, picture_share, picture, 0);
   convolve(&strided[0], encoder_share, picture, 0);

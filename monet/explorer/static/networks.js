@@ -4,8 +4,8 @@
  * @typedef {object} Network
  * @property {string} note for people: by which build, with what difference from the server
  * @property {any} spec what the server says of the model, without its weights
- * @property {(pixels: Uint8Array, slots: number) => Promise<import("./network/network.js").Decomposition>} decompose
- *   of pixels [H][W][3], 0 to 255
+ * @property {(pixels: Uint8Array, slots: number, scope?: Float32Array | null) => Promise<import("./network/network.js").Decomposition>} decompose
+ *   of pixels [H][W][3], 0 to 255, from a scope [H][W] of one's own if there is one
  * @property {() => void} close ends the worker; questions under way fail
  */
 
@@ -42,10 +42,10 @@ export async function openNetwork(model) {
     return {
       note: `taken apart in your browser (${kind}), largest difference from the server ${error.toExponential(0)}`,
       spec,
-      decompose(pixels, slots) {
+      decompose(pixels, slots, scope = null) {
         const answer = Promise.withResolvers();
         waiting.set(++asked, answer);
-        worker.postMessage({ id: asked, pixels, slots });
+        worker.postMessage({ id: asked, pixels, slots, scope });
         return answer.promise;
       },
       close: () => close("another model has taken its place"),

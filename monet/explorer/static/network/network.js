@@ -32,7 +32,9 @@
  * @typedef {object} BrowserNetwork
  * @property {string} kind  "relaxed SIMD" or "SIMD": the build in use.
  * @property {number} error  Largest absolute difference from the server's answer to the probe.
- * @property {(pixels: Uint8Array, slots: number) => Decomposition} decompose  Of pixels [H][W][3], 0 to 255.
+ * @property {(pixels: Uint8Array, slots: number, scope?: Float32Array | null) => Decomposition} decompose  Of pixels
+ *   [H][W][3], 0 to 255. `scope` [H][W] in [0, 1] is what the first step is given, 1 everywhere if it is left out; what
+ *   is below LEAST_SCOPE counts as that. The masks sum to the scope.
  */
 
 import { softmaxMasks } from "../compose.js";
@@ -40,6 +42,8 @@ import { largestDifference, loadKernel } from "../kernels.js";
 
 const MOST_LEVELS = 8;
 const TOLERANCE = 1e-3;
+/** As in monet.attention: a scope of 0 has no logarithm. */
+const LEAST_SCOPE = 1e-4;
 
 /**
  * Loads the network and checks it against the server's answer to the probe.
@@ -73,14 +77,20 @@ export async function loadBrowserNetwork({ config, weights, probe }, decoder, ba
   const pixelCount = config.side ** 2;
   const pixelView = new Uint8Array(kernel.memory.buffer, kernel.pixels(), 3 * pixelCount);
 
-  function decompose(pixels, slots) {
+  function decompose(pixels, slots, scope = null) {
     if (pixels.length !== pixelView.length) {
       throw new Error(`A picture for this model has ${pixelView.length} values, not ${pixels.length}.`);
     }
     if (!(Number.isInteger(slots) && slots >= 1 && slots <= config.slots)) {
       throw new Error(`Choose between 1 and ${config.slots} slots.`);
     }
+    if (scope && scope.length !== pixelCount) {
+      throw new Error(`A scope for this model has ${pixelCount} values, not ${scope.length}.`);
+    }
     pixelView.set(pixels);
+    const logScope = view(kernel.scope(), pixelCount);
+    if (scope) scope.forEach((s, p) => (logScope[p] = Math.log(Math.min(Math.max(s, LEAST_SCOPE), 1))));
+    else logScope.fill(0);
     kernel.decompose(slots);
     const images = (address) => view(address, slots * pixelCount).slice();
     const rows = (address) => view(address, slots * config.latents).slice();

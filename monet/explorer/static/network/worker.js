@@ -1,6 +1,6 @@
 // A thread of its own for the network, so that the page goes on drawing meanwhile.
 //
-// In: {network, decoder} addresses of what the server says about a model, once; then {id, pixels, slots} again and
+// In: {network, decoder} addresses of what the server says about a model, once; then {id, pixels, slots, scope} again and
 // again. Out: {ready: {kind, error, spec}} or {failed: sentence}; then {id, answer} or {id, failed}.
 
 import { float32, uint8 } from "../arrays.js";
@@ -46,9 +46,9 @@ addEventListener("message", async ({ data }) => {
     }
     return;
   }
-  const { id, pixels, slots } = data;
+  const { id, pixels, slots, scope } = data;
   try {
-    const answer = network.decompose(pixels, slots);
+    const answer = network.decompose(pixels, slots, scope);
     postMessage({ id, answer }, Object.values(answer).map((array) => array.buffer));
   } catch (error) {
     postMessage({ id, failed: error.message });
