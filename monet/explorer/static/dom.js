@@ -1,23 +1,28 @@
 // Building elements without templates: text from outside is only ever text.
 
 /**
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Record<string, any>} [properties] properties of the element; `class`, `aria-*`, `data-*` and `for` are
  *   attributes, `on*` are listeners
  * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "class" || name === "for" || name === "role" || name.includes("-")) element.setAttribute(name, value);
-    else element[name] = value;
+    else Object.assign(element, { [name]: value });
   }
   element.append(...children);
   return element;
 }
 
-/** Says something else, if it is something else: to say the same again makes the browser lay out the page again. */
+/**
+ * Says something else, if it is something else: to say the same again makes the browser lay out the page again.
+ * @param {Element} element @param {string} text
+ */
 export const say = (element, text) => element.textContent !== text && (element.textContent = text);
 
 /** A number as an index: 12 is ₁₂. @param {number} n */
@@ -26,11 +31,22 @@ export const subscript = (n) => String(n).replace(/\d/g, (digit) => "₀₁₂�
 /** A value with two decimals; what rounds to zero has no sign. @param {number} value */
 export const decimals = (value) => value.toFixed(2).replace(/^-(0\.00)$/, "$1");
 
-/** A button with its label, and its tooltip if that says more. */
+/**
+ * A button with its label, and its tooltip if that says more.
+ * @param {string | Node} label
+ * @param {((event: MouseEvent) => void) | null} onclick
+ * @param {Record<string, any>} [properties]
+ */
 export const button = (label, onclick, properties = {}) =>
   h("button", { type: "button", class: "mx-button", onclick, ...properties }, label);
 
-/** @param {string} tag @param {Record<string, string | number>} attributes @param {...(Node | string)} children */
+/**
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | number>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {SVGElementTagNameMap[Tag]}
+ */
 export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));

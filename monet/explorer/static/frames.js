@@ -5,9 +5,9 @@ import { blend, masksOf, segment, squaredError } from "./compose.js";
 
 /**
  * @typedef {object} Frame
- * @property {any} scene as store.sceneFrom makes it
+ * @property {import("./store.js").Scene} scene
  * @property {import("./store.js").Document} document the edited one, or the unedited while comparing
- * @property {any} view
+ * @property {import("./store.js").View} view
  * @property {Float32Array[]} decoded [H*W][4] per slot
  * @property {Float32Array[]} decodedMasks [H*W] per slot, softmax of the mask logits over the slots shown
  * @property {(Float32Array | null)[]} masks what the scene is composed with

@@ -12,19 +12,63 @@
  * @property {boolean} hidden
  */
 /** @typedef {{slots: Slot[]}} Document */
+/**
+ * A scene as the model saw it, H = W = size, K slots, Z latents.
+ * @typedef {object} Scene
+ * @property {string} model
+ * @property {Origin} origin where it comes from, as a link has it
+ * @property {string} title
+ * @property {number} size
+ * @property {number} slots K
+ * @property {number} object the slot to begin with
+ * @property {"crop" | "pad"} how
+ * @property {[number, number] | null} scaled width and height of a picture that had another size
+ * @property {boolean} foreign whether it is from another data set than the model's
+ * @property {Float32Array} image [H*W][3] in [0, 1]
+ * @property {Uint8Array | null} truth [H*W] labels
+ * @property {Float32Array[]} masks K of [H*W]
+ * @property {Float32Array[]} alphas K of [H*W], the share that each step takes of its scope
+ * @property {Float32Array[]} scopes K + 1 of [H*W]
+ * @property {Float32Array[]} mean K of [Z]
+ * @property {Float32Array[]} std K of [Z]
+ * @property {number[][]} kl K x Z, nats
+ * @property {Record<string, number | null>} figures loss terms and metrics by name
+ * @property {Record<string, number>} usual the means that were measured of the model
+ */
+/** @typedef {import("./engine.js").Source["origin"]} Origin */
+/**
+ * What one looks at.
+ * @typedef {object} View
+ * @property {number} slot
+ * @property {number} dimension
+ * @property {string} reach of the traversals, in sigma of the prior
+ * @property {number | null} step of the attention
+ * @property {number | null} solo the slot that is shown alone
+ * @property {import("./compose.js").MaskSource} masks
+ * @property {boolean} compare whether the unedited scene is shown
+ * @property {number | null} pixel
+ * @property {Set<number>} locks latents that stay
+ */
 
 import { float16, uint8 } from "./arrays.js";
 import { scopes } from "./compose.js";
 import { isEdited } from "./slots.js";
 
-/** Of a scene that the page took apart by itself, arrays come as such. */
+/**
+ * Of a scene that the page took apart by itself, arrays come as such.
+ * @template T
+ * @param {T | string} values
+ * @param {(base64: string) => T} decode
+ * @returns {T}
+ */
 const read = (values, decode) => (typeof values === "string" ? decode(values) : values);
 
-/** @param {any} payload as monet.explorer.payload.scene_payload or answer.js makes it */
+/** @param {any} payload as monet.explorer.payload.scene_payload or answer.js makes it @returns {Scene} */
 export function sceneFrom(payload) {
   const pixels = payload.size ** 2;
   const all = read(payload.masks, float16);
   const shares = read(payload.alphas, uint8);
+  /** @template {Float32Array | Uint8Array} A @param {A} values @returns {A[]} */
   const perSlot = (values) =>
     Array.from({ length: payload.slots }, (_, k) => values.subarray(k * pixels, (k + 1) * pixels));
   const masks = perSlot(all);
@@ -40,7 +84,7 @@ export function sceneFrom(payload) {
   };
 }
 
-/** @returns {Document} the scene as the model saw it: every slot at its posterior's mean */
+/** @param {Scene} scene @returns {Document} the scene as the model saw it: every slot at its posterior's mean */
 const unedited = (scene) => ({
   slots: scene.mean.map((mean, step) => ({
     step, color: step, latent: mean, mean, std: scene.std[step], kl: scene.kl[step], hidden: false,
@@ -49,30 +93,34 @@ const unedited = (scene) => ({
 
 /**
  * What undo goes back to: a scene with its edits, and the slot that was selected.
- * @typedef {{scene: any, original: Document, document: Document, slot: number}} Moment
+ * @typedef {{scene: Scene, original: Document, document: Document, slot: number}} Moment
  */
 
 /** Scenes that the history keeps, about a megabyte each. */
 const MOST_SCENES = 16;
 
 export class Store {
+  /** @type {Scene | null} */
   scene = null;
   /** @type {Document | null} the scene as the model saw it */
   original = null;
   /** @type {Document | null} the scene as it is edited */
   document = null;
+  /** @type {View} */
   view = {
     slot: 0, dimension: 0, reach: "2", step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set(),
   };
   /** A latent that was copied. @type {Float32Array | null} */
   clipboard = null;
-  /** A scene set aside, to carry objects over from. @type {{scene: any, document: Document} | null} */
+  /** A scene set aside, to carry objects over from. @type {{scene: Scene, document: Document} | null} */
   aside = null;
   /** @type {{before: Moment, after: Moment}[]} */
   #past = [];
   /** @type {{before: Moment, after: Moment}[]} */
   #future = [];
+  /** @type {string | null} */
   #gesture = null;
+  /** @type {Set<() => void>} */
   #listeners = new Set();
 
   /** @param {() => void} listener called after every change */
@@ -112,13 +160,13 @@ export class Store {
     this.view = { ...this.view, slot, dimension, locks: new Set(), step: null, solo: null, pixel: null, compare: false };
   }
 
-  /** Looks at something else; a slot that is not there is not looked at. @param {Partial<Store["view"]>} change */
+  /** Looks at something else; a slot that is not there is not looked at. @param {Partial<View>} change */
   look({ slot = this.view.slot, ...change }) {
     this.view = { ...this.view, ...change, slot: this.document.slots[slot] ? slot : this.view.slot };
     this.#changed();
   }
 
-  /** Selects the slot that a step of the attention filled, if it still is there. @param {number} step @param {Partial<Store["view"]>} change */
+  /** Selects the slot that a step of the attention filled, if it still is there. @param {number} step @param {Partial<View>} change */
   lookAtStep(step, change = {}) {
     const slot = this.document.slots.findIndex((s) => s.step === step);
     this.look(slot < 0 ? change : { ...change, slot });
