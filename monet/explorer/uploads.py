@@ -41,6 +41,12 @@ class Uploads:
         self._opened: dict[str | None, set[Path]] = defaultdict(set)
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
+    def keep(self, content: bytes, name: str) -> str:
+        """The path of a new file, for a visitor to fetch."""
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / name
+        path.write_bytes(content)
+        return str(path)
+
     def opened(self, visitor: str | None, path: str) -> None:
         """Notes whose a file is."""
         self._opened[visitor].add(Path(path))
