@@ -49,10 +49,14 @@ class Endpoints:
     def offer(self, page: gr.Blocks) -> None:
         """Adds the endpoints to the page that is being built."""
         for function in (self.list_models, self.decompose, self.edit, self.decode):
-            # Not by Gradio's queue alone: over MCP it is called past it, and the page's own routes take turns as well.
-            gr.api(function, api_name=function.__name__, queue=False, concurrency_id="model")
+            words, parameters, returned = get_function_description(function)
+            # Of a queued function Gradio's MCP server becomes its own client, which cannot sign in. Without the queue
+            # everybody takes turns in the model as well.
+            gr.api(
+                function, api_name=function.__name__, queue=False, concurrency_id="model",
+                api_description=f"{words} Returns {'; '.join(returned)}.",
+            )  # fmt: skip
             added = page.fns[max(page.fns)]
-            _, parameters, returned = get_function_description(function)
             # gr.api calls parameters and values "1st", "2nd", ..., and says nothing of them.
             for component, (name, words) in zip(added.inputs, parameters.items(), strict=False):
                 component.label = name  # type: ignore[union-attr]
@@ -65,7 +69,7 @@ class Endpoints:
         """Lists the models that take pictures apart.
 
         Returns:
-            models: of each its name, number of slots, side in pixels, a scene it knows, and what each latent does.
+            models: of each its name, number of slots, side in pixels, a scene it knows, and what each latent does
         """
         return [
             {
@@ -90,16 +94,16 @@ class Endpoints:
         """Takes a picture apart into slots, one for each object and for the background.
 
         Args:
-            picture: handle_file("FILE") in Python, up to 20 MB; or "data:image/png;base64,...", up to 700 kB; or a scene.
-            scene: {"kind": "sample", "data": SET, "index": 0 to 23} or {"kind": "seed", "data": SET, "seed": 0 to 999999}.
-            model: a name from list_models; by default the one that the page opens with.
-            slots: number of slots K, 1 to 12; by default (0) the model's own.
-            how: makes a picture square: "crop" (default) cuts it, "pad" adds black bars, "stretch" distorts it.
+            picture: A file, in Python handle_file("FILE") in Python, up to 20 MB; or "data:image/png;base64,...", up to 700 kB.
+            scene: In place of a picture, {"kind": "sample", "data": SET, "index": 0 to 23} or {"kind": "seed", "data": SET, "seed": 0 to 999999}.
+            model: Name from list_models; by default ("") the one that the page opens with.
+            slots: Number of slots K, 1 to 12; by default (0) the model's own.
+            how: Makes a picture square: "crop" (default) cuts it, "pad" adds black bars, "stretch" distorts it.
 
         Returns:
-            parts: of each slot its share of the picture (0 to 1), centre x, y (px from top left), latent means and deviations.
-            sheet: PNG; above the picture, its reconstruction and the slots' areas, below slots 0 to K-1 on white.
-            arrays: NPZ, float32: image, masks, components, latent_mean, latent_std, mask_logits and more; K slots first.
+            parts: of each slot its share of the picture (0 to 1), centre x, y (px from top left), latent means and deviations
+            sheet: PNG; above the picture, its reconstruction and the slots' areas, below slots 0 to K-1 on white
+            arrays: NPZ, float32: image, masks, components, latent_mean, latent_std, mask_logits and more; K slots first
         """  # noqa: E501
         return await self._answer(asked, picture, scene, model, slots, how)
 
@@ -112,16 +116,16 @@ class Endpoints:
 
         Args:
             edits: 1 to 12, in order: {"slot": 2, "right": 8, "down": -3} moves by pixels of the model's picture (an object may stop short); {"slot": 2, "latent": NUMBER or NAME from list_models, "by": 1.5 or "to": 0} changes a latent, by or to -10 to 10 (1 is the prior's deviation).
-            picture: handle_file("FILE") in Python, up to 20 MB; or "data:image/png;base64,...", up to 700 kB; or a scene.
-            scene: {"kind": "sample", "data": SET, "index": 0 to 23} or {"kind": "seed", "data": SET, "seed": 0 to 999999}.
-            model: a name from list_models; by default the one that the page opens with.
-            slots: number of slots K, 1 to 12; by default (0) the model's own.
-            how: makes a picture square: "crop" (default) cuts it, "pad" adds black bars, "stretch" distorts it.
+            picture: A file, in Python handle_file("FILE") in Python, up to 20 MB; or "data:image/png;base64,...", up to 700 kB.
+            scene: In place of a picture, {"kind": "sample", "data": SET, "index": 0 to 23} or {"kind": "seed", "data": SET, "seed": 0 to 999999}.
+            model: Name from list_models; by default ("") the one that the page opens with.
+            slots: Number of slots K, 1 to 12; by default (0) the model's own.
+            how: Makes a picture square: "crop" (default) cuts it, "pad" adds black bars, "stretch" distorts it.
 
         Returns:
-            parts: as of decompose, after the edits; deviations are those of the picture.
-            sheet: PNG; above the picture, the edited picture and the slots' areas, below slots 0 to K-1 on white.
-            arrays: NPZ, float32, as of decompose, and edited_latents, edited_components, edited_masks and edited_image.
+            parts: as of decompose, after the edits; deviations are those of the picture
+            sheet: PNG; above the picture, the edited picture and the slots' areas, below slots 0 to K-1 on white
+            arrays: NPZ, float32, as of decompose, and edited_latents, edited_components, edited_masks and edited_image
         """  # noqa: E501
         return await self._answer(asked, picture, scene, model, slots, how, [edits])
 
@@ -132,11 +136,11 @@ class Endpoints:
 
         Args:
             latents: 1 to 64 lists of finite numbers, one for each latent of the model (16 as a rule); the prior is N(0, 1).
-            model: a name from list_models; by default the one that the page opens with.
+            model: Name from list_models; by default ("") the one that the page opens with.
 
         Returns:
-            sheet: PNG with the component of each of the N lists, in order.
-            arrays: NPZ, float32: components N,3,H,W (0 to 1, nearly) and mask_logits N,H,W.
+            sheet: PNG with the component of each of the N lists, in order
+            arrays: NPZ, float32: components N,3,H,W (0 to 1, nearly) and mask_logits N,H,W
         """  # noqa: E501
         name = self._checked(model)[0]
         width = self._models.checkpoints[name].config.latent_dim
@@ -218,7 +222,9 @@ class Endpoints:
                 raise SceneError("The picture is no base64; send data:image/png;base64,... or a file.") from error
         path = picture.get("path") if isinstance(picture, dict) else None
         if not isinstance(path, str) or not Path(path).resolve().is_relative_to(self._uploads.folder.resolve()):
-            raise SceneError("A picture is a file that was sent (handle_file), or data:image/png;base64,...")
+            raise SceneError(
+                "A picture is a file that is sent (handle_file), or data:image/png;base64,... and its bytes."
+            )
         self._note(path, asked)
         return path
 

@@ -281,7 +281,7 @@ def launch(
         max_threads=8,
         state_session_capacity=64,
         enable_monitoring=False,
-        footer_links=[],
+        footer_links=["api"],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=[STATIC / "explorer.css"],
         head='<link rel="icon" href="monet/static/icon.svg">',
