@@ -22,6 +22,7 @@ from PIL import Image
 import monet
 from monet import checkpoints
 from monet.data import samples
+from monet.explorer import uploads
 from monet.explorer.edits import apply
 from monet.explorer.scenes import SceneError
 from tests.serving import ROOT, Server
@@ -250,6 +251,16 @@ def test_nothing_is_fetched_from_elsewhere(server):
             answer = program.post("/gradio_api/run/decompose", json={"data": [picture, None, MODEL, 6, "crop"]})
             assert answer.json()["error"] == "This server fetches nothing from elsewhere: send the file itself."
         assert calls == []
+
+
+def test_of_the_files_of_answers_the_oldest_go_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "PARENT", tmp_path)
+    monkeypatch.setattr(uploads, "MOST_ANSWERS", 3)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # Uploads sets another
+    keeper = uploads.Uploads()
+    paths = [Path(keeper.keep(bytes([number]), "a.bin")) for number in range(5)]
+    assert [path.exists() for path in paths] == [False, False, True, True, True]
+    assert len(list(keeper.folder.iterdir())) == 3
 
 
 # --- agents
