@@ -16,7 +16,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, AuthenticationError
 from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 import monet
@@ -270,9 +270,9 @@ def ask(server: Server, *calls: tuple[str, dict[str, Any]]) -> tuple[list[Any], 
     """The tools that an agent is offered, and what it gets for its calls."""
 
     async def talk() -> tuple[list[Any], list[Any]]:
-        url, credentials = f"{server.address}/gradio_api/mcp/", httpx.BasicAuth(USER, PASSWORD)
         async with (
-            streamablehttp_client(url, auth=credentials) as (read, write, _),
+            httpx.AsyncClient(auth=(USER, PASSWORD), timeout=120) as http,
+            streamable_http_client(f"{server.address}/gradio_api/mcp/", http_client=http) as (read, write, _),
             ClientSession(read, write) as session,
         ):
             await session.initialize()
