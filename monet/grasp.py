@@ -210,9 +210,9 @@ def drags(model: MONet, pictures: Iterator[np.ndarray], each: int = 2, seed: int
                 yield drag(Grasp(decode, latent, np.delete(pixels, slot, 0)), across, down)
 
 
-def drag(grasp: Grasp, across: float, down: float) -> Drag:
-    """Drags what a hand holds by so many pixels, and waits until it has settled."""
-    events = max(1, int(np.ceil(np.hypot(across, down))))
+def carry(grasp: Grasp, across: float, down: float) -> Reached:
+    """Carries what a hand holds by so many pixels, a pixel at a time, and waits until it has settled."""
+    events = _events(across, down)
     target = grasp.start.copy()
     for event in range(events):
         target[:2] = grasp.start[:2] + np.array([across, down]) * (event + 1) / events
@@ -221,8 +221,18 @@ def drag(grasp: Grasp, across: float, down: float) -> Drag:
         if reached.settled:
             break
         reached = grasp.toward(target)
-    error = float(np.hypot(*(reached.features[:2] - target[:2])))
-    return Drag(error, float(reached.features[2] / grasp.start[2]), grasp.decodings / events)
+    return reached
+
+
+def drag(grasp: Grasp, across: float, down: float) -> Drag:
+    """Drags what a hand holds by so many pixels, and measures where it ends."""
+    reached = carry(grasp, across, down)
+    error = float(np.hypot(*(reached.features[:2] - grasp.start[:2] - (across, down))))
+    return Drag(error, float(reached.features[2] / grasp.start[2]), grasp.decodings / _events(across, down))
+
+
+def _events(across: float, down: float) -> int:
+    return max(1, int(np.ceil(np.hypot(across, down))))
 
 
 def main() -> None:

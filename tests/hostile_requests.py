@@ -36,7 +36,7 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
     """Nonsense for each of Gradio's endpoints and each of our own; ``per_function`` tries of each kind for events."""
     rng = random.Random(seed)
     json_type = {"content-type": "application/json"}
-    for path in ("queue/join", "run/open_scene", "call/open_scene", "call/v2/open_scene", "cancel", "reset"):
+    for path in ("queue/join", "run/decompose", "call/decompose", "call/v2/decompose", "mcp/", "cancel", "reset"):
         for content in RAW:
             yield "POST", f"/gradio_api/{path}", {"content": content, "headers": json_type}
     for function in config["dependencies"]:
@@ -48,14 +48,14 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
                 name = function["api_name"]
                 if name:
                     yield "POST", f"/gradio_api/run/{name}", {"json": {"data": body["data"], "session_hash": "s"}}
-    for name in ("no-such-event", "%00", "..", "open_scene/../../x", "x" * 2000):
+    for name in ("no-such-event", "%00", "..", "decompose/../../x", "x" * 2000):
         yield "POST", f"/gradio_api/run/{name}", {"json": {"data": []}}
         yield "POST", f"/gradio_api/call/v2/{name}", {"json": {"data": []}}
         yield "GET", f"/gradio_api/{name}", {}
     for query in ({}, {"session_hash": ""}, {"session_hash": "x" * 5000}, {"session_hash": "../x"}):
         yield "GET", "/gradio_api/queue/data", {"params": query}
     yield "GET", "/gradio_api/upload_progress", {"params": {"upload_id": "somebody-elses"}}
-    yield "GET", "/gradio_api/call/open_scene/somebody-elses", {}
+    yield "GET", "/gradio_api/call/decompose/somebody-elses", {}
     for headers in ({}, {"content-type": "multipart/form-data"}, {"content-type": "multipart/form-data; boundary=x"}):
         yield "POST", "/gradio_api/upload", {"content": b"--y\r\n\r\n", "headers": headers}
     for name in ("../../evil.png", "\0.png", "x" * 4000, "", "${1}.png"):

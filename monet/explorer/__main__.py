@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import ipaddress
 import os
 import signal
@@ -63,10 +64,15 @@ def parse(arguments: list[str], program: str) -> argparse.Namespace:
         "--allow-training", action="store_true", help="let others who can reach the server train, and add pictures"
     )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
+    parser.add_argument(
+        "--mcp", action="store_true", help='let agents in at /gradio_api/mcp/; needs pip install "gradio[mcp]"'
+    )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     options = parser.parse_args(arguments)
     if options.auth is not None and not all(options.auth.partition(":")):
         parser.error("--auth is USER:PASSWORD, neither of them empty")
+    if options.mcp and importlib.util.find_spec("mcp") is None:
+        parser.error('--mcp needs a package that is not here: pip install "gradio[mcp]"')
     if not is_local(options.host) or options.public_url:
         reached = options.public_url or options.host
         if not (options.auth or options.i_know):
@@ -116,6 +122,7 @@ class App:
             server.launch(
                 self.demo, self.models, self.stored, host=options.host, port=options.port, auth=options.auth,
                 public=options.public_url, proxies=options.trusted_proxy, runs=runs, inbrowser=options.open,
+                mcp_server=options.mcp,
             )  # fmt: skip
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from monet import inference
+from monet.inference import DecomposedScene
 from monet.model import MONet
 
 MAX_SLOTS = 64
@@ -48,18 +50,28 @@ def scene_npz(model: MONet, body: bytes) -> bytes:
     if len(steps) != len(latents) or not all(step is None or 0 <= step < slots for step in steps):
         raise ValueError("a step of the attention, or null, for each of the latents")
     scene = inference.describe(*inference.forward(model, image, slots))
+    return npz(**vars(scene), **edited(model, scene, latents, steps))
+
+
+def edited(
+    model: MONet, scene: DecomposedScene, latents: np.ndarray, steps: Sequence[int | None]
+) -> dict[str, np.ndarray]:
+    """A scene with other latents N,Z: the arrays of :func:`scene_npz` whose names begin with ``edited_``."""
     components, mask_logits = inference.decode(model, latents)
     attention = scene.masks[[step or 0 for step in steps]]
     masks = inference.compose_masks(attention, mask_logits, np.array([step is None for step in steps]))
+    return {
+        "edited_latents": latents,
+        "edited_components": components,
+        "edited_masks": masks,
+        "edited_image": inference.compose(components, masks),
+    }
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    """Arrays by name as the bytes of an NPZ."""
     file = io.BytesIO()
-    np.savez_compressed(
-        file,
-        **vars(scene),
-        edited_latents=latents,
-        edited_components=components,
-        edited_masks=masks,
-        edited_image=inference.compose(components, masks),
-    )
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
 
 

@@ -36,11 +36,11 @@ CONTENT_POLICY = (
     "base-uri 'self'; form-action 'self'; object-src 'none'"
 )
 
-# What the page and Gradio's Python client ask for. Gradio answers more: its code editor, its proxy, its run history.
+# What the page, Gradio's Python client and agents ask for. Gradio answers more: its code editor, its run history, ...
 OFFERED = re.compile(
     r"/(config/?|login/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(assets|static|svelte|monet)/.*)?"
     r"|/gradio_api/((info|app_id|startup-events|upload|upload_progress|cancel|reset|queue/(join|data|status)|theme\.css)/?"
-    r"|file=.*|heartbeat/[^/]+|(run|api|call|call/v2)/.+)",
+    r"|mcp(/|/schema)?|file=.*|heartbeat/[^/]+|(run|api|call|call/v2)/.+)",
     re.DOTALL,
 )
 STARTUP = "/gradio_api/startup-events"  # asked for by the server itself before it opens

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any, get_args
 
 import gradio as gr
+from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Stored
 from monet.explorer import panels, scenes
+from monet.explorer.endpoints import Endpoints
 from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
 from monet.explorer.scenes import MAX_SLOTS, SceneError
@@ -24,6 +25,16 @@ TITLE = "MONet Explorer"
 log = logging.getLogger(__name__)
 
 
+class Told(gr.Error):
+    """One sentence for whoever asked. Gradio's own error puts it in quotation marks where a tool of MCP answers."""
+
+    def __init__(self, words: str):
+        super().__init__(words, duration=None, print_exception=False)  # stays until the visitor closes it
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
 class Page(gr.Blocks):
     """Blocks that forget uploads, and whose every failure is one sentence for the visitor and one line for the log."""
 
@@ -31,24 +42,21 @@ class Page(gr.Blocks):
         self.uploads = Uploads()
         super().__init__(title=TITLE, analytics_enabled=False, **options)
 
-    async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+    async def process_api(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> dict[str, Any]:
         try:
-            return await super().process_api(*arguments, **options)
+            traverse(inputs, _refuse_address, is_file_obj_with_meta)
+            return await super().process_api(block_fn, inputs, *arguments, **options)
         except gr.Error as error:
             error.duration = None  # stays until the visitor has read it and closes it
             raise
         except (SceneError, PictureError) as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
+            raise Told(str(error)) from error
         except OSError as error:
             log.warning("%s", error)
-            raise gr.Error(
-                sentence(OSError(error.errno, error.strerror)), duration=None, print_exception=False
-            ) from error
+            raise Told(sentence(OSError(error.errno, error.strerror))) from error
         except Exception as error:
             log.warning("%s: %s", type(error).__name__, error)
-            raise gr.Error(
-                "The server can make nothing of this request.", duration=None, print_exception=False
-            ) from error
+            raise Told("The server can make nothing of this request.") from error
 
 
 def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
@@ -95,7 +103,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                     height=150,
                     elem_id="mx-upload",
                 )
-                # gr.Image would open the file by itself before open_picture could say what is wrong with it
+                # gr.Image would open the file by itself before anybody could say what is wrong with it
                 upload.preprocess = lambda data: data and data.path  # type: ignore
                 panels.panel("own")
                 how = gr.Radio(list(get_args(How)), value="crop", label="Make it square", elem_id="mx-how")
@@ -117,21 +125,6 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         panels.panel("train")
         panels.panel("take")
 
-        def open_scene(request: str, model: str, slots: float, how: str) -> str:
-            """Opens a sample or a generated scene, as JSON: ``{"kind": "sample", "data": NAME, "index": N}`` or
-            ``{"kind": "seed", "data": NAME, "seed": N}``, with ``"objects": N`` for a number of objects; or one of
-            stored data, ``{"kind": "stored", "data": NAME, "index": N}``.
-            """
-            opened = scenes.find_scene(scenes.read_request(request), stored)
-            return json.dumps(scenes.decompose(models, opened, model, int(slots), how))
-
-        def open_picture(path: str | None, model: str, slots: float, how: str, asked: gr.Request) -> str:
-            """Opens a picture file of any size."""
-            if path is None:
-                raise SceneError("There is no picture: choose a file.")
-            demo.uploads.opened(asked.session_hash, path)
-            return json.dumps(scenes.decompose(models, scenes.open_picture(path), model, int(slots), how))
-
         def claim(path: str | None, asked: gr.Request) -> None:
             """Notes whose a file is, so that it goes when its visitor does."""
             if path is not None:
@@ -150,16 +143,15 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         upload.upload(claim, upload, **private)
         bridge.input(None, [bridge, upload], [model, slots, how, upload], js=panels.SHOW_CHOICES, **private)
 
-        # For programs. Their components are never seen, and never change.
-        with gr.Row(visible=False):
-            request, picture, answer = gr.Textbox(), gr.Image(type="filepath", image_mode=None), gr.Textbox()
-        picture.preprocess = lambda data: data and data.path  # type: ignore
-        chosen = [model, slots, how]
-        queue: dict[str, Any] = {"concurrency_id": "model", "show_progress": "hidden"}
-        request.submit(open_scene, [request, *chosen], answer, api_name="open_scene", **queue)
-        picture.upload(open_picture, [picture, *chosen], answer, api_name="open_picture", **queue)
+        Endpoints(models, stored, demo.uploads, first).offer(demo)
         demo.unload(leave)
     return demo
+
+
+def _refuse_address(file: dict[str, Any]) -> None:
+    """Gradio would fetch a file that is named by its address on the web."""
+    if is_http_url_like(file["path"]):
+        raise SceneError("This server fetches nothing from elsewhere: send the file itself.")
 
 
 def opening_model(found: Mapping[str, Checkpoint]) -> str:

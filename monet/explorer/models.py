@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monet import checkpoints
 from monet.checkpoints import Checkpoint
+from monet.explorer.turns import Turns
 from monet.model import MONet
 
 MOST_ADDED = 8
@@ -22,6 +23,7 @@ class Models:
         checkpoints: those that can be used, by name.
         added: names of those that came later, oldest first.
         problems: sentences about those that cannot.
+        turns: for work that uses them, whoever asks: the page or a program.
     """
 
     def __init__(self, folder: Path):
@@ -29,6 +31,7 @@ class Models:
         self.checkpoints: dict[str, Checkpoint] = {}
         self.problems = [str(problem) for problem in problems]
         self.added: list[str] = []
+        self.turns = Turns()
         self._models: dict[str, MONet] = {}
         # torch's own threads do the parallel work; two requests inside at once would only share the same cores.
         self._lock = threading.Lock()

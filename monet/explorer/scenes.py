@@ -19,6 +19,8 @@ from monet.pictures import How, extract, read
 
 MAX_SEED = 999_999
 MAX_SLOTS = 12
+MAX_LATENTS = 64
+"""Latents that are decoded at once."""
 
 
 class SceneError(ValueError):
@@ -34,7 +36,7 @@ class Opened:
 
 
 def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) -> dict[str, Any]:
-    """Takes a scene apart: the one function behind the page's route and the endpoints for programs.
+    """Takes a scene apart for the page.
 
     Args:
         models: entered here, one thread at a time.
@@ -49,14 +51,23 @@ def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) 
     Raises:
         SceneError: a choice that is not offered.
     """
-    if model not in models.checkpoints:
+    check_choice(models, model, slots, how)
+    with models.use(model) as network:
+        return scene_payload(network, models.checkpoints[model], opened.scene, opened.origin, num_slots=slots, how=how)  # type: ignore[arg-type]
+
+
+def check_choice(models: Models, model: Any, slots: Any, how: Any) -> None:
+    """Checks what the page and programs choose.
+
+    Raises:
+        SceneError: a choice that is not offered.
+    """
+    if not isinstance(model, str) or model not in models.checkpoints:
         raise SceneError(f"There is no model {model!r}.")
-    if not 1 <= slots <= MAX_SLOTS:
+    if not isinstance(slots, int) or not 1 <= slots <= MAX_SLOTS:
         raise SceneError(f"Choose between 1 and {MAX_SLOTS} slots.")
     if how not in get_args(How):
         raise SceneError("A picture is made square by “crop”, “pad” or “stretch”.")
-    with models.use(model) as network:
-        return scene_payload(network, models.checkpoints[model], opened.scene, opened.origin, num_slots=slots, how=how)  # type: ignore[arg-type]
 
 
 def open_reference(request: str | bytes, models: Models, stored: Mapping[str, Stored]) -> Opened:

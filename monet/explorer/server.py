@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -35,14 +35,13 @@ from monet.explorer.payload import decoder_payload
 from monet.explorer.slotmap import slot_map
 from monet.explorer.training import Runs
 from monet.explorer.training import routes as training
+from monet.explorer.turns import MAX_WAITING, Busy, Turns
 from monet.inference import decode_pixels
 from monet.model import MONet
 from monet.pictures import MAX_BYTES, PictureError
 
 STATIC = Path(__file__).parent / "static"
-MAX_LATENTS = 64
 MAX_BODY = 8 * 2**20
-MAX_WAITING = 64
 MAX_PICTURES = 4
 """Picture files that are received and read at once."""
 PICTURE_SECONDS = 120
@@ -50,41 +49,13 @@ PICTURE_SECONDS = 120
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANYWHERE = ("0.0.0.0", "::")
 
-T = TypeVar("T")
-
-
-class Busy(Exception):
-    """More people wait than can be served soon; the message says so to them."""
-
-
-class Turns:
-    """Work in the order in which it was asked for, one piece at a time and in one thread."""
-
-    def __init__(self) -> None:
-        self._limiter = CapacityLimiter(1)
-        self._asked = 0
-
-    async def take(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Waits for its turn.
-
-        Raises:
-            Busy: too many wait already.
-        """
-        if self._asked > MAX_WAITING:
-            raise Busy(f"the server is busy, {MAX_WAITING} requests are waiting: try again in a moment")
-        self._asked += 1
-        try:
-            return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
-        finally:
-            self._asked -= 1
-
 
 def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, runs: Runs | None = None) -> list[Mount]:
     """Files of the page, weights for the browser, scenes and latents for pages that cannot do with these, and, with
     ``runs``, training and ways to add pictures to ``stored``."""
 
     stored = {} if stored is None else stored
-    with_model, with_frames = Turns(), Turns()
+    with_model, with_frames = models.turns, Turns()
     with_pictures = CapacityLimiter(MAX_PICTURES)
 
     async def in_words(turns: Turns, work: Callable[[], Response]) -> Response:
@@ -155,9 +126,9 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         each = 4 * models.checkpoints[name].config.latent_dim
-        content = await body(request, MAX_LATENTS * each)
+        content = await body(request, scenes.MAX_LATENTS * each)
         if content is None:
-            return PlainTextResponse(f"more than {MAX_LATENTS} latents at once", status_code=413)
+            return PlainTextResponse(f"more than {scenes.MAX_LATENTS} latents at once", status_code=413)
         if not content or len(content) % each:
             return PlainTextResponse(f"latents of this model are {each} bytes each", status_code=400)
 
@@ -310,7 +281,7 @@ def launch(
         max_threads=8,
         state_session_capacity=64,
         enable_monitoring=False,
-        footer_links=[],
+        footer_links=["api"],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=[STATIC / "explorer.css"],
         head='<link rel="icon" href="monet/static/icon.svg">',

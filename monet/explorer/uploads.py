@@ -1,4 +1,5 @@
-"""The pictures that visitors upload: in a folder that nobody else may read, gone when the visitor leaves."""
+"""The pictures that visitors upload, and the files that programs are answered with: in a folder that nobody else may
+read, gone when the visitor leaves."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ PREFIX = "monet-explorer-"
 SWEEP_SECONDS = 60
 MAX_AGE = 600
 """Seconds until a file goes that no visitor opened, or whose visitor's leaving went unnoticed."""
+MOST_ANSWERS = 256
+"""Files of answers that are kept, up to some megabytes each; the oldest goes for a new one."""
 
 
 class Uploads:
@@ -39,7 +42,17 @@ class Uploads:
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
         os.environ["GRADIO_TEMP_DIR"] = str(self.folder)
         self._opened: dict[str | None, set[Path]] = defaultdict(set)
+        self._answers: deque[Path] = deque()
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def keep(self, content: bytes, name: str) -> str:
+        """The path of a new file, the answer to a program, which is to fetch it soon."""
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / name
+        path.write_bytes(content)
+        self._answers.append(path)
+        if len(self._answers) > MOST_ANSWERS:
+            self._delete(self._answers.popleft())
+        return str(path)
 
     def opened(self, visitor: str | None, path: str) -> None:
         """Notes whose a file is."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from gradio_client import Client
 from PIL import Image
@@ -105,12 +106,16 @@ def test_a_page_below_a_path_does_everything_and_survives_a_replica(
         assert other.process.poll() is None
 
 
-def test_gradios_client_signs_in_and_opens_a_scene(app: str) -> None:
+def test_gradios_client_signs_in_and_takes_a_scene_apart(app: str) -> None:
     client = Client(f"{app}/", auth=(USER, PASSWORD), ssl_verify=False, verbose=False, analytics_enabled=False)
-    answer = client.predict(
-        '{"kind": "sample", "data": "tetrominoes", "index": 1}', "tetrominoes", 4, "crop", api_name="/open_scene"
+    scene = {"kind": "sample", "data": "tetrominoes", "index": 1}
+    parts, sheet, arrays = client.predict(scene=scene, model="tetrominoes", api_name="/decompose")
+    assert len(parts["slots"]) == 4
+    assert Image.open(sheet).format == "PNG" and np.load(arrays)["masks"].shape == (
+        4,
+        40,
+        40,
     )
-    assert '"model": "tetrominoes"' in answer
     client.close()
 
 

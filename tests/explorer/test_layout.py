@@ -163,10 +163,8 @@ def data(tmp_path: Path) -> dict[str, Stored]:
 def test_stored_data_is_a_gallery(models, data):
     *_, mine = galleries(data)
     assert mine == {"kind": "stored", "name": "mine", "title": "mine", "samples": 24}
-    functions = {function.name: function.fn for function in build(models, data).fns.values()}
     origin = {"kind": "stored", "data": "mine", "index": 29}
-    answer = functions["open_scene"](json.dumps(origin), "multi_dsprites", 6, "crop")
-    payload = json.loads(answer)
+    payload = decompose(models, find_scene(origin, data), "multi_dsprites", 6, "crop")
     assert base64.b64decode(payload["image"]) == data["mine"].images[29].tobytes()
     assert (payload["origin"], payload["truth"]) == (origin, None)
     assert set(payload["figures"]) == {"mse", "reconstruction", "latent_kl", "mask_kl"}
@@ -236,9 +234,14 @@ def test_the_page_offers_every_model_and_every_data_set(models):
     assert all(dataset.title in page for dataset in DATASETS.values())
 
 
-def test_only_opening_a_scene_or_a_picture_is_offered_to_other_programs(models):
+def test_every_parameter_and_value_of_an_endpoint_is_named_and_described(models):
     offered = build(models).get_api_info()["named_endpoints"]
-    assert offered.keys() == {"/open_scene", "/open_picture"}
+    assert offered.keys() == {"/list_models", "/decompose", "/edit", "/decode"}
+    for endpoint in offered.values():
+        assert "Returns" in endpoint["description"]
+        for part in (*endpoint["parameters"], *endpoint["returns"]):
+            assert part["label"] == part.get("parameter_name", part["label"]) and not part["label"][0].isdigit()
+            assert part["type"].keys() & {"type", "enum", "oneOf"} and len(part["python_type"]["description"]) > 20
 
 
 def test_without_checkpoints_the_page_says_how_to_get_one(tmp_path):

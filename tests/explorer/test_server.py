@@ -16,7 +16,8 @@ from monet.explorer.galleries import open_stores
 from monet.explorer.models import Models
 from monet.explorer.network import network_payload
 from monet.explorer.payload import decoder_payload
-from monet.explorer.server import MAX_LATENTS, routes
+from monet.explorer.scenes import MAX_LATENTS
+from monet.explorer.server import routes
 from monet.inference import decode_pixels
 
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,6 @@
 """However many ask at once: one thread is in the model, everybody is served or told that too many wait."""
 
 import asyncio
-import json
 import shutil
 import threading
 import time
@@ -13,7 +12,7 @@ import pytest
 import torch
 from starlette.applications import Starlette
 
-from monet.explorer import server
+from monet.explorer import server, turns
 from monet.explorer.layout import build
 from monet.explorer.models import Models
 from monet.model import MONet
@@ -50,24 +49,22 @@ def test_one_thread_at_a_time_is_in_the_model_and_a_full_queue_says_so(models: M
 
     monkeypatch.setattr(MONet, "forward", watch(MONet.forward))
     monkeypatch.setattr(MONet, "decode", watch(MONet.decode))
-    open_scene = next(f.fn for f in build(models).fns.values() if f.name == "open_scene")
-    request = json.dumps({"kind": "sample", "data": "tetrominoes", "index": 0})
-    openers = [threading.Thread(target=open_scene, args=(request, "tetrominoes", 4, "crop")) for _ in range(4)]
+    endpoint = next(f.fn for f in build(models).fns.values() if f.api_name == "decompose")
+    scene = {"kind": "sample", "data": "tetrominoes", "index": 0}
     app = Starlette(routes=server.routes(models))
 
-    async def ask() -> list[httpx.Response]:
+    async def ask() -> list[Any]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app", timeout=None) as client:
             latent = torch.zeros(16).numpy().tobytes()
-            return await asyncio.gather(*(client.post("/monet/decode/tetrominoes", content=latent) for _ in range(90)))
+            programs = [endpoint(scene=scene, model="tetrominoes") for _ in range(4)]
+            pages = [client.post("/monet/decode/tetrominoes", content=latent) for _ in range(90)]
+            return await asyncio.gather(*programs, *pages)
 
-    for opener in openers:
-        opener.start()
-    answers = asyncio.run(ask())
-    for opener in openers:
-        opener.join()
+    found, answers = (everybody := asyncio.run(ask()))[:4], everybody[4:]
+    assert all(parts["model"] == "tetrominoes" for parts, *_ in found)
     served = [answer for answer in answers if answer.status_code == 200]
     refused = {(answer.status_code, answer.text) for answer in answers if answer not in served}
     assert most == 1
-    assert len(served) == 1 + server.MAX_WAITING
+    assert len(served) == 1 + turns.MAX_WAITING - len(found)
     assert len({answer.content for answer in served}) == 1
     assert refused == {(503, "the server is busy, 64 requests are waiting: try again in a moment")}

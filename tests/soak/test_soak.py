@@ -41,9 +41,9 @@ def visit(server: Server) -> httpx.Client:
 
 
 def opens(client: httpx.Client, seed: int) -> None:
-    request = json.dumps({"kind": "seed", "data": "tetrominoes", "seed": seed})
-    answer = client.post("/gradio_api/run/open_scene", json={"data": [request, "tetrominoes", 4, "crop"]})
-    assert json.loads(answer.json()["data"][0])["origin"]["seed"] == seed
+    scene = {"kind": "seed", "data": "tetrominoes", "seed": seed}
+    answer = client.post("/gradio_api/run/decompose", json={"data": ["", scene, "tetrominoes", 4, "crop"]})
+    assert answer.json()["data"][0]["title"].endswith(f"seed {seed}")
 
 
 def test_every_hostile_file_is_a_picture_or_a_sentence(figures) -> None:
@@ -95,7 +95,7 @@ def test_the_server_takes_every_hostile_file_and_answers_the_next_request(server
             answer = client.post("/gradio_api/upload", files={"files": (f"{sent}.png", content)})
             assert answer.status_code == 200, name
             picture = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
-            answer = client.post("/gradio_api/run/open_picture", json={"data": [picture, "tetrominoes", 4, "crop"]})
+            answer = client.post("/gradio_api/run/decompose", json={"data": [picture, None, "tetrominoes", 4, "crop"]})
             table = answer.json()
             assert "data" in table or (len(table["error"]) > 20 and "\n" not in table["error"]), name
             sent += 1
