@@ -1,12 +1,14 @@
 """The measurements measure what they say: turns, ratios and exponents; nothing here depends on time."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from benchmarks import card
-from benchmarks.__main__ import line
+from benchmarks.__main__ import line, main_rows
 from benchmarks.growth import exponent
-from benchmarks.measure import in_turns, quantity, ratio, versus
+from benchmarks.measure import ROOT, in_turns, quantity, ratio, versus
 from monet.data import DATASETS
 from monet.model import MONetConfig
 
@@ -48,3 +50,9 @@ def test_rows_of_a_card_can_all_be_measured(monkeypatch):
 
 def test_exponent_of_a_power_law():
     assert exponent({x: [3 * x**1.5] for x in (1, 2, 4, 8)}) == pytest.approx(1.5)
+
+
+def test_main_rows_of_the_readme_are_those_of_the_whole_table():
+    whole, readme = (Path(ROOT / name).read_text(encoding="utf-8") for name in ("docs/speed.md", "README.md"))
+    rows = main_rows(whole.splitlines())
+    assert rows.count("\n| ") > 5 and rows in readme

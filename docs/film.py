@@ -1,0 +1,103 @@
+"""Records ``docs/stage.webp``, the README's moving picture, with a real mouse in Chromium: ``python -m docs.film``.
+
+A person drags an object over the stage, then a latent's slider. Every frame is a screenshot of the page.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.chromium import find
+from tests.serving import ROOT, Server
+
+TARGET = ROOT / "docs" / "stage.webp"
+SCENE = "model=multi_dsprites&kind=sample&data=multi_dsprites&index=8&slots=6&how=crop"
+WINDOW = {"width": 1280, "height": 800}
+WIDTH = 800
+MILLISECONDS = 70
+"""Of a frame on screen."""
+READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.frames.frame"
+CENTRE = """() => {
+    const { labels, scene, view } = monetExplorer.frames.frame;
+    const own = [...labels.keys()].filter((p) => labels[p] === view.slot);
+    const mean = (of) => own.reduce((sum, p) => sum + of(p) + 0.5, 0) / own.length;
+    const box = document.querySelector("[data-name=image] .mx-large").getBoundingClientRect();
+    const scale = box.width / scene.size;
+    const [x, y] = [mean((p) => p % scene.size), mean((p) => Math.floor(p / scene.size))];
+    return [box.x + scale * x, box.y + scale * y, scale];
+}"""
+POINTER = """([x, y]) => {
+    const dot = document.querySelector("#film-pointer") ?? document.body.appendChild(document.createElement("div"));
+    dot.id = "film-pointer";
+    dot.style.cssText = `position:fixed;left:${x - 9}px;top:${y - 9}px;width:18px;height:18px;border-radius:50%;`
+        + "border:2px solid #fff;background:#0008;pointer-events:none;z-index:99999";
+}"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server(ROOT / "checkpoints", Path(folder)).start()
+        browser = playwright.chromium.launch(executable_path=find())
+        try:
+            page = browser.new_page(viewport=WINDOW)
+            page.goto(f"{server.address}/?__theme=light#{SCENE}")
+            page.wait_for_function(READY)
+            page.keyboard.press("Escape")  # the tour
+            page.wait_for_timeout(1500)
+            frames = [shrunk(picture) for picture in film(page)]
+        finally:
+            browser.close()
+            server.stop()
+    frames[0].save(TARGET, save_all=True, append_images=frames[1:], duration=MILLISECONDS, loop=0, quality=60, method=6)
+    print(f"{TARGET.relative_to(ROOT)}: {len(frames)} frames, {TARGET.stat().st_size / 1e6:.2f} MB")
+
+
+def film(page: Page) -> Iterator[bytes]:
+    """Screenshots while an object goes round, and while a latent goes from end to end and back."""
+    x, y, scale = page.evaluate(CENTRE)
+    yield from drag(page, [(x + 9 * scale * math.sin(a), y - 9 * scale * (1 - math.cos(a))) for a in turn(36)])
+    slider = page.locator(".mx-latent input[type=range]").first
+    box = slider.bounding_box()
+    assert box is not None
+    middle, height = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    value = float(slider.input_value())
+    low, high = float(slider.get_attribute("min") or -4), float(slider.get_attribute("max") or 4)
+    start = box["x"] + box["width"] * (value - low) / (high - low)
+    yield from drag(
+        page, [(start + (middle - start) * min(1, 2 * a) + 0.3 * box["width"] * math.sin(a), height) for a in turn(30)]
+    )
+
+
+def turn(steps: int) -> list[float]:
+    """Angles once round."""
+    return [2 * math.pi * step / steps for step in range(steps + 1)]
+
+
+def drag(page: Page, way: list[tuple[float, float]]) -> Iterator[bytes]:
+    """Screenshots of the mouse pressed along a way."""
+    page.mouse.move(*way[0])
+    page.mouse.down()
+    for place in way:
+        page.mouse.move(*place)
+        page.evaluate(POINTER, place)
+        page.wait_for_timeout(60)
+        yield page.screenshot()
+    page.mouse.up()
+    for _ in range(6):
+        yield page.screenshot()
+
+
+def shrunk(picture: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    return image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
+
+
+if __name__ == "__main__":
+    main()
