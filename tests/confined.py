@@ -7,7 +7,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-USER = 1000
+USER = 10001  # nobody whom the system knows
 # Who starts it is USER inside and has no rights there, so that permissions hold even for root.
 SCRIPT = """set -e
 mount --bind "$0" "$0"
