@@ -14,7 +14,7 @@ from monet.explorer.address import PublicURL
 from tests.serving import Server
 
 NAME = "ada-monet.hf.space"
-HERE = {"SPACE_HOST": NAME, "SPACE_ID": "ada/monet"}
+HERE = {"SYSTEM": "spaces", "SPACE_HOST": NAME, "SPACE_ID": "ada/monet", "GRADIO_SERVER_NAME": "0.0.0.0"}
 ASKED = "/monet/decode/tetrominoes"
 
 
