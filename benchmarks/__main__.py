@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import card, curves, growth, hand, libraries, live, network, page, scenes, training
+from benchmarks import card, crowd, curves, growth, hand, libraries, live, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -42,6 +42,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "start": page.start,
     "import": page.imports,
     "visitors": page.visitors,
+    "crowd": crowd.crowd,
     "growth": growth.growth,
     "card": card.card,
 }
@@ -56,11 +57,12 @@ def main() -> None:
     parser.add_argument("--curves", type=int, metavar="IMAGES", help="loss curves too, over so many pictures a seed")
     parser.add_argument("--docs", action="store_true", help="put the table into docs/speed.md, main rows into README")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of both sides")
+    parser.add_argument("--seconds", type=float, default=60, help="how long the visitors of `crowd` stay")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results.json", help="where the JSON goes")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # the notebook's scaler, of a machine without CUDA
     torch.set_num_threads(options.threads)
-    settings = Settings(options.quick, options.threads, options.out)
+    settings = Settings(options.quick, options.threads, options.out, options.seconds)
     parts = {**PARTS, "curves": lambda settings: curves.curves(settings, options.curves or 1600)}
     names = options.only or [*PARTS, *(["curves"] if options.curves else [])]
     results: dict[str, Any] = {"machine": machine(options.threads), "quick": options.quick, "rows": {}}

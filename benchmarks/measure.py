@@ -28,11 +28,13 @@ class Settings:
         quick: few rounds: for ratios at a glance, not for figures to quote.
         threads: threads of both sides wherever a row does not say otherwise.
         out: path of the JSON; plots go beside it.
+        seconds: for which visitors stay.
     """
 
     quick: bool
     threads: int
     out: Path
+    seconds: float = 60
 
     def rounds(self, many: int) -> int:
         return max(many // 5, 2) if self.quick else many

@@ -230,12 +230,17 @@ def drag_on_server(address: str, count: int, drags: int) -> list[float]:
 
 
 class Chromium:
-    """``with Chromium() as browser``: None where there is none."""
+    """``with Chromium() as browser``: None where there is none; the arguments are its own."""
+
+    def __init__(self, *arguments: str):
+        self._arguments = arguments
 
     def __enter__(self) -> Browser | None:
         path = chromium.find()
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=path) if path else None
+        self._browser: Browser | None = None
+        if path:
+            self._browser = self._playwright.chromium.launch(executable_path=path, args=self._arguments)
         return self._browser
 
     def __exit__(self, *error: object) -> None:

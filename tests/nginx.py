@@ -24,7 +24,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location = /favicon.ico {{ return 204; }}  # the site's own
-    location /monet/ {{
+    location {path} {{
       proxy_pass http://explorer{slash};
       proxy_set_header Host $http_host;
       proxy_http_version 1.1;
@@ -48,11 +48,12 @@ class Nginx:
     Args:
         folder: for its files.
         strip: whether it takes the prefix away before it hands a request on.
+        path: instead of "/monet/".
     """
 
-    def __init__(self, folder: Path, *, strip: bool = True):
-        self.folder, self.strip, self.port = folder, strip, free_port()
-        self.address = f"https://localhost:{self.port}/monet/"
+    def __init__(self, folder: Path, *, strip: bool = True, path: str = "/monet/"):
+        self.folder, self.strip, self.path, self.port = folder, strip, path, free_port()
+        self.address = f"https://localhost:{self.port}{path}"
 
     def start(self, apps: Sequence[int]) -> Nginx:
         """Hands requests on to the apps at these ports; a visitor's always to the same one."""
@@ -64,7 +65,7 @@ class Nginx:
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         text = CONFIGURATION.format(
             user="user root;" if Path.home() == Path("/root") else "", folder=self.folder, port=self.port,
-            folders=" ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds),
+            path=self.path, folders=" ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds),
             servers=" ".join(f"server 127.0.0.1:{app} max_fails=0;" for app in apps), slash="/" if self.strip else "",
         )  # fmt: skip
         file = self.folder / "nginx.conf"

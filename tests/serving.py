@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+
+from monet.explorer.listen import in_url, is_local
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,18 +37,21 @@ class Server:
         checkpoints: folder of them.
         folder: for its log, its uploads and its training runs.
         options: more of the command line.
+        host: what it listens on; None leaves that to the app.
         program: the Python file that is run in ``cwd``.
-        environment: variables besides those of this process.
+        environment: variables besides those of this process; None takes one away.
+        within: the command that runs the app's command, see :mod:`tests.confined`.
     """
 
     def __init__(
-        self, checkpoints: Path, folder: Path, *options: str, host: str = "127.0.0.1", program: str = "app.py",
-        cwd: Path = ROOT, environment: Mapping[str, str] | None = None,
+        self, checkpoints: Path, folder: Path, *options: str, host: str | None = "127.0.0.1", program: str = "app.py",
+        cwd: Path = ROOT, environment: Mapping[str, str | None] | None = None, within: Sequence[str] = (),
     ):  # fmt: skip
         self.port = free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://{in_url(host) if host and is_local(host) else '127.0.0.1'}:{self.port}"
         self.log, self.uploads = folder / "log", folder / "gradio"
-        self._command = [sys.executable, program, "--host", host, "--port", str(self.port), "--threads", "1"]
+        self._command = [*within, sys.executable, program, "--port", str(self.port), "--threads", "1"]
+        self._command += ["--host", host] if host else []
         self._cwd, self._environment = cwd, dict(environment or {})
         self.runs = folder / "runs"
         self._command += ["--checkpoints", str(checkpoints), "--runs", str(self.runs), *options]
@@ -54,8 +59,9 @@ class Server:
     def start(self, patience: float = 600) -> Server:
         with self.log.open("ab") as out:
             environment = os.environ | {"GRADIO_TEMP_DIR": str(self.uploads)} | self._environment
+            set_ones = {name: value for name, value in environment.items() if value is not None}
             self.process = subprocess.Popen(
-                self._command, cwd=self._cwd, env=environment, stdout=out, stderr=subprocess.STDOUT
+                self._command, cwd=self._cwd, env=set_ones, stdout=out, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + patience
         while self.process.poll() is None and time.monotonic() < deadline:

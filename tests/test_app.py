@@ -46,7 +46,7 @@ def test_a_broken_checkpoint_is_named_at_the_start_and_skipped(run_app, checkpoi
 
 def test_by_default_only_this_machine_is_served(run_app, checkpoints_folder):
     _, _, options = run_app("--checkpoints", str(checkpoints_folder))
-    assert (options["host"], options["port"]) == ("127.0.0.1", 7860)
+    assert (options["host"], options["port"]) == ("127.0.0.1", None)
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ for scheme in ("http", "https", "all"):
 import torch
 
 from monet import checkpoints
-from monet.explorer import server
+from monet.explorer import server, space
 from monet.explorer.address import PublicURL
 from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
+from monet.explorer.listen import PORTS, is_local
 from monet.explorer.models import Models
-from monet.explorer.server import is_local
 from monet.explorer.training import Runs
 from monet.faults import told
 
@@ -40,9 +40,18 @@ def public_url(text: str) -> PublicURL:
 
 
 def parse(arguments: list[str], program: str) -> argparse.Namespace:
+    """The command line; on a Space, whatever it leaves open is what the Space's visitors need."""
     parser = argparse.ArgumentParser(prog=program, description="Opens a page that takes scenes apart.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    try:
+        hub = space.public_url()
+    except ValueError as error:
+        parser.error(f"{space.HOST}: {error}")
+    parser.add_argument(
+        "--host", default="0.0.0.0" if hub else "127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument(
+        "--port", type=int, help=f"port to listen on (default: the first free one from {PORTS[0]} to {PORTS[-1]})"
+    )
     parser.add_argument(
         "--auth",
         metavar="USER:PASSWORD",
@@ -51,7 +60,7 @@ def parse(arguments: list[str], program: str) -> argparse.Namespace:
     )
     parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host")
     parser.add_argument(
-        "--public-url", type=public_url, metavar="https://HOST/PATH/",
+        "--public-url", type=public_url, default=hub, metavar="https://HOST/PATH/",
         help="the address that people type in, where a proxy hands requests on to this server",
     )  # fmt: skip
     parser.add_argument(
@@ -73,6 +82,9 @@ def parse(arguments: list[str], program: str) -> argparse.Namespace:
         parser.error("--auth is USER:PASSWORD, neither of them empty")
     if options.mcp and importlib.util.find_spec("mcp") is None:
         parser.error('--mcp needs a package that is not here: pip install "gradio[mcp]"')
+    options.frames = space.FRAMES if hub and options.public_url == hub else ()
+    if options.frames:
+        return options  # who sees a Space is said on the Hub
     if not is_local(options.host) or options.public_url:
         reached = options.public_url or options.host
         if not (options.auth or options.i_know):
@@ -121,8 +133,8 @@ class App:
         with told():
             server.launch(
                 self.demo, self.models, self.stored, host=options.host, port=options.port, auth=options.auth,
-                public=options.public_url, proxies=options.trusted_proxy, runs=runs, inbrowser=options.open,
-                mcp_server=options.mcp,
+                public=options.public_url, proxies=options.trusted_proxy, frames=options.frames, runs=runs,
+                inbrowser=options.open, mcp_server=options.mcp,
             )  # fmt: skip
 
 

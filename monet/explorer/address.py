@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from monet.explorer.listen import in_url
+
 FORWARDED = ("x-forwarded-host", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-prefix", "x-forwarded-port")
 BELIEVED = (*FORWARDED, "forwarded", "x-real-ip", "x-gradio-server", "x-original-url", "x-rewrite-url")
 """Headers by which a request may say where it comes from or goes to; Gradio would believe them from anybody."""
@@ -48,7 +50,7 @@ class PublicURL:
             raise ValueError(f"{text} is not an address such as https://host.example/monet/")
         if any(part in ("", ".", "..") for part in parts.path.strip("/").split("/") if parts.path.strip("/")):
             raise ValueError(f"the path in {text} has an empty part, or one of dots")
-        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        name = in_url(parts.hostname)
         host = name if port in (None, PORTS[parts.scheme]) else f"{name}:{port}"
         path = parts.path.strip("/")
         return cls(parts.scheme, host, f"/{path}" if path else "")

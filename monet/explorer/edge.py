@@ -29,11 +29,12 @@ MAX_JSON = 2**20
 MAX_UPLOAD = 21 * 2**20  # a picture of 20 MB and the form around it
 COOKIE = "monet_visitor"
 
-# Gradio compiles its templates in the page and needs inline and eval; all else must come from this server.
+# Gradio compiles its templates in the page and needs inline and eval; all else must come from this server. Who may
+# frame the page stands last: Edge.frames are added there.
 CONTENT_POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; frame-ancestors 'self'; "
-    "base-uri 'self'; form-action 'self'; object-src 'none'"
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; "
+    "base-uri 'self'; form-action 'self'; object-src 'none'; frame-ancestors 'self'"
 )
 
 # What the page, Gradio's Python client and agents ask for. Gradio answers more: its code editor, its run history, ...
@@ -68,6 +69,7 @@ class Edge:
         anywhere: it listens on every address, so any address is its name too.
         auth: ``USER:PASSWORD`` that visitors must give, None to let everybody in.
         address: what else the server is called, behind a proxy.
+        frames: origins whose pages may show this one inside of theirs, besides its own.
     """
 
     def __init__(
@@ -77,8 +79,10 @@ class Edge:
         anywhere: bool = False,
         auth: str | None = None,
         address: Address | None = None,
+        frames: Collection[str] = (),
     ):
         self.app, self.hosts, self.anywhere = app, hosts, anywhere
+        self.frames = frames
         self.address = address or Address()
         self.sign_in = SignIn(auth) if auth else None
 
@@ -92,17 +96,20 @@ class Edge:
         client = self.address.client(scope, headers)
         asked, scope = scope["path"], self.address.local(scope, headers)
         # Only a page that came by https may be given what goes back by https alone.
-        where = f"Path={public.prefix if public else ''}/; HttpOnly; SameSite=Lax"
-        where += "; Secure" if public and public.scheme == "https" else ""
+        secure = "; Secure" if public and public.scheme == "https" else ""
+        # A browser sends a cookie to a page inside of another site's only if it may, and keeps one for each such site.
+        site = "SameSite=None; Partitioned" if self.frames and secure else "SameSite=Lax"
+        where = f"Path={public.prefix if public else ''}/; HttpOnly; {site}{secure}"
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 answer = MutableHeaders(scope=message)
-                answer["content-security-policy"] = CONTENT_POLICY
+                answer["content-security-policy"] = " ".join((CONTENT_POLICY, *self.frames))
                 answer["x-content-type-options"] = "nosniff"
-                answer["x-frame-options"] = "SAMEORIGIN"
+                if not self.frames:  # it has no words for others
+                    answer["x-frame-options"] = "SAMEORIGIN"
                 answer["referrer-policy"] = "no-referrer"
                 if scope["path"].startswith("/monet/static"):
                     answer["cache-control"] = "no-cache"  # revalidate: an update is never half old

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from functools import cache, partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from monet.explorer import downloads, scenes
 from monet.explorer.address import Address, Network, PublicURL
 from monet.explorer.edge import MAX_JSON, Edge, body
 from monet.explorer.layout import Page
+from monet.explorer.listen import ANYWHERE, PORTS, check_address, free_port, in_url, names
 from monet.explorer.models import Models
 from monet.explorer.moments import routes as moments
 from monet.explorer.network import network_payload
@@ -46,8 +45,6 @@ MAX_PICTURES = 4
 """Picture files that are received and read at once."""
 PICTURE_SECONDS = 120
 """Seconds for a picture to arrive."""
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
-ANYWHERE = ("0.0.0.0", "::")
 
 
 def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, runs: Runs | None = None) -> list[Mount]:
@@ -201,49 +198,17 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
     ]  # fmt: skip
 
 
-def is_local(host: str) -> bool:
-    """Whether only programs on this machine can reach an address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def check_address(host: str, port: int) -> None:
-    """Whether an address can be listened on, before anything is built for it.
-
-    Raises:
-        OSError: it cannot, with the address as the error's file name.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-    except (OSError, OverflowError) as error:
-        raise OSError(
-            getattr(error, "errno", None), getattr(error, "strerror", str(error)), f"{host}:{port}"
-        ) from error
-
-
-def names(host: str) -> set[str]:
-    """What a server that listens on ``host`` is called, lower case."""
-    own = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"} if host in ANYWHERE else {host}
-    return {name.strip("[]").lower() for name in (*LOCAL_HOSTS, *own)}
-
-
 def launch(
     demo: Page,
     models: Models,
     stored: MutableMapping[str, Stored] | None = None,
     *,
     host: str,
-    port: int,
+    port: int | None = None,
     auth: str | None = None,
     public: PublicURL | None = None,
     proxies: Collection[Network] = (),
+    frames: Collection[str] = (),
     runs: Runs | None = None,
     **options: Any,
 ) -> None:
@@ -254,10 +219,12 @@ def launch(
         models: what it shows.
         stored: data that it offers.
         host: address to listen on.
-        port: likewise.
+        port: likewise; None takes the first free one of :data:`monet.explorer.listen.PORTS`, or, with ``public``, the
+            first of all: what hands requests on knows no other.
         auth: ``USER:PASSWORD`` that visitors give; None lets everybody in.
         public: the address that a proxy in front hands requests on from.
         proxies: whose forwarded headers are believed.
+        frames: origins whose pages may show this one inside of theirs.
         runs: what visitors can train; None closes these doors.
 
     Raises:
@@ -265,13 +232,16 @@ def launch(
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe every program on this machine; Address decides
+    host = host.strip("[]")
+    if port is None:
+        port = PORTS[0] if public else free_port(host)
     check_address(host, port)
     offered = routes(models, stored, runs)
     below = [route.path for mount in offered for route in mount.routes if isinstance(route, Route | Mount)]
     address = Address(public, proxies, {path.split("/")[1] for path in below})
     demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
     demo.launch(
-        server_name=host,
+        server_name=in_url(host),
         server_port=port,
         share=False,
         ssr_mode=False,
@@ -288,7 +258,11 @@ def launch(
         app_kwargs={
             "routes": offered,
             "lifespan": demo.uploads.lifespan,
-            "middleware": [Middleware(Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth, address=address)],
+            "middleware": [
+                Middleware(
+                    Edge, hosts=names(host), anywhere=host in ANYWHERE, auth=auth, address=address, frames=frames
+                )
+            ],
         },
         **options,
     )

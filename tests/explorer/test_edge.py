@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from monet.explorer import server
+from monet.explorer import listen
 from monet.explorer.edge import Edge
 
 GIVEN = "ada:loveläce"
@@ -25,7 +25,7 @@ async def answer(request: Request) -> PlainTextResponse:
 
 
 def client(host: str = "127.0.0.1", called: str = "http://127.0.0.1", auth: str | None = None) -> TestClient:
-    edge = Middleware(Edge, hosts=server.names(host), anywhere=host in server.ANYWHERE, auth=auth)
+    edge = Middleware(Edge, hosts=listen.names(host), anywhere=host in listen.ANYWHERE, auth=auth)
     paths = ("/", "/monet/{x}", "/gradio_api/startup-events", "/gradio_api/queue/{x}", "/gradio_api/upload")
     routes = [Route(path, answer, methods=["GET", "POST"]) for path in paths]
     return TestClient(Starlette(routes=routes, middleware=[edge]), base_url=called, raise_server_exceptions=False)
@@ -94,13 +94,13 @@ def test_a_taken_port_and_a_foreign_address_are_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(OSError) as caught:
-            server.check_address("127.0.0.1", port)
+            listen.check_address("127.0.0.1", port)
         assert (caught.value.errno, caught.value.filename) == (errno.EADDRINUSE, f"127.0.0.1:{port}")
     with pytest.raises(OSError) as caught:
-        server.check_address("192.0.2.1", 0)
+        listen.check_address("192.0.2.1", 0)
     assert caught.value.errno == errno.EADDRNOTAVAIL
     with pytest.raises(OSError):
-        server.check_address("no such host", 0)
+        listen.check_address("no such host", 0)
 
 
 @pytest.mark.parametrize(("host", "local"), [
@@ -108,4 +108,4 @@ def test_a_taken_port_and_a_foreign_address_are_named() -> None:
     ("0.0.0.0", False), ("::", False), ("192.168.0.1", False), ("localhost.evil.example", False), ("", False),
 ])  # fmt: skip
 def test_what_is_local(host: str, local: bool) -> None:
-    assert server.is_local(host) is local
+    assert listen.is_local(host) is local
