@@ -131,9 +131,9 @@ def test_what_a_visitor_uploads_is_found_by_the_replica_that_is_asked_next(balan
             assert visitor.get("/").status_code == 200 and "monet_visitor" in visitor.cookies, number
             sent = visitor.post("/gradio_api/upload", files={"files": mine.open("rb")})
             picture = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}
-            opened = {"data": [picture, "tetrominoes", 4, "crop"]}
-            answer = visitor.post("/gradio_api/run/open_picture", json=opened, headers={"origin": balanced.address})
-            assert '"kind": "picture"' in answer.json()["data"][0]
+            opened = {"data": [picture, None, "tetrominoes", 4, "crop"]}
+            answer = visitor.post("/gradio_api/run/decompose", json=opened, headers={"origin": balanced.address})
+            assert len(answer.json()["data"][0]["slots"]) == 4, answer.text
     assert all(any((r.log.parent / "tmp").glob("monet-explorer-*/*")) for r in balanced.replicas)
 
 

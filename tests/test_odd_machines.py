@@ -32,8 +32,8 @@ def takes_apart(address: str, folder: Path) -> None:
         assert client.post("/monet/decompose/tetrominoes", json=sample).json()["origin"] == sample
         uploaded = client.post("/gradio_api/upload", files={"files": (folder / "orange.png").open("rb")}).json()
         picture = {"path": uploaded[0], "meta": {"_type": "gradio.FileData"}}
-        answer = client.post("/gradio_api/run/open_picture", json={"data": [picture, "tetrominoes", 4, "crop"]})
-        assert '"kind": "picture"' in answer.json()["data"][0]
+        answer = client.post("/gradio_api/run/decompose", json={"data": [picture, None, "tetrominoes", 4, "crop"]})
+        assert len(answer.json()["data"][0]["slots"]) == 4
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ class Edge:
         except Exception as error:
             # A visitor's odd request is no event for the log's readers: a line, and no trace.
             log.warning("%s %s: %s: %s", scope["method"], scope["path"], type(error).__name__, error)
-            status, words, extra = 500, "The server can make nothing of this request.", None
+            status, words, extra = 500, "The server failed to answer; its log says why.", None
         else:
             return
         if not started:

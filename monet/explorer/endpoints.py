@@ -94,7 +94,7 @@ class Endpoints:
         """Takes a picture apart into slots, one for each object and for the background.
 
         Args:
-            picture: A file, in Python handle_file("FILE") in Python, up to 20 MB; or "data:image/png;base64,...", up to 700 kB.
+            picture: A file (in Python: handle_file("FILE")), up to 20 MB; or "data:image/png;base64,...", up to 700 kB.
             scene: In place of a picture, {"kind": "sample", "data": SET, "index": 0 to 23} or {"kind": "seed", "data": SET, "seed": 0 to 999999}.
             model: Name from list_models; by default ("") the one that the page opens with.
             slots: Number of slots K, 1 to 12; by default (0) the model's own.
@@ -116,7 +116,7 @@ class Endpoints:
 
         Args:
             edits: 1 to 12, in order: {"slot": 2, "right": 8, "down": -3} moves by pixels of the model's picture (an object may stop short); {"slot": 2, "latent": NUMBER or NAME from list_models, "by": 1.5 or "to": 0} changes a latent, by or to -10 to 10 (1 is the prior's deviation).
-            picture: A file, in Python handle_file("FILE") in Python, up to 20 MB; or "data:image/png;base64,...", up to 700 kB.
+            picture: A file (in Python: handle_file("FILE")), up to 20 MB; or "data:image/png;base64,...", up to 700 kB.
             scene: In place of a picture, {"kind": "sample", "data": SET, "index": 0 to 23} or {"kind": "seed", "data": SET, "seed": 0 to 999999}.
             model: Name from list_models; by default ("") the one that the page opens with.
             slots: Number of slots K, 1 to 12; by default (0) the model's own.

@@ -56,7 +56,7 @@ class Page(gr.Blocks):
             raise Told(sentence(OSError(error.errno, error.strerror))) from error
         except Exception as error:
             log.warning("%s: %s", type(error).__name__, error)
-            raise Told("The server can make nothing of this request.") from error
+            raise Told("The server failed to answer; its log says why.") from error
 
 
 def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:

@@ -69,7 +69,7 @@ def test_the_server_answers_to_its_own_names(host: str, called: str, status: int
 def test_a_full_disk_and_a_bug_are_one_sentence_each() -> None:
     full, bug = client().get("/monet/disk"), client().get("/monet/bug")
     assert (full.status_code, full.text) == (507, "There is no space left on the disk: make room and try again.")
-    assert (bug.status_code, bug.text) == (500, "The server can make nothing of this request.")
+    assert (bug.status_code, bug.text) == (500, "The server failed to answer; its log says why.")
     assert bug.headers["x-content-type-options"] == "nosniff"
 
 
