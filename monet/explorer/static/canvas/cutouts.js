@@ -3,13 +3,22 @@
 /** Samples that objects are cut out of. */
 const SAMPLES = 12;
 
-/** Fewest pixels of an object that is worth cutting out. */
-const FEWEST = 40;
+/** Fewest and most pixels of an object that is worth cutting out. */
+const [FEWEST, LARGEST] = [40, 420];
 
 /** Most cut-outs that are offered. */
 const MOST = 16;
 
-/** @typedef {{width: number, height: number, pixels: Uint8ClampedArray}} Cutout RGBA, transparent beside the object */
+/**
+ * @typedef {object} Cutout
+ * @property {number} width
+ * @property {number} height
+ * @property {Uint8ClampedArray} pixels RGBA, transparent beside the object
+ * @property {number} area its pixels
+ * @property {number} light their mean brightness
+ */
+
+const lightOf = (data, at) => 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
 
 const address = (data, index, what) =>
   new URL(`monet/samples/${data}/${String(index).padStart(2, "0")}${what}.png`, document.baseURI);
@@ -38,7 +47,7 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
     return x > 0 && y > 0 && x < width - 1 && y < height - 1 &&
       [p - 1, p + 1, p - width, p + width].every((q) => labels[q] === label || grounds.includes(labels[q]));
   });
-  if (!whole || own.length < FEWEST) return null;
+  if (!whole || own.length < FEWEST || own.length > LARGEST) return null;
   const range = (of) => [Math.min(...own.map(of)), Math.max(...own.map(of))];
   const [[left, right], [top, bottom]] = [range((p) => p % width), range((p) => Math.floor(p / width))];
   const size = { width: right - left + 1, height: bottom - top + 1 };
@@ -47,8 +56,11 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
     const at = (Math.floor(p / width) - top) * size.width + (p % width) - left;
     pixels.set(data.subarray(4 * p, 4 * p + 4), 4 * at);
   }
-  return { ...size, pixels };
+  return { ...size, pixels, area: own.length, light: own.reduce((sum, p) => sum + lightOf(data, 4 * p), 0) / own.length };
 }
+
+/** Large and compact ones are offered first. @param {Cutout} piece */
+const worth = ({ area, width, height }) => area * (area / (width * height)) ** 2;
 
 /** What most samples show where none of their objects is: the median of each pixel and channel. @returns {Uint8Array} [H][W][3] */
 function emptied(samples, grounds) {
@@ -76,7 +88,7 @@ export async function cutouts(data, { grounds, empty }) {
   const found = samples.flatMap((sample, index) => [...new Set(sample.labels)].filter((label) => !grounds.includes(label))
     .map((label) => [`${index}.${label}`, cut(sample, label, grounds)])).filter(([, piece]) => piece);
   /** @type {Map<string, Cutout>} */
-  const pieces = new Map(found.slice(0, MOST));
+  const pieces = new Map(found.sort(([, a], [, b]) => worth(b) - worth(a)).slice(0, MOST));
   const rooms = empty
     ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(withoutAlpha)
     : [emptied(samples, grounds)];
@@ -89,8 +101,9 @@ export async function cutouts(data, { grounds, empty }) {
       sizes: [0.4, 1.6],
       shapes: [...pieces.keys()],
 
-      draw({ shape, x, y, scale, angle }, side, put) {
-        const { width, height, pixels } = pieces.get(shape);
+      // In another colour it keeps its shading.
+      draw({ shape, x, y, scale, angle, color }, side, put) {
+        const { width, height, pixels, light } = pieces.get(shape);
         const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
         const reach = (scale * Math.hypot(width, height)) / 2;
         for (let row = Math.floor(y - reach); row <= y + reach; row++) {
@@ -98,7 +111,10 @@ export async function cutouts(data, { grounds, empty }) {
             const [down, right] = [row + 0.5 - y, column + 0.5 - x];
             const [u, v] = [Math.floor(cos * right + sin * down + width / 2), Math.floor(cos * down - sin * right + height / 2)];
             const at = 4 * (v * width + u);
-            if (u >= 0 && v >= 0 && u < width && v < height && pixels[at + 3]) put(row, column, pixels[at], pixels[at + 1], pixels[at + 2]);
+            if (u < 0 || v < 0 || u >= width || v >= height || !pixels[at + 3]) continue;
+            const lit = lightOf(pixels, at) / light;
+            const own = color ? color.map((c) => Math.min(255, Math.round(lit * c))) : pixels.subarray(at, at + 3);
+            put(row, column, own[0], own[1], own[2]);
           }
         }
       },

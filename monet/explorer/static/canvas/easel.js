@@ -173,10 +173,11 @@ export function easel(screen, desk, place) {
     element,
     at,
     inside,
-    /** A thing that comes from elsewhere is carried on by the same pointer. @param {PointerEvent} event @param {number} id */
+    /** A thing that comes from elsewhere is carried on by the same pointer, its middle below it. @param {PointerEvent} event @param {number} id */
     carry(event, id) {
       desk.select(id);
-      drag(event, desk.thing, at(event));
+      const { thing } = desk;
+      drag(event, thing, [thing.x, thing.y]);
     },
     /** Draws border and handles where the selected thing is now. */
     mark() {

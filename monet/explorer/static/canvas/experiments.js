@@ -1,7 +1,7 @@
 // Five questions to the network: a scene to begin with, a path through it, and the figure that answers.
 
 import { contrast, distance, overlap, ownSlots, pixelsOf, stepTaken, takenAlong, visibleShare } from "./measures.js";
-import { made, sizable } from "./things.js";
+import { between, made, sizable } from "./things.js";
 
 /** @typedef {import("./render.js").Composition} Composition */
 /** @typedef {import("./worlds.js").World} World */
@@ -34,7 +34,7 @@ const apart = (table, n) => colorOf(table, n * Math.max(1, Math.floor((table.wor
 
 /** A thing of a table's world, its place and size in shares of the side and of the usual size. */
 const thing = (table, id, { shape = 0, color, at: [x, y], size = 1, ...more }) => made(table.world, table.side, {
-  id, shape: shapeOf(table, shape), x: x * table.side, y: y * table.side,
+  id, shape: shapeOf(table, shape), x: x * table.side, y: between(...table.world.band, y) * table.side,
   scale: sizable({ shape: shapeOf(table, shape) }, table.world) && !table.world.kind.whole ? size * table.world.usual : table.world.usual,
   ...(color !== undefined && { color }), ...more,
 });
@@ -52,7 +52,6 @@ function point(outcome, ids, x, y) {
   return across === null || up.every((v) => v === null) ? null : { x: across, y: up };
 }
 
-const between = (from, to, t) => from + (to - from) * t;
 const SHARE = () => [0, 1];
 
 /** @type {Experiment[]} */
@@ -126,14 +125,14 @@ export const EXPERIMENTS = [
   {
     name: "order",
     title: "Who is first?",
-    question: "Does the order of attention follow the place or the object?",
-    hint: "Swap the first two objects; change their sizes and colours.",
+    question: "Two alike change places: does the order of attention follow the place or the object?",
+    hint: "Swap the two by hand; then give one of them another colour or size, and swap them again.",
     begin: (table) => EXPERIMENTS[4].at(0, table),
     at(t, table) {
       const around = (n) => [0.5 - 0.28 * Math.cos(Math.PI * (t + n)), 0.5 - 0.28 * Math.sin(Math.PI * (t + n))];
       return scene(table, [
         thing(table, 1, { shape: 0, color: apart(table, 0), at: around(0) }),
-        thing(table, 2, { shape: 1, color: apart(table, 1), at: around(1) }),
+        thing(table, 2, { shape: 0, color: apart(table, 0), at: around(1) }),
       ]);
     },
     x: { label: "column of the first object, pixels", range: ({ side }) => [0, side] },

@@ -74,7 +74,7 @@ function thingOf(row, world, side) {
   check(drawn || world.kind.shapes.includes(shape), "shape");
   check(isBetween(x, -side, 2 * side) && isBetween(y, -side, 2 * side), "place");
   check(isBetween(scale, 0.1, 4) && isBetween(angle, -7, 7) && isBetween(alpha, 0, 1), "object");
-  check(color === null ? drawn || !world.colors : isColor(color) && (drawn || world.colors), "colour");
+  check(color === null ? drawn || !world.colors : isColor(color), "colour");
   const thing = { id, shape, x, y, scale, angle, alpha, color };
   if (!drawn) return fitted(thing, world, side);
   check(isBetween(width, 1, 16) && Array.isArray(points) && points.length >= 2 && points.length % 2 === 0 && points.length <= 2 * MOST_POINTS, "stroke");

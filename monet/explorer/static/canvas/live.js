@@ -39,7 +39,8 @@ export class Live {
     this.#loop = new Loop(engine);
     const figure = (picture, caption) => h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, caption));
     const pair = h("div", { class: "mx-live-pair" }, figure(this.#segments, "segmentation"), figure(this.#whole, "reconstruction"));
-    this.element = h("div", { class: "mx-live" }, this.#status, pair, this.#slots);
+    this.element = h("div", { class: "mx-live" }, this.#status, pair,
+      h("figure", { class: "mx-figure" }, this.#slots, h("figcaption", {}, "each slot’s mask, and below it the piece that it paints")));
     roving(pair, ".mx-canvas");
     roving(this.#slots, ".mx-canvas");
     say(this.#status, sentence(this.#loop.course));

@@ -71,7 +71,9 @@ export class Loop {
       this.#next = null;
       let answer = null;
       try {
-        answer = (await this.#fromPage(pixels, choices)) ?? (await this.#fromServer(pixels, choices));
+        answer = await this.#fromPage(pixels, choices);
+        if (choices !== this.#choices) continue;
+        answer ??= await this.#fromServer(pixels, choices);
         if (choices === this.#choices) this.#count();
       } catch (error) {
         this.#course(choices, { failed: error.message });

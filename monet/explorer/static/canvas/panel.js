@@ -53,7 +53,7 @@ function build(body, { store, frames, engine, opening }) {
   const trials = trialsOf(desk, live, place);
   const kept = new Map(); // model -> composition: coming back to a model finds its canvas
   let linked = null; // a canvas of a link that is still to be shown
-  const note = h("p", { class: "mx-note", role: "status" });
+  const note = h("p", { class: "mx-muted", role: "status" });
 
   const open = button("Open on the stage", () => opening.open({
     source: { origin: { kind: "picture" }, picture: { image: Array.from(place.rendered.pixels), of: place.model } },
@@ -76,8 +76,8 @@ function build(body, { store, frames, engine, opening }) {
     say(note, `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`);
   }, { title: "An address that restores this canvas, and the experiment" });
   body.append(
-    h("div", { class: "mx-compose-canvas" }, easel.element, h("div", { class: "mx-row" }, open, take, link), note, tools.element),
-    live.element, trials.element);
+    h("div", { class: "mx-compose-canvas" }, easel.element, h("div", { class: "mx-row" }, open, take, link, note)),
+    live.element, tools.element, trials.element);
   body.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
     event.preventDefault();
@@ -90,7 +90,7 @@ function build(body, { store, frames, engine, opening }) {
   function stageLink() {
     if (store.scene.origin.kind !== "picture") return stageHash(store);
     const { source: { origin } } = opening.first(store.scene.model);
-    return stageHash({ ...store, scene: { ...store.scene, origin }, document: null, original: null });
+    return stageHash({ scene: { ...store.scene, origin }, document: null, original: null });
   }
 
   let visible = false;

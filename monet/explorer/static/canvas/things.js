@@ -5,6 +5,9 @@ import { kindOf } from "./render.js";
 /** @typedef {import("./render.js").Thing} Thing */
 /** @typedef {import("./worlds.js").World} World */
 
+/** From one value to another, t from 0 to 1. */
+export const between = (from, to, t) => from + (to - from) * t;
+
 const clamp = (value, [least, most]) => Math.max(least, Math.min(most, value));
 
 const TURN = 2 * Math.PI;
@@ -54,9 +57,9 @@ export function randomThings(world, side, slots) {
   const count = Math.max(1, most - Math.floor(2 * Math.random()));
   return Array.from({ length: count }, (_, i) => {
     const place = () => side * (0.22 + 0.56 * Math.random());
-    const { turn } = world.kind;
+    const { kind: { turn }, band: [top, bottom] } = world;
     const scale = world.kind.whole ? 1 : world.usual * (0.8 + 0.4 * Math.random());
     const angle = world.colors ? turn * Math.floor((TURN * Math.random()) / turn) : 0;
-    return made(world, side, { id: i + 1, shape: pick(world.kind.shapes), x: place(), y: place(), scale, angle, color: world.colors ? pick(world.colors) : null });
+    return made(world, side, { id: i + 1, shape: pick(world.kind.shapes), x: place(), y: between(top, bottom, place() / side) * side, scale, angle, color: world.colors ? pick(world.colors) : null });
   });
 }

@@ -76,8 +76,9 @@ export function tools(desk, place, easel) {
   }
 
   const recolour = (color) => {
-    desk.take({ color });
-    if (desk.thing?.color) desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
+    if (color) desk.take({ color });
+    const { thing } = desk;
+    if (thing && (thing.shape !== "stroke" || (thing.color && color))) desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
     paintShapes();
   };
   const anyColor = h("input", { type: "color", class: "mx-compose-any", title: "Any other colour", "aria-label": "Any other colour", oninput: () => recolour(rgb(anyColor.value)) });
@@ -129,15 +130,14 @@ export function tools(desk, place, easel) {
       offered = world.kind.shapes.map(shapeButton);
       shapes.replaceChildren(...offered.map(({ element: shape }) => shape));
       const swatch = (color) => {
-        const name = `Colour ${hex(color)}`;
+        const name = color ? `Colour ${hex(color)}` : "Its own colours";
         const patch = h("button", { type: "button", class: "mx-compose-color", title: name, "aria-label": name, onclick: () => recolour(color) });
-        patch.style.background = hex(color);
+        patch.style.background = color ? hex(color) : "conic-gradient(#d33, #dd3, #3d3, #3dd, #33d, #d3d, #d33)";
         patch.color = color;
         return patch;
       };
       const paints = world.colors ?? [[220, 60, 50], [60, 120, 220], [70, 170, 80], [240, 220, 70], [30, 30, 30], [240, 240, 240]];
-      colors.replaceChildren(...paints.map(swatch), ...(world.free || !world.colors ? [anyColor] : []));
-      colors.ariaLabel = world.colors ? "Colour of the selected object and of the brush" : "Colour of the brush; cut-outs keep their own";
+      colors.replaceChildren(...(world.colors ? [] : [null]).concat(paints).map(swatch), ...(world.free || !world.colors ? [anyColor] : []));
       grey.hidden = world.ground !== "grey";
       tint.hidden = world.ground !== "colour";
       usual.hidden = world.grounds.length < 2;
@@ -155,9 +155,9 @@ export function tools(desk, place, easel) {
       for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(hand.tool === tool));
       width.disabled = hand.tool === "move";
       width.value = String(hand.width);
-      const color = thing?.color ?? hand.color;
+      const color = thing ? thing.color : hand.color;
       for (const patch of colors.querySelectorAll("button")) patch.setAttribute("aria-pressed", String(same(patch.color, color)));
-      anyColor.value = hex(color);
+      anyColor.value = hex(color ?? hand.color);
       if (ground.color) {
         grey.value = String(ground.color[0]);
         tint.value = hex(ground.color);

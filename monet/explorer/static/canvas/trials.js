@@ -84,7 +84,7 @@ export function trials(desk, live, place) {
     if (!chosen || about.world !== place.world) return;
     const outcome = { ...about, masks };
     const point = chosen.measure(outcome);
-    if (!point) return say(figure, "What this question is about is not to be seen; press the question again.");
+    if (!point) return say(figure, "Nothing is to be seen now of what the question is about.");
     chart.add(point);
     say(figure, chosen.answer(point, outcome));
   });

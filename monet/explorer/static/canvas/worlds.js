@@ -19,11 +19,12 @@ import { tiles } from "./tiles.js";
 /**
  * @typedef {object} World
  * @property {Kind} kind
- * @property {[number, number, number][] | null} colors null: things have their own
+ * @property {[number, number, number][] | null} colors null: things have their own, and can be given another
  * @property {boolean} free whether any other colour is of this world too
  * @property {"fixed" | "grey" | "colour" | "pictures"} ground what can be chosen of it
  * @property {import("./render.js").Ground[]} grounds the first is the usual one
  * @property {number} usual scale of a thing that is put down
+ * @property {[number, number]} band where things stand, from and to, in shares of the picture's height
  * @property {string} note what a person should know of it
  */
 
@@ -49,32 +50,32 @@ const grey = (v) => ({ color: [v, v, v] });
 const drawn = {
   tetrominoes: {
     kind: tiles({ pieces: TETROMINOES, tile: 5, shading: BEVEL, step: 1, sizes: [1, 1] }),
-    colors: PURE, free: false, ground: "fixed", grounds: [black], usual: 1,
+    colors: PURE, free: false, ground: "fixed", grounds: [black], usual: 1, band: [0, 1],
     note: "Seven pieces, of which turns make all nineteen; six pure colours; at any pixel, inside the frame.",
   },
   multi_dsprites: {
-    kind: sprites, colors: HUES, free: true, ground: "grey", grounds: [grey(90)], usual: 0.75,
+    kind: sprites, colors: HUES, free: true, ground: "grey", grounds: [grey(90)], usual: 0.75, band: [0, 1],
     note: "The data set’s three shapes, hard-edged as there. Scales from 0.5 to 1 and all but dull colours are what the model has seen.",
   },
   multi_dsprites_colored_on_colored: {
-    kind: sprites, colors: HUES, free: true, ground: "colour", grounds: [{ color: [70, 90, 130] }], usual: 0.75,
+    kind: sprites, colors: HUES, free: true, ground: "colour", grounds: [{ color: [70, 90, 130] }], usual: 0.75, band: [0, 1],
     note: "The data set’s three shapes, hard-edged as there, in any colour on any ground.",
   },
   multi_dsprites_binarized: {
-    kind: sprites, colors: [[255, 255, 255]], free: false, ground: "fixed", grounds: [black], usual: 0.75,
+    kind: sprites, colors: [[255, 255, 255]], free: false, ground: "fixed", grounds: [black], usual: 0.75, band: [0, 1],
     note: "The data set’s three shapes, white on black.",
   },
   arc: {
     kind: tiles({ pieces: CELLS, tile: 4, shading: flat(4), step: 4, sizes: [1, 3] }),
-    colors: ARC, free: false, ground: "fixed", grounds: [black], usual: 1,
+    colors: ARC, free: false, ground: "fixed", grounds: [black], usual: 1, band: [0, 1],
     note: "Cells of four pixels on a grid of sixteen by sixteen, in ARC’s nine colours.",
   },
 };
 
-const CUT = "The objects are cut out of samples by their true labels. Their shadows are left out, so the model sees them float: a difference from its training.";
+const CUT = "The objects are cut out of samples by their true labels. Their shadows are left out, so the model sees them float: a difference from its training. In another colour they keep their shading.";
 const cut = {
-  clevr6: { grounds: [0], empty: null },
-  objects_room: { grounds: [0, 1, 2, 3], empty: "objects_room_empty_room" },
+  clevr6: { grounds: [0], empty: null, band: [0.25, 0.9] },
+  objects_room: { grounds: [0, 1, 2, 3], empty: "objects_room_empty_room", band: [0.52, 0.86] },
 };
 
 /** Data sets that look like another. */
@@ -90,7 +91,7 @@ export async function worldOf(data) {
   if (cut[name]) {
     const { kind, grounds } = await cutouts(name, cut[name]);
     return {
-      kind, colors: null, free: false, ground: "pictures", usual: 1, note: CUT,
+      kind, colors: null, free: false, ground: "pictures", usual: 1, band: cut[name].band, note: CUT,
       grounds: grounds.map((pixels, ground) => ({ pixels, origin: { kind: "ground", index: ground } })),
     };
   }
