@@ -350,7 +350,15 @@ def test_the_server_answers_where_the_page_cannot_and_the_panel_says_so(page: Pa
     answered(page)
     taken = page.evaluate(f"[...{STUDIO}.place.rendered.pixels]")
     np.testing.assert_allclose(page.evaluate("[...monetExplorer.store.scene.image]"), np.divide(taken, 255), atol=1e-6)
+    # A link names the scene whose picture it is.
+    panel.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("location.hash.includes('canvas=')")
+    panel.get_by_role("button", name="Random scene").click()
+    answered(page)
+    page.evaluate("dispatchEvent(new Event('hashchange'))")
+    page.wait_for_function(f"{STUDIO}.desk.composition.ground.origin?.index === 2 && {ANSWERED}")
+    assert page.evaluate(f"[...{STUDIO}.place.rendered.pixels]") == taken
     damaged = quote(json.dumps(LINK | {"v": 9}))
-    page.evaluate(f"location.hash += '&canvas={damaged}'")
+    page.evaluate(f"location.hash = location.hash.replace(/canvas=.*/, 'canvas={damaged}')")
     expect(page.locator(".mx-notice")).to_contain_text("cannot be shown")
     assert page.evaluate(f"[...{STUDIO}.place.rendered.pixels]") == taken

@@ -17,7 +17,7 @@ const TEXTS = {
   compose: () => [
     "Nothing on the canvas is told to the network but its pixels. It takes them apart anew with every change, so one sees what an object is to it: what keeps a slot of its own, and what does not.",
     h("p", { class: "mx-equation" }, i("x"), " → (", i("m", "k"), ", ", i("z", "k"), ")", h("sub", {}, "k = 1…K"), " → Σ ", i("m", "k"), " ", i("x̂", "k")),
-    "The page knows which pixel belongs to which object, so it can measure the answer; the network runs in the browser where it can.",
+    "The page knows which pixel belongs to which object, so it can measure the answer; the network runs in the browser where it can. With the canvas in focus, Space selects, arrow keys move, [ and ] turn, plus and minus size, Page Up and Page Down stack, Delete removes.",
   ],
   attention: () => [
     "A U-Net looks at the picture and at the scope, what is still unexplained, and takes a share of it; the next step gets what is left, and the last takes the rest.",

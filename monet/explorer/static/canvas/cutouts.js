@@ -100,6 +100,10 @@ export async function cutouts(data, { grounds, empty }) {
       step: 1,
       sizes: [0.4, 1.6],
       shapes: [...pieces.keys()],
+      title(shape) {
+        const [index, label] = shape.split(".").map(Number);
+        return `object ${label} of sample ${index + 1}`;
+      },
 
       // In another colour it keeps its shading.
       draw({ shape, x, y, scale, angle, color }, side, put) {

@@ -40,6 +40,10 @@ export class Desk {
     return this.composition.things.find(({ id }) => id === this.selected) ?? null;
   }
 
+  get isFull() {
+    return this.composition.things.length >= MOST_THINGS;
+  }
+
   get nextId() {
     return Math.max(0, ...this.composition.things.map(({ id }) => id)) + 1;
   }
@@ -117,9 +121,8 @@ export class Desk {
   }
 }
 
-/** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front; a full canvas stays as it is */
-export const added = (thing) => (composition) =>
-  composition.things.length >= MOST_THINGS ? composition : { ...composition, things: [...composition.things, thing] };
+/** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front */
+export const added = (thing) => ({ things, ground }) => ({ ground, things: [...things, thing] });
 
 /** @param {number} id @returns {(composition: Composition) => Composition} */
 export const removed = (id) => ({ things, ground }) => ({ ground, things: things.filter((thing) => thing.id !== id) });

@@ -1,17 +1,20 @@
 // The canvas under the hand: things are taken hold of, moved, turned and sized; a brush paints, an eraser shows the ground.
 
 import { h, say, svg } from "../dom.js";
+import { notify } from "../notices.js";
 import { positionOn } from "../pointing.js";
 import { borderOf } from "../stage/outline.js";
-import { added, MOST_POINTS, removed, restacked } from "./desk.js";
+import { added, MOST_POINTS, MOST_THINGS, removed, restacked } from "./desk.js";
 import { margin, outline } from "./render.js";
 import { stroke } from "./strokes.js";
-import { fitted, grown, movedTo, sizable, sizedTo, turnedBy } from "./things.js";
+import { fitted, grown, movedTo, nameOf, sizable, sizedTo, turnedBy } from "./things.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Steps of an arrow key with Shift. */
 const FAR = 8;
+
+export const FULL = `The canvas is full: it holds ${MOST_THINGS} objects.`;
 
 let gestures = 0;
 
@@ -49,6 +52,8 @@ export function easel(screen, desk, place) {
   let follow = null;
   let pointer = null;
   let gesture = "";
+  /** The id of what comes from elsewhere with the pointer. @type {number | null} */
+  let carried = null;
 
   function begin(event, move) {
     gesture = `easel/${(gestures += 1)}`;
@@ -56,7 +61,7 @@ export function easel(screen, desk, place) {
     pointer = event.pointerId;
     follow = move;
     element.setPointerCapture(event.pointerId);
-    element.classList.add("mx-holding");
+    element.classList.toggle("mx-holding", desk.hand.tool === "move");
   }
 
   const change = (to) => desk.editThing(to, gesture);
@@ -76,6 +81,7 @@ export function easel(screen, desk, place) {
   }
 
   function paint(event, from) {
+    if (desk.isFull) return notify(FULL);
     const { tool, width, color } = desk.hand;
     const points = [from];
     const id = desk.nextId;
@@ -117,7 +123,9 @@ export function easel(screen, desk, place) {
   });
   const end = (event) => {
     if (event.pointerId !== pointer) return;
-    follow = pointer = null;
+    // What is dragged in and let go beside the canvas was not meant.
+    if (carried !== null && !inside(at(event))) desk.edit(removed(carried), { gesture, select: null });
+    follow = pointer = carried = null;
     element.classList.remove("mx-holding");
     desk.endGesture();
   };
@@ -166,18 +174,17 @@ export function easel(screen, desk, place) {
     event.stopPropagation();
     does();
     const now = desk.thing;
-    say(said, now ? `${now.shape}, column ${Math.round(now.x)}, row ${Math.round(now.y)}` : things.length ? "Nothing is selected; Space selects the next object." : "The canvas is empty.");
+    say(said, now ? `${nameOf(now.shape, world)}, column ${Math.round(now.x)}, row ${Math.round(now.y)}` : things.length ? "Nothing is selected; Space selects the next object." : "The canvas is empty.");
   });
 
   return {
     element,
     at,
-    inside,
-    /** A thing that comes from elsewhere is carried on by the same pointer, its middle below it. @param {PointerEvent} event @param {number} id */
-    carry(event, id) {
-      desk.select(id);
-      const { thing } = desk;
+    /** A new thing comes in with the pointer, its middle below it. @param {PointerEvent} event @param {import("./render.js").Thing} thing */
+    carry(event, thing) {
       drag(event, thing, [thing.x, thing.y]);
+      carried = thing.id;
+      desk.edit(added(thing), { gesture, select: thing.id });
     },
     /** Draws border and handles where the selected thing is now. */
     mark() {

@@ -79,10 +79,15 @@ export class Loop {
         this.#course(choices, { failed: error.message });
       }
       if (choices !== this.#choices) continue;
-      for (const listener of this.#listeners) listener(answer, about, this.course);
+      const { course } = this;
+      setTimeout(() => this.#tell(answer, about, course, choices)); // drawn while the next question is under way
       if (this.course.where === "server" && this.#next) await new Promise((resolve) => setTimeout(resolve, SERVER_MS));
     }
     this.#busy = false;
+  }
+
+  #tell(answer, about, course, choices) {
+    if (choices === this.#choices) for (const listener of this.#listeners) listener(answer, about, course);
   }
 
   /** @returns {Promise<Answer | null>} null where the page cannot */

@@ -55,16 +55,18 @@ function build(body, { store, frames, engine, opening }) {
   let linked = null; // a canvas of a link that is still to be shown
   const note = h("p", { class: "mx-muted", role: "status" });
 
-  const open = button("Open on the stage", () => opening.open({
+  /** Only once there is something on the canvas: not while another world comes. */
+  const ready = (act) => () => place.rendered && act();
+  const open = button("Open on the stage", ready(() => opening.open({
     source: { origin: { kind: "picture" }, picture: { image: Array.from(place.rendered.pixels), of: place.model } },
-  }), { title: "Shows this picture on the stage: drag its objects, play the story, export it", class: "mx-button mx-compose-open" });
-  const take = button("Take this scene’s picture", () => {
+  })), { title: "Shows this picture on the stage: drag its objects, play the story, export it", class: "mx-button mx-compose-open" });
+  const take = button("Take this scene’s picture", ready(() => {
     const { scene, image, edited } = frames.frame;
     const origin = edited || scene.origin.kind === "picture" ? null : scene.origin;
     const pixels = pictureOf(edited ? image : scene.image, place.frame);
     desk.edit(() => ({ things: [], ground: { pixels, origin } }), { select: null });
-  }, { title: "The picture on the stage becomes the ground of the canvas, to paint on" });
-  const link = button("Copy link", async () => {
+  }), { title: "The picture on the stage becomes the ground of the canvas, to paint on" });
+  const link = button("Copy link", ready(async () => {
     try {
       history.replaceState(null, "", toHash(stageLink(), { composition: desk.composition, experiment: trials.name }, place.world));
     } catch (error) {
@@ -74,7 +76,7 @@ function build(body, { store, frames, engine, opening }) {
     const { ground } = desk.composition;
     const missing = ground.pixels && !ground.origin ? " The ground’s picture is not in it." : "";
     say(note, `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`);
-  }, { title: "An address that restores this canvas, and the experiment" });
+  }), { title: "An address that restores this canvas, and the experiment" });
   body.append(
     h("div", { class: "mx-compose-canvas" }, easel.element, h("div", { class: "mx-row" }, open, take, link, note)),
     live.element, tools.element, trials.element);
@@ -131,6 +133,7 @@ function build(body, { store, frames, engine, opening }) {
       Object.assign(place, { world, frame: { picture: picture ?? scene.size, side: scene.size } });
       tools.furnish();
       desk.open(kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) });
+      desk.select(desk.composition.things.at(-1)?.id ?? null); // its handles show what one can do
       if (linked !== null) follow();
     } catch (error) {
       place.model = null; // coming back to the panel tries again
@@ -150,7 +153,7 @@ function build(body, { store, frames, engine, opening }) {
       desk.open({ things, ground: found });
       trials.resume(experiment);
     } catch (error) {
-      notify(`The canvas of this link cannot be shown: ${error.message}.`);
+      notify(`The canvas of this link cannot be shown: ${error.message.replace(/\.$/, "")}.`);
     }
   }
 

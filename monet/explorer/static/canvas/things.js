@@ -44,6 +44,9 @@ export const grown = (thing, by, world, side) =>
 /** @returns {Thing} moved so far that a step of its world shows @param {number} x @param {number} y */
 export const movedTo = (thing, x, y, world, side) => fitted({ ...thing, x, y }, world, side);
 
+/** What a shape is called. @param {string} shape @param {World} world */
+export const nameOf = (shape, { kind }) => (kind.shapes.includes(shape) ? kind.title?.(shape) : null) ?? shape;
+
 /** Whether it can be sized at all. */
 export const sizable = (thing, world) => {
   const [least, most] = kindOf(thing, world).sizes;

@@ -1,11 +1,12 @@
 // What lies beside the canvas: shapes to drag in, colours, the selected thing's buttons, the brush and the ground.
 
-import { canvas } from "../draw.js";
 import { button, h } from "../dom.js";
+import { notify } from "../notices.js";
 import { roving } from "../roving.js";
 import { added, removed, restacked } from "./desk.js";
+import { FULL } from "./easel.js";
 import { render } from "./render.js";
-import { grown, made, randomThings, sizable, turnedBy } from "./things.js";
+import { grown, made, nameOf, randomThings, sizable, turnedBy } from "./things.js";
 
 /** Pixels of the window that a shape has to be pulled before it comes along. */
 const PULL_PX = 6;
@@ -32,19 +33,21 @@ export function tools(desk, place, easel) {
   roving(colors, "button");
   const side = () => place.frame.picture;
 
-  /** @param {string} shape @param {[number, number] | null} spot where, or in the middle */
-  function put(shape, spot = null) {
-    const [x, y] = spot ?? [side() / 2, side() / 2];
+  /** A new thing, in the middle of the canvas or with the pointer. @param {string} shape @param {PointerEvent | null} event */
+  function put(shape, event = null) {
+    if (desk.isFull) return notify(FULL);
+    const [x, y] = event ? easel.at(event) : [side() / 2, side() / 2];
     const thing = made(place.world, side(), { id: desk.nextId, shape, x, y, ...(place.world.colors && { color: desk.hand.color }) });
     desk.take({ tool: "move" });
-    desk.edit(added(thing), { select: thing.id });
-    return desk.composition.things.includes(thing) ? thing.id : null;
+    if (event) easel.carry(event, thing);
+    else desk.edit(added(thing), { select: thing.id });
   }
 
   function shapeButton(shape) {
-    const picture = canvas(shape);
+    const name = nameOf(shape, place.world);
+    const picture = h("canvas", { "aria-hidden": "true" });
     let pulled = null; // where the pointer went down
-    const element = h("button", { type: "button", class: "mx-compose-shape", title: `${shape}: drag it onto the canvas, or click`, "aria-label": `Add ${shape}`,
+    const element = h("button", { type: "button", class: "mx-compose-shape", title: `${name}: drag it onto the canvas, or click`, "aria-label": `Add ${name}`,
       onclick: (event) => (event.detail === 0 || pulled !== "away") && put(shape),
       onpointerdown: (event) => {
         pulled = [event.clientX, event.clientY];
@@ -53,8 +56,7 @@ export function tools(desk, place, easel) {
       onpointermove: (event) => {
         if (!Array.isArray(pulled) || !event.buttons || Math.hypot(event.clientX - pulled[0], event.clientY - pulled[1]) < PULL_PX) return;
         pulled = "away";
-        const id = put(shape, easel.at(event));
-        if (id !== null) easel.carry(event, id);
+        put(shape, event);
       },
     }, picture);
     return { element, shape, picture };

@@ -13,6 +13,7 @@ import { tiles } from "./tiles.js";
  * @property {[number, number]} sizes smallest and largest scale
  * @property {boolean} [whole] whether scales are whole numbers
  * @property {string[]} shapes
+ * @property {(shape: string) => string} [title] what a shape is called, if not by its name
  * @property {(thing: import("./render.js").Thing, side: number, put: (row: number, column: number, r: number, g: number, b: number) => void) => void} draw
  * @property {(thing: import("./render.js").Thing, side: number) => import("./render.js").Thing} fit
  */
