@@ -354,7 +354,7 @@ def test_the_server_answers_where_the_page_cannot_and_the_panel_says_so(page: Pa
     panel.get_by_role("button", name="Copy link").click()
     page.wait_for_function("location.hash.includes('canvas=')")
     panel.get_by_role("button", name="Random scene").click()
-    answered(page)
+    assert page.evaluate(f"{STUDIO}.desk.composition.ground.origin ?? null") is None
     page.evaluate("dispatchEvent(new Event('hashchange'))")
     page.wait_for_function(f"{STUDIO}.desk.composition.ground.origin?.index === 2 && {ANSWERED}")
     assert page.evaluate(f"[...{STUDIO}.place.rendered.pixels]") == taken

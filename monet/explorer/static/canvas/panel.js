@@ -78,8 +78,8 @@ function build(body, { store, frames, engine, opening }) {
     say(note, `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`);
   }), { title: "An address that restores this canvas, and the experiment" });
   body.append(
-    h("div", { class: "mx-compose-canvas" }, easel.element, h("div", { class: "mx-row" }, open, take, link, note)),
-    live.element, tools.element, trials.element);
+    h("div", { class: "mx-compose-canvas" }, easel.element, ...tools.palette), live.element, tools.element, trials.element);
+  tools.element.append(h("div", { class: "mx-row" }, open, take, link, note));
   body.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
     event.preventDefault();

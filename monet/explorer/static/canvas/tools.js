@@ -114,18 +114,21 @@ export function tools(desk, place, easel) {
 
   const undo = button("Undo", () => desk.undo(), { title: "Ctrl+Z, with the focus in this panel" });
   const redo = button("Redo", () => desk.redo(), { title: "Ctrl+Shift+Z, with the focus in this panel" });
-  const clear = button("Clear", () => desk.edit(({ ground }) => ({ things: [], ground: ground.color || place.world.grounds.includes(ground) ? ground : place.world.grounds[0] }), { select: null }), { title: "An empty canvas" });
-  const random = button("Random scene", () => desk.edit(({ ground }) => ({ ground, things: randomThings(place.world, side(), place.slots) }), { select: null }));
+  /** Other things on a ground of the world: a scene's picture goes, a colour or a room that was chosen stays. */
+  const anew = (things) => desk.edit(({ ground }) => ({ things, ground: ground.color || place.world.grounds.includes(ground) ? ground : place.world.grounds[0] }), { select: null });
+  const clear = button("Clear", () => anew([]), { title: "An empty canvas" });
+  const random = button("Random scene", () => anew(randomThings(place.world, side(), place.slots)));
   const note = h("p", { class: "mx-muted mx-compose-note" });
 
   const element = h("div", { class: "mx-compose-tools" },
-    shapes, colors,
     h("div", { class: "mx-row mx-compose-acts", role: "group", "aria-label": "The selected object" }, ...Object.values(buttons), h("label", { class: "mx-label" }, "opacity ", alpha)),
     h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), h("label", { class: "mx-label" }, "width ", width), grounds),
     h("div", { class: "mx-row" }, random, clear, undo, redo), note);
 
   return {
     element,
+    /** Shapes and colours, which belong close to the canvas. */
+    palette: [shapes, colors],
     /** Another world: other shapes and colours. */
     furnish() {
       const { world } = place;
