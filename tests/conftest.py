@@ -16,7 +16,7 @@ from monet.data import Unavailable
 from monet.model import MONet, MONetConfig
 from monet.training import moments
 from tests.browser import chromium as finder
-from tests.serving import Server
+from tests.serving import ROOT, Server
 
 CONFIGS = {
     "multi_dsprites": MONetConfig(num_slots=6),
@@ -74,6 +74,19 @@ def checkpoints_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of ``python app.py`` on the checkpoints above, without a slash at the end."""
     server = Server(checkpoints_folder, tmp_path_factory.mktemp("app"))
+    try:
+        yield server.start(5 * PATIENCE).address
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def trained_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app on checkpoints whose objects are found and can be moved: trained ones."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name in CONFIGS:
+        (folder / name).symlink_to(ROOT / "checkpoints" / name)
+    server = Server(folder, tmp_path_factory.mktemp("trained_app"))
     try:
         yield server.start(5 * PATIENCE).address
     finally:

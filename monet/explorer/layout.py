@@ -114,6 +114,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                 panels.panel("scene")
             with gr.Column(elem_id="mx-hold"):
                 panels.panel("latents")
+        panels.panel("compose")
         panels.panel("attention")
         panels.panel("moments")
         with gr.Row(elem_id="mx-lower"):

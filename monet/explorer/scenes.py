@@ -175,6 +175,7 @@ def about(checkpoint: Checkpoint, stored: Mapping[str, Stored]) -> dict[str, Any
     return {
         "title": checkpoint.title,
         "slots": checkpoint.config.num_slots,
+        "picture": checkpoint.config.picture_size or checkpoint.config.resolution,
         "data": checkpoint.data,
         "first": first_scene(checkpoint, stored),
         "latents": evidence_payload(checkpoint),

@@ -14,8 +14,6 @@ import monet
 from monet.grasp import FEATURES, Grasp
 from monet.inference import decode_pixels
 from tests.browser.laboratory import PHONE, READY, open_page
-from tests.conftest import PATIENCE
-from tests.serving import ROOT, Server
 
 pytestmark = pytest.mark.browser
 
@@ -34,16 +32,8 @@ MIDDLE = f"""() => {{
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app on a checkpoint whose objects can be moved: a trained one."""
-    folder = tmp_path_factory.mktemp("trained")
-    for name in (NAME, SPRITES):
-        (folder / name).symlink_to(ROOT / "checkpoints" / name)
-    server = Server(folder, tmp_path_factory.mktemp("app"))
-    try:
-        yield server.start(5 * PATIENCE).address
-    finally:
-        server.stop()
+def app(trained_app: str) -> str:
+    return trained_app
 
 
 @pytest.fixture

@@ -14,6 +14,11 @@ const TEXTS = {
     h("p", { class: "mx-equation" }, i("p"), "(", i("x"), ") = Σ", h("sub", {}, "k"), " ", i("m", "k"), " 𝒩(", i("x"), "; ", i("x̂", "k"), ", ", i("σ", "k", "2"), ")"),
     "The reconstruction is Σ m x̂. Before an edit m is the attention’s mask. An edited object may have moved, so its mask is the decoder’s; the other slots share the rest as the attention shared it, and the hole that the object leaves goes to the slot that the decoder believes in.",
   ],
+  compose: () => [
+    "Nothing on the canvas is told to the network but its pixels. It takes them apart anew with every change, so one sees what an object is to it: what keeps a slot of its own, and what does not.",
+    h("p", { class: "mx-equation" }, i("x"), " → (", i("m", "k"), ", ", i("z", "k"), ")", h("sub", {}, "k = 1…K"), " → Σ ", i("m", "k"), " ", i("x̂", "k")),
+    "The page knows which pixel belongs to which object, so it can measure the answer; the network runs in the browser where it can. With the canvas in focus, Space selects, arrow keys move, [ and ] turn, plus and minus size, Page Up and Page Down stack, Delete removes.",
+  ],
   attention: () => [
     "A U-Net looks at the picture and at the scope, what is still unexplained, and takes a share of it; the next step gets what is left, and the last takes the rest.",
     h("p", { class: "mx-equation" }, i("s", "0"), " = 1,  ", i("m", "k"), " = ", i("s", "k−1"), " ", i("α", "k"), "(", i("x"), "; ", i("s", "k−1"), "),  ",

@@ -1,6 +1,8 @@
-// Panels that can be folded to their heading, and the column of choices to a strip; the browser remembers which.
+// Panels that can be folded to their heading, and the column of choices to a strip; the browser remembers which are not
+// as they are at a first visit.
 
 import { h } from "./dom.js";
+import { lessMotion } from "./motion.js";
 
 const KEY = "monet-explorer-folded";
 
@@ -8,18 +10,18 @@ const read = () => {
   try {
     return new Set(JSON.parse(localStorage.getItem(KEY)) ?? []);
   } catch {
-    return new Set(); // no storage, or not ours: everything is open
+    return new Set(); // no storage, or not ours: everything is as at a first visit
   }
 };
 
-/** @param {string} name @param {boolean} folded */
-function remember(name, folded) {
+/** @param {string} name @param {boolean} other whether it is not as at a first visit */
+function remember(name, other) {
   const all = read();
-  if (folded) all.add(name);
+  if (other) all.add(name);
   else all.delete(name);
   try {
     localStorage.setItem(KEY, JSON.stringify([...all]));
-  } catch { /* then it is open again at the next visit */ }
+  } catch { /* then it is as it was, at the next visit */ }
 }
 
 /**
@@ -28,8 +30,9 @@ function remember(name, folded) {
  * @param {Element} element
  * @param {string} className that it has while it is folded
  * @param {string} label of what is folded
+ * @param {boolean} folds whether it is folded at a first visit
  */
-function toggle(name, element, className, label) {
+function toggle(name, element, className, label, folds = false) {
   const control = h("button", { type: "button", class: "mx-fold-toggle", onclick: () => fold(!element.classList.contains(className)) });
   const show = (folded) => {
     element.classList.toggle(className, folded);
@@ -38,18 +41,29 @@ function toggle(name, element, className, label) {
   };
   const fold = (folded) => {
     show(folded);
-    remember(name, folded);
+    remember(name, folded !== folds);
     dispatchEvent(new Event("resize")); // charts take the room that they have now
   };
-  show(read().has(name));
+  show(read().has(name) !== folds);
   return control;
 }
 
-/** @param {string} name of a panel @param {HTMLElement} panel once it is mounted */
-export function foldable(name, panel) {
+/**
+ * @param {string} name of a panel
+ * @param {HTMLElement} panel once it is mounted
+ * @param {{folded?: boolean}} [options] whether it is folded at a first visit
+ */
+export function foldable(name, panel, { folded = false } = {}) {
   const head = panel.querySelector(".mx-head");
   const title = head?.querySelector("h2, h3");
-  if (title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`));
+  if (title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`, folded));
+}
+
+/** Shows a panel, unfolded. @param {string} name */
+export function unfold(name) {
+  const panel = document.querySelector(`#mx-${name}`);
+  panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]")?.click();
+  panel?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
 }
 
 /** The column of models, scenes and pictures. */

@@ -24,6 +24,7 @@ export const frames = new FrameLoop(store, engine);
 const PANELS = {
   gallery: () => import("./panels/gallery.js"),
   scene: () => import("./panels/scene.js"),
+  compose: () => import("./canvas/panel.js"),
   attention: () => import("./panels/attention.js"),
   moments: () => import("./panels/moments.js"),
   slots: () => import("./panels/slots.js"),
@@ -38,7 +39,7 @@ const PANELS = {
 };
 
 /** Those below the stage. */
-const FOLDABLE = ["attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "take"];
+const FOLDABLE = ["compose", "attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "take"];
 
 /** @type {Opening} what opens scenes, once Gradio has mounted the way to its inputs */
 let opening = null;
@@ -85,7 +86,7 @@ export async function mount(name, element) {
   const [panel] = await Promise.all([PANELS[name](), started.promise]);
   element.replaceChildren();
   panel.mount(element, { store, frames, engine, opening, request, data: JSON.parse(element.dataset.panel || "null") });
-  if (FOLDABLE.includes(name)) foldable(name, element);
+  if (FOLDABLE.includes(name)) foldable(name, element, { folded: name === "compose" });
   frames.redraw();
 }
 
@@ -93,7 +94,7 @@ bindKeys(store);
 guardSliders();
 floatingPreview();
 // What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
-for (const [file, media] of [["story.css", "all"], ["training.css", "all"], ["own.css", "all"], ["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
+for (const [file, media] of [["story.css", "all"], ["training.css", "all"], ["own.css", "all"], ["canvas/canvas.css", "all"], ["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
   document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
 }
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.

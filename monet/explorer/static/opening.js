@@ -9,7 +9,8 @@ import { isOf, restore, sourceOf } from "./permalink.js";
 /**
  * What is known of the models before anything is asked.
  * @typedef {object} Offer
- * @property {Record<string, {title: string, slots: number, data: string | null, first: object}>} models by name
+ * @property {Record<string, {title: string, slots: number, picture: number, data: string | null, first: object}>} models by name;
+ *   `picture` is the side of the data set's pictures in pixels, without the border that the model is fed around them
  * @property {string} model the first one
  * @property {string[]} data names of all data sets
  * @property {number} most slots

@@ -3,6 +3,7 @@
 import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../draw.js";
 import { button, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
+import { unfold } from "../folding.js";
 import { enlarge, zoomable } from "../lightbox.js";
 import { pointable } from "../pointing.js";
 import { present, PRESENTING } from "../presenting.js";
@@ -115,6 +116,7 @@ export function mount(root, { store, frames, engine, opening }) {
   root.append(
     h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks), compare,
+      button("Compose a scene", () => unfold("compose"), { title: "A canvas that the network takes apart while you paint it" }),
       button("Present", () => present(), { title: "Only the stage, the latents and the story, large (key F)", id: PRESENTING, ariaPressed: "false" }), explanation("scene")),
     h("div", { class: "mx-scene" }, scene, others, below), stranger.element, back, said,
   );

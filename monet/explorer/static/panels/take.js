@@ -1,6 +1,7 @@
 // Out of the app: figures, films, arrays, a link, a program.
 
 import { blend, scopes as leftAfter } from "../compose.js";
+import { copyText } from "../clipboard.js";
 import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
 import { onGalleries } from "../galleries.js";
@@ -55,15 +56,8 @@ export function mount(root, { store, frames }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     return `saved ${name}`;
   };
-  /** Without a secure address a browser has no clipboard for us: then people copy by hand. */
-  const copy = async (text, said) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      return said;
-    } catch {
-      return { said: "Your browser does not let the page copy; copy it from here:", text };
-    }
-  };
+  const copy = async (text, said) =>
+    (await copyText(text)) ? said : { said: "Your browser does not let the page copy; copy it from here:", text };
   const stem = () => `monet-${store.scene.model}`;
   const post = async (path, body, headers = {}) => {
     const response = await fetch(url(path), { method: "POST", body, headers });

@@ -1,0 +1,77 @@
+// A small chart that is drawn while it is measured: the newest value at each place stays, joined from left to right.
+
+import { h, svg } from "../dom.js";
+
+/** Places along x that keep a value of their own. */
+const PLACES = 72;
+
+/** Room around the plot, in the chart's own units: left, top, right, bottom. */
+const [LEFT, TOP, RIGHT, BOTTOM] = [30, 8, 8, 30];
+const [WIDTH, HEIGHT] = [360, 190];
+
+/** Round numbers that divide a range into few parts. @param {[number, number]} range */
+export function ticks([low, high]) {
+  const rough = (high - low) / 4;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough - 1e-9);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
+}
+
+export class Chart {
+  element;
+  #plot = svg("svg", { class: "mx-trial-plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  #key = h("p", { class: "mx-row mx-muted mx-trial-key", "aria-hidden": "true" });
+  /** @type {Map<number, {x: number, y: (number | null)[]}>} */
+  #points = new Map();
+  #axes = null;
+
+  constructor() {
+    this.element = h("figure", { class: "mx-figure" }, this.#key, this.#plot);
+  }
+
+  /** An empty chart. @param {{x: {label: string, range: [number, number]}, y: {label: string, range: [number, number], lines: string[]}}} axes */
+  begin(axes) {
+    this.#axes = axes;
+    this.#points.clear();
+    const { lines } = axes.y;
+    this.#key.replaceChildren(h("span", {}, `↑ ${axes.y.label}`), ...(lines.length > 1 ? lines.map((name, i) => h("span", { class: `mx-key mx-trial-line-${i}` }, svg("svg", { viewBox: "0 0 22 6" }, svg("path", { d: "M0 3H22" })), name)) : []));
+    this.#draw(null);
+  }
+
+  /** @param {{x: number, y: (number | null)[]}} point */
+  add(point) {
+    const [low, high] = this.#axes.x.range;
+    this.#points.set(Math.round((PLACES * (point.x - low)) / (high - low)), point);
+    this.#draw(point);
+  }
+
+  /** From left to right. */
+  get points() {
+    return [...this.#points.values()].sort((a, b) => a.x - b.x);
+  }
+
+  #draw(now) {
+    const { x, y } = this.#axes;
+    const within = (value, [low, high]) => Math.max(0, Math.min(1, (value - low) / (high - low)));
+    const across = (value) => LEFT + (WIDTH - LEFT - RIGHT) * within(value, x.range);
+    const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * within(value, y.range);
+    const text = (words, attributes) => svg("text", attributes, words);
+    const grid = [
+      ...ticks(x.range).flatMap((v) => [svg("line", { x1: across(v), x2: across(v), y1: TOP, y2: HEIGHT - BOTTOM }),
+        text(String(v), { x: across(v), y: HEIGHT - BOTTOM + 11, "text-anchor": "middle" })]),
+      ...ticks(y.range).flatMap((v) => [svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up(v), y2: up(v) }),
+        text(String(v), { x: LEFT - 4, y: up(v) + 3.5, "text-anchor": "end" })]),
+    ];
+    const { points } = this;
+    const curves = y.lines.flatMap((_, i) => {
+      const known = points.filter((point) => point.y[i] !== null);
+      const d = known.map((point) => `${across(point.x).toFixed(1)} ${up(point.y[i]).toFixed(1)}`).join("L");
+      const dot = now && now.y[i] !== null ? [svg("circle", { class: `mx-trial-line-${i}`, cx: across(now.x), cy: up(now.y[i]), r: 4.5 })] : [];
+      return [svg("path", { class: `mx-trial-line-${i}`, d: d && `M${d}` }), ...dot];
+    });
+    this.#plot.setAttribute("aria-label", `${y.label} by ${x.label}, ${points.length} points`);
+    this.#plot.replaceChildren(svg("g", { class: "mx-trial-grid" }, ...grid), ...curves,
+      text(x.label, { class: "mx-trial-axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }));
+  }
+}

@@ -1,0 +1,134 @@
+// Objects cut out of sample scenes by their true labels, for data sets whose objects cannot be drawn in the page.
+
+/** Samples that objects are cut out of. */
+const SAMPLES = 12;
+
+/** Fewest and most pixels of an object that is worth cutting out. */
+const [FEWEST, LARGEST] = [40, 420];
+
+/** Most cut-outs that are offered. */
+const MOST = 16;
+
+/**
+ * @typedef {object} Cutout
+ * @property {number} width
+ * @property {number} height
+ * @property {Uint8ClampedArray} pixels RGBA, transparent beside the object
+ * @property {number} area its pixels
+ * @property {number} light their mean brightness
+ */
+
+const lightOf = (data, at) => 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
+
+const address = (data, index, what) =>
+  new URL(`monet/samples/${data}/${String(index).padStart(2, "0")}${what}.png`, document.baseURI);
+
+/** The pixels of a picture file, RGBA as they are stored. @returns {Promise<ImageData>} @throws {Error} if it cannot be had */
+export async function readPixels(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`a sample is missing: ${response.status}`);
+  const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+}
+
+/** @param {string} data @param {number} index */
+async function readSample(data, index) {
+  const [image, labels] = await Promise.all([readPixels(address(data, index, "")), readPixels(address(data, index, ".labels"))]);
+  return { image, labels: Uint8Array.from({ length: image.width * image.height }, (_, p) => labels.data[4 * p]) };
+}
+
+/** An object that no other one touches and the picture's rim does not cut, so that nothing of it is hidden. */
+function cut({ image: { data, width, height }, labels }, label, grounds) {
+  const own = [...labels.keys()].filter((p) => labels[p] === label);
+  const whole = own.every((p) => {
+    const [x, y] = [p % width, Math.floor(p / width)];
+    return x > 0 && y > 0 && x < width - 1 && y < height - 1 &&
+      [p - 1, p + 1, p - width, p + width].every((q) => labels[q] === label || grounds.includes(labels[q]));
+  });
+  if (!whole || own.length < FEWEST || own.length > LARGEST) return null;
+  const range = (of) => [Math.min(...own.map(of)), Math.max(...own.map(of))];
+  const [[left, right], [top, bottom]] = [range((p) => p % width), range((p) => Math.floor(p / width))];
+  const size = { width: right - left + 1, height: bottom - top + 1 };
+  const pixels = new Uint8ClampedArray(4 * size.width * size.height);
+  for (const p of own) {
+    const at = (Math.floor(p / width) - top) * size.width + (p % width) - left;
+    pixels.set(data.subarray(4 * p, 4 * p + 4), 4 * at);
+  }
+  return { ...size, pixels, area: own.length, light: own.reduce((sum, p) => sum + lightOf(data, 4 * p), 0) / own.length };
+}
+
+/** Large and compact ones are offered first. @param {Cutout} piece */
+const worth = ({ area, width, height }) => area * (area / (width * height)) ** 2;
+
+/** What most samples show where none of their objects is: the median of each pixel and channel. @returns {Uint8Array} [H][W][3] */
+function emptied(samples, grounds) {
+  const { width, height } = samples[0].image;
+  return Uint8Array.from({ length: 3 * width * height }, (_, i) => {
+    const [p, c] = [Math.floor(i / 3), i % 3];
+    const seen = samples.filter(({ labels }) => grounds.includes(labels[p]));
+    const values = (seen.length ? seen : samples).map(({ image }) => image.data[4 * p + c]).sort((a, b) => a - b);
+    return values[Math.floor(values.length / 2)];
+  });
+}
+
+const withoutAlpha = ({ data }) => Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
+
+/**
+ * @param {string} data name of the data set
+ * @param {{grounds: number[], empty: string | null}} options labels that are no objects, and the data set of its rooms
+ *   without objects; without one, the ground is what the samples have in common
+ * @returns {Promise<{kind: import("./worlds.js").Kind, grounds: Uint8Array[]}>}
+ * @throws {Error} if the samples cannot be had
+ */
+export async function cutouts(data, { grounds, empty }) {
+  const indices = Array.from({ length: SAMPLES }, (_, index) => index);
+  const samples = await Promise.all(indices.map((index) => readSample(data, index)));
+  const found = samples.flatMap((sample, index) => [...new Set(sample.labels)].filter((label) => !grounds.includes(label))
+    .map((label) => [`${index}.${label}`, cut(sample, label, grounds)])).filter(([, piece]) => piece);
+  /** @type {Map<string, Cutout>} */
+  const pieces = new Map(found.sort(([, a], [, b]) => worth(b) - worth(a)).slice(0, MOST));
+  const rooms = empty
+    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(withoutAlpha)
+    : [emptied(samples, grounds)];
+
+  return {
+    grounds: rooms,
+    kind: {
+      turn: Math.PI / 24,
+      step: 1,
+      sizes: [0.4, 1.6],
+      shapes: [...pieces.keys()],
+      title(shape) {
+        const [index, label] = shape.split(".").map(Number);
+        return `object ${label} of sample ${index + 1}`;
+      },
+
+      // In another colour it keeps its shading.
+      draw({ shape, x, y, scale, angle, color }, side, put) {
+        const { width, height, pixels, light } = pieces.get(shape);
+        const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
+        const reach = (scale * Math.hypot(width, height)) / 2;
+        for (let row = Math.floor(y - reach); row <= y + reach; row++) {
+          for (let column = Math.floor(x - reach); column <= x + reach; column++) {
+            const [down, right] = [row + 0.5 - y, column + 0.5 - x];
+            const [u, v] = [Math.floor(cos * right + sin * down + width / 2), Math.floor(cos * down - sin * right + height / 2)];
+            const at = 4 * (v * width + u);
+            if (u < 0 || v < 0 || u >= width || v >= height || !pixels[at + 3]) continue;
+            const lit = lightOf(pixels, at) / light;
+            const own = color ? color.map((c) => Math.min(255, Math.round(lit * c))) : pixels.subarray(at, at + 3);
+            put(row, column, own[0], own[1], own[2]);
+          }
+        }
+      },
+
+      // On whole pixels, so that a cut-out that is neither turned nor sized is what it was in its sample.
+      fit(thing, side) {
+        const { width, height } = pieces.get(thing.shape);
+        const place = (at, length) => Math.round(Math.max(0, Math.min(side, at)) - length / 2) + length / 2;
+        return { ...thing, x: place(thing.x, width), y: place(thing.y, height) };
+      },
+    },
+  };
+}

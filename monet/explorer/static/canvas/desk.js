@@ -1,0 +1,135 @@
+// What is being composed, as values: the composition, what is selected, the tool in hand. Undo walks old compositions.
+
+/** @typedef {import("./render.js").Composition} Composition */
+/** @typedef {import("./render.js").Thing} Thing */
+
+/** Compositions that undo goes back to. */
+const MOST = 200;
+
+/** Most things on the canvas. */
+export const MOST_THINGS = 40;
+
+/** Most points of a stroke. */
+export const MOST_POINTS = 400;
+
+export class Desk {
+  /** @type {Composition} */
+  composition = { things: [], ground: { color: [0, 0, 0] } };
+  /** The id of the selected thing. @type {number | null} */
+  selected = null;
+  /** @type {{tool: "move" | "brush" | "eraser", width: number, color: [number, number, number]}} */
+  hand = { tool: "move", width: 4, color: [255, 255, 255] };
+  #past = [];
+  #future = [];
+  #gesture = null;
+  #listeners = new Set();
+
+  /** @param {() => void} listener called after every change */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+  }
+
+  #changed() {
+    const { things } = this.composition;
+    if (!things.some(({ id }) => id === this.selected)) this.selected = null;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** @returns {Thing | null} */
+  get thing() {
+    return this.composition.things.find(({ id }) => id === this.selected) ?? null;
+  }
+
+  get isFull() {
+    return this.composition.things.length >= MOST_THINGS;
+  }
+
+  get nextId() {
+    return Math.max(0, ...this.composition.things.map(({ id }) => id)) + 1;
+  }
+
+  /** Another composition, without a way back: of another world, or of a link. @param {Composition} composition */
+  open(composition) {
+    Object.assign(this, { composition, selected: null });
+    this.#past = [];
+    this.#future = [];
+    this.#gesture = null;
+    this.#changed();
+  }
+
+  /**
+   * One change, one step of undo; changes of the same gesture are one.
+   * @param {(composition: Composition) => Composition} change
+   * @param {{gesture?: string | null, select?: number | null}} [options] the thing that is selected afterwards
+   */
+  edit(change, { gesture = null, select = this.selected } = {}) {
+    const composition = change(this.composition);
+    if (composition === this.composition && select === this.selected) return;
+    if (composition !== this.composition && (gesture === null || gesture !== this.#gesture)) {
+      this.#past = [...this.#past, this.composition].slice(-MOST);
+      this.#future = [];
+    }
+    this.#gesture = gesture;
+    Object.assign(this, { composition, selected: select });
+    this.#changed();
+  }
+
+  /** Changes the selected thing. @param {(thing: Thing) => Thing} change @param {string | null} gesture */
+  editThing(change, gesture = null) {
+    this.edit(({ things, ground }) => ({ ground, things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)) }), { gesture });
+  }
+
+  /** The next change is a step of its own again. */
+  endGesture() {
+    this.#gesture = null;
+  }
+
+  /** @param {number | null} id */
+  select(id) {
+    this.selected = id;
+    this.#changed();
+  }
+
+  /** @param {Partial<Desk["hand"]>} change */
+  take(change) {
+    this.hand = { ...this.hand, ...change };
+    this.#changed();
+  }
+
+  get canUndo() {
+    return this.#past.length > 0;
+  }
+
+  get canRedo() {
+    return this.#future.length > 0;
+  }
+
+  undo() {
+    this.#walk(this.#past, this.#future);
+  }
+
+  redo() {
+    this.#walk(this.#future, this.#past);
+  }
+
+  #walk(from, to) {
+    if (!from.length) return;
+    to.push(this.composition);
+    this.composition = from.pop();
+    this.#gesture = null;
+    this.#changed();
+  }
+}
+
+/** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front */
+export const added = (thing) => ({ things, ground }) => ({ ground, things: [...things, thing] });
+
+/** @param {number} id @returns {(composition: Composition) => Composition} */
+export const removed = (id) => ({ things, ground }) => ({ ground, things: things.filter((thing) => thing.id !== id) });
+
+/** @param {number} id @param {"front" | "back"} to @returns {(composition: Composition) => Composition} */
+export const restacked = (id, to) => ({ things, ground }) => {
+  const own = things.filter((thing) => thing.id === id);
+  const others = things.filter((thing) => thing.id !== id);
+  return { ground, things: to === "front" ? [...others, ...own] : [...own, ...others] };
+};

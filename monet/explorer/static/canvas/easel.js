@@ -1,0 +1,209 @@
+// The canvas under the hand: things are taken hold of, moved, turned and sized; a brush paints, an eraser shows the ground.
+
+import { h, say, svg } from "../dom.js";
+import { notify } from "../notices.js";
+import { positionOn } from "../pointing.js";
+import { borderOf } from "../stage/outline.js";
+import { added, MOST_POINTS, MOST_THINGS, removed, restacked } from "./desk.js";
+import { margin, outline } from "./render.js";
+import { stroke } from "./strokes.js";
+import { fitted, grown, movedTo, nameOf, sizable, sizedTo, turnedBy } from "./things.js";
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Steps of an arrow key with Shift. */
+const FAR = 8;
+
+export const FULL = `The canvas is full: it holds ${MOST_THINGS} objects.`;
+
+let gestures = 0;
+
+/**
+ * @param {HTMLCanvasElement} screen what the composition is drawn on, at the model's resolution
+ * @param {import("./desk.js").Desk} desk
+ * @param {{world: import("./worlds.js").World, frame: import("./render.js").Frame, rendered: import("./render.js").Rendered}} place
+ *   as it is at any time
+ */
+export function easel(screen, desk, place) {
+  const border = svg("path", { class: "mx-border" });
+  const pointed = svg("path", { class: "mx-border mx-border-pointed" });
+  const tip = svg("circle", { class: "mx-border mx-border-pointed" });
+  const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, pointed, border, tip);
+  const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
+  const grow = handle("size", "Size: drag away from the middle or towards it (keys + and −)", "⤡");
+  const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
+  const said = h("span", { class: "mx-sr", "aria-live": "polite" });
+  const element = h("div", { class: "mx-frame mx-stage mx-easel" }, screen, drawing, grow, turn, said);
+  Object.assign(screen, { tabIndex: 0, role: "application" });
+  screen.setAttribute("aria-label", "Canvas. Space selects the next object, arrow keys move it, [ and ] turn it, plus and minus size it, Delete removes it");
+
+  const at = (event) => positionOn(screen, event, place.frame.side).map((v) => v - margin(place.frame));
+  const side = () => place.frame.picture;
+  const inside = ([x, y]) => x >= 0 && y >= 0 && x < side() && y < side();
+  /** The thing that is seen at a place. */
+  const under = ([x, y]) => {
+    if (!inside([x, y])) return null;
+    const start = margin(place.frame);
+    const owner = place.rendered.owners[(start + Math.floor(y)) * place.frame.side + start + Math.floor(x)];
+    return owner ? desk.composition.things[owner - 1] : null;
+  };
+
+  /** What the pointer that is down does with each move. @type {((spot: [number, number]) => void) | null} */
+  let follow = null;
+  let pointer = null;
+  let gesture = "";
+  /** The id of what comes from elsewhere with the pointer. @type {number | null} */
+  let carried = null;
+
+  function begin(event, move) {
+    gesture = `easel/${(gestures += 1)}`;
+    desk.endGesture();
+    pointer = event.pointerId;
+    follow = move;
+    element.setPointerCapture(event.pointerId);
+    element.classList.toggle("mx-holding", desk.hand.tool === "move");
+  }
+
+  const change = (to) => desk.editThing(to, gesture);
+
+  function drag(event, thing, from) {
+    begin(event, ([x, y]) => change((now) => movedTo(now, thing.x + x - from[0], thing.y + y - from[1], place.world, side())));
+  }
+
+  function pressHandle(event, mode) {
+    const { thing } = desk;
+    const from = at(event);
+    const far = ([x, y]) => Math.max(1, Math.hypot(x - thing.x, y - thing.y));
+    const round = ([x, y]) => Math.atan2(y - thing.y, x - thing.x);
+    begin(event, mode === "size"
+      ? (spot) => change(() => sizedTo(thing, (thing.scale * far(spot)) / far(from), place.world, side()))
+      : (spot) => change(() => fitted({ ...thing, angle: thing.angle + round(spot) - round(from) }, place.world, side())));
+  }
+
+  function paint(event, from) {
+    if (desk.isFull) return notify(FULL);
+    const { tool, width, color } = desk.hand;
+    const points = [from];
+    const id = desk.nextId;
+    const lay = () => {
+      const line = { ...stroke(points, width, tool === "eraser" ? null : color), id };
+      desk.edit((composition) => added(line)(removed(id)(composition)), { gesture, select: null });
+    };
+    begin(event, (spot) => {
+      const [x, y] = points.at(-1);
+      if (points.length >= MOST_POINTS || Math.hypot(spot[0] - x, spot[1] - y) < 0.5) return;
+      points.push(spot);
+      lay();
+    });
+    lay();
+  }
+
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button > 0 || !place.rendered || follow) return;
+    if (event.target === grow) return void (event.preventDefault(), pressHandle(event, "size"));
+    if (event.target === turn) return void (event.preventDefault(), pressHandle(event, "turn"));
+    const spot = at(event);
+    if (desk.hand.tool !== "move") {
+      event.preventDefault();
+      screen.focus({ preventScroll: true });
+      return paint(event, spot);
+    }
+    const thing = under(spot);
+    desk.select(thing?.id ?? null);
+    if (!thing) return; // the ground: a finger scrolls
+    event.preventDefault();
+    screen.focus({ preventScroll: true });
+    drag(event, thing, spot);
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (!place.rendered) return;
+    const spot = at(event);
+    if (event.pointerId === pointer) follow(spot);
+    hover(event.pointerType === "touch" ? null : spot);
+  });
+  const end = (event) => {
+    if (event.pointerId !== pointer) return;
+    // What is dragged in and let go beside the canvas was not meant.
+    if (carried !== null && !inside(at(event))) desk.edit(removed(carried), { gesture, select: null });
+    follow = pointer = carried = null;
+    element.classList.remove("mx-holding");
+    desk.endGesture();
+  };
+  for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, end);
+  element.addEventListener("pointerleave", () => hover(null));
+  // A finger that holds something or paints does not scroll.
+  element.addEventListener("touchstart", (event) => follow && event.preventDefault(), { passive: false });
+
+  let marked = null; // what is pointed at
+  function hover(spot) {
+    const brush = desk.hand.tool !== "move";
+    const start = margin(place.frame);
+    tip.style.display = brush && spot ? "" : "none";
+    if (brush && spot) {
+      for (const [name, value] of [["cx", spot[0] + start], ["cy", spot[1] + start], ["r", desk.hand.width / 2]]) tip.setAttribute(name, String(value));
+    }
+    const thing = brush || follow || !spot ? null : under(spot);
+    screen.style.cursor = brush ? "crosshair" : thing ? "grab" : "default";
+    if (thing === marked) return;
+    marked = thing;
+    pointed.setAttribute("d", thing && thing.id !== desk.selected ? borderOf(outline(thing, place.world, place.frame), place.frame.side, 1) : "");
+  }
+
+  screen.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !place.rendered) return;
+    const { things } = desk.composition;
+    const { thing } = desk;
+    const { world } = place;
+    const grip = `keys/${desk.selected}`;
+    const act = (to) => () => thing && desk.editThing(to, grip);
+    const by = ARROWS[event.key]?.map((v) => v * world.kind.step * (event.shiftKey ? FAR : 1));
+    const grows = (sign) => act((now) => grown(now, sign, world, side()));
+    const does = by ? act((now) => movedTo(now, now.x + by[0], now.y + by[1], world, side())) : {
+      "[": act((now) => turnedBy(now, -1, world, side())),
+      "]": act((now) => turnedBy(now, 1, world, side())),
+      "+": grows(1), "=": grows(1), "-": grows(-1),
+      Delete: () => thing && desk.edit(removed(thing.id), { select: null }),
+      Backspace: () => thing && desk.edit(removed(thing.id), { select: null }),
+      PageUp: () => thing && desk.edit(restacked(thing.id, "front")),
+      PageDown: () => thing && desk.edit(restacked(thing.id, "back")),
+      " ": () => things.length && desk.select(things[(things.indexOf(thing) + (event.shiftKey ? things.length - 1 : 1)) % things.length].id),
+      Escape: () => desk.select(null),
+    }[event.key];
+    if (!does) return;
+    event.preventDefault();
+    event.stopPropagation();
+    does();
+    const now = desk.thing;
+    say(said, now ? `${nameOf(now.shape, world)}, column ${Math.round(now.x)}, row ${Math.round(now.y)}` : things.length ? "Nothing is selected; Space selects the next object." : "The canvas is empty.");
+  });
+
+  return {
+    element,
+    at,
+    /** A new thing comes in with the pointer, its middle below it. @param {PointerEvent} event @param {import("./render.js").Thing} thing */
+    carry(event, thing) {
+      drag(event, thing, [thing.x, thing.y]);
+      carried = thing.id;
+      desk.edit(added(thing), { gesture, select: thing.id });
+    },
+    /** Draws border and handles where the selected thing is now. */
+    mark() {
+      const { world, frame } = place;
+      drawing.setAttribute("viewBox", `0 0 ${frame.side} ${frame.side}`);
+      marked = null;
+      const { thing } = desk;
+      const covered = thing && outline(thing, world, frame);
+      border.setAttribute("d", covered ? borderOf(covered, frame.side, 1) : "");
+      pointed.setAttribute("d", "");
+      const own = covered ? [...covered.keys()].filter((p) => covered[p]) : [];
+      grow.hidden = !own.length || !sizable(thing, world);
+      turn.hidden = !own.length;
+      if (!own.length) return;
+      const share = (v) => `${(100 * Math.max(0, Math.min(frame.side, v))) / frame.side}%`;
+      const [columns, rows] = [own.map((p) => p % frame.side), own.map((p) => Math.floor(p / frame.side))];
+      const right = share(Math.max(...columns) + 1);
+      Object.assign(grow.style, { left: right, top: share(Math.max(...rows) + 1) });
+      Object.assign(turn.style, { left: right, top: share(Math.min(...rows)) });
+    },
+  };
+}

@@ -1,0 +1,189 @@
+// "Compose a scene": a canvas that the network takes apart while it is painted.
+
+import { canvas, drawColors } from "../draw.js";
+import { copyText } from "../clipboard.js";
+import { button, h, say } from "../dom.js";
+import { explanation } from "../explain.js";
+import { unfold } from "../folding.js";
+import { notify } from "../notices.js";
+import { toHash as stageHash } from "../permalink.js";
+import { sceneFrom } from "../store.js";
+import { Desk } from "./desk.js";
+import { easel as easelOf } from "./easel.js";
+import { canvasIn, fromText, toHash } from "./link.js";
+import { Live } from "./live.js";
+import { pictureOf, render } from "./render.js";
+import { randomThings } from "./things.js";
+import { tools as toolsOf } from "./tools.js";
+import { trials as trialsOf } from "./trials.js";
+import { worldOf } from "./worlds.js";
+
+/** @param {HTMLElement} root */
+export function mount(root, context) {
+  const body = h("div", { class: "mx-compose" });
+  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Compose a scene"),
+    h("span", { class: "mx-muted" }, "Paint a picture, and watch the network take it apart."), h("span", { class: "mx-spring" }), explanation("compose")), body);
+  // Folded away it is not built; out of sight it does not ask.
+  let studio = null;
+  new IntersectionObserver((entries) => {
+    const visible = entries.at(-1).isIntersecting;
+    if (visible) studio ??= build(body, context);
+    studio?.watch(visible);
+  }).observe(body);
+  const followLink = () => {
+    const text = canvasIn(location.hash);
+    if (text === null) return;
+    studio ??= build(body, context);
+    studio.restore(text);
+    setTimeout(() => unfold("compose")); // once it can be folded
+  };
+  followLink();
+  addEventListener("hashchange", followLink);
+}
+
+/** @param {HTMLElement} body */
+function build(body, { store, frames, engine, opening }) {
+  const desk = new Desk();
+  const live = new Live(engine);
+  /** What the canvas is of, as it is now. */
+  const place = { model: null, world: null, frame: null, slots: 0, rendered: null };
+  const screen = canvas("");
+  const easel = easelOf(screen, desk, place);
+  const tools = toolsOf(desk, place, easel);
+  const trials = trialsOf(desk, live, place);
+  const kept = new Map(); // model -> composition: coming back to a model finds its canvas
+  let linked = null; // a canvas of a link that is still to be shown
+  const note = h("p", { class: "mx-muted", role: "status" });
+
+  /** Only once there is something on the canvas: not while another world comes. */
+  const ready = (act) => () => place.rendered && act();
+  const open = button("Open on the stage", ready(() => opening.open({
+    source: { origin: { kind: "picture" }, picture: { image: Array.from(place.rendered.pixels), of: place.model } },
+  })), { title: "Shows this picture on the stage: drag its objects, play the story, export it", class: "mx-button mx-compose-open" });
+  const take = button("Take this scene’s picture", ready(() => {
+    const { scene, image, edited } = frames.frame;
+    const origin = edited || scene.origin.kind === "picture" ? null : scene.origin;
+    const pixels = pictureOf(edited ? image : scene.image, place.frame);
+    desk.edit(() => ({ things: [], ground: { pixels, origin } }), { select: null });
+  }), { title: "The picture on the stage becomes the ground of the canvas, to paint on" });
+  const link = button("Copy link", ready(async () => {
+    try {
+      history.replaceState(null, "", toHash(stageLink(), { composition: desk.composition, experiment: trials.name }, place.world));
+    } catch (error) {
+      return say(note, `No link: ${error.message}`);
+    }
+    const copied = await copyText(location.href);
+    const { ground } = desk.composition;
+    const missing = ground.pixels && !ground.origin ? " The ground’s picture is not in it." : "";
+    say(note, `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`);
+  }), { title: "An address that restores this canvas, and the experiment" });
+  body.append(
+    h("div", { class: "mx-compose-canvas" }, easel.element, ...tools.palette), live.element, tools.element, trials.element);
+  tools.element.append(h("div", { class: "mx-row" }, open, take, link, note));
+  body.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key.toLowerCase() === "y" || event.shiftKey) desk.redo();
+    else desk.undo();
+  });
+
+  /** The stage's part of a link; a picture is in no link, so there the model's first scene stands for it. */
+  function stageLink() {
+    if (store.scene.origin.kind !== "picture") return stageHash(store);
+    const { source: { origin } } = opening.first(store.scene.model);
+    return stageHash({ scene: { ...store.scene, origin }, document: null, original: null });
+  }
+
+  let visible = false;
+  let scheduled = false;
+  function draw() {
+    if (scheduled || !place.world) return;
+    scheduled = true;
+    requestAnimationFrame(() => {
+      scheduled = false;
+      const { composition } = desk;
+      const { world, frame } = place;
+      if (!world) return;
+      place.rendered = render(composition, world, frame);
+      drawColors(screen, frame.side, Float32Array.from(place.rendered.pixels, (v) => v / 255));
+      easel.mark();
+      tools.follow();
+      if (visible) live.ask(place.rendered.pixels, { ...place.rendered, composition, world, side: frame.side });
+    });
+  }
+  desk.subscribe(draw);
+
+  /** The world of the model on the stage. */
+  async function settle() {
+    const { scene } = store;
+    if (!scene) return;
+    const { model, slots, how } = scene;
+    if (slots !== place.slots) trials.resume(null); // its axes are of other slots
+    place.slots = slots;
+    if (visible) live.use({ model, slots, how }, scene.size);
+    if (model === place.model) return place.world && linked !== null ? follow() : draw();
+    if (place.model && place.world) kept.set(place.model, desk.composition);
+    Object.assign(place, { model, world: null, rendered: null });
+    trials.resume(null);
+    const { data, picture } = opening.offer.models[model];
+    try {
+      const world = await worldOf(data);
+      if (place.model !== model) return;
+      Object.assign(place, { world, frame: { picture: picture ?? scene.size, side: scene.size } });
+      tools.furnish();
+      desk.open(kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) });
+      desk.select(desk.composition.things.at(-1)?.id ?? null); // its handles show what one can do
+      if (linked !== null) follow();
+    } catch (error) {
+      place.model = null; // coming back to the panel tries again
+      say(note, `The shapes of this model’s data set did not arrive: ${error.message}`);
+    }
+  }
+
+  /** Shows the canvas of a link, once its model is on the stage. */
+  async function follow() {
+    const { text, model } = linked;
+    if (model !== null && model !== place.model) return;
+    linked = null;
+    try {
+      const { things, ground, origin, experiment } = fromText(text, place.world, place.frame.picture);
+      if (!ground && !origin) notify("The ground’s picture is not in the link; the objects are shown without it.");
+      const found = ground ?? (origin ? await groundOf(origin) : place.world.grounds[0]);
+      desk.open({ things, ground: found });
+      trials.resume(experiment);
+    } catch (error) {
+      notify(`The canvas of this link cannot be shown: ${error.message.replace(/\.$/, "")}.`);
+    }
+  }
+
+  /** The picture of a scene as a ground. */
+  async function groundOf(origin) {
+    const { model, slots, how } = store.scene;
+    const scene = sceneFrom(await engine.decompose({ origin }, { model, slots, how }));
+    return { pixels: pictureOf(scene.image, place.frame), origin };
+  }
+
+  let scene = null;
+  frames.onFrame((frame) => {
+    if (frame.scene === scene) return;
+    scene = frame.scene;
+    settle();
+  });
+  const studio = {
+    desk, place, live, trials,
+    /** @param {boolean} now whether it is in sight */
+    watch(now) {
+      visible = now;
+      if (visible) settle();
+      else trials.stop();
+    },
+    /** @param {string} text the canvas of a link, whose model comes on the stage by the rest of the link */
+    restore(text) {
+      linked = { text, model: new URLSearchParams(location.hash.slice(1)).get("model") };
+      settle();
+    },
+  };
+  window.monetExplorer.studio = studio; // for tests
+  return studio;
+}

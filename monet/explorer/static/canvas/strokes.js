@@ -1,0 +1,57 @@
+// What a brush leaves: a line through points, round at its ends. The eraser's has no colour and shows the ground.
+
+/** Radius of the thinnest line that has no gaps: half a pixel's diagonal. */
+const THINNEST = Math.SQRT1_2;
+
+/** Squared distance of a point from the line between two others. */
+function squaredDistance(x, y, [ax, ay], [bx, by]) {
+  const [dx, dy] = [bx - ax, by - ay];
+  const along = dx || dy ? Math.max(0, Math.min(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy))) : 0;
+  return (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2;
+}
+
+/** The points of a stroke where they lie in the picture. @returns {[number, number][]} */
+function placed({ x, y, scale, angle, points }) {
+  const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+  return points.map(([px, py]) => [x + cos * px - sin * py, y + sin * px + cos * py]);
+}
+
+/** @type {import("./worlds.js").Kind} */
+export const strokes = {
+  turn: Math.PI / 24,
+  step: 1,
+  sizes: [0.35, 3],
+  shapes: ["stroke"],
+
+  draw(thing, side, put) {
+    const points = placed(thing);
+    const radius = Math.max(THINNEST, (thing.width * thing.scale) / 2);
+    const [r, g, b] = thing.color ?? [];
+    const done = new Uint8Array(side * side);
+    points.forEach((from, n) => {
+      const to = points[n + 1] ?? from;
+      const range = (c) => [Math.max(0, Math.floor(Math.min(from[c], to[c]) - radius)), Math.min(side - 1, Math.ceil(Math.max(from[c], to[c]) + radius))];
+      const [[left, right], [top, bottom]] = [range(0), range(1)];
+      for (let row = top; row <= bottom; row++) {
+        for (let column = left; column <= right; column++) {
+          if (done[row * side + column] || squaredDistance(column + 0.5, row + 0.5, from, to) > radius * radius) continue;
+          done[row * side + column] = 1;
+          put(row, column, r, g, b);
+        }
+      }
+    });
+  },
+
+  fit: (thing, side) => ({ ...thing, x: Math.max(0, Math.min(side, thing.x)), y: Math.max(0, Math.min(side, thing.y)) }),
+};
+
+/** A stroke whose points are around its own middle, so that it turns and grows in place. @param {[number, number][]} points in the picture */
+export function stroke(points, width, color) {
+  const tenths = (value) => Math.round(10 * value) / 10; // a link holds no more
+  const middle = (c) => {
+    const values = points.map((point) => point[c]);
+    return tenths((Math.min(...values) + Math.max(...values)) / 2);
+  };
+  const [x, y] = [middle(0), middle(1)];
+  return { shape: "stroke", x, y, scale: 1, angle: 0, alpha: 1, color, width, points: points.map(([px, py]) => [tenths(px - x), tenths(py - y)]) };
+}

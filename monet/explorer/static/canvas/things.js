@@ -1,0 +1,68 @@
+// Things made, moved, turned and sized, as their world allows: pure functions.
+
+import { kindOf } from "./render.js";
+
+/** @typedef {import("./render.js").Thing} Thing */
+/** @typedef {import("./worlds.js").World} World */
+
+/** From one value to another, t from 0 to 1. */
+export const between = (from, to, t) => from + (to - from) * t;
+
+const clamp = (value, [least, most]) => Math.max(least, Math.min(most, value));
+
+const TURN = 2 * Math.PI;
+
+/** Few decimals, so that a link is short and yet all of it. */
+const hundredths = (value) => Math.round(100 * value) / 100;
+const thousandths = (value) => Math.round(1000 * value) / 1000;
+
+/** Where its world could have it. @param {Thing} thing @param {World} world @param {number} side of the picture @returns {Thing} */
+export function fitted(thing, world, side) {
+  const kind = kindOf(thing, world);
+  const fit = kind.fit({ ...thing, scale: clamp(thing.scale, kind.sizes), angle: thousandths(thing.angle - TURN * Math.floor(thing.angle / TURN)) }, side);
+  return { ...fit, x: hundredths(fit.x), y: hundredths(fit.y), scale: thousandths(fit.scale), alpha: hundredths(fit.alpha) };
+}
+
+/** @param {World} world @param {number} side @param {Partial<Thing>} given @returns {Thing} */
+export const made = (world, side, given) => fitted({
+  id: 1, shape: world.kind.shapes[0], x: side / 2, y: side / 2, scale: world.usual, angle: 0, alpha: 1,
+  color: world.colors?.[0] ?? null, ...given,
+}, world, side);
+
+/** @param {number} turns of the world's own size, clockwise */
+export const turnedBy = (thing, turns, world, side) =>
+  fitted({ ...thing, angle: thing.angle + turns * kindOf(thing, world).turn }, world, side);
+
+/** @param {number} scale what a whole-numbered world rounds */
+export const sizedTo = (thing, scale, world, side) =>
+  fitted({ ...thing, scale: kindOf(thing, world).whole ? Math.round(scale) : scale }, world, side);
+
+/** One step larger or smaller. @param {1 | -1} by */
+export const grown = (thing, by, world, side) =>
+  sizedTo(thing, kindOf(thing, world).whole ? thing.scale + by : thing.scale * 1.08 ** by, world, side);
+
+/** @returns {Thing} moved so far that a step of its world shows @param {number} x @param {number} y */
+export const movedTo = (thing, x, y, world, side) => fitted({ ...thing, x, y }, world, side);
+
+/** What a shape is called. @param {string} shape @param {World} world */
+export const nameOf = (shape, { kind }) => (kind.shapes.includes(shape) ? kind.title?.(shape) : null) ?? shape;
+
+/** Whether it can be sized at all. */
+export const sizable = (thing, world) => {
+  const [least, most] = kindOf(thing, world).sizes;
+  return most > least;
+};
+
+/** A few things at random, as many as the model could give a slot each. @param {World} world @param {number} side @param {number} slots */
+export function randomThings(world, side, slots) {
+  const pick = (list) => list[Math.floor(Math.random() * list.length)];
+  const most = Math.max(1, Math.min(5, slots - 1));
+  const count = Math.max(1, most - Math.floor(2 * Math.random()));
+  return Array.from({ length: count }, (_, i) => {
+    const place = () => side * (0.22 + 0.56 * Math.random());
+    const { kind: { turn }, band: [top, bottom] } = world;
+    const scale = world.kind.whole ? 1 : world.usual * (0.8 + 0.4 * Math.random());
+    const angle = world.colors ? turn * Math.floor((TURN * Math.random()) / turn) : 0;
+    return made(world, side, { id: i + 1, shape: pick(world.kind.shapes), x: place(), y: between(top, bottom, place() / side) * side, scale, angle, color: world.colors ? pick(world.colors) : null });
+  });
+}

@@ -1,0 +1,174 @@
+// What lies beside the canvas: shapes to drag in, colours, the selected thing's buttons, the brush and the ground.
+
+import { button, h } from "../dom.js";
+import { notify } from "../notices.js";
+import { roving } from "../roving.js";
+import { added, removed, restacked } from "./desk.js";
+import { FULL } from "./easel.js";
+import { render } from "./render.js";
+import { grown, made, nameOf, randomThings, sizable, turnedBy } from "./things.js";
+
+/** Pixels of the window that a shape has to be pulled before it comes along. */
+const PULL_PX = 6;
+
+/** Side of a picture of a shape, in its own pixels: of a piece made of cells, and of others. */
+const [CELLS, SAMPLE] = [22, 36];
+
+/** The scale at which a sprite fills its picture. */
+const LARGE = 2.2;
+
+const hex = (color) => `#${color.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
+const rgb = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+const same = (a, b) => a?.join() === b?.join();
+
+/**
+ * @param {import("./desk.js").Desk} desk
+ * @param {{world: import("./worlds.js").World, frame: import("./render.js").Frame, slots: number}} place
+ * @param {ReturnType<import("./easel.js").easel>} easel
+ */
+export function tools(desk, place, easel) {
+  const shapes = h("div", { class: "mx-row mx-compose-shapes", role: "group", "aria-label": "Shapes: drag one onto the canvas, or press Enter" });
+  const colors = h("div", { class: "mx-row mx-compose-colors", role: "group", "aria-label": "Colour of the selected object and of the brush" });
+  roving(shapes, "button");
+  roving(colors, "button");
+  const side = () => place.frame.picture;
+
+  /** A new thing, in the middle of the canvas or with the pointer. @param {string} shape @param {PointerEvent | null} event */
+  function put(shape, event = null) {
+    if (desk.isFull) return notify(FULL);
+    const [x, y] = event ? easel.at(event) : [side() / 2, side() / 2];
+    const thing = made(place.world, side(), { id: desk.nextId, shape, x, y, ...(place.world.colors && { color: desk.hand.color }) });
+    desk.take({ tool: "move" });
+    if (event) easel.carry(event, thing);
+    else desk.edit(added(thing), { select: thing.id });
+  }
+
+  function shapeButton(shape) {
+    const name = nameOf(shape, place.world);
+    const picture = h("canvas", { "aria-hidden": "true" });
+    let pulled = null; // where the pointer went down
+    const element = h("button", { type: "button", class: "mx-compose-shape", title: `${name}: drag it onto the canvas, or click`, "aria-label": `Add ${name}`,
+      onclick: (event) => (event.detail === 0 || pulled !== "away") && put(shape),
+      onpointerdown: (event) => {
+        pulled = [event.clientX, event.clientY];
+        element.setPointerCapture(event.pointerId); // it leaves the button before it has gone far enough
+      },
+      onpointermove: (event) => {
+        if (!Array.isArray(pulled) || !event.buttons || Math.hypot(event.clientX - pulled[0], event.clientY - pulled[1]) < PULL_PX) return;
+        pulled = "away";
+        put(shape, event);
+      },
+    }, picture);
+    return { element, shape, picture };
+  }
+
+  let offered = [];
+  /** The shapes in the colour that is in hand, where they take one. */
+  function paintShapes() {
+    const { world } = place;
+    const side = world.kind.whole ? CELLS : SAMPLE;
+    for (const { shape, picture } of offered) {
+      const thing = { ...made(world, side, { shape, color: world.colors && desk.hand.color }), scale: world.colors && !world.kind.whole ? LARGE : 1 };
+      const { pixels, owners } = render({ things: [thing], ground: { color: [0, 0, 0] } }, world, { picture: side, side });
+      picture.width = picture.height = side;
+      const drawn = new ImageData(side, side);
+      owners.forEach((owner, p) => drawn.data.set([pixels[3 * p], pixels[3 * p + 1], pixels[3 * p + 2], owner ? 255 : 0], 4 * p));
+      picture.getContext("2d").putImageData(drawn, 0, 0);
+    }
+  }
+
+  const recolour = (color) => {
+    if (color) desk.take({ color });
+    const { thing } = desk;
+    if (thing && (thing.shape !== "stroke" || (thing.color && color))) desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
+    paintShapes();
+  };
+  const anyColor = h("input", { type: "color", class: "mx-compose-any", title: "Any other colour", "aria-label": "Any other colour", oninput: () => recolour(rgb(anyColor.value)) });
+
+  const acts = {
+    back: ["To back", "Behind all others (Page Down)", () => desk.edit(restacked(desk.selected, "back"))],
+    front: ["To front", "Before all others (Page Up)", () => desk.edit(restacked(desk.selected, "front"))],
+    left: ["⟲", "Turn to the left ([)", () => desk.editThing((thing) => turnedBy(thing, -1, place.world, side()))],
+    right: ["⟳", "Turn to the right (])", () => desk.editThing((thing) => turnedBy(thing, 1, place.world, side()))],
+    smaller: ["−", "Smaller (−)", () => desk.editThing((thing) => grown(thing, -1, place.world, side()))],
+    larger: ["+", "Larger (+)", () => desk.editThing((thing) => grown(thing, 1, place.world, side()))],
+    remove: ["Delete", "Delete the object (Delete)", () => desk.edit(removed(desk.selected), { select: null })],
+  };
+  const buttons = Object.fromEntries(Object.entries(acts).map(([name, [label, title, act]]) => [name, button(label, act, { title, "aria-label": title })]));
+  const alpha = h("input", { type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", "aria-label": "Opacity of the object", title: "Opacity: to the left it fades into the ground",
+    oninput: () => desk.editThing((thing) => ({ ...thing, alpha: Number(alpha.value) }), `alpha/${desk.selected}`) });
+
+  const pens = Object.fromEntries([["move", "Move", "Take hold of objects"], ["brush", "Brush", "Paint freely; what is painted is an object like the others"], ["eraser", "Eraser", "Shows the ground again, whatever lies there"]]
+    .map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]));
+  const width = h("input", { type: "range", class: "mx-range", min: "1", max: "16", step: "1", "aria-label": "Width of the brush in pixels", title: "Width of the brush", oninput: () => desk.take({ width: Number(width.value) }) });
+
+  const grey = h("input", { type: "range", class: "mx-range", min: "0", max: "255", step: "1", "aria-label": "Grey of the ground", oninput: () => reground({ color: Array(3).fill(Number(grey.value)) }) });
+  const tint = h("input", { type: "color", class: "mx-compose-any", "aria-label": "Colour of the ground", oninput: () => reground({ color: rgb(tint.value) }) });
+  const reground = (ground) => desk.edit(({ things }) => ({ things, ground }), { gesture: "ground" });
+  const usual = button("Another ground", () => {
+    const { grounds } = place.world;
+    reground(grounds[(grounds.indexOf(desk.composition.ground) + 1) % grounds.length]);
+    desk.endGesture();
+  });
+  const grounds = h("span", { class: "mx-label" }, "ground ", grey, tint, usual);
+
+  const undo = button("Undo", () => desk.undo(), { title: "Ctrl+Z, with the focus in this panel" });
+  const redo = button("Redo", () => desk.redo(), { title: "Ctrl+Shift+Z, with the focus in this panel" });
+  /** Other things on a ground of the world: a scene's picture goes, a colour or a room that was chosen stays. */
+  const anew = (things) => desk.edit(({ ground }) => ({ things, ground: ground.color || place.world.grounds.includes(ground) ? ground : place.world.grounds[0] }), { select: null });
+  const clear = button("Clear", () => anew([]), { title: "An empty canvas" });
+  const random = button("Random scene", () => anew(randomThings(place.world, side(), place.slots)));
+  const note = h("p", { class: "mx-muted mx-compose-note" });
+
+  const element = h("div", { class: "mx-compose-tools" },
+    h("div", { class: "mx-row mx-compose-acts", role: "group", "aria-label": "The selected object" }, ...Object.values(buttons), h("label", { class: "mx-label" }, "opacity ", alpha)),
+    h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), h("label", { class: "mx-label" }, "width ", width), grounds),
+    h("div", { class: "mx-row" }, random, clear, undo, redo), note);
+
+  return {
+    element,
+    /** Shapes and colours, which belong close to the canvas. */
+    palette: [shapes, colors],
+    /** Another world: other shapes and colours. */
+    furnish() {
+      const { world } = place;
+      offered = world.kind.shapes.map(shapeButton);
+      shapes.replaceChildren(...offered.map(({ element: shape }) => shape));
+      const swatch = (color) => {
+        const name = color ? `Colour ${hex(color)}` : "Its own colours";
+        const patch = h("button", { type: "button", class: "mx-compose-color", title: name, "aria-label": name, onclick: () => recolour(color) });
+        patch.style.background = color ? hex(color) : "conic-gradient(#d33, #dd3, #3d3, #3dd, #33d, #d3d, #d33)";
+        patch.color = color;
+        return patch;
+      };
+      const paints = world.colors ?? [[220, 60, 50], [60, 120, 220], [70, 170, 80], [240, 220, 70], [30, 30, 30], [240, 240, 240]];
+      colors.replaceChildren(...(world.colors ? [] : [null]).concat(paints).map(swatch), ...(world.free || !world.colors ? [anyColor] : []));
+      grey.hidden = world.ground !== "grey";
+      tint.hidden = world.ground !== "colour";
+      usual.hidden = world.grounds.length < 2;
+      grounds.hidden = grey.hidden && tint.hidden && usual.hidden;
+      note.textContent = world.note;
+      desk.take({ tool: "move", color: paints[0] });
+      paintShapes();
+    },
+    /** The tools as the selection and the hand are now. */
+    follow() {
+      const { thing, hand, composition: { ground } } = desk;
+      for (const control of [...Object.values(buttons), alpha]) control.disabled = !thing;
+      for (const name of ["smaller", "larger"]) buttons[name].hidden = !sizable(thing ?? { shape: place.world.kind.shapes[0] }, place.world);
+      alpha.value = String(thing?.alpha ?? 1);
+      for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(hand.tool === tool));
+      width.disabled = hand.tool === "move";
+      width.value = String(hand.width);
+      const color = thing ? thing.color : hand.color;
+      for (const patch of colors.querySelectorAll("button")) patch.setAttribute("aria-pressed", String(same(patch.color, color)));
+      anyColor.value = hex(color ?? hand.color);
+      if (ground.color) {
+        grey.value = String(ground.color[0]);
+        tint.value = hex(ground.color);
+      }
+      undo.disabled = !desk.canUndo;
+      redo.disabled = !desk.canRedo;
+    },
+  };
+}
