@@ -45,7 +45,7 @@ export function watchServer(store) {
   look();
 
   addEventListener("pagehide", () => {
-    if (!store.scene) return;
+    if (!store.loaded) return;
     sessionStorage.setItem(KEPT, JSON.stringify({ id, shaken: performance.now() < shaken, ...toRequest(store) }));
   });
 }

@@ -79,10 +79,9 @@ export class FrameLoop {
       this.#again = true; // the newest state is drawn as soon as the decoding under way is back
       return;
     }
-    const { scene } = this.#store;
-    if (!scene) return;
+    if (!this.#store.loaded) return;
     this.#running = true;
-    const { document, view, original } = this.#store;
+    const { scene, document, view, original } = this.#store;
     const shown = view.compare ? original : document;
     let decoded = null;
     try {

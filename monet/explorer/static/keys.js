@@ -11,7 +11,7 @@ export function bindKeys(store) {
   addEventListener("keydown", (event) => {
     const within = (selector) => event.target.closest?.(selector);
     const command = event.ctrlKey || event.metaKey;
-    if (!store.scene || within(FIELDS) || (!command && within(CHOICES))) return;
+    if (!store.loaded || within(FIELDS) || (!command && within(CHOICES))) return;
     const key = event.key.toLowerCase();
     if (command && key === "z") {
       event.preventDefault();

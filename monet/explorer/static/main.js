@@ -55,9 +55,9 @@ export async function start(offer, show) {
   const link = (await takeKept().catch(() => null)) ?? fromHash(location.hash);
   if (link && !offer.models[link.request.model]) opening.offerMore((await found().catch(() => null))?.models ?? {});
   if (link) await opening.openLink(link);
-  while (!store.scene) {
+  while (!store.loaded) {
     await opening.open(opening.first());
-    if (!store.scene) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    if (!store.loaded) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   addEventListener("hashchange", () => {
     const link = fromHash(location.hash); // one that is no link of ours changes nothing

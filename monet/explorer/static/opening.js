@@ -125,9 +125,8 @@ export class Opening {
 
   #failed(error, { file }) {
     notify(error.message, { urgent: true });
-    const { scene } = this.#store;
-    if (!scene) return;
-    const { model, slots, how } = scene;
+    if (!this.#store.loaded) return;
+    const { model, slots, how } = this.#store.scene;
     this.#told = "";
     this.#choose({ model, slots, how }, !file); // the inputs go back to what is on screen
   }
@@ -155,7 +154,7 @@ export class Opening {
     this.#told = JSON.stringify(choices); // this is what they show already
     if (change.model) return void this.useModel(change.model);
     this.choices = choices;
-    if (this.#store.scene) this.open({});
+    if (this.#store.loaded) this.open({});
   }
 
   /** Another model brings its own number of slots, and its own data set in place of another model's. @param {string} model */
@@ -163,7 +162,7 @@ export class Opening {
     const { models, data } = this.offer;
     const { first, slots, data: own } = models[model];
     const elsewhere = Object.values(models).some((m) => m.data !== own && m.data === this.#store.scene?.origin.data);
-    const source = !this.#store.scene || (elsewhere && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
+    const source = !this.#store.loaded || (elsewhere && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
     return this.open({ source, choices: { ...this.choices, model, slots } });
   }
 
@@ -189,7 +188,7 @@ export class Opening {
     }
     this.#awaited = { request, edits };
     notify("The picture is not in the link: open it here, and the link’s edits are made to it.");
-    const source = this.#store.scene ? sourceOf(this.#store) : this.first().source;
+    const source = this.#store.loaded ? sourceOf(this.#store) : this.first().source;
     return this.open({ source, choices });
   }
 }

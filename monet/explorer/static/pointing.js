@@ -18,10 +18,10 @@ export const pixelAt = ([x, y], size) => (x >= 0 && y >= 0 && x < size && y < si
 export function pointable(picture, store, clicked = () => {}) {
   const under = (event) => pixelAt(positionOn(picture, event, store.scene.size), store.scene.size);
   const look = (pixel) => pixel !== store.view.pixel && store.look({ pixel });
-  picture.addEventListener("pointermove", (e) => store.scene && e.pointerType !== "touch" && look(under(e)));
-  picture.addEventListener("pointerleave", (e) => store.scene && e.pointerType === "mouse" && look(null));
+  picture.addEventListener("pointermove", (e) => store.loaded && e.pointerType !== "touch" && look(under(e)));
+  picture.addEventListener("pointerleave", (e) => store.loaded && e.pointerType === "mouse" && look(null));
   picture.addEventListener("click", (e) => {
-    const pixel = store.scene && under(e);
+    const pixel = store.loaded ? under(e) : null;
     if (pixel === null) return;
     if (e.pointerType === "touch") look(pixel);
     clicked(pixel, e);
