@@ -67,3 +67,28 @@ export function svg(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+/**
+ * What is known to be there.
+ * @template {Element} [E=HTMLElement]
+ * @param {ParentNode} root @param {string} selector
+ * @returns {E}
+ * @throws {Error} if it is not
+ */
+export function find(root, selector) {
+  /** @type {E | null} */
+  const found = root.querySelector(selector);
+  if (!found) throw new Error(`there is no ${selector}`);
+  return found;
+}
+
+/**
+ * The element that an event happened in; null if none matches, or if it happened to the window.
+ * @template {Element} [E=HTMLElement]
+ * @param {Event} event @param {string} selector
+ * @returns {E | null}
+ */
+export const targetIn = ({ target }, selector) => (target instanceof Element ? target.closest(selector) : null);
+
+/** What draws on a canvas. @param {HTMLCanvasElement} canvas that draws in two dimensions only, so that it is never null */
+export const context2d = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

@@ -18,7 +18,8 @@ import { reasonOf } from "./reason.js";
 /** @typedef {{origin: Origin, picture?: Picture | null}} Source */
 /** @typedef {import("./networks.js").Network} Network */
 /** @typedef {{model: string, opened: Promise<Network>, network: Network | null}} Own a network, null until it is open */
-/** How it is taken apart. @typedef {{model: string, slots: number, how: "crop" | "pad"}} Choices */
+/** How a picture becomes square, as monet.pictures has it. @typedef {"crop" | "pad" | "stretch"} How */
+/** How it is taken apart. @typedef {{model: string, slots: number, how: How}} Choices */
 
 /** The page itself where it can, and a server over plain HTTP. */
 export class Engine {

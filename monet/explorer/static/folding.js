@@ -6,7 +6,7 @@ const KEY = "monet-explorer-folded";
 
 const read = () => {
   try {
-    return new Set(JSON.parse(localStorage.getItem(KEY)) ?? []);
+    return new Set(JSON.parse(localStorage.getItem(KEY) ?? "[]"));
   } catch {
     return new Set(); // no storage, or not ours: everything is open
   }
@@ -31,11 +31,13 @@ function remember(name, folded) {
  */
 function toggle(name, element, className, label) {
   const control = h("button", { type: "button", class: "mx-fold-toggle", onclick: () => fold(!element.classList.contains(className)) });
+  /** @param {boolean} folded */
   const show = (folded) => {
     element.classList.toggle(className, folded);
     control.setAttribute("aria-expanded", String(!folded));
     control.ariaLabel = control.title = `${folded ? "Show" : "Fold away"} ${label}`;
   };
+  /** @param {boolean} folded */
   const fold = (folded) => {
     show(folded);
     remember(name, folded);
@@ -49,12 +51,12 @@ function toggle(name, element, className, label) {
 export function foldable(name, panel) {
   const head = panel.querySelector(".mx-head");
   const title = head?.querySelector("h2, h3");
-  if (title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`));
+  if (head && title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`));
 }
 
 /** The column of models, scenes and pictures. */
 export function foldableIntake() {
   const page = document.querySelector("#mx-page");
   const title = page?.querySelector("#mx-title h1")?.parentElement;
-  title?.append(toggle("intake", page, "mx-narrow", "models and scenes"));
+  if (page && title) title.append(toggle("intake", page, "mx-narrow", "models and scenes"));
 }

@@ -22,7 +22,7 @@
  * @property {number} size
  * @property {number} slots K
  * @property {number} object the slot to begin with
- * @property {"crop" | "pad"} how
+ * @property {import("./engine.js").How} how
  * @property {[number, number] | null} scaled width and height of a picture that had another size
  * @property {boolean} foreign whether it is from another data set than the model's
  * @property {Float32Array} image [H*W][3] in [0, 1]
