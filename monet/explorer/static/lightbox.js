@@ -35,7 +35,7 @@ box.addEventListener("keydown", (event) => {
 /** @param {number} by */
 function step(by) {
   const all = group.filter((picture) => picture.isConnected);
-  const at = all.findIndex((picture) => picture === shown);
+  const at = shown ? all.indexOf(shown) : -1;
   if (all.length) show(all[(at + by + all.length) % all.length]);
 }
 

@@ -121,8 +121,8 @@ function scales(slot, width) {
   return svg("svg", { viewBox: `0 0 ${width} ${foot + 22}` }, ...rows, ...ticks, text("value, in σ of the prior", x(0), foot + 16, "middle"));
 }
 
-/** The charts one below the other. @param {HTMLElement} panel @param {Store} store @param {number} width millimetres @returns {Promise<Sheet>} */
-export const charts = async (panel, store, width) => ({
+/** The charts one below the other. @param {HTMLElement} _panel @param {Store} store @param {number} width millimetres @returns {Promise<Sheet>} */
+export const charts = async (_panel, store, width) => ({
   rows: await Promise.all(Object.entries(CHARTS).map(async ([name, [title, help]]) => {
     const figure = FIGURES[name](store.scene);
     const caption = `${title}: ${help.replace(/ Click selects.*/, "")}`;
@@ -130,8 +130,8 @@ export const charts = async (panel, store, width) => ({
   })),
 });
 
-/** The map as it is. @param {HTMLElement} panel @param {Store} store @param {number} width millimetres @returns {Promise<Sheet>} */
-export async function map(panel, store, width) {
+/** The map as it is. @param {HTMLElement} panel @param {Store} _store @param {number} width millimetres @returns {Promise<Sheet>} */
+export async function map(panel, _store, width) {
   /** @type {HTMLElement & {figure: () => Promise<Figure>}} */
   const section = find(panel, "section");
   const figure = await section.figure();
