@@ -1,4 +1,4 @@
-"""Modules of the page run by Node; ``python -m tests.node`` gets Node and npm's packages, on Debian as root."""
+"""Modules of the page run by Node; ``python -m tests.node NAME`` runs a script of package.json and gets its needs."""
 
 from __future__ import annotations
 
@@ -62,19 +62,22 @@ def evaluate(function: str, modules: list[str], given: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-def main() -> int:
-    """Installs what the lock file names, unless that is there already."""
+def main(scripts: list[str]) -> int:
+    """Runs scripts of package.json, with npm's packages as the lock file names them.
+
+    Returns:
+        The exit status: of the first script that fails; without Node 0, and 1 with ``CI`` set.
+    """
     if not (find() or (debian.install("nodejs", "npm") and find())):
         print(
-            "Node and npm are missing: the page's JavaScript is left out of lint and tests "
-            "(Debian, Ubuntu: apt-get install nodejs npm).",
+            "Node and npm are missing: the page's JavaScript is left out (Debian, Ubuntu: apt-get install nodejs npm).",
             file=sys.stderr,
         )
-        return 1
-    if installed():
-        return 0
-    return subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=ROOT).returncode
+        return int(bool(os.environ.get("CI")))
+    steps = [] if installed() else [["npm", "ci", "--no-audit", "--no-fund"]]
+    steps += [["npm", "run", "--silent", script] for script in scripts]
+    return next((code for step in steps if (code := subprocess.run(step, cwd=ROOT).returncode)), 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
