@@ -30,10 +30,16 @@ export function addDialog({ name: stem, files }, fits, request) {
   const stopping = new AbortController();
   const submit = button("Add", () => {}, { type: "submit", class: "mx-button mx-own-add" });
   const actions = h("div", { class: "mx-row" }, submit, button("Cancel", () => box.close()));
-  const ask = h("form", { method: "dialog", class: "mx-own-form", onsubmit: (event) => (event.preventDefault(), add()) },
+  const ask = h("form", { method: "dialog", class: "mx-own-form", onsubmit: (event) => {
+    event.preventDefault();
+    add();
+  } },
     h("h2", {}, "Add your pictures"), h("p", {}, `${count(files.length, "file")}, ${megabytes(bytes(files))}. They stay on this machine.`),
     h("label", {}, h("span", {}, "Name"), name), h("label", {}, h("span", {}, "Not square"), fit), wrong, bar, told, actions);
-  const box = h("dialog", { id: "mx-own-dialog", class: "mx-own-dialog mx-panel", "aria-label": "Add your pictures", onclose: () => (stopping.abort(), box.remove()) }, ask);
+  const box = h("dialog", { id: "mx-own-dialog", class: "mx-own-dialog mx-panel", "aria-label": "Add your pictures", onclose: () => {
+    stopping.abort();
+    box.remove();
+  } }, ask);
 
   async function add() {
     say(wrong, "");
