@@ -1,4 +1,5 @@
-"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``."""
+"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``; with ``export``, as
+plain files."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.models import Models
 from monet.explorer.server import is_local
+from monet.explorer.site import export
 from monet.explorer.training import Runs
 from monet.faults import told
 
@@ -39,7 +41,10 @@ def public_url(text: str) -> PublicURL:
 
 
 def parse(arguments: list[str], program: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=program, description="Opens a page that takes scenes apart.")
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Opens a page that takes scenes apart. `export SITE` writes the page as plain files instead.",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
     parser.add_argument(
@@ -120,6 +125,10 @@ class App:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["export"]:
+        with told():
+            export.main(sys.argv[2:])
+        return
     App(sys.argv[1:], "monet-explorer").serve()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,13 +18,17 @@ MOST_ADDED = 8
 class Models:
     """Checkpoints of a folder by name, and models that came later.
 
+    Args:
+        folder: of checkpoints.
+        names: of those that are wanted; all where None.
+
     Attributes:
         checkpoints: those that can be used, by name.
         added: names of those that came later, oldest first.
         problems: sentences about those that cannot.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, names: Collection[str] | None = None):
         found, problems = checkpoints.find(folder)
         self.checkpoints: dict[str, Checkpoint] = {}
         self.problems = [str(problem) for problem in problems]
@@ -33,6 +37,8 @@ class Models:
         # torch's own threads do the parallel work; two requests inside at once would only share the same cores.
         self._lock = threading.Lock()
         for checkpoint in found:
+            if names is not None and checkpoint.name not in names:
+                continue
             # Loading takes milliseconds, and a damaged file should be named at the start and not to a visitor.
             try:
                 self._models[checkpoint.name] = checkpoints.load(checkpoint)

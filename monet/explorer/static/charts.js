@@ -2,6 +2,7 @@
 
 import { errorColor, slotColor } from "./draw.js";
 import { h, svg } from "./dom.js";
+import { gunzip, isSite } from "./site/site.js";
 
 /** Charts of a scene by the name of their figure (figures.js), with what they are called and what they say. */
 export const CHARTS = {
@@ -16,16 +17,20 @@ export const CONFIG = { responsive: true, displayModeBar: false };
 let library = null;
 /** Plotly is large: it is fetched when charts come into view, and only then. */
 export function plotly() {
-  library ??= new Promise((resolve, reject) => {
-    const script = h("script", { src: new URL("monet/plotly/plotly.min.js", document.baseURI).href });
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      library = null;
-      reject(new Error("the charts’ library did not load"));
-    };
-    document.head.append(script);
+  library ??= program().then((src) => new Promise((resolve, reject) => {
+    document.head.append(h("script", { src, onload: () => resolve(window.Plotly), onerror: reject }));
+  })).catch((cause) => {
+    library = null;
+    throw new Error("the charts’ library did not load", { cause });
   });
   return library;
+}
+
+/** Its address; a page of plain files unpacks it first. */
+async function program() {
+  const address = new URL("monet/plotly/plotly.min.js", document.baseURI).href;
+  if (!isSite) return address;
+  return URL.createObjectURL(new Blob([await gunzip(`${address}.gz.bin`)], { type: "text/javascript" }));
 }
 
 /** The figure in these colours. @param {{data: object[], layout: object}} figure @param {{ink: string, grid: string}} colours */

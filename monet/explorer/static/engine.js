@@ -3,6 +3,7 @@
 import { answerTo } from "./answer.js";
 import { openDecoder } from "./decoders.js";
 import { openNetwork } from "./networks.js";
+import { isSite } from "./site/site.js";
 
 /**
  * Where a scene comes from.
@@ -13,8 +14,9 @@ import { openNetwork } from "./networks.js";
  */
 /** How it is taken apart. @typedef {{model: string, slots: number, how: "crop" | "pad"}} Choices */
 
-/** The page itself where it can, and a server over plain HTTP. */
+/** The page itself where it can; for all else a server over plain HTTP, or what lies beside a page of plain files. */
 export class Engine {
+  #ask = isSite ? async (...asked) => (await import("./site/answers.js")).askFiles(...asked) : askServer;
   #decoders = new Map();
   /** The network of the model that was last asked for. @type {{model: string, opened: Promise<any>, network: any} | null} */
   #own = null;
@@ -28,34 +30,17 @@ export class Engine {
    */
   async decompose(source, choices) {
     const { picture } = source;
-    if (picture?.of !== choices.model) return this.#ask(source, choices);
+    if (picture?.of !== choices.model) return this.#ask(source, choices, this);
     this.network(choices.model).catch(() => {}); // for the next time
     const network = this.#own?.network;
-    if (!network) return this.#ask(source, choices);
+    if (!network) return this.#ask(source, choices, this);
     const pixels = Uint8Array.from(picture.image);
     try {
       return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots));
     } catch (error) {
       console.info("network:", error.message);
-      return this.#ask(source, choices);
+      return this.#ask(source, choices, this);
     }
-  }
-
-  /** @param {Source} source @param {Choices} choices */
-  async #ask({ origin, picture = null }, { model, slots, how }) {
-    const file = picture instanceof Blob;
-    const query = new URLSearchParams({ slots: String(slots), how });
-    const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
-      method: "POST",
-      headers: { "content-type": file ? "application/octet-stream" : "application/json" },
-      body: file ? picture : JSON.stringify({ ...origin, ...picture }),
-    }).catch((error) => {
-      throw new Error("The server does not answer. Your edits are kept; try again in a moment.", { cause: error });
-    });
-    if (!response.ok) throw new Error(await response.text());
-    const answer = await response.json();
-    if (answer.refused) throw new Error(answer.refused);
-    return answer;
   }
 
   /**
@@ -69,7 +54,10 @@ export class Engine {
       const before = this.#own;
       before?.opened.then((network) => network.close(), () => {});
       const own = { model, opened: openNetwork(model), network: null };
-      own.opened.then((network) => (own.network = network), (error) => console.info("network:", error.message));
+      own.opened.then((network) => (own.network = network), (error) => {
+        console.info("network:", error.message);
+        if (isSite && this.#own === own) this.#own = null; // nobody else could answer: the next question tries again
+      });
       this.#own = own;
     }
     return this.#own.opened;
@@ -100,4 +88,25 @@ export class Engine {
   async decode(model, latents) {
     return (await this.decoder(model)).decode(latents);
   }
+}
+
+/**
+ * The server's answer.
+ * @param {Source} source @param {Choices} choices
+ * @returns {Promise<any>}
+ */
+async function askServer({ origin, picture = null }, { model, slots, how }) {
+  const file = picture instanceof Blob;
+  const query = new URLSearchParams({ slots: String(slots), how });
+  const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
+    method: "POST",
+    headers: { "content-type": file ? "application/octet-stream" : "application/json" },
+    body: file ? picture : JSON.stringify({ ...origin, ...picture }),
+  }).catch((error) => {
+    throw new Error("The server does not answer. Your edits are kept; try again in a moment.", { cause: error });
+  });
+  if (!response.ok) throw new Error(await response.text());
+  const answer = await response.json();
+  if (answer.refused) throw new Error(answer.refused);
+  return answer;
 }

@@ -31,7 +31,7 @@ export function sceneFrom(payload) {
   return {
     ...payload,
     image: Float32Array.from(read(payload.image, uint8), (v) => v / 255),
-    truth: payload.truth && uint8(payload.truth),
+    truth: payload.truth && read(payload.truth, uint8),
     masks,
     alphas: perSlot(shares).map((a) => Float32Array.from(a, (v) => v / 255)),
     scopes: scopes(masks),

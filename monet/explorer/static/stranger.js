@@ -2,6 +2,7 @@
 
 import { button, h } from "./dom.js";
 import { sourceOf } from "./permalink.js";
+import { isSite } from "./site/site.js";
 
 /** An error of so many times the usual is far from what a model was trained on. */
 const FAR = 10;
@@ -35,14 +36,14 @@ export function strangerNote({ store, engine, opening }) {
       : "This model was not trained on such pictures."));
     const home = Object.keys(models).find((name) => name !== scene.model && models[name].data === scene.origin.data);
     if (home) offer(`Use ${models[home].title}`, home);
-    else if (scene.origin.kind === "picture") nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
+    else if (scene.origin.kind === "picture" && !isSite) nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
   }
 
   function offer(label, model) {
     element.append(button(label, () => opening.open({ choices: { ...opening.choices, model, slots: models[model].slots } })));
   }
 
-  /** Asks the other models one by one, as long as the picture is on screen. */
+  /** Asks the other models one by one, as long as the picture is on screen; plain files would each have to be fetched. */
   async function nearest(scene, own) {
     const source = sourceOf(store);
     let best = { ratio: BETTER * own, model: null };

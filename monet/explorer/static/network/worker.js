@@ -6,19 +6,14 @@
 import { float32, uint8 } from "../arrays.js";
 import { loadBrowserDecoder } from "../decoder/decoder.js";
 import { readDecoder } from "../decoders.js";
+import { fetchSpec } from "../site/site.js";
 import { loadBrowserNetwork } from "./network.js";
 
 /** @type {import("./network.js").BrowserNetwork | null} */
 let network = null;
 
-async function read(address) {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`The server does not send this model: it answered ${response.status}.`);
-  return response.json();
-}
-
 async function open({ network: address, decoder }) {
-  const [{ weights, probe, ...spec }, decoderSpec] = await Promise.all([read(address), read(decoder)]);
+  const [{ weights, probe, ...spec }, decoderSpec] = await Promise.all([fetchSpec(address), fetchSpec(decoder)]);
   network = await loadBrowserNetwork(
     {
       config: spec.config,
