@@ -1,5 +1,5 @@
-"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``; with ``export``, as
-plain files."""
+"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``; ``export`` writes
+it as plain files."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ def main(arguments: list[str]) -> None:
         files |= found
         print(f"{name}: {_megabytes(found)}, {words}")
     files |= page_files(models)
+    files[WORKER] = worker(files)
     write(files, options.site)
     print(f"{options.site}: {_megabytes(files)} in {len(files)} files; look at it with: "
           f"python -m http.server --directory {options.site}")  # fmt: skip
@@ -114,14 +116,15 @@ def model_files(models: Models, name: str) -> tuple[Files, str]:
     files[f"monet/moments/{name}"] = _json(course and asdict(course))
     if course:
         files[f"monet/moments/{name}.webp"] = (checkpoint.folder / moments.SHEET).read_bytes()
-    words = f"fully connected weights with {bits} bits of fraction: {difference:.0e} at most on {len(pictures)} scenes"
+    layers = ", ".join(map(str, bits))
+    words = f"fully connected layers with {layers} bits of fraction: {difference:.0e} at most on {len(pictures)} scenes"
     return files, words
 
 
 def page_files(models: Models) -> Files:
     """Page, modules, samples and card."""
     demo = build(models)
-    shown: set[str] = {samples_of(checkpoint.data) for checkpoint in models.checkpoints.values()}
+    shown = {data: samples.count(data) for data in map(samples_of, (c.data for c in models.checkpoints.values()))}
 
     def adapt(name: str, data: Any) -> Any:
         """Without what only a generator could make."""
@@ -131,8 +134,17 @@ def page_files(models: Models) -> Files:
             model: [scene for scene in scenes if scene["origin"]["kind"] == "sample"]
             for model, scenes in data["unusual"].items()
         }
-        shown.update(scene["origin"]["data"] for scenes in unusual.values() for scene in scenes)
-        return {"galleries": [known for known in data["galleries"] if known["name"] in shown], "unusual": unusual}
+        for scene in chain.from_iterable(unusual.values()):
+            shown[scene["origin"]["data"]] = max(scene["origin"]["index"] + 1, shown.get(scene["origin"]["data"], 0))
+        return {"galleries": known(), "unusual": unusual}
+
+    def known() -> list[dict[str, Any]]:
+        """The galleries, of other models' data no more scenes than are asked for."""
+        return [
+            g | {"samples": shown[g["name"]], "background": DATASETS[g["name"]].background}
+            for g in galleries({})
+            if g["name"] in shown
+        ]
 
     files: Files = {
         "index.html": page(demo, tuple(SERVER_ONLY), adapt).encode(),
@@ -141,15 +153,14 @@ def page_files(models: Models) -> Files:
             (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes(), mtime=0
         ),
     }
-    known = [{**g, "background": DATASETS[g["name"]].background} for g in galleries({}) if g["name"] in shown]
-    files["monet/galleries"] = _json({"galleries": known, "fits": None, "files": False, "closed": None})
+    files["monet/galleries"] = _json({"galleries": known(), "fits": None, "files": False, "closed": None})
     for path in sorted(STATIC.rglob("*")):
         inside = path.relative_to(STATIC)
         if path.is_file() and inside.parts[0] not in SERVER_ONLY.values():
             files[f"monet/static/{inside.as_posix()}"] = path.read_bytes()
-    for data in sorted(shown):
-        for path in sorted((samples.FOLDER / data).glob("*.png")):
-            files[f"monet/samples/{data}/{path.name}"] = path.read_bytes()
+    for data, count in sorted(shown.items()):
+        for name in (f"{n:02d}{kind}.png" for n in range(count) for kind in ("", ".labels")):
+            files[f"monet/samples/{data}/{name}"] = (samples.FOLDER / data / name).read_bytes()
     return files
 
 
@@ -163,25 +174,30 @@ def replaceable(site: Path) -> list[str]:
         return []
     if not site.is_dir():
         raise ExportError(f"{site} is a file: name a folder.")
-    worker = site / WORKER
-    first = worker.read_text().partition("\n")[0] if worker.is_file() else ""
+    before = site / WORKER
+    first = before.read_text().partition("\n")[0] if before.is_file() else ""
     if first.startswith(LIST):
-        return [*json.loads(first.removeprefix(LIST).removesuffix(";"))["files"], WORKER]
+        listed = [*json.loads(first.removeprefix(LIST).removesuffix(";"))["files"], WORKER]
+        return [path for path in listed if (site / path).resolve().is_relative_to(site.resolve())]
     if any(not entry.name.startswith(".") for entry in site.iterdir()):
         raise ExportError(f"{site} holds other files: name a new folder, or one that an export has written.")
     return []
 
 
-def write(files: Files, site: Path) -> None:
-    """Writes the files and the service worker that keeps them in the browser, in place of an older export."""
+def worker(files: Files) -> bytes:
+    """The service worker that keeps the files in the browser; others have another version."""
     digest = hashlib.sha256()
     for path, content in sorted(files.items()):
         digest.update(path.encode() + hashlib.sha256(content).digest())
     listed = {"version": digest.hexdigest()[:16], "files": sorted(files)}
-    template = files["monet/static/site/offline.js"].decode()
+    return f"{LIST}{json.dumps(listed)};\n".encode() + files["monet/static/site/offline.js"]
+
+
+def write(files: Files, site: Path) -> None:
+    """Writes the files in place of an older export."""
     for path in replaceable(site):
         (site / path).unlink(missing_ok=True)
-    for path, content in (files | {WORKER: f"{LIST}{json.dumps(listed)};\n{template}".encode()}).items():
+    for path, content in files.items():
         target = site / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

@@ -28,8 +28,8 @@ POLICY = "; ".join(
 )
 """Content-Security-Policy: nothing is fetched from anywhere else."""
 NOTE = (
-    "These are plain files: scenes are taken apart in your browser, and your pictures never leave it. New random scenes, "
-    "sets of pictures, training, GIF and NPZ need the app: <code>python -m monet.explorer</code>."
+    "These are plain files: scenes are taken apart in your browser, and your pictures never leave it. New random "
+    "scenes, sets of pictures, training, GIF and NPZ need the app: <code>python -m monet.explorer</code>."
 )
 
 
@@ -89,14 +89,16 @@ def _control(block: Any) -> str:
     """A plain input for one of Gradio's; ``data-choice`` says what it chooses."""
     label = html.escape(block.label or "")
     if isinstance(block, gr.Dropdown):
-        options = "".join(f'<option value="{html.escape(value)}">{html.escape(title)}</option>' for title, value in block.choices)
+        options = "".join(
+            f'<option value="{html.escape(value)}">{html.escape(str(title))}</option>' for title, value in block.choices
+        )
         return f'<label>{label} <select class="mx-select" data-choice="model">{options}</select></label>'
     if isinstance(block, gr.Radio):
         radios = "".join(
             f'<label><input type="radio" name="how" value="{value}" data-choice="how"> {title}</label>'
             for title, value in block.choices
         )
-        return f'<fieldset><legend>{label}</legend>{radios}</fieldset>'
+        return f"<fieldset><legend>{label}</legend>{radios}</fieldset>"
     if isinstance(block, gr.Slider):
         return (
             f'<label>{label} <output></output><input type="range" class="mx-range" min="{block.minimum}" '
