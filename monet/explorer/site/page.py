@@ -88,11 +88,18 @@ def page(demo: gr.Blocks, server_only: tuple[str, ...], adapt: Adapt) -> str:
 def _control(block: Any) -> str:
     """A plain input for one of Gradio's; ``data-choice`` says what it chooses."""
     label = html.escape(block.label or "")
+
+    def labelled(choice: str, control: str) -> str:
+        return (
+            f'<label for="mx-choose-{choice}">{label}</label>{control} id="mx-choose-{choice}" data-choice="{choice}">'
+        )
+
     if isinstance(block, gr.Dropdown):
         options = "".join(
-            f'<option value="{html.escape(value)}">{html.escape(str(title))}</option>' for title, value in block.choices
+            f'<option value="{html.escape(str(value))}">{html.escape(str(title))}</option>'
+            for title, value in block.choices
         )
-        return f'<label>{label} <select class="mx-select" data-choice="model">{options}</select></label>'
+        return labelled("model", '<select class="mx-select"') + f"{options}</select>"
     if isinstance(block, gr.Radio):
         radios = "".join(
             f'<label><input type="radio" name="how" value="{value}" data-choice="how"> {title}</label>'
@@ -100,10 +107,8 @@ def _control(block: Any) -> str:
         )
         return f"<fieldset><legend>{label}</legend>{radios}</fieldset>"
     if isinstance(block, gr.Slider):
-        return (
-            f'<label>{label} <output></output><input type="range" class="mx-range" min="{block.minimum}" '
-            f'max="{block.maximum}" step="1" data-choice="slots"></label>'
-        )
+        between = f'min="{block.minimum}" max="{block.maximum}" step="1"'
+        return labelled("slots", f'<output></output><input type="range" class="mx-range" {between}')
     if isinstance(block, gr.Image):
-        return f'<label>{label} <input type="file" accept="image/*" data-choice="file"></label>'
+        return labelled("file", '<input type="file" accept="image/*"')
     raise TypeError(f"the files have no {type(block).__name__}")

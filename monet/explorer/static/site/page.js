@@ -9,7 +9,7 @@ followTheme();
 const control = (name) => document.querySelector(`[data-choice=${name}]`);
 const [model, slots, file] = ["model", "slots", "file"].map(control);
 const ways = [...document.querySelectorAll("[data-choice=how]")];
-const count = slots.closest("label").querySelector("output");
+const count = slots.parentElement.querySelector("output");
 
 /** What the inputs show, as Opening tells it. @param {string} told JSON */
 function show(told) {
