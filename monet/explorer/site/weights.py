@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import copy
 import gzip
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +31,8 @@ COMPARED = ("masks", "latent_mean", "latent_std", "components", "decoded_masks")
 def lightened(model: MONet, pictures: Iterable[np.ndarray]) -> tuple[MONet, list[int], float]:
     """The model with its fully connected weights rounded as far as :data:`TOLERANCE` allows.
 
-    Layer after layer takes the fewest bits with which the differences so far stay within its share of the tolerance.
+    All layers begin with the fewest bits. Where a picture differs too much, the layer whose rounding
+    matters most there takes one more.
 
     Args:
         model: in eval mode; it stays as it is.
@@ -41,30 +43,40 @@ def lightened(model: MONet, pictures: Iterable[np.ndarray]) -> tuple[MONet, list
         the pictures.
     """
     scenes = [(picture, inference.describe(*inference.forward(model, picture))) for picture in pictures]
-
-    def difference(light: MONet, allowed: float) -> float:
-        """Largest on the pictures, or any that is more than allowed."""
-        largest = 0.0
-        for number, (picture, scene) in enumerate(scenes):
-            found = inference.describe(*inference.forward(light, picture))
-            for name in COMPARED:
-                largest = max(largest, float(np.abs(getattr(found, name) - getattr(scene, name)).max()))
-            if largest > allowed:
-                scenes.insert(0, scenes.pop(number))  # it is the first to be asked next time
-                break
-        return largest
-
-    light, taken, reached = copy.deepcopy(model), [], 0.0
+    light = copy.deepcopy(model)
     layers = [layer for layer in light.modules() if isinstance(layer, torch.nn.Linear)]
-    for number, layer in enumerate(layers, 1):
-        weights, allowed = layer.weight.detach().numpy(), TOLERANCE * number / len(layers)
-        for bits in range(FEWEST_BITS, ALL_BITS + 1):
-            layer.weight.data = torch.from_numpy(rounded(weights, bits))
-            if (found := difference(light, allowed)) <= allowed:
-                break
-        taken.append(bits)
-        reached = found
-    return light, taken, reached
+    weights = [layer.weight.detach().numpy() for layer in layers]
+    bits = [FEWEST_BITS] * len(layers)
+
+    def use(layer: int, count: int) -> None:
+        layers[layer].weight.data = torch.from_numpy(rounded(weights[layer], count))
+
+    def difference(scene: int) -> float:
+        picture, expected = scenes[scene]
+        found = inference.describe(*inference.forward(light, picture))
+        return max(float(np.abs(getattr(found, name) - getattr(expected, name)).max()) for name in COMPARED)
+
+    def without(layer: int, scene: int) -> float:
+        """The difference if this layer were not rounded."""
+        use(layer, ALL_BITS)
+        found = difference(scene)
+        use(layer, bits[layer])
+        return found
+
+    for layer in range(len(layers)):
+        use(layer, FEWEST_BITS)
+    scene, passed = 0, deque[float](maxlen=len(scenes))
+    while len(passed) < len(scenes):
+        if (found := difference(scene)) <= TOLERANCE:
+            passed.append(found)
+            scene = (scene + 1) % len(scenes)
+            continue
+        passed.clear()
+        rough = [layer for layer, count in enumerate(bits) if count < ALL_BITS]
+        worst = max(rough, key=lambda layer: abs(without(layer, scene) - found))
+        bits[worst] += 1
+        use(worst, bits[worst])
+    return light, bits, max(passed)
 
 
 def rounded(values: np.ndarray, bits: int) -> np.ndarray:
