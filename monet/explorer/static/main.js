@@ -57,7 +57,8 @@ export async function start(offer, show) {
   if (link) await opening.openLink(link);
   while (!store.scene) {
     await opening.open(opening.first());
-    if (!store.scene) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    if (store.scene || isSite) break; // a browser that cannot take it apart will not be able to later
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   addEventListener("hashchange", () => {
     const link = fromHash(location.hash); // one that is no link of ours changes nothing
