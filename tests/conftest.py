@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sy
 
 from monet import checkpoints
 from monet.data import Unavailable
+from monet.explorer.site import export
 from monet.model import MONet, MONetConfig
 from monet.training import moments
 from tests.browser import chromium as finder
@@ -22,6 +23,7 @@ CONFIGS = {
     "multi_dsprites": MONetConfig(num_slots=6),
     "tetrominoes": MONetConfig(resolution=40, picture_size=35, attention_channels=(8, 16, 32, 64), num_slots=4),
 }
+SITE_MODELS = ("multi_dsprites", "tetrominoes")
 PATIENCE = 120
 """Seconds until a test gives up; only a machine that is busy with other work comes near."""
 
@@ -74,6 +76,15 @@ def checkpoints_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = tmp_path_factory.mktemp("before")
     checkpoints.save(untrained(CONFIGS["tetrominoes"], 2), before, title="Before", data="tetrominoes")
     moments.from_weights(folder / "tetrominoes", {0: before, 2000: folder / "tetrominoes"}, 2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Plain files of two shipped checkpoints, below a path with a space in it."""
+    folder = tmp_path_factory.mktemp("plain") / "a path" / "site"
+    shipped = Path(__file__).parents[1] / "checkpoints"
+    export.main([str(folder), "--checkpoints", str(shipped), "--model", *SITE_MODELS])
     return folder
 
 

@@ -1,4 +1,5 @@
-"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``."""
+"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``; ``export`` writes
+it as plain files."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ from monet.explorer.galleries import open_stores
 from monet.explorer.layout import build
 from monet.explorer.listen import PORTS, is_local
 from monet.explorer.models import Models
+from monet.explorer.site import export
 from monet.explorer.training import Runs
 from monet.faults import told
 
@@ -41,7 +43,10 @@ def public_url(text: str) -> PublicURL:
 
 def parse(arguments: list[str], program: str) -> argparse.Namespace:
     """The command line; on a Space, whatever it leaves open is what the Space's visitors need."""
-    parser = argparse.ArgumentParser(prog=program, description="Opens a page that takes scenes apart.")
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Opens a page that takes scenes apart. `export SITE` writes the page as plain files instead.",
+    )
     try:
         hub = space.public_url()
     except ValueError as error:
@@ -139,6 +144,10 @@ class App:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["export"]:
+        with told():
+            export.main(sys.argv[2:])
+        return
     App(sys.argv[1:], "monet-explorer").serve()
 
 

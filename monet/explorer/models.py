@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,10 @@ MOST_ADDED = 8
 class Models:
     """Checkpoints of a folder by name, and models that came later.
 
+    Args:
+        folder: of checkpoints.
+        names: of those that are wanted; all where None.
+
     Attributes:
         checkpoints: those that can be used, by name.
         added: names of those that came later, oldest first.
@@ -26,7 +30,7 @@ class Models:
         turns: for work that uses them, whoever asks: the page or a program.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, names: Collection[str] | None = None):
         found, problems = checkpoints.find(folder)
         self.checkpoints: dict[str, Checkpoint] = {}
         self.problems = [str(problem) for problem in problems]
@@ -36,6 +40,8 @@ class Models:
         # torch's own threads do the parallel work; two requests inside at once would only share the same cores.
         self._lock = threading.Lock()
         for checkpoint in found:
+            if names is not None and checkpoint.name not in names:
+                continue
             # Loading takes milliseconds, and a damaged file should be named at the start and not to a visitor.
             try:
                 self._models[checkpoint.name] = checkpoints.load(checkpoint)

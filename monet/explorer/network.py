@@ -16,7 +16,7 @@ from monet.explorer.slotmap import samples_of
 from monet.model import MONet, MONetConfig
 
 
-def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
+def network_payload(model: MONet, checkpoint: Checkpoint, slots: int | None = None) -> dict[str, Any]:
     """The network without its decoder, which travels by itself (:func:`monet.explorer.payload.decoder_payload`).
 
     Weights travel in single precision. In half precision the masks of the shipped checkpoints differ by up to 0.013 on
@@ -25,6 +25,7 @@ def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
     Args:
         model: entered by nobody else meanwhile.
         checkpoint: of this model.
+        slots: K of the probe, the checkpoint's own if None.
 
     Returns:
         ``config`` with the sizes that the kernel wants; ``about`` with what else the page needs to say of a scene what
@@ -36,7 +37,7 @@ def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
     config = model.config
     parameters = (*model.attention.parameters(), *model.vae.encoder.parameters())
     fed = prepare(samples.read(samples_of(checkpoint.data), 0), config).image
-    described = inference.describe(*inference.forward(model, fed))
+    described = inference.describe(*inference.forward(model, fed, slots))
     components = np.concatenate((described.components, described.mask_logits[:, None]), axis=1)
     return {
         "config": network_config(config),
@@ -45,11 +46,12 @@ def network_payload(model: MONet, checkpoint: Checkpoint) -> dict[str, Any]:
             "backgroundScale": config.background_scale,
             "foregroundScale": config.foreground_scale,
             "measured": dict(checkpoint.measured),
+            "data": checkpoint.data,
         },
         "weights": encode(np.concatenate([p.detach().numpy().ravel() for p in parameters])),
         "probe": {
             "pixels": encode(fed),
-            "slots": config.num_slots,
+            "slots": len(described.masks),
             "masks": encode(described.masks),
             "latentMean": encode(described.latent_mean),
             "latentStd": encode(described.latent_std),

@@ -19,12 +19,28 @@ def panel(name: str, data: Any = None) -> gr.HTML:
         name: of its module.
         data: what it needs to know from the start, as JSON; fixed when the page is built.
     """
-    attribute = html.escape(json.dumps(data), quote=True).replace("$", "&#36;")
-    return gr.HTML(
-        html_template=f'<section class="mx-panel" data-panel="{attribute}"></section>',
+    component = gr.HTML(
+        html_template=section(data),
         js_on_load=f"{_MAIN}.then((m) => m.mount({json.dumps(name)}, element.querySelector('section')));",
         elem_id=f"mx-{name}",
     )
+    component.panel = name, data  # type: ignore[attr-defined]
+    return component
+
+
+def section(data: Any) -> str:
+    """The element that a panel's module fills."""
+    return f'<section class="mx-panel" data-panel="{attribute(data)}"></section>'
+
+
+def attribute(data: Any) -> str:
+    """As JSON for an attribute of an element, which Gradio's templates leave as it is."""
+    return html.escape(json.dumps(data), quote=True).replace("$", "&#36;")
+
+
+def content(component: gr.HTML) -> tuple[str | None, Any]:
+    """The name of the panel that a component is, and its data; "" is the bridge's, None that of other text."""
+    return getattr(component, "panel", (None, None))
 
 
 def bridge(data: Any) -> gr.HTML:
@@ -34,13 +50,14 @@ def bridge(data: Any) -> gr.HTML:
     chosen file stays}``; its ``input`` event says that there is something. :data:`SHOW_CHOICES` reads it.
     """
     send = "(value) => { props.value = value; trigger('input'); }"
-    attribute = html.escape(json.dumps(data), quote=True).replace("$", "&#36;")
-    return gr.HTML(
+    component = gr.HTML(
         value="",
-        html_template=f'<i data-start="{attribute}"></i>',
+        html_template=f'<i data-start="{attribute(data)}"></i>',
         js_on_load=f"{_MAIN}.then((m) => m.start(JSON.parse(element.querySelector('i').dataset.start), {send}));",
         elem_classes="mx-carrier",
     )
+    component.panel = "", data  # type: ignore[attr-defined]
+    return component
 
 
 SHOW_CHOICES = """(value, file) => {

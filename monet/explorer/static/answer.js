@@ -1,19 +1,35 @@
 // What the page says of a picture that it took apart by itself: the same as monet.explorer.payload.scene_payload.
 
+import { agreement, trueObjectSlot } from "./agreement.js";
+
 /** @typedef {import("./network/network.js").Decomposition} Decomposition */
+/** @typedef {import("./agreement.js").Truth} Truth */
 
 /** Pixels of the rim where backgrounds lie. */
 const RIM = 2;
 
 /**
- * The answer to a picture of nobody knows which objects, with arrays where the server sends text.
+ * What is known of a picture besides its pixels.
+ * @typedef {object} Known
+ * @property {import("./engine.js").Origin} origin as a link has it
+ * @property {string} title
+ * @property {[number, number] | null} scaled width and height that it had before it was resized
+ * @property {Truth | null} truth
+ */
+
+/** @type {Known} */
+const STRANGER = { origin: { kind: "picture" }, title: "your picture", scaled: null, truth: null };
+
+/**
+ * The answer to a picture, with arrays where the server sends text.
  * @param {import("./engine.js").Choices} choices
  * @param {import("./network/network.js").NetworkAbout} spec
  * @param {Uint8Array} pixels [H][W][3]
  * @param {Decomposition} said
+ * @param {Known} [known]
  * @returns {import("./store.js").ScenePayload}
  */
-export function answerTo({ model, how, slots }, { config, about }, pixels, said) {
+export function answerTo({ model, how, slots }, { config, about }, pixels, said, { origin, title, scaled, truth } = STRANGER) {
   /** @param {Float32Array} values @returns {number[][]} */
   const rows = (values) => Array.from({ length: slots }, (_, k) =>
     Array.from(values.subarray(k * config.latents, (k + 1) * config.latents)));
@@ -21,17 +37,18 @@ export function answerTo({ model, how, slots }, { config, about }, pixels, said)
   const kl = mean.map((row, k) => row.map((m, d) => 0.5 * (m * m + std[k][d] ** 2 - 1) - Math.log(std[k][d])));
   return {
     model, how, slots, mean, std, kl,
-    origin: { kind: "picture" },
-    title: "your picture",
+    origin, title, scaled,
     size: config.side,
-    object: objectSlot(said.masks, slots, config.side),
-    scaled: null,
-    foreign: false,
+    object: (truth && trueObjectSlot(said.masks, truth, slots)) ?? objectSlot(said.masks, slots, config.side),
+    foreign: Boolean(about.data) && (origin.data ?? about.data) !== about.data,
     image: pixels,
     masks: said.masks,
     alphas: Uint8Array.from(said.shares, (share) => Math.round(255 * share)),
-    truth: null,
-    figures: { ...errors(said, pixels, slots, config.side, about), latent_kl: kl.flat().reduce((a, b) => a + b, 0) },
+    truth: truth?.labels ?? null,
+    figures: {
+      ...errors(said, pixels, slots, config.side, about), latent_kl: kl.flat().reduce((a, b) => a + b, 0),
+      ...(truth && agreement(said.masks, truth, slots, inside(config.side, about.pictureSize))),
+    },
     usual: about.measured,
   };
 }
@@ -60,9 +77,7 @@ function objectSlot(masks, slots, side) {
  */
 function errors({ masks, components }, pixels, slots, side, { pictureSize, backgroundScale, foregroundScale }) {
   const scales = Array.from({ length: slots }, (_, k) => (k ? foregroundScale : backgroundScale));
-  const start = Math.floor((side - pictureSize) / 2);
-  /** @param {number} at */
-  const within = (at) => at >= start && at < start + pictureSize;
+  const within = inside(side, pictureSize);
   let squares = 0;
   let likelihood = 0;
   let divergence = 0;
@@ -77,7 +92,7 @@ function errors({ masks, components }, pixels, slots, side, { pictureSize, backg
       const largest = Math.max(...terms);
       likelihood += largest + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - largest), 0));
       const mean = scales.reduce((sum, _, k) => sum + masks[at(k)] * components[4 * at(k) + c], 0);
-      if (within(p % side) && within(Math.floor(p / side))) squares += (pixels[3 * p + c] / 255 - mean) ** 2;
+      if (within(p)) squares += (pixels[3 * p + c] / 255 - mean) ** 2;
     }
     const logits = scales.map((_, k) => components[4 * at(k) + 3]);
     const most = Math.max(...logits);
@@ -85,4 +100,12 @@ function errors({ masks, components }, pixels, slots, side, { pictureSize, backg
     logits.forEach((logit, k) => (divergence += masks[at(k)] * (Math.log(masks[at(k)]) - logit + total)));
   }
   return { mse: squares / (3 * pictureSize ** 2), reconstruction: -likelihood, mask_kl: divergence };
+}
+
+/** Whether a pixel lies inside the border around a smaller picture. @param {number} side @param {number} pictureSize @returns {(p: number) => boolean} */
+function inside(side, pictureSize) {
+  const start = Math.floor((side - pictureSize) / 2);
+  /** @param {number} at */
+  const within = (at) => at >= start && at < start + pictureSize;
+  return (p) => within(p % side) && within(Math.floor(p / side));
 }

@@ -5,8 +5,8 @@ export function bytes(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer;
 }
 
-/** @param {string} base64 @returns {Float32Array} */
-export const float32 = (base64) => new Float32Array(bytes(base64));
+/** @param {string | Float32Array} values in base64, or as they are @returns {Float32Array} */
+export const float32 = (values) => (typeof values === "string" ? new Float32Array(bytes(values)) : values);
 
 /** @param {string} base64 @returns {Uint8Array} */
 export const uint8 = (base64) => new Uint8Array(bytes(base64));

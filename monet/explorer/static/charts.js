@@ -2,6 +2,7 @@
 
 import { errorColor, slotColor } from "./draw.js";
 import { find, h, svg } from "./dom.js";
+import { gunzip, isSite } from "./site/site.js";
 
 /** @typedef {import("./store.js").Scene} Scene */
 /** @typedef {import("./store.js").Document} Document */
@@ -33,16 +34,20 @@ export const CONFIG = { responsive: true, displayModeBar: false };
 let library = null;
 /** Plotly is large: it is fetched when charts come into view, and only then. @returns {Promise<Plotly>} */
 export function plotly() {
-  library ??= new Promise((resolve, reject) => {
-    const script = h("script", { src: new URL("monet/plotly/plotly.min.js", document.baseURI).href });
-    script.onload = () => resolve(Reflect.get(window, "Plotly"));
-    script.onerror = () => {
-      library = null;
-      reject(new Error("the charts’ library did not load"));
-    };
-    document.head.append(script);
+  library ??= program().then((src) => new Promise((resolve, reject) => {
+    document.head.append(h("script", { src, onload: () => resolve(Reflect.get(window, "Plotly")), onerror: reject }));
+  })).catch((cause) => {
+    library = null;
+    throw new Error("the charts’ library did not load", { cause });
   });
   return library;
+}
+
+/** Its address; a page of plain files unpacks it first. */
+async function program() {
+  const address = new URL("monet/plotly/plotly.min.js", document.baseURI).href;
+  if (!isSite) return address;
+  return URL.createObjectURL(new Blob([await gunzip(`${address}.gz.bin`)], { type: "text/javascript" }));
 }
 
 /** The figure in these colours. @param {Figure} figure @param {{ink: string, grid: string}} colours @returns {Figure} */

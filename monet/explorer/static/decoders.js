@@ -3,6 +3,7 @@
 import { float32 } from "./arrays.js";
 import { loadBrowserDecoder } from "./decoder/decoder.js";
 import { reasonOf } from "./reason.js";
+import { fetchSpec, isSite } from "./site/site.js";
 
 /**
  * @typedef {object} Decoder
@@ -28,20 +29,19 @@ export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
 
 /** @param {string} model @returns {Promise<Decoder>} */
 export async function openDecoder(model) {
-  const response = await fetch(url(`decoder/${encodeURIComponent(model)}`));
-  if (!response.ok) throw new Error(`the server knows no model ${model}`);
   /** @type {DecoderPayload} */
-  const spec = await response.json();
-  const forced = new URLSearchParams(location.search).get("decoder") === "server";
+  const spec = await fetchSpec(url(`decoder/${encodeURIComponent(model)}`));
+  const forced = !isSite && new URLSearchParams(location.search).get("decoder") === "server";
   if (forced) return serverDecoder(model, spec, "asked for in the address");
   try {
     const kernel = await loadBrowserDecoder(readDecoder(spec));
     return {
       where: "browser",
-      note: `decoded in your browser (${kernel.kind}), largest difference from the server ${kernel.error.toExponential(0)}`,
+      note: `decoded in your browser (${kernel.kind}), largest difference from ${isSite ? "PyTorch" : "the server"} ${kernel.error.toExponential(0)}`,
       decode: async (latents) => latents.map((latent) => kernel.decode(latent)),
     };
   } catch (error) {
+    if (isSite) throw error;
     return serverDecoder(model, spec, reasonOf(error));
   }
 }

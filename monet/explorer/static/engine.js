@@ -4,6 +4,7 @@ import { answerTo } from "./answer.js";
 import { openDecoder } from "./decoders.js";
 import { openNetwork } from "./networks.js";
 import { reasonOf } from "./reason.js";
+import { isSite } from "./site/site.js";
 
 /**
  * Where a scene comes from, as a link names it.
@@ -21,8 +22,10 @@ import { reasonOf } from "./reason.js";
 /** How a picture becomes square, as monet.pictures has it. @typedef {"crop" | "pad" | "stretch"} How */
 /** How it is taken apart. @typedef {{model: string, slots: number, how: How}} Choices */
 
-/** The page itself where it can, and a server over plain HTTP. */
+/** The page itself where it can; for all else a server over plain HTTP, or what lies beside a page of plain files. */
 export class Engine {
+  /** @type {Ask} */
+  #ask = isSite ? askFiles : askServer;
   /** @type {Map<string, Promise<import("./decoders.js").Decoder>>} */
   #decoders = new Map();
   /** The network of the model that was last asked for. @type {Own | null} */
@@ -37,33 +40,17 @@ export class Engine {
    */
   async decompose(source, choices) {
     const { picture } = source;
-    if (!picture || picture instanceof Blob || picture.of !== choices.model) return this.#ask(source, choices);
+    if (!picture || picture instanceof Blob || picture.of !== choices.model) return this.#ask(source, choices, this);
     this.network(choices.model).catch(() => {}); // for the next time
     const network = this.#own?.network;
-    if (!network) return this.#ask(source, choices);
+    if (!network) return this.#ask(source, choices, this);
     const pixels = Uint8Array.from(picture.image);
     try {
       return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots));
     } catch (error) {
       console.info("network:", reasonOf(error));
-      return this.#ask(source, choices);
+      return this.#ask(source, choices, this);
     }
-  }
-
-  /** @param {Source} source @param {Choices} choices @returns {Promise<import("./store.js").ScenePayload>} */
-  async #ask({ origin, picture = null }, { model, slots, how }) {
-    const query = new URLSearchParams({ slots: String(slots), how });
-    const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
-      method: "POST",
-      headers: { "content-type": picture instanceof Blob ? "application/octet-stream" : "application/json" },
-      body: picture instanceof Blob ? picture : JSON.stringify({ ...origin, ...picture }),
-    }).catch((error) => {
-      throw new Error("The server does not answer. Your edits are kept; try again in a moment.", { cause: error });
-    });
-    if (!response.ok) throw new Error(await response.text());
-    const answer = await response.json();
-    if (answer.refused) throw new Error(answer.refused);
-    return answer;
   }
 
   /**
@@ -78,7 +65,10 @@ export class Engine {
       before?.opened.then((network) => network.close(), () => {});
       /** @type {Own} */
       const own = { model, opened: openNetwork(model), network: null };
-      own.opened.then((network) => (own.network = network), (error) => console.info("network:", error.message));
+      own.opened.then((network) => (own.network = network), (error) => {
+        console.info("network:", error.message);
+        if (isSite && this.#own === own) this.#own = null; // nobody else could answer: the next question tries again
+      });
       this.#own = own;
     }
     return this.#own.opened;
@@ -109,4 +99,25 @@ export class Engine {
   async decode(model, latents) {
     return (await this.decoder(model)).decode(latents);
   }
+}
+
+/** @typedef {(source: Source, choices: Choices, engine: Engine) => Promise<import("./store.js").ScenePayload>} Ask */
+
+/** What lies beside a page of plain files. @type {Ask} */
+const askFiles = async (...asked) => (await import("./site/answers.js")).askFiles(...asked);
+
+/** The server's answer. @type {Ask} */
+async function askServer({ origin, picture = null }, { model, slots, how }) {
+  const query = new URLSearchParams({ slots: String(slots), how });
+  const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
+    method: "POST",
+    headers: { "content-type": picture instanceof Blob ? "application/octet-stream" : "application/json" },
+    body: picture instanceof Blob ? picture : JSON.stringify({ ...origin, ...picture }),
+  }).catch((error) => {
+    throw new Error("The server does not answer. Your edits are kept; try again in a moment.", { cause: error });
+  });
+  if (!response.ok) throw new Error(await response.text());
+  const answer = await response.json();
+  if (answer.refused) throw new Error(answer.refused);
+  return answer;
 }

@@ -1,6 +1,6 @@
 // The galleries that the server has: more may come while the page is open.
 
-/** @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number}} Gallery */
+/** @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number, background?: number[]}} Gallery `background` where labels come along */
 /** @typedef {{galleries: Gallery[], fits: string[] | null, files: boolean, closed: string | null}} Known */
 
 /** @type {Set<(known: Known) => void>} */

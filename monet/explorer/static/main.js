@@ -11,10 +11,10 @@ import { bindKeys } from "./keys.js";
 import { Opening } from "./opening.js";
 import { fromHash } from "./permalink.js";
 import { floatingPreview } from "./preview.js";
+import { isSite } from "./site/site.js";
 import { skipLinks } from "./skip.js";
 import { Store } from "./store.js";
 import { tour } from "./tour.js";
-import { found } from "./training/client.js";
 
 export const store = new Store();
 const engine = new Engine();
@@ -67,24 +67,28 @@ export async function start(offer, show) {
   const opening = new Opening(store, engine, offer, show);
   begun = opening;
   started.resolve(opening);
-  const link = (await takeKept().catch(() => null)) ?? fromHash(location.hash);
-  if (link && !offer.models[link.request.model]) opening.offerMore((await found().catch(() => null))?.models ?? {});
+  const link = (!isSite && (await takeKept().catch(() => null))) || fromHash(location.hash);
+  if (link && !offer.models[link.request.model] && !isSite) opening.offerMore(await trained());
   if (link) await opening.openLink(link);
   while (!store.loaded) {
     await opening.open(opening.first());
-    if (!store.loaded) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    if (store.loaded || isSite) break; // a browser that cannot take it apart will not be able to later
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   addEventListener("hashchange", () => {
     const link = fromHash(location.hash); // one that is no link of ours changes nothing
     if (link) opening.openLink(link);
   });
-  watchServer(store);
+  if (!isSite) watchServer(store);
   document.documentElement.dataset.monet = "ready";
   skipLinks();
   foldableIntake();
   watchToasts();
   tour();
 }
+
+/** Models that were made of runs. */
+const trained = async () => (await (await import("./training/client.js")).found().catch(() => null))?.models ?? {};
 
 /** A choice in one of Gradio's inputs. @param {Partial<import("./engine.js").Choices>} change */
 export const choose = (change) => begun?.choose(change);

@@ -1,5 +1,7 @@
 // Pixels to slots in the page: the network in a worker.
 
+import { isSite } from "./site/site.js";
+
 /**
  * @typedef {object} Network
  * @property {string} note for people: by which build, with what difference from the server
@@ -15,7 +17,7 @@
  * @throws {Error} with a sentence that says why the server has to be asked instead
  */
 export async function openNetwork(model) {
-  if (new URLSearchParams(location.search).get("network") === "server") throw new Error("asked for in the address");
+  if (!isSite && new URLSearchParams(location.search).get("network") === "server") throw new Error("asked for in the address");
   const worker = new Worker(new URL("network/worker.js", import.meta.url), { type: "module" });
   /** Who waits for the answer to a question, by its number. @type {Map<number, PromiseWithResolvers<import("./network/network.js").Decomposition>>} */
   const waiting = new Map();
@@ -44,7 +46,7 @@ export async function openNetwork(model) {
   try {
     const { kind, error, spec } = await opened.promise;
     return {
-      note: `taken apart in your browser (${kind}), largest difference from the server ${error.toExponential(0)}`,
+      note: `taken apart in your browser (${kind}), largest difference from ${isSite ? "PyTorch" : "the server"} ${error.toExponential(0)}`,
       spec,
       decompose(pixels, slots, scope = null) {
         const answer = Promise.withResolvers();

@@ -3,6 +3,7 @@
 import { notify } from "./notices.js";
 import { isOf, restore, sourceOf } from "./permalink.js";
 import { reasonOf } from "./reason.js";
+import { isSite } from "./site/site.js";
 
 /** @typedef {import("./engine.js").Source} Source */
 /** @typedef {import("./engine.js").Choices} Choices */
@@ -188,9 +189,10 @@ export class Opening {
   }
 
   /** @param {Link} link */
-  openLink({ request, edits }) {
+  async openLink({ request, edits }) {
     const { model, slots, how, image, of, ...origin } = request;
     const choices = { model, slots, how };
+    if (isSite && !this.offer.models[model]) return notify(`The link’s model “${model}” is not among the files here.`, { urgent: true });
     if (origin.kind !== "picture" || image) {
       return this.open({ source: { origin, picture: image ? { image, of: of ?? model } : null }, choices, edits, link: true });
     }

@@ -40,7 +40,7 @@
  * A scene on its way to the page, as monet.explorer.payload.scene_payload or answer.js makes it: arrays are one after
  * the other in base64 (masks in half precision, bytes of 255 parts otherwise), or typed arrays of the page's own.
  * @typedef {Omit<Scene, "image" | "truth" | "masks" | "alphas" | "scopes" | "mean" | "std"> & {
- *   image: string | Uint8Array, truth: string | null, masks: string | Float32Array, alphas: string | Uint8Array,
+ *   image: string | Uint8Array, truth: string | Uint8Array | null, masks: string | Float32Array, alphas: string | Uint8Array,
  *   mean: number[][], std: number[][]}} ScenePayload
  */
 /** @typedef {import("./engine.js").Origin} Origin */
@@ -84,7 +84,7 @@ export function sceneFrom(payload) {
   return {
     ...payload,
     image: Float32Array.from(read(payload.image, uint8), (v) => v / 255),
-    truth: payload.truth ? uint8(payload.truth) : null,
+    truth: payload.truth ? read(payload.truth, uint8) : null,
     masks,
     alphas: perSlot(shares).map((a) => Float32Array.from(a, (v) => v / 255)),
     scopes: scopes(masks),

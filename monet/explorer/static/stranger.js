@@ -2,6 +2,7 @@
 
 import { button, h } from "./dom.js";
 import { sourceOf } from "./permalink.js";
+import { isSite } from "./site/site.js";
 
 /** @typedef {import("./store.js").Scene} Scene */
 
@@ -40,7 +41,7 @@ export function strangerNote({ store, engine, opening }) {
       : "This model was not trained on such pictures."));
     const home = Object.keys(models).find((name) => name !== scene.model && models[name].data === scene.origin.data);
     if (home) offer(`Use ${models[home].title}`, home);
-    else if (scene.origin.kind === "picture") nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
+    else if (scene.origin.kind === "picture" && !isSite) nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
   }
 
   /** @param {string} label @param {string} model */
@@ -48,7 +49,7 @@ export function strangerNote({ store, engine, opening }) {
     element.append(button(label, () => opening.open({ choices: { ...opening.choices, model, slots: models[model].slots } })));
   }
 
-  /** Asks the other models one by one, as long as the picture is on screen. @param {Scene} scene @param {number} own how many times its usual error this model makes */
+  /** Asks the other models one by one, as long as the picture is on screen; plain files would each have to be fetched. @param {Scene} scene @param {number} own how many times its usual error this model makes */
   async function nearest(scene, own) {
     const source = sourceOf(store);
     /** @type {{ratio: number, model: string | null}} */

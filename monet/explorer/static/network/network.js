@@ -16,9 +16,9 @@
  *
  * @typedef {object} NetworkAbout  What the server says about a model for people, and for the loss.
  * @property {NetworkConfig} config
- * @property {{pictureSize: number, backgroundScale: number, foregroundScale: number,
+ * @property {{pictureSize: number, backgroundScale: number, foregroundScale: number, data: string | null,
  *   measured: Record<string, number>}} about  `pictureSize` without the border, in pixels; scales of the likelihood; the
- *   means that were measured of the model.
+ *   data set that it learned from; the means that were measured of the model.
  *
  * @typedef {object} NetworkSpec  What the server sends about a model.
  * @property {NetworkConfig} config

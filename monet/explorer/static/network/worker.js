@@ -7,6 +7,7 @@ import { float32, uint8 } from "../arrays.js";
 import { loadBrowserDecoder } from "../decoder/decoder.js";
 import { readDecoder } from "../decoders.js";
 import { reasonOf } from "../reason.js";
+import { fetchSpec } from "../site/site.js";
 import { loadBrowserNetwork } from "./network.js";
 
 /**
@@ -22,16 +23,9 @@ const scope = /** @type {WorkerScope} */ (/** @type {unknown} */ (self));
 /** @type {import("./network.js").BrowserNetwork | null} */
 let network = null;
 
-/** @param {string} address */
-async function read(address) {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`The server does not send this model: it answered ${response.status}.`);
-  return response.json();
-}
-
 /** @param {{network: string, decoder: string}} addresses @returns {Promise<Ready>} */
 async function open({ network: address, decoder }) {
-  const [{ weights, probe, ...spec }, decoderSpec] = await Promise.all([read(address), read(decoder)]);
+  const [{ weights, probe, ...spec }, decoderSpec] = await Promise.all([fetchSpec(address), fetchSpec(decoder)]);
   network = await loadBrowserNetwork(
     {
       config: spec.config,

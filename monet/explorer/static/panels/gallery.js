@@ -4,6 +4,7 @@ import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
 import { onGalleries } from "../galleries.js";
 import { roving } from "../roving.js";
+import { isSite } from "../site/site.js";
 
 const UNUSUAL = "unusual";
 
@@ -71,7 +72,7 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     thumbnails.replaceChildren(...list.map(({ origin, properties, children }) =>
       h("button", { type: "button", ...properties, onclick: () => request(origin) }, ...children)));
     if (!list.length) thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
-    more.hidden = gallery?.kind !== "sample";
+    more.hidden = isSite || gallery?.kind !== "sample";
     offer();
     mark();
   };

@@ -11,6 +11,7 @@ import { toHash } from "../permalink.js";
 import { toPython } from "../python.js";
 import { reasonOf } from "../reason.js";
 import * as sheet from "../sheet.js";
+import { isSite } from "../site/site.js";
 import { lastStep } from "../steps.js";
 import { film } from "../sweep.js";
 
@@ -179,9 +180,11 @@ export function mount(root, { store, frames }) {
       which, h("label", { class: "mx-label" }, width, " mm wide"),
       button("SVG", guard(figure("svg", toSvg)), { title: "The panel for a paper: charts and letters as vectors, pictures embedded" }),
       button("PNG", guard(figure("png", toPng)), { title: "The same at 300 dots per inch" }),
-      button("GIF of the attention", guard(attentionGif), { title: "Picture, scope, mask and what is explained, step by step" }),
-      button("GIF of the traversal", guard(traversalGif), { title: "Component, mask and scene while the selected latent goes from end to end" }),
-      button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),
+      ...(isSite ? [] : [
+        button("GIF of the attention", guard(attentionGif), { title: "Picture, scope, mask and what is explained, step by step" }),
+        button("GIF of the traversal", guard(traversalGif), { title: "Component, mask and scene while the selected latent goes from end to end" }),
+        button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),
+      ]),
       wholeGallery,
       button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
       button("Copy as Python", guard(() => copy(toPython(onScreen()), "program copied")), { title: "A program that makes this view again" })),

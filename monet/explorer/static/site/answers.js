@@ -1,0 +1,70 @@
+// What a page of plain files answers by itself: samples and a visitor's own pictures, taken apart by its own network.
+
+import { answerTo } from "../answer.js";
+import { renewGalleries } from "../galleries.js";
+import { centred, fit, nearest, readPicture } from "./pictures.js";
+import { fetchSpec } from "./site.js";
+
+/** @typedef {import("./pictures.js").Picture} Picture */
+
+/** @type {Promise<import("../galleries.js").Known> | null} */
+let known = null;
+
+/**
+ * @param {import("../engine.js").Source} source
+ * @param {import("../engine.js").Choices} choices
+ * @param {import("../engine.js").Engine} engine
+ * @returns {Promise<import("../store.js").ScenePayload>}
+ * @throws {Error} with a sentence for people
+ */
+export async function askFiles({ origin, picture = null }, choices, engine) {
+  const network = await engine.network(choices.model).catch((error) => {
+    throw new Error(`Nothing can be taken apart: ${error.message}`, { cause: error });
+  });
+  const { config: { side }, about: { pictureSize } } = network.spec;
+  const found = picture ? await own(picture) : await sample(origin);
+  const pixels = centred(fit(found.picture, pictureSize, choices.how), side).pixels;
+  const labels = found.labels && centred(fit(found.labels, pictureSize, choices.how, nearest), side).pixels.filter((_, i) => i % 3 === 0);
+  const { width, height } = found.picture;
+  return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots), {
+    origin: picture ? { kind: "picture" } : origin,
+    title: found.title,
+    scaled: width === pictureSize && height === pictureSize ? null : [width, height],
+    truth: labels ? { labels, background: found.background ?? [] } : null,
+  });
+}
+
+/**
+ * A picture as it is before it is fitted, with its true labels (grey) where they are known.
+ * @typedef {{title: string, picture: Picture, labels?: Picture, background?: number[]}} Found
+ */
+
+/** A visitor's picture: the file, or what a model was fed of it, without its border. @param {import("../engine.js").Picture} picture @returns {Promise<Found>} */
+async function own(picture) {
+  const title = "your picture";
+  if (picture instanceof Blob) return { title, picture: await readPicture(picture) };
+  const { about } = await fetchSpec(new URL(`monet/network/${encodeURIComponent(picture.of)}`, document.baseURI));
+  const side = Math.sqrt(picture.image.length / 3);
+  return { title, picture: centred({ width: side, height: side, pixels: Uint8Array.from(picture.image) }, about.pictureSize) };
+}
+
+/** @param {import("../engine.js").Origin} origin @returns {Promise<Found>} */
+async function sample({ kind, data, index }) {
+  known ??= renewGalleries();
+  const { galleries } = await known.catch((error) => {
+    known = null;
+    throw error;
+  });
+  const gallery = galleries.find(({ name }) => name === data);
+  if (kind !== "sample" || !data || index === undefined || !gallery || !(index >= 0 && index < gallery.samples)) {
+    throw new Error("This scene is not among the files here: choose a sample, or open the link in the app.");
+  }
+  /** @param {string} ending */
+  const read = async (ending) => {
+    const response = await fetch(new URL(`monet/samples/${encodeURIComponent(data)}/${String(index).padStart(2, "0")}${ending}`, document.baseURI));
+    if (!response.ok) throw new Error(`The sample did not arrive: the answer was ${response.status}.`);
+    return readPicture(await response.blob());
+  };
+  const [picture, labels] = await Promise.all([read(".png"), read(".labels.png")]);
+  return { title: `${gallery.title}, sample ${index + 1}`, picture, labels, background: gallery.background };
+}
