@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import BlockContext
+from gradio.components.api_component import Api
 
 from monet.explorer import panels
 from monet.explorer.layout import TITLE
@@ -43,7 +44,7 @@ def page(demo: gr.Blocks, server_only: tuple[str, ...], adapt: Adapt) -> str:
     """
 
     def element(block: Any) -> str:
-        if not block.visible:
+        if not block.visible or isinstance(block, Api):  # endpoints are the server's
             return ""
         known = f' id="{block.elem_id}"' if block.elem_id else ""
         if isinstance(block, gr.HTML):
