@@ -47,7 +47,7 @@ AGREEMENT = ("ari", "ari_fg", "covering")
 CACHED = """async () => {
     await navigator.serviceWorker.ready;
     const [listed] = (await (await fetch("sw.js")).text()).split("\\n");
-    const { files } = JSON.parse(listed.slice("const SITE = ".length, -1));
+    const { files } = JSON.parse(listed.slice("self.SITE = ".length, -1));
     const [name] = await caches.keys();
     return (await (await caches.open(name)).keys()).length - files.length;
 }"""

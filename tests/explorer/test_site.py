@@ -47,7 +47,7 @@ def test_one_model_has_less_than_6_megabytes(site_folder: Path) -> None:
 
 def test_the_worker_lists_every_file(site_folder: Path) -> None:
     first, _, rest = (site_folder / "sw.js").read_text().partition("\n")
-    listed = json.loads(first.removeprefix("const SITE = ").removesuffix(";"))
+    listed = json.loads(first.removeprefix("self.SITE = ").removesuffix(";"))
     assert set(listed["files"]) == set(sizes(site_folder)) - {"sw.js"}
     assert "SITE.version" in rest
     assert not [path for path in listed["files"] if "/training/" in path or "/own/" in path]
