@@ -23,8 +23,8 @@ FOLDER = Path(os.environ.get("MONET_CHECKPOINTS") or (SHIPPED if SHIPPED.is_dir(
 """Where names are looked up: the environment variable MONET_CHECKPOINTS, what lies beside the package in a checkout, or
 ``checkpoints`` under the current directory."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-HISTORY = "## What was tried"
-"""Heading of a model card's last section, which people write."""
+LIMITS = "## Limits"
+"""Heading of a model card's last section. It is written by hand, and an export keeps it."""
 MAX_CONFIG_BYTES = 2**20
 UNKNOWN = "unknown"
 """What a configuration says where nobody knows the data set."""
