@@ -53,8 +53,8 @@ def section(latents: Latents, name: str) -> str:
     span = f"{latents.sweep[0]:+g} to {latents.sweep[-1]:+g} sigma"
     return f"""{HEADING}
 
-Median change of {latents.slots} object slots (validation split) as one latent goes from {span} of the prior, while the slot
-survives (decoded area within a factor of four). Slots survive {latents.survival:.0%} of the used latents' sweeps.
+Median change of {latents.slots} object slots (validation split) as one latent goes from {span} of the prior, while the
+slot survives (decoded area within a factor of four). Slots survive {latents.survival:.0%} of the used latents' sweeps.
 Measured by `python -m monet.latents {name}`; all features and the true factors: [{TABLES}]({TABLES}).{rest}
 
 {markdown(("latent", "name", "KL (nats)", "survive", "main effect"), rows)}
