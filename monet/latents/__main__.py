@@ -1,4 +1,4 @@
-"""Measure what each latent of a checkpoint does and what the latents know of the true factors.
+"""Measure the effect of each latent of a checkpoint and how well the latents predict the true factors.
 
 python -m monet.latents multi_dsprites
 python -m monet.latents FOLDER --data clevr6 --slots 300 --dry-run

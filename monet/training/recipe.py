@@ -1,4 +1,4 @@
-"""What a training run does, as a value; one TOML file per data set under ``recipes/``."""
+"""Recipes: the settings of a training run, read from the TOML files in ``recipes/``."""
 
 from __future__ import annotations
 
