@@ -283,7 +283,8 @@ def test_pointer_of_git_lfs_is_named_with_what_fetches_it(tmp_path, monkeypatch,
     assert "a Git LFS pointer" in str(caught.value) and command in str(caught.value)
     run(monkeypatch, "list", "--folder", str(folder.parent))
     listed = capsys.readouterr().out
-    assert (f"not usable: tiny: {name} is a Git LFS pointer" in listed and command in listed) == (name == checkpoints.WEIGHTS)
+    told = f"not usable: tiny: {name} is a Git LFS pointer" in listed and command in listed
+    assert told == (name == checkpoints.WEIGHTS)
 
 
 def test_data_of_an_import_may_be_anybodys_or_nobodys(file, tmp_path, monkeypatch, capsys):
