@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monet.data import DATASETS, Scene
+from monet.data import DATASETS, Scene, samples
 from monet.data.generators import multi_dsprites, tetrominoes
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -86,6 +86,17 @@ def test_every_number_of_objects_in_the_range_occurs_and_no_other(dataset):
 def test_impossible_numbers_of_objects_are_refused_in_words(dataset, objects):
     with pytest.raises(ValueError, match="must satisfy 0 <= fewest <= most <="):
         dataset.scene(0, objects)
+
+
+def test_samples_of_one_data_set_are_written_alone_and_are_the_shipped_ones(tmp_path):
+    samples.write(tmp_path, count=2, names=["tetrominoes"])
+    assert [path.name for path in tmp_path.iterdir()] == ["tetrominoes"] and samples.count("tetrominoes", tmp_path) == 2
+    for index in range(2):
+        written, shipped = samples.read("tetrominoes", index, tmp_path), samples.read("tetrominoes", index)
+        assert np.array_equal(written.image, shipped.image)
+        assert np.array_equal(written.segmentation, shipped.segmentation)
+    with pytest.raises(ValueError, match="no data set 'nosuch'"):
+        samples.write(tmp_path, names=["nosuch"])
 
 
 # ------------------------------------------------------------------ Tetrominoes

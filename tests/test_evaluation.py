@@ -15,7 +15,7 @@ from monet import checkpoints, evaluation
 from monet.data import Scene, stored
 from monet.data.download import download
 from monet.data.generators import multi_dsprites, tetrominoes
-from monet.evaluation import Result, contact_sheet, evaluate
+from monet.evaluation import Result, contact_sheet, evaluate, tables
 from monet.evaluation.__main__ import main
 from monet.evaluation.scenes import notes, with_background, without_objects
 from monet.figures import SLOT_COLORS
@@ -171,6 +171,18 @@ def test_scenes_without_a_segmentation_count_in_what_needs_none():
     result = evaluate(Oracle(TETROMINOES, scenes, error=0.1), unknown)
     assert set(result.values) == {"mse", "reconstruction", "latent_kl", "mask_kl"}
     assert "| mse " in evaluation.table(result)
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "text"),
+    [
+        (0.92463, 0.00752, "0.925 ± 0.008"), (0.56757, 0.0198, "0.568 ± 0.020"), (0.5, 0.00096, "0.5000 ± 0.0010"),
+        (-29065.0866, 16.7198, "-29065 ± 17"), (1094.23, 172.0, "1094 ± 172"), (0.000628, 2e-5, "0.0006 ± <0.0001"),
+        (0.25, float("nan"), "0.2500"), (float("nan"), float("nan"), ""), (1.0, 0.0, "1.0000 ± 0.0000"),
+    ],
+)  # fmt: skip
+def test_a_figure_has_the_digits_that_its_error_leaves(mean, error, text):
+    assert tables.figure(mean, error) == text
 
 
 def test_every_scene_has_its_own_background_labels():

@@ -72,7 +72,7 @@ def test_a_checkpoint_is_downloaded_under_a_name_and_never_over_another(folder, 
     assert same(checkpoints.load(to or "fetched"), checkpoints.load(folder))
     with pytest.raises(SystemExit) as caught:
         command.main()
-    assert caught.value.code == 1 and "is there already" in capsys.readouterr().err
+    assert caught.value.code == 1 and "exists already" in capsys.readouterr().err
 
 
 def test_what_the_hub_does_not_give_is_one_sentence(monkeypatch, tmp_path):

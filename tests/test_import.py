@@ -281,10 +281,11 @@ def test_pointer_of_git_lfs_is_named_with_what_fetches_it(tmp_path, monkeypatch,
     command = f"git -C '{folder}' lfs pull"
     with pytest.raises(CheckpointError) as caught:
         notebook.load(folder / name)
-    assert "a pointer of Git LFS" in str(caught.value) and command in str(caught.value)
+    assert "a Git LFS pointer" in str(caught.value) and command in str(caught.value)
     run(monkeypatch, "list", "--folder", str(folder.parent))
     listed = capsys.readouterr().out
-    assert (f"not usable: tiny: {name} is a pointer" in listed and command in listed) == (name == checkpoints.WEIGHTS)
+    told = f"not usable: tiny: {name} is a Git LFS pointer" in listed and command in listed
+    assert told == (name == checkpoints.WEIGHTS)
 
 
 def test_data_of_an_import_may_be_anybodys_or_nobodys(file, tmp_path, monkeypatch, capsys):
@@ -320,7 +321,7 @@ def test_import_does_not_replace_a_checkpoint(file, tmp_path, monkeypatch, capsy
     with pytest.raises(SystemExit) as ended:
         run(monkeypatch, "import", str(file), str(tmp_path / "taken"))
     assert ended.value.code == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert not list((tmp_path / "taken").iterdir())
 
 

@@ -299,7 +299,7 @@ def test_a_latent_is_named_on_evidence_only() -> None:
     assert name(**{feature: Effect(0.0, 0, 0) for feature in FEATURES}) == "dissolves"
 
 
-@pytest.mark.parametrize("before, after", [("# A\n\ntext\n", ""), ("# A\n", "\n## What was tried\n\nmuch\n"), ("", "")])
+@pytest.mark.parametrize("before, after", [("# A\n\ntext\n", ""), ("# A\n", "\n## Limits\n\nmuch\n"), ("", "")])
 def test_a_card_keeps_everything_else(before: str, after: str) -> None:
     first = card.insert(before + after, f"{card.HEADING}\n\nlittle\n")
     second = card.insert(first, f"{card.HEADING}\n\nmore\n\n")
@@ -324,8 +324,10 @@ def test_the_command_writes_beside_the_weights(
     latents = Latents.read(folder)
     assert latents is not None and latents.slots == 6 and len(latents.latents) == 16
     text = (folder / checkpoints.CARD).read_text(encoding="utf-8")
-    assert card.section(latents, "mine", "").strip() in text and "| shape " in text
-    assert text.count(card.HEADING) == 1 and text.index(card.HEADING) < text.index(checkpoints.HISTORY)
+    assert card.section(latents, "mine").strip() in text
+    assert text.count(card.HEADING) == 1 and text.index(card.HEADING) < text.index(checkpoints.LIMITS)
+    tables = (folder / card.TABLES).read_text(encoding="utf-8")
+    assert tables.startswith(card.tables(latents, "Tetrominoes", "mine", "")) and "| shape " in tables
 
 
 @pytest.mark.parametrize("checkpoint", checkpoints.find()[0], ids=lambda checkpoint: checkpoint.name)
@@ -334,4 +336,6 @@ def test_what_is_shipped_was_measured_on_the_weights_beside_it(checkpoint: check
     assert latents is not None and len(latents.latents) == checkpoint.config.latent_dim and latents.slots >= 300
     assert (checkpoint.folder / FILE).stat().st_size < 20_000
     text = (checkpoint.folder / checkpoints.CARD).read_text(encoding="utf-8")
-    assert card.section(latents, checkpoint.name, "").strip() in text
+    assert card.section(latents, checkpoint.name).strip() in text
+    tables = (checkpoint.folder / card.TABLES).read_text(encoding="utf-8")
+    assert tables.startswith(card.tables(latents, checkpoint.title, checkpoint.name, ""))

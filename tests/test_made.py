@@ -143,7 +143,7 @@ def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own, nothing_known
         (["--data", "no_such"], "no stored data 'no_such'"),
         (["--data", "mine", "--weights", "no_such"], "no such checkpoint"),
         (["--folder", "runs/nothing"], "holds no recipe.toml"),
-        (["--data", "mine", "--first", "3"], "--first goes with --weights"),
+        (["--data", "mine", "--first", "3"], "--first needs --weights"),
         (["--data", "mine", "--weights", "multi_dsprites", "--first", "99999"], "and no 99999"),
         (["--data", "two"], "2 scenes are too few"),
     ],

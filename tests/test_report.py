@@ -1,5 +1,6 @@
 """The report of a run shows what its files say, and only that; the model card shows the report."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -124,10 +125,10 @@ def test_exported_card_shows_the_pictures_and_keeps_what_people_wrote(tmp_path, 
     trained.train(50)
     folder = tmp_path / "checkpoint"
     folder.mkdir()
-    (folder / checkpoints.CARD).write_text(f"old figures\n\n{card.HISTORY}\n\nFour seeds.\n", encoding="utf-8")
+    (folder / checkpoints.CARD).write_text(f"old figures\n\n{card.LIMITS}\n\nFour seeds.\n", encoding="utf-8")
     card.export(trained, folder, 8)
     text = (folder / checkpoints.CARD).read_text(encoding="utf-8")
-    assert text.endswith(f"{card.HISTORY}\n\nFour seeds.\n") and "old figures" not in text
+    assert text.endswith(f"{card.LIMITS}\n\nFour seeds.\n") and "old figures" not in text
     for name in ("slots.png", CURVES, SLOTS):
         assert f"]({name})" in text
         with Image.open(folder / name) as picture:
@@ -158,12 +159,12 @@ def test_exported_card_tells_of_the_runs_own_data_machines_and_commands(own, tmp
     for words in ("# MONet, cells", "18 of 25 pictures of 30 x 20 pixels, made square by `pad`",
                   "5 scenes of the test split",
                   "2.0 hours on 2 processes, each A Card with A Processor (3 threads, torch 2.9), then ",
-                  f"torch {torch.__version__})", f"100 pictures, {card.spent(own)}"):  # fmt: skip
+                  f"torch {torch.__version__})", f"; 100 pictures.\n- Hardware: {card.spent(own)}."):  # fmt: skip
         assert words in text
     for words in ("Tetrominoes", "generates", "license", "no GPU", "| ari", "true and found"):
         assert words not in text
-    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("    python -m ")]
-    train, export, evaluate = (options[3:] for options in commands)
+    commands = re.findall(r"^(?:    |Command: `)(python -m .*?)(?:`\.)?$", text, re.MULTILINE)
+    evaluate, train, export = (shlex.split(command)[3:] for command in commands)
     assert train == ["--config", config, "--data", own.data, "--folder", str(own.folder)]
     assert export == ["export", str(own.folder), str(folder), "--config", config, "--count", "20"]
     # The last command prints the figures of the card.

@@ -1,4 +1,4 @@
-"""Checkpoints: folders with ``config.json``, ``model.safetensors`` and a model card, as Hugging Face lays them out."""
+"""Reads and writes checkpoints: folders with ``config.json``, ``model.safetensors`` and a model card (Hub layout)."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ FOLDER = Path(os.environ.get("MONET_CHECKPOINTS") or (SHIPPED if SHIPPED.is_dir(
 """Where names are looked up: the environment variable MONET_CHECKPOINTS, what lies beside the package in a checkout, or
 ``checkpoints`` under the current directory."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-HISTORY = "## What was tried"
-"""Heading of a model card's last section, which people write."""
+LIMITS = "## Limits"
+"""Heading of a model card's last section. It is written by hand, and an export keeps it."""
 MAX_CONFIG_BYTES = 2**20
 UNKNOWN = "unknown"
-"""What a configuration says where nobody knows the data set."""
+"""``data`` in ``config.json`` if the data set is unknown."""
 
 POINTER = b"version https://git-lfs.github.com/spec/"
-"""What a file begins with that Git LFS has put in the place of another one."""
+"""First bytes of a Git LFS pointer file."""
 
 Shapes = dict[str, tuple[int, ...]]
-"""Of tensors, by name."""
+"""Tensor shapes by name."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the folder and says what is wrong with it."""
+    """A checkpoint that cannot be used. The message names the folder and the reason."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder that holds a model, its configuration read and its weights not yet.
+    """A checkpoint folder with its configuration; the weights are not loaded.
 
     Attributes:
         name: the folder's name.
         folder: where it is.
         config: the network's configuration.
-        title: as people read it.
-        data: name of the data set that it was trained on, "" if it does not say.
-        measured: means over ``scenes`` scenes of the test split by metric, empty if it does not say.
-        fit: how the pictures that it was trained on were made square.
+        title: for display.
+        data: name of the training data set, "" if unknown.
+        measured: means over ``scenes`` scenes of the test split by metric, empty if not measured.
+        fit: how the training pictures were made square.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Checkpoint:
 
 
 def find(folder: Path = FOLDER) -> tuple[list[Checkpoint], list[CheckpointError]]:
-    """All checkpoints below a folder by name, and what is wrong with those that are none. Weights are not read."""
+    """All checkpoints in a folder by name, and the errors of folders that cannot be used. Weights are not read."""
     found, problems = [], []
     for path in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []:
         try:
@@ -75,7 +75,7 @@ def find(folder: Path = FOLDER) -> tuple[list[Checkpoint], list[CheckpointError]
 
 
 def read(name_or_folder: str | Path) -> Checkpoint:
-    """The checkpoint of a name under ``checkpoints/`` or of a folder.
+    """Finds a checkpoint by its name under ``checkpoints/`` or by its folder.
 
     Raises:
         CheckpointError: no such folder, a missing file, or a configuration that no network can be built from.
@@ -108,20 +108,20 @@ def read(name_or_folder: str | Path) -> Checkpoint:
 
 
 def refuse_pointer(name: str, file: Path) -> None:
-    """Raises CheckpointError for what Git LFS leaves where it has not fetched a file."""
+    """Raises CheckpointError if a file is a Git LFS pointer."""
     with file.open("rb") as stream:
         if stream.read(len(POINTER)) == POINTER:
             fetch = f"git -C {shlex.quote(str(file.parent))} lfs pull"
             raise CheckpointError(
-                f"{name}: {file.name} is a pointer of Git LFS, not the file itself: {fetch} fetches it"
+                f"{name}: {file.name} is a Git LFS pointer, not the file itself; fetch it with {fetch}"
             )
 
 
 def load(name_or_folder: str | Path | Checkpoint) -> MONet:
-    """A model in eval mode; float32, on the CPU.
+    """Loads a model in eval mode; float32, on the CPU.
 
-    The header of the weights is compared with what the configuration asks for before a tensor is read, so a file
-    that lies about its size costs nothing. Nothing is unpickled.
+    Names and shapes in the header of the weights are compared with the configuration before a tensor is read, so a
+    wrong size costs no memory. Nothing is unpickled.
 
     Raises:
         CheckpointError: as :func:`read`, or weights that are damaged, of other names or shapes, or not finite.
@@ -141,23 +141,23 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
 
 
 def shapes(config: MONetConfig) -> Shapes:
-    """The shape of every weight of a network, by name; a network of any size costs nothing here."""
+    """The shape of every weight of a network, by name; no memory is allocated."""
     with torch.device("meta"):
         return {name: tuple(tensor.shape) for name, tensor in MONet(config).state_dict().items()}
 
 
 def check_shapes(name: str, file: str, found: Shapes, source: str, expected: Shapes) -> None:
-    """Refuses a file of a checkpoint whose tensors are not those that ``source`` asks for.
+    """Compares the tensors in a file with those that ``source`` expects.
 
     Raises:
-        CheckpointError: names the first tensor that is missing, superfluous or of another shape.
+        CheckpointError: names the first tensor that is missing, unexpected or has another shape.
     """
     if found.keys() != expected.keys():
         odd = min(found.keys() ^ expected.keys())
-        raise CheckpointError(f"{name}: {file} has other tensors than {source}: {odd}")
+        raise CheckpointError(f"{name}: {file} does not have the tensors of {source}; the first difference is {odd}")
     for tensor, shape in expected.items():
         if found[tensor] != shape:
-            raise CheckpointError(f"{name}: {tensor} in {file} is {found[tensor]}, {source} asks for {shape}")
+            raise CheckpointError(f"{name}: {tensor} in {file} is {found[tensor]}, {source} expects {shape}")
 
 
 def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -185,13 +185,13 @@ def save(
     measured: Mapping[str, float] | None = None,
     fit: How = "crop",
 ) -> None:
-    """Writes a checkpoint folder, each file whole or not at all.
+    """Writes a checkpoint folder, each file atomically.
 
     Args:
         model: its weights are stored as float32.
-        folder: made if need be; the model card of an older checkpoint stays unless ``card`` is given.
-        title: as people read it.
-        data: name of the data set that it was trained on, "" if nobody knows.
+        folder: created if needed; an existing model card stays unless ``card`` is given.
+        title: for display.
+        data: name of the training data set, "" if unknown.
         card: text of the model card, Markdown.
         measured: see :class:`Checkpoint`.
         fit: see :class:`Checkpoint`.
@@ -211,7 +211,7 @@ def save(
 
 
 def write(file: Path, text: str) -> None:
-    """Writes a text file of a checkpoint, whole or not at all."""
+    """Writes a text file of a checkpoint atomically."""
     part = file.with_name(f"{file.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(file)

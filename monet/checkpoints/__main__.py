@@ -1,4 +1,4 @@
-"""``python -m monet.checkpoints``: what checkpoints there are, others' weights in, ONNX out."""
+"""``python -m monet.checkpoints``: lists, imports and downloads checkpoints, and exports them as ONNX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m monet.checkpoints", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("list", help="every checkpoint, and what is wrong with those that cannot be used")
+    command = commands.add_parser("list", help="list all checkpoints, and why some cannot be used")
     command.add_argument(
         "--folder", metavar="FOLDER", type=Path, default=checkpoints.FOLDER, help="of the checkpoints (%(default)s)"
     )
@@ -89,11 +89,11 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _new(name_or_folder: str) -> Path:
-    """The folder of a checkpoint to be made; a name is one under ``checkpoints/``."""
+    """The folder of a new checkpoint; a plain name means ``checkpoints/NAME``."""
     named = Path(name_or_folder).name == name_or_folder
     folder = checkpoints.FOLDER / name_or_folder if named else Path(name_or_folder)
     if folder.exists():
-        raise CheckpointError(f"{folder} is there already; remove it, or choose another name")
+        raise CheckpointError(f"{folder} exists already; remove it, or choose another name")
     return folder
 
 
@@ -113,7 +113,7 @@ def _export_onnx(options: argparse.Namespace) -> None:
 
 
 def _card(model: MONet, file: Path, name: str, title: str) -> str:
-    """Where the weights are from, and that nothing else is known about them; Markdown."""
+    """Model card of imported weights: their source, and that nothing else is known."""
     config = model.config
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -122,13 +122,13 @@ def _card(model: MONet, file: Path, name: str, title: str) -> str:
 
 # MONet, {title}
 
-{sum(p.numel() for p in model.parameters()):,} weights, float32; K = {config.num_slots} slots of
+{sum(p.numel() for p in model.parameters()):,} parameters, float32; K = {config.num_slots} slots of
 {config.latent_dim} latents; {config.resolution} x {config.resolution} pixels.
 
 Imported with `python -m monet.checkpoints import` from `{source}`, SHA-256
 `{digest}`, a model of the reference notebook's.
 
-How it was trained, and on what, the file does not say, and nothing has been measured yet.
+The file does not say how and on what the model was trained, and nothing has been measured yet.
 `python -m monet.evaluation {name} --data DATA` measures it.
 """
 

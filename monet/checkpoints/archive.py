@@ -1,4 +1,4 @@
-"""The zip archive that a file of ``torch.save`` is, and the sentences in which a file is refused."""
+"""Reads entries of the zip archive that ``torch.save`` writes, with size limits and one-sentence errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_FILE_BYTES = 2**28
 
 @contextmanager
 def named(file: str) -> Iterator[None]:
-    """Puts the file's name before what is wrong with it, in one sentence; a pickle may raise anything."""
+    """Turns every exception into a one-sentence CheckpointError that begins with the file's name."""
     try:
         yield
     except CheckpointError as error:

@@ -1,8 +1,8 @@
-"""Files of weights that other programs wrote: what sets of weights of the notebook's network are in one, and where.
+"""Finds the weights of the notebook's network in files that other programs wrote.
 
 A training script puts a model's weights into a dictionary, beside its optimiser and settings, and wrappers put
 prefixes before their names: ``module.`` (DataParallel, averaged copies), ``_orig_mod.`` (torch.compile), ``model.``
-(Lightning). So a set of weights is what stands behind a path of dictionaries and a prefix.
+(Lightning). So a set of weights has a path of dictionaries and a prefix.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LAYER = re.compile(
     r"(?P<prefix>(?:.*\.)?)(?:attention|vae)\.(?:(?:_orig_mod|module)\.)*"
     r"(?:down_nn_|middle_nn|up_nn_|final_nn|encoder_nn|decoder_nn)"
 )
-"""Begins a name of the notebook's weights."""
+"""Beginning of a name of the notebook's weights."""
 WRAPPER = re.compile(r"(?<=\.)(?:_orig_mod|module)\.")
-"""What stands inside a name where a part of the network was wrapped."""
+"""Part of a name that torch.compile or DataParallel inserts."""
 MAX_DEPTH = 8
-"""Of dictionaries in dictionaries."""
+"""Deepest nesting of dictionaries."""
 
 
 class Slice(NamedTuple):

@@ -15,19 +15,19 @@ from monet import checkpoints, model
 from monet.checkpoints import CARD, CONFIG, WEIGHTS, Checkpoint, CheckpointError, metadata
 
 FILES = ("*.safetensors", "*.json", "*.md", "*.png", "*.webp")
-"""What a checkpoint consists of; nothing else is fetched or handed on."""
+"""Files of a checkpoint; no others are downloaded or copied."""
 
 
 class MONet(model.MONet, PyTorchModelHubMixin):
-    """A :class:`~monet.model.MONet` that folders and the Hub know.
+    """A :class:`~monet.model.MONet` with ``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
 
     Attributes:
-        checkpoint: where the weights came from; None: they are new.
+        checkpoint: source of the weights; None for new ones.
     """
 
     checkpoint: Checkpoint | None = None
     _loaded: str = ""
-    """Digest of the weights as they were loaded."""
+    """Digest of the weights when they were loaded."""
 
     @classmethod
     def from_pretrained(  # type: ignore[override, unused-ignore]
@@ -44,11 +44,11 @@ class MONet(model.MONet, PyTorchModelHubMixin):
         """The model of a folder, of a name under ``checkpoints/``, or of the Hub, in eval mode; float32.
 
         Args:
-            pretrained_model_name_or_path: what is there on this machine is never asked for elsewhere.
+            pretrained_model_name_or_path: a local folder or name wins over the Hub.
             force_download: fetches again what has been fetched before.
             token: of the Hub, for private models.
             cache_dir: where fetched files are kept; None: where the Hub's library keeps them.
-            local_files_only: asks nobody.
+            local_files_only: no network access.
             revision: branch, tag or commit on the Hub.
             map_location: device of the model.
 
@@ -79,8 +79,7 @@ class MONet(model.MONet, PyTorchModelHubMixin):
         return network.eval()
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Writes a checkpoint's folder. Figures, card and pictures go along only while the weights are what they
-        belong to."""
+        """Writes a checkpoint folder. Results, card and pictures are copied only if the weights are unchanged."""
         known, unchanged = self.checkpoint, self.checkpoint is not None and self._digest() == self._loaded
         title, data = (known.title, known.data) if known else (save_directory.name, "")
         if known and unchanged and known.folder.resolve() != save_directory.resolve():
@@ -97,7 +96,7 @@ class MONet(model.MONet, PyTorchModelHubMixin):
         )  # fmt: skip
 
     def _digest(self) -> str:
-        """Of the weights' values."""
+        """SHA-256 of the weights."""
         digest = hashlib.sha256()
         for tensor in self.state_dict().values():
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

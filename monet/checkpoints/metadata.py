@@ -1,4 +1,4 @@
-"""What model hubs read of a model card: its front matter, and the lines that use the model."""
+"""Front matter (YAML) and "Use" section of a model card, in the Hub's format."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from monet.pictures import How
 LIBRARY = "monet-explorer"
 TASK = "image-segmentation"
 PAPER = "arxiv:1901.11390"
-USE = "## From Python"
+USE = "## Use"
 """Heading of the section that :func:`use` writes."""
 
 
 def front_matter(
     title: str = "", data: str = "", measured: Mapping[str, float] | None = None, licence: str = ""
 ) -> str:
-    """The YAML between two lines of dashes that a model card begins with.
+    """The YAML block at the head of a model card, with its two lines of dashes.
 
     Args:
         title: of the model, as people read it.
-        data: name of the data set that it was trained on, "" if nobody knows.
-        measured: see :class:`~monet.checkpoints.Checkpoint`; become the results of ``model-index``.
-        licence: of the weights, as the Hub spells it, "" where others decide.
+        data: name of the training data set, "" if unknown.
+        measured: see :class:`~monet.checkpoints.Checkpoint`; written as the results of ``model-index``.
+        licence: of the weights, in the Hub's spelling; "" if this project cannot grant one.
     """
     lines = [f"license: {licence}"] if licence else []
     lines += [f"library_name: {LIBRARY}", f"pipeline_tag: {TASK}"]
@@ -32,7 +32,7 @@ def front_matter(
         lines += [f"datasets: [{json.dumps(data)}]"]
     figures = {name: value for name, value in (measured or {}).items() if name != "scenes"}
     if data and figures:
-        # JSON is YAML: what people have named is quoted.
+        # JSON strings are valid YAML, so names from outside are quoted safely.
         lines += [
             "model-index:",
             f"- name: {json.dumps(f'MONet, {title}')}",
@@ -46,7 +46,7 @@ def front_matter(
 
 
 def use(name: str, fit: How = "crop") -> str:
-    """The section of a card that shows how a program uses the model.
+    """The section of a card with a Python example.
 
     Args:
         name: under ``checkpoints/``, or a folder.

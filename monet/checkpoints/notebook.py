@@ -1,4 +1,4 @@
-"""The reference notebook's network: its names of the weights, its sizes from their shapes."""
+"""Imports weights of the reference notebook's network: maps their names and infers the sizes from their shapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ATTRIBUTES = {
     "beta": "beta",
     "gamma": "gamma",
 }
-"""What the notebook's model knows besides its weights, and what our configuration calls it."""
+"""Attributes of the notebook's model by our configuration's names."""
 
 MAX_BLOCKS = 10
 """Of the U-Net: a larger one would need more pixels than a model may have."""

@@ -1,4 +1,4 @@
-"""A checkpoint as three ONNX graphs: attention step, encoder and decoder, checked against PyTorch."""
+"""Exports a checkpoint as three ONNX graphs (attention step, encoder, decoder), compared with PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of ``torch.save``, read without running anything that they ask for.
+"""Reads files of ``torch.save`` without running code from them.
 
 Such a file is a zip archive of one pickle, ``NAME/data.pkl``, and one uncompressed entry per storage,
 ``NAME/data/KEY``. A pickle is a program: it may name any function of any module and call it. Here a name is only

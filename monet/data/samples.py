@@ -1,10 +1,13 @@
 """The gallery's scenes: ``monet/assets/samples/DATASET/NN.png`` with ``NN.labels.png``, all made by this project.
 
-``python -m monet.data.samples`` writes them anew, the same every time.
+``python -m monet.data.samples`` writes those of all data sets, ``python -m monet.data.samples NAME ...`` of some. The
+files are the same every time.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +15,23 @@ from PIL import Image
 
 from monet.data import DATASETS
 from monet.data.scene import Scene
+from monet.faults import told
 
 FOLDER = Path(__file__).parents[1] / "assets" / "samples"
 COUNT = 24
 SEED = 2030
 
 
-def write(folder: Path = FOLDER, count: int = COUNT) -> None:
-    """Writes ``count`` scenes of every generated data set; label maps are PNGs of the labels themselves."""
-    for dataset in DATASETS.values():
+def write(folder: Path = FOLDER, count: int = COUNT, names: Iterable[str] = DATASETS) -> None:
+    """Writes ``count`` scenes of each generated data set; label maps are PNGs of the labels themselves.
+
+    Raises:
+        ValueError: there is no data set of such a name.
+    """
+    names = list(names)
+    if unknown := [name for name in names if name not in DATASETS]:
+        raise ValueError(f"there is no data set {unknown[0]!r}; there are {', '.join(DATASETS)}")
+    for dataset in (DATASETS[name] for name in names):
         target = folder / dataset.name
         target.mkdir(parents=True, exist_ok=True)
         for index in range(count):
@@ -51,4 +62,5 @@ def read(dataset: str, index: int, folder: Path = FOLDER) -> Scene:
 
 
 if __name__ == "__main__":
-    write()
+    with told():
+        write(names=sys.argv[1:] or DATASETS)

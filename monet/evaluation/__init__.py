@@ -1,4 +1,4 @@
-"""How well a model decomposes: metrics over scenes with ground truth, and a picture of what it does.
+"""Evaluates a model: metrics over scenes with ground truth, and a contact sheet.
 
 ``python -m monet.evaluation`` measures checkpoints."""
 

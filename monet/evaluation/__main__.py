@@ -1,4 +1,4 @@
-"""Measure checkpoints on scenes that they have not learned from.
+"""Measure checkpoints on scenes outside their training set.
 
 python -m monet.evaluation
 python -m monet.evaluation multi_dsprites --count 320

@@ -1,4 +1,4 @@
-"""The scenes to measure on, and what is to be known of them before figures are quoted."""
+"""Selects the scenes to evaluate on, and notes what limits their figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model makes of scenes, as one picture."""
+"""Contact sheet: picture, reconstruction, segmentations and slots of several scenes."""
 
 from __future__ import annotations
 

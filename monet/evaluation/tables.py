@@ -1,4 +1,4 @@
-"""Figures as Markdown, for the terminal and the model card."""
+"""Result tables in Markdown, for the terminal and the model card."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import numpy as np
 from monet.checkpoints import Checkpoint
 from monet.evaluation.scoring import Result
 
+DECIMALS = 4
+"""The most that a figure is printed with."""
+
 
 def table(result: Result) -> str:
-    """Mean and standard error of every metric, a Markdown table; of the attention's masks and of the decoder's."""
+    """Markdown table: mean and standard error of every metric, for the attention's and the decoder's masks."""
     names = [name for name in result.values if not name.endswith("_decoded")]
     rows = [(name, _cell(result, name), _cell(result, f"{name}_decoded")) for name in names]
     return markdown(("metric", "attention masks", "decoder masks"), rows)
 
 
 def summary(results: Sequence[tuple[Checkpoint, Result]]) -> str:
-    """One row per checkpoint, a Markdown table."""
+    """Markdown table with one row per checkpoint."""
     rows = [
         (
             c.title, str(c.config.num_slots), str(c.config.resolution),
@@ -30,8 +33,24 @@ def summary(results: Sequence[tuple[Checkpoint, Result]]) -> str:
 
 
 def _cell(result: Result, name: str) -> str:
-    mean, error = result.means.get(name, np.nan), result.standard_errors.get(name, np.nan)
-    return (f"{mean:.4f}" if np.isfinite(mean) else "") + (f" ± {error:.4f}" if np.isfinite(error) else "")
+    return figure(result.means.get(name, np.nan), result.standard_errors.get(name, np.nan))
+
+
+def figure(mean: float, error: float) -> str:
+    """A mean with its standard error, "0.925 ± 0.008"; either may be NaN.
+
+    Both are rounded to the error's first significant digit, or to its second if the first is 1, and to at most
+    ``DECIMALS`` decimals.
+    """
+    if not np.isfinite(mean):
+        return ""
+    if not np.isfinite(error):
+        return f"{mean:.{DECIMALS}f}"
+    if 0 < error < 0.5 * 10**-DECIMALS:
+        return f"{mean:.{DECIMALS}f} ± <{10**-DECIMALS}"
+    first, exponent = f"{error:e}"[0], int(f"{error:e}".partition("e")[2])
+    decimals = min(max((first == "1") - exponent, 0), DECIMALS) if error else DECIMALS
+    return f"{mean:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
-"""What each latent of a checkpoint does, and what the latents know of the objects.
+"""Measures the effect of each latent and how well the latents predict an object's true factors.
 
-``python -m monet.latents NAME`` measures both; ``Latents.read`` gives what was measured."""
+``python -m monet.latents NAME`` measures both; ``Latents.read`` reads the stored results."""
 
 from monet.latents.features import FEATURES, Feature
 from monet.latents.record import FILE, Effect, Latent, Latents, fingerprint

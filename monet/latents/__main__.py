@@ -1,4 +1,4 @@
-"""Measure what each latent of a checkpoint does and what the latents know of the true factors.
+"""Measure the effect of each latent of a checkpoint and how well the latents predict the true factors.
 
 python -m monet.latents multi_dsprites
 python -m monet.latents FOLDER --data clevr6 --slots 300 --dry-run
@@ -31,17 +31,17 @@ def main() -> None:
         "--data", help="generated data set, or name or path of stored data (default: the one that it was trained on)"
     )
     parser.add_argument("--slots", type=int, default=300, help="object slots to sweep every latent on (default: 300)")
-    parser.add_argument("--dry-run", action="store_true", help=f"print only, write neither {FILE} nor the model card")
+    parser.add_argument("--dry-run", action="store_true", help=f"print only; do not write {FILE}, {card.TABLES}, card")
     options = parser.parse_args()
     if options.slots < 1:
         parser.error(f"--slots {options.slots} must be at least 1")
     for name in options.checkpoint:
         checkpoint = checkpoints.read(name)
-        # Before minutes of measuring.
+        # Checked first, because measuring takes minutes.
         if not (options.dry_run or os.access(checkpoint.folder, os.W_OK)):
             raise CheckpointError(f"{checkpoint.folder} cannot be written; --dry-run prints only")
         if not (data := options.data or checkpoint.data):
-            raise CheckpointError(f"{checkpoint.name}: what it was trained on is not known; --data NAME tells it")
+            raise CheckpointError(f"{checkpoint.name}: its training data are unknown; pass --data NAME")
         _measure(checkpoint, data, options.slots, write=not options.dry_run)
 
 
@@ -51,11 +51,12 @@ def _measure(checkpoint: Checkpoint, data: str, number: int, write: bool) -> Non
     slots = collect(model, data, VALIDATE, FITTED * number, checkpoint.fit)
     latents = effects(model, slots.first(number), data, weights)
     known = _known(slots, collect(model, data, TEST, SCORED * number, checkpoint.fit), data)
-    section = card.section(latents, checkpoint.name, known)
-    print(f"{checkpoint.title}\n\n{section}")
+    tables = card.tables(latents, checkpoint.title, checkpoint.name, known)
+    print(tables)
     if write:
-        files = {FILE: latents.json()}
+        files = {FILE: latents.json(), card.TABLES: tables}
         if (path := checkpoint.folder / CARD).is_file():
+            section = card.section(latents, checkpoint.name)
             files[CARD] = card.insert(path.read_text(encoding="utf-8"), section)
         for name, text in files.items():
             checkpoints.write(checkpoint.folder / name, text)
@@ -63,13 +64,13 @@ def _measure(checkpoint: Checkpoint, data: str, number: int, write: bool) -> Non
 
 
 def _known(fitted: Slots, scored: Slots, data: str) -> str:
-    """What the latents know, for people; why it is not known where it is not."""
+    """What the latents know of the true factors, Markdown; otherwise a sentence that says why it is unknown."""
     if (fitted.label < 0).any() or (scored.label < 0).any():
-        return "What the latents know was not measured: nobody knows the objects in these scenes.\n"
+        return "Not measured: these scenes have no segmentation.\n"
     try:
         found = knowledge.knowledge(fitted, scored, data)
     except ImportError:
-        return "What the latents know was not measured: that needs scikit-learn (pip install scikit-learn).\n"
+        return "Not measured: this needs scikit-learn (pip install scikit-learn).\n"
     measured = scored.scenes[0].factors is None
     return card.knowledge(found, len(fitted.latents), len(scored.latents) / scored.objects, measured)
 

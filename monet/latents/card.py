@@ -1,24 +1,26 @@
-"""What was measured of the latents, as Markdown for the terminal and the model card."""
+"""Latent measurements as Markdown: the card's section and the full tables in ``latents.md``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from monet.checkpoints import HISTORY
+from monet.checkpoints import LIMITS
 from monet.evaluation import markdown
 from monet.latents.features import FEATURES
 from monet.latents.knowledge import Known
 from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Effect, Latents
 
-HEADING = "## What the latents do"
+HEADING = "## Latents"
+TABLES = "latents.md"
+"""File with the full tables, in the checkpoint's folder."""
 MEASURED = """\
-The generator tells no factors: these are mean place, number and mean colour of the object's visible pixels.
+The generator gives no factors: these are centroid, number and mean colour of the object's visible pixels.
 """
 
 
 def insert(card: str, section: str) -> str:
-    """A card with this section instead of the one of the same heading, else before what was tried, else at the end.
+    """Replaces the section of the same heading; a new one goes before "Limits", or to the end.
 
     Args:
         card: Markdown.
@@ -26,19 +28,47 @@ def insert(card: str, section: str) -> str:
     """
     place = re.search(rf"^{re.escape(HEADING)}$.*?(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
     if place is None:
-        place = re.search(rf"(?=^{re.escape(HISTORY)}$)|\Z", card, re.MULTILINE)
+        place = re.search(rf"(?=^{re.escape(LIMITS)}$)|\Z", card, re.MULTILINE)
     assert place is not None  # the end is always there
     before, after = card[: place.start()].rstrip("\n"), card[place.end() :]
     return f"{before}\n\n{section.strip()}\n" + (f"\n{after}" if after else "")
 
 
-def section(latents: Latents, name: str, known: str) -> str:
-    """The section of a checkpoint's card.
+def section(latents: Latents, name: str) -> str:
+    """The section of the model card: a row for each latent that is named after its effect.
 
     Args:
-        latents: what they do.
-        name: of the checkpoint.
-        known: Markdown on what they know, "" where that was not measured.
+        latents: what was measured.
+        name: of the checkpoint, for the command.
+    """
+    rows, others = [], dict[str, list[str]]()
+    for z, latent in enumerate(latents.latents):
+        word = latents.name(latent)
+        if latent.kl >= UNUSED and (features := latent.named_by(latents.slots)):
+            main = (FEATURES[feature].amount(latent.effects[feature].change) for feature in features)
+            rows.append((f"z{z}", word, f"{latent.kl:.2f}", f"{latent.survived / latents.slots:.0%}", ", ".join(main)))
+        else:
+            others.setdefault(word, []).append(f"z{z}")
+    rest = "".join(f" {', '.join(numbers)}: {word}." for word, numbers in others.items())
+    span = f"{latents.sweep[0]:+g} to {latents.sweep[-1]:+g} sigma"
+    return f"""{HEADING}
+
+Median change of {latents.slots} object slots (validation split) as one latent goes from {span} of the prior, while the
+slot survives (decoded area within a factor of four). Slots survive {latents.survival:.0%} of the used latents' sweeps.
+Measured by `python -m monet.latents {name}`; all features and the true factors: [{TABLES}]({TABLES}).{rest}
+
+{markdown(("latent", "name", "KL (nats)", "survive", "main effect"), rows)}
+"""
+
+
+def tables(latents: Latents, title: str, name: str, known: str) -> str:
+    """The text of ``TABLES``: all effects of every used latent, and how well the latents predict the true factors.
+
+    Args:
+        latents: what was measured.
+        title: of the checkpoint.
+        name: of the checkpoint, for the command.
+        known: Markdown from :func:`knowledge`, or a sentence that says why there is none.
     """
     used = [(z, latent) for z, latent in enumerate(latents.latents) if latent.kl >= UNUSED]
     unused = [f"z{z}" for z, latent in enumerate(latents.latents) if latent.kl < UNUSED]
@@ -50,18 +80,23 @@ def section(latents: Latents, name: str, known: str) -> str:
         for z, latent in used
     ]  # fmt: skip
     low, high = latents.sweep[0], latents.sweep[-1]
-    return f"""{HEADING}
+    return f"""# Latents of MONet, {title}
 
-{latents.slots} object slots of validation scenes; one latent at a time goes from {low:+g} to {high:+g} sigma of its
-prior. `python -m monet.latents {name}` measures it. A slot survives while its decoded area stays within a factor
-of four. A cell is the median change over the part in which it survives, from left to right on the slider, and the share
-of slots that change noticeably and alike (hue: in either direction); empty where at most half do, bold from
-{CONSISTENT:.0%} on.
+Written by `python -m monet.latents {name}`.
 
-Objects survive {latents.survival:.0%} of the sweeps of the {len(used)} latents that are used.
+## Effects
+
+Each latent of {latents.slots} object slots (validation split) goes from {low:+g} to {high:+g} sigma of the prior;
+the others stay. A slot survives while its decoded area stays within a factor of four. A cell holds the median change
+over the part of the sweep in which the slot survives, and the share of slots that change noticeably in the same
+direction (hue: in either). It is empty if at most half of them do, and bold from {CONSISTENT:.0%}.
+
+Objects survive {latents.survival:.0%} of the sweeps of the {len(used)} used latents.
 Unused (mean KL below {UNUSED} nats): {", ".join(unused) or "none"}.
 
 {markdown(("latent", "name", "KL", "survive", *FEATURES), rows)}
+
+## True factors
 
 {known}"""
 
@@ -74,13 +109,13 @@ def _cell(name: str, effect: Effect) -> str:
 
 
 def knowledge(known: Sequence[Known], fitted: int, matched: float, measured: bool) -> str:
-    """What the latents know, for the section.
+    """How well the latents predict the true factors, a sentence and a table.
 
     Args:
         known: by factor.
         fitted: slots that the predictors were fitted on.
         matched: share of the test scenes' objects that have a slot.
-        measured: the factors are measured on the true segmentation instead of told by a generator.
+        measured: the factors are measured on the true segmentation instead of given by a generator.
     """
     rows = [
         (k.factor, f"{k.slots}", "R2" if k.chance is None else f"accuracy, chance {k.chance:.2f}",
@@ -88,8 +123,8 @@ def knowledge(known: Sequence[Known], fitted: int, matched: float, measured: boo
         for k in known
     ]  # fmt: skip
     return f"""\
-How well a slot's latents tell the true factors of its object: predictors fitted on {fitted} slots of validation scenes
-and scored on test scenes, in which {matched:.0%} of the visible objects have a slot (IoU above 0.5).
+Predictors of an object's factors from its slot's latents, fitted on {fitted} slots of validation scenes and scored on
+test scenes, in which {matched:.0%} of the visible objects have a slot (IoU above 0.5).
 {MEASURED if measured else ""}
 {markdown(("factor", "slots", "measure", "ridge", "boosted trees"), rows)}
 """

@@ -1,4 +1,4 @@
-"""What each latent does: sweeps over the prior's range, and how the decoded objects change."""
+"""Effect of each latent: sweeps it over the prior's range and measures how the decoded objects change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
 
 
 def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
-    """What one latent does, from features before the edit N,F and over the sweep V,N,F."""
+    """Effect of one latent, from features before the edit N,F and over the sweep V,N,F."""
     area = list(FEATURES).index("area")
     alive = np.abs(swept[..., area] - before[:, area]) <= SURVIVES  # V,N
     counted = longest_run(alive)

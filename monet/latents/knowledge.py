@@ -1,5 +1,5 @@
-"""What the latents of a slot know of the true factors of its object: downstream property prediction as in Dittadi et
-al. 2022, "Generalization and Robustness Implications in Object-Centric Learning"."""
+"""Predicts an object's true factors from the latents of its slot: downstream property prediction as in Dittadi et al.
+2022, "Generalization and Robustness Implications in Object-Centric Learning"."""
 
 from __future__ import annotations
 

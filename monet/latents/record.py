@@ -1,4 +1,4 @@
-"""What was measured of a checkpoint's latents, as ``latents.json`` beside its weights keeps it.
+"""Latent measurements of a checkpoint: the format of ``latents.json``, its reader and writer.
 
 The file, UTF-8 JSON, some 10 kB for 16 latents, numbers rounded::
 
@@ -37,7 +37,7 @@ FILE = "latents.json"
 MAX_BYTES = 2**20
 MAX_SLOTS = 10**6
 UNUSED = 0.05
-"""A latent with a smaller mean KL, in nats, says nothing about the slot."""
+"""A latent with a smaller mean KL, in nats, carries no information about the slot."""
 CONSISTENT = 0.8
 """Share of slots that must change alike, for a feature to name a latent."""
 FEWEST = 10
@@ -52,7 +52,7 @@ DEPTH = ("objects_room", "clevr6")
 
 @dataclass(frozen=True)
 class Effect:
-    """How a feature changes over a sweep; the file's format says what the numbers are."""
+    """Change of a feature over a sweep; the fields are those of the file."""
 
     change: float
     consistent: int
@@ -61,7 +61,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Latent:
-    """What one latent does; the file's format says what the numbers are."""
+    """Effects of one latent; the fields are those of the file."""
 
     kl: float
     survived: int
@@ -81,7 +81,7 @@ class Latent:
 
 @dataclass(frozen=True)
 class Latents:
-    """What the latents of a checkpoint do; the file's format says what the values are."""
+    """Effects of all latents of a checkpoint; the fields are those of the file."""
 
     data: str
     weights: str
@@ -90,7 +90,7 @@ class Latents:
     latents: tuple[Latent, ...]
 
     def name(self, latent: Latent) -> str:
-        """What a latent does, from its evidence alone.
+        """Names a latent after its measured effects.
 
         One or two features ("moves across, size"): each changes noticeably and alike in 80 % of the slots that have
         it. "unused": the mean KL is below 0.05 nats. "dissolves": no object survives even a step of the sweep. "mixed":
@@ -117,7 +117,7 @@ class Latents:
 
     @classmethod
     def read(cls, folder: Path) -> Latents | None:
-        """What was measured of the checkpoint in a folder; None where nothing was.
+        """Reads the measurements in a checkpoint's folder; None if there are none.
 
         Raises:
             CheckpointError: the file is damaged, or belongs to other weights.

@@ -1,4 +1,4 @@
-"""Object slots of many scenes: their latents, their true objects, and what stands beside them."""
+"""Collects object slots of many scenes: latents, true objects, and the mask logits of the other slots."""
 
 from __future__ import annotations
 

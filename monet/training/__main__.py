@@ -1,4 +1,4 @@
-"""Train a recipe or go on with it, check it, export its weights as a checkpoint, draw a report of it.
+"""Train or resume a recipe, check the run, draw a report, export its weights as a checkpoint.
 
 python -m monet.training --config tetrominoes
 python -m monet.training --data my_pictures              # makes a recipe: runs/my_pictures/recipe.toml
@@ -88,7 +88,7 @@ def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     distributed = "RANK" in os.environ
     if distributed and options.minutes is not None:
-        raise ValueError("--minutes is for one process: several would not agree on the time that is used")
+        raise ValueError("--minutes works with one process only")
     for name in ("batch", "threads", "steps", "minutes"):
         if (value := getattr(options, name)) is not None and not value > 0:
             raise ValueError(f"--{name} {value} must be above 0")
@@ -110,7 +110,7 @@ def train(options: argparse.Namespace) -> None:
             )
         weights = None if resumed else options.weights or recipe.weights
         if options.first is not None and not weights:
-            raise ValueError("--first goes with --weights: a run that is resumed goes on where it was")
+            raise ValueError("--first needs --weights: a resumed run continues at its own step")
         if weights:
             run.start_from(checkpoints.load(weights), options.first or 0, Path(weights).name)
         if run.rank == 0:
@@ -135,7 +135,7 @@ def _workers(options: argparse.Namespace, distributed: bool) -> int:
 
 
 def sprint_(arguments: list[str]) -> None:
-    """Trains data sets one after the other within a few minutes and leaves what is needed to go on elsewhere."""
+    """Trains data sets one after the other within a few minutes; the runs can be resumed elsewhere."""
     parser = argparse.ArgumentParser(
         prog="python -m monet.training sprint", description=sprint.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -151,7 +151,7 @@ def sprint_(arguments: list[str]) -> None:
 
 
 def collect(arguments: list[str]) -> None:
-    """Puts what a sprint left into the folders of its runs."""
+    """Copies the results of a sprint into the folders of its runs."""
     parser = argparse.ArgumentParser(prog="python -m monet.training collect", description=collect.__doc__)
     parser.add_argument("folder", type=Path, help="what the sprint called --out")
     for run in sprint.collect(parser.parse_args(arguments).folder):
@@ -159,7 +159,7 @@ def collect(arguments: list[str]) -> None:
 
 
 def export(arguments: list[str]) -> None:
-    """Writes the averaged weights of a run as a checkpoint with its model card, figures measured now."""
+    """Writes the averaged weights of a run as a checkpoint, and measures the results on its model card."""
     parser = argparse.ArgumentParser(prog="python -m monet.training export", description=export.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, made or replaced")
@@ -173,7 +173,7 @@ def export(arguments: list[str]) -> None:
 
 
 def moments_(arguments: list[str]) -> None:
-    """Gives a checkpoint the moments of its training from weights that were kept, instead of from its run's folder."""
+    """Writes the moments of a checkpoint's training from kept weights instead of its run's folder."""
     parser = argparse.ArgumentParser(prog="python -m monet.training moments", description=moments_.__doc__)
     parser.add_argument("checkpoint", help="name under checkpoints/ or folder")
     parser.add_argument("weights", nargs="+", metavar="STEP=CHECKPOINT", help="what the model was at a step")
@@ -193,7 +193,7 @@ def moments_(arguments: list[str]) -> None:
 
 
 def check_(arguments: list[str]) -> None:
-    """Tells what is wrong with a run, where it comes from and what to change. The run may go on meanwhile."""
+    """Diagnoses a run: symptom, cause, and what to change. The run may continue meanwhile."""
     parser = argparse.ArgumentParser(prog="python -m monet.training check", description=check_.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor called as that")
@@ -205,7 +205,7 @@ def check_(arguments: list[str]) -> None:
 
 
 def draw(arguments: list[str]) -> None:
-    """Draws the curves of a run and its slots over time, as far as it has come, into its folder."""
+    """Draws the curves and slots over time of a run so far, into its folder."""
     parser = argparse.ArgumentParser(prog="python -m monet.training report", description=draw.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     for path in report.draw(parser.parse_args(arguments).run):

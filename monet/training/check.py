@@ -1,4 +1,4 @@
-"""What is wrong with a run, told from its figures: the cause, and what to change.
+"""Diagnoses a run from its figures: symptom, cause, and what to change.
 
 python -m monet.training check runs/tetrominoes
 """

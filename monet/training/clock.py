@@ -1,4 +1,4 @@
-"""Where in its recipe a run is: by its steps, or by the share of its time that is used."""
+"""Position of a run in its recipe: by steps, or by the share of its time budget that is used."""
 
 from __future__ import annotations
 

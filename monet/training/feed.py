@@ -1,5 +1,4 @@
-"""Pictures for a run: made on the device that trains where the data set's generator can, or ahead of it by a process
-of their own."""
+"""Training pictures: generated on the training device if the generator has batches, else by worker processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Initial weights with which components and latents learn from the first steps on."""
+"""He initialisation of the VAE with a small posterior, so that components and latents train from the first steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run writes down as it goes: loss terms, held-out figures and slots in pictures."""
+"""Log of a run: loss terms, validation figures and pictures of slots."""
 
 from __future__ import annotations
 

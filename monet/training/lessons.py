@@ -1,4 +1,4 @@
-"""What every step of a run learns from: the curriculum's requests, and the step made of each."""
+"""The curriculum: plans a request for each step and runs the step on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loggers of others for the figures of a run; optional, and none of them sends anything away."""
+"""Optional third-party loggers (TensorBoard, Trackio) for the figures of a run; all of them log to local files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe is made from: the size, contrast and noise of pictures, and how well known weights explain them."""
+"""Measures pictures for an automatic recipe: size, contrast, noise, and how well the shipped weights explain them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of a run: steps until its end, saved, logged and evaluated, and taken back where they diverge."""
+"""The training loop: steps, logging, evaluation and saving, and a fall-back to the last good state on divergence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVALUATIONS = 10
 
 
 class Diverged(Exception):
-    """None of the last steps had a finite loss and gradient."""
+    """No finite loss and gradient in the last steps."""
 
 
 class Loop:

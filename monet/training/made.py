@@ -1,4 +1,4 @@
-"""Recipes made from the data: for pictures of one's own, which nobody has labelled."""
+"""Makes a recipe from unlabelled pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory a step of training takes, and the batch that fits."""
+"""Estimates the memory of a training step, and the batch size that fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments of a run: what its slots were, from the first step to the last, and how good they were.
+"""Moments of a run: slots and figures at steps from the first to the last.
 
 A run keeps a strip of pictures per moment in ``moments/``. A checkpoint holds a dozen of them: ``training.webp``, the
 strips one below the other, and ``training.json``, their steps and the run's figures.

@@ -1,4 +1,4 @@
-"""From the options of the command line to a run: its recipe, its folder, and what to expect of it."""
+"""Turns command-line options into a plan: recipe, folder, and expected duration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slots that a resting attention hands out, for a VAE that learns from one slot at a time."""
+"""A pool of slots from the frozen attention, for training the VAE on single slots."""
 
 from __future__ import annotations
 

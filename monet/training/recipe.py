@@ -1,4 +1,4 @@
-"""What a training run does, as a value; one TOML file per data set under ``recipes/``."""
+"""Recipes: the settings of a training run, read from the TOML files in ``recipes/``."""
 
 from __future__ import annotations
 
@@ -274,6 +274,8 @@ def from_table(table: dict[str, Any], folder: Path = FOLDER, *, data_there: bool
         data_there: see :func:`load`.
     """
     table = dict(table)
+    if missing := {"data", "stages", "schedules"} - set(table):
+        raise ValueError(f"missing key {', '.join(sorted(missing))}")
     stages = tuple(
         Stage(**{**stage, **({"objects": tuple(stage["objects"])} if "objects" in stage else {})})
         for stage in table.pop("stages")

@@ -1,4 +1,4 @@
-"""A run in two pictures: its curves, and what its slots were at chosen moments."""
+"""Report of a run: a picture of its curves, and one of its slots at several steps."""
 
 from __future__ import annotations
 

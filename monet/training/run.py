@@ -1,4 +1,4 @@
-"""A training run in a folder: one process or several under ``torchrun``, stopped and resumed at any moment."""
+"""A training run in a folder, with one process or several (``torchrun``); it can be stopped and resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run learns from, so that it can be told again: name, content, background, and how it is split."""
+"""Identity of a run's data: name, content hash, background labels and split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains several data sets one after the other within a few minutes, as where a card is at hand for so long.
+"""Trains several data sets one after the other within a time budget of minutes.
 
 python -m monet.training sprint multi_dsprites tetrominoes --minutes 9 --out DIR
 

@@ -1,4 +1,4 @@
-"""States of a run on disk: two safetensors files each, of which there is always a whole pair; and the run's lock.
+"""Saved states of a run (two safetensors files each, one pair always complete), and the lock of its folder.
 
 ``weights.safetensors`` holds ``model.*`` and ``average.*``, ``optimizer.safetensors`` what Adam remembers of each
 weight. The metadata of the first holds the record of the run: its step, its data, the machines it ran on. Nothing is

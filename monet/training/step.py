@@ -1,4 +1,4 @@
-"""One step of training, which never waits for the device: figures are summed there and read when somebody asks."""
+"""One training step without device synchronisation: figures are summed on the device and read on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CSV files of a run: rows by rising step, appended to, and cut back when the run goes back."""
+"""CSV files of a run: rows by increasing step, appended, and truncated when the run goes back to an earlier state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wider network that starts as the narrower one that was trained (Chen et al. 2016, "Net2Net")."""
+"""Widens a trained network without changing its function (Chen et al. 2016, "Net2Net")."""
 
 from __future__ import annotations
 
