@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 VENV := .venv
 BIN := $(VENV)/bin
 # Tests side by side. Two processes for everything: there are servers and browsers in it, which need cores of their own.
-FAST := -n auto -m "not (slow or browser or soak)"
+FAST := -n auto --dist loadgroup -m "not (slow or browser or soak)" --ignore tests/browser --ignore tests/soak
 WHOLE := -n 2 --dist loadgroup --durations 15
 
 .PHONY: demo check test soak bench lint clean
