@@ -11,7 +11,7 @@ import { reasonOf } from "./reason.js";
 /**
  * What is known of the models before anything is asked.
  * @typedef {object} Offer
- * @property {Record<string, {title: string, slots: number, data: string | null, first: Source["origin"]}>} models by name
+ * @property {Record<string, {title: string, slots: number, data: string | null, first: Source["origin"], latents: import("./evidence.js").Evidence | null}>} models by name
  * @property {string} model the first one
  * @property {string[]} data names of all data sets
  * @property {number} most slots

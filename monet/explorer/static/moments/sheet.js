@@ -18,7 +18,7 @@ export class Sheet {
   /** @param {ImageBitmap} image @param {Course} course */
   constructor(image, course) {
     const surface = new OffscreenCanvas(image.width, image.height);
-    const context = surface.getContext("2d", { willReadFrequently: true });
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (surface.getContext("2d", { willReadFrequently: true }));
     context.drawImage(image, 0, 0);
     this.#pixels = context.getImageData(0, 0, image.width, image.height).data;
     this.#width = image.width;
@@ -33,7 +33,7 @@ export class Sheet {
     return { picture, tiles };
   }
 
-  /** @returns {Tile} */
+  /** @param {number} row @param {number} column @returns {Tile} */
   #tile(row, column) {
     const { size } = this.course;
     const [colors, mask] = [new Float32Array(3 * size * size), new Float32Array(size * size)];
@@ -63,6 +63,7 @@ export function labels(tiles) {
 /** @param {string} model @returns {Promise<Sheet | null>} null if the model keeps no moments */
 export async function load(model) {
   const address = new URL(`monet/moments/${encodeURIComponent(model)}`, document.baseURI);
+  /** @param {URL | string} url */
   const ask = async (url) => {
     const response = await fetch(url);
     if (!response.ok) throw new Error(await response.text());

@@ -20,9 +20,10 @@ export function place(step, moments) {
   return (after - 1 + (step - from) / (to - from)) / last;
 }
 
-/** A figure; a dash where nothing was measured at that step. */
+/** A figure; a dash where nothing was measured at that step. @param {number | null | undefined} value @param {number} digits */
 const written = (value, digits) => (value == null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−"));
 
+/** @param {string} className */
 const sample = (className) => svg("svg", { viewBox: "0 0 22 6", "aria-hidden": "true" }, svg("path", { class: className, d: "M0 3H22" }));
 
 /** The curves, and their key with the figures of a moment. @param {(share: number) => void} pick a click, 0 to 1 from the left */
@@ -41,9 +42,9 @@ export function track(pick) {
     /** @param {import("./sheet.js").Course} course */
     draw({ moments, steps, figures }) {
       const paths = Object.entries(CURVES).map(([name, { className, range }]) => {
-        const known = figures[name].map((value, i) => [place(steps[i], moments), value]).filter(([, value]) => value !== null);
-        const [low, high] = range ?? [Math.min(...known.map(([, v]) => v)), Math.max(...known.map(([, v]) => v))];
-        const points = known.map(([x, value]) => `${x.toFixed(4)} ${(1 - (value - low) / (high - low || 1)).toFixed(4)}`);
+        const known = figures[name].flatMap((value, i) => (value === null ? [] : [{ x: place(steps[i], moments), value }]));
+        const [low, high] = range ?? [Math.min(...known.map((v) => v.value)), Math.max(...known.map((v) => v.value))];
+        const points = known.map(({ x, value }) => `${x.toFixed(4)} ${(1 - (value - low) / (high - low || 1)).toFixed(4)}`);
         return svg("path", { class: className, d: points.length ? `M${points.join("L")}` : "" });
       });
       picture.replaceChildren(svg("line", { x1: 0, x2: 1, y1: 1, y2: 1 }), ...paths);

@@ -3,19 +3,23 @@
 import { button, h, say } from "../dom.js";
 import { renewGalleries } from "../galleries.js";
 import { checkName, nameFrom } from "../naming.js";
+import { reasonOf } from "../reason.js";
 import { learnFrom } from "../training/panel.js";
 import { bytes, send } from "./files.js";
 
 /** @typedef {import("./files.js").Chosen} Chosen @typedef {import("./files.js").Report} Report */
+/** @typedef {import("../main.js").Context["request"]} Request */
 
+/** @param {number} n @param {string} word */
 const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+/** @param {number} n bytes */
 const megabytes = (n) => (n < 2 ** 20 ? `${Math.ceil(n / 1024)} kB` : `${(n / 2 ** 20).toFixed(n < 10 * 2 ** 20 ? 1 : 0)} MB`);
 
-/** What is kept of a picture that is not square. */
+/** What is kept of a picture that is not square. @type {Record<string, string>} */
 const FITS = { crop: "crop: the square in the middle", pad: "pad: all of it, on black", stretch: "stretch: all of it, squeezed" };
 
 /**
- * @param {Chosen} chosen @param {string[]} fits @param {(origin: object) => void} request opens a scene
+ * @param {Chosen} chosen @param {string[]} fits @param {Request} request opens a scene
  */
 export function addDialog({ name: stem, files }, fits, request) {
   const name = h("input", { class: "mx-text", type: "text", maxLength: 48, spellcheck: false, autocomplete: "off", value: nameFrom(stem) });
@@ -26,17 +30,23 @@ export function addDialog({ name: stem, files }, fits, request) {
   const stopping = new AbortController();
   const submit = button("Add", () => {}, { type: "submit", class: "mx-button mx-own-add" });
   const actions = h("div", { class: "mx-row" }, submit, button("Cancel", () => box.close()));
-  const ask = h("form", { method: "dialog", class: "mx-own-form", onsubmit: (event) => (event.preventDefault(), add()) },
+  const ask = h("form", { method: "dialog", class: "mx-own-form", onsubmit: (event) => {
+    event.preventDefault();
+    add();
+  } },
     h("h2", {}, "Add your pictures"), h("p", {}, `${count(files.length, "file")}, ${megabytes(bytes(files))}. They stay on this machine.`),
     h("label", {}, h("span", {}, "Name"), name), h("label", {}, h("span", {}, "Not square"), fit), wrong, bar, told, actions);
-  const box = h("dialog", { id: "mx-own-dialog", class: "mx-own-dialog mx-panel", "aria-label": "Add your pictures", onclose: () => (stopping.abort(), box.remove()) }, ask);
+  const box = h("dialog", { id: "mx-own-dialog", class: "mx-own-dialog mx-panel", "aria-label": "Add your pictures", onclose: () => {
+    stopping.abort();
+    box.remove();
+  } }, ask);
 
   async function add() {
     say(wrong, "");
     try {
       checkName(name.value.trim());
     } catch (error) {
-      return void say(wrong, error.message);
+      return void say(wrong, reasonOf(error));
     }
     submit.disabled = name.disabled = fit.disabled = true;
     bar.hidden = false;
@@ -55,7 +65,7 @@ export function addDialog({ name: stem, files }, fits, request) {
       submit.disabled = name.disabled = fit.disabled = false;
       bar.hidden = true;
       say(told, "");
-      say(wrong, error.message);
+      say(wrong, reasonOf(error));
     }
   }
   (document.querySelector(".gradio-container .contain") ?? document.body).append(box);
@@ -63,7 +73,7 @@ export function addDialog({ name: stem, files }, fits, request) {
   name.select();
 }
 
-/** @param {Report} report */
+/** @param {Report} report @param {HTMLDialogElement} box @param {Request} request */
 function outcome({ name, taken, labelled, notes, left_out: left, more }, box, request) {
   const reasons = Map.groupBy(left, ([, reason]) => reason);
   const lost = left.length + more;

@@ -8,7 +8,9 @@ const [MAX_FILES, MAX_BYTES] = [20_000, 2 ** 31];
 /** @typedef {{path: string, file: File}} Sent */
 /** @typedef {{name: string, files: Sent[]}} Chosen */
 
+/** @param {File} file */
 const isArchive = (file) => /\.zip$/i.test(file.name);
+/** @param {string} path */
 const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
 
 /**
@@ -18,6 +20,11 @@ const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || 
 export const isMany = (transfer) =>
   transfer.items.length > 1 || [...transfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory || /zip/.test(item.type)) || [...transfer.files].some(isArchive);
 
+/** @param {FileSystemEntry} entry @returns {entry is FileSystemFileEntry} */
+const isFile = (entry) => entry.isFile;
+/** @param {FileSystemEntry} entry @returns {entry is FileSystemDirectoryEntry} */
+const isFolder = (entry) => entry.isDirectory;
+
 /**
  * @param {DataTransfer} transfer read at once, since it is empty after the event
  * @returns {Promise<Chosen>}
@@ -25,16 +32,20 @@ export const isMany = (transfer) =>
  */
 export async function dropped(transfer) {
   const items = [...transfer.items].map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
+  /** @type {Sent[]} */
   const files = [];
+  /** @param {FileSystemEntry} entry @param {string} path @returns {Promise<void>} */
   const walk = async (entry, path) => {
     if (hidden(path)) return;
-    if (entry.isFile) {
+    if (isFile(entry)) {
       files.push({ path, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
       if (files.length > MAX_FILES) throw tooMany();
       return;
     }
+    if (!isFolder(entry)) return;
     const reader = entry.createReader();
     for (;;) {
+      /** @type {FileSystemEntry[]} */
       const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
       if (!some.length) return;
       for (const each of some) await walk(each, `${path}/${each.name}`);
@@ -47,7 +58,7 @@ export async function dropped(transfer) {
   return bounded(files);
 }
 
-/** @param {FileList} list of an input; with `webkitdirectory` its files know their folders @returns {Chosen} */
+/** @param {FileList | File[]} list of an input; with `webkitdirectory` its files know their folders @returns {Chosen} */
 export const chosen = (list) => bounded([...list].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => !hidden(path)));
 
 const tooMany = () => new Error(`These are more than ${MAX_FILES.toLocaleString("en")} files: add them on the command line, python -m monet.data add.`);

@@ -3,26 +3,30 @@
 import { button, h } from "../dom.js";
 import { onGalleries } from "../galleries.js";
 import { notify } from "../notices.js";
+import { reasonOf } from "../reason.js";
 import { addDialog } from "./dialog.js";
 import { chosen, dropped, isMany } from "./files.js";
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { request }) {
+  /** @type {string[] | null} */
   let fits = null;
+  /** Why none can be added. @type {string | null} */
   let closed = null;
   /** @param {() => import("./files.js").Chosen | Promise<import("./files.js").Chosen>} read */
   const open = async (read) => {
     try {
-      if (!fits) throw new Error(closed);
+      if (!fits) throw new Error(closed ?? "The server has not answered yet. Try again in a moment.");
       addDialog(await read(), fits, request);
     } catch (error) {
-      notify(error.message, { urgent: true });
+      notify(reasonOf(error), { urgent: true });
     }
   };
+  /** @param {import("../dom.js").Properties<"input">} properties */
   const picker = (properties) => {
     const input = h("input", {
       type: "file", hidden: true, ...properties, onchange: () => {
-        open(() => chosen(input.files)).then(() => (input.value = "")); // the same one can be chosen again
+        open(() => chosen(input.files ?? [])).then(() => (input.value = "")); // the same one can be chosen again
       },
     });
     return input;
@@ -35,17 +39,20 @@ export function mount(root, { request }) {
   root.append(zone, why);
 
   // A folder that is dropped on the place for one picture is meant as well.
-  for (const place of [root, document.querySelector("#mx-upload")].filter(Boolean)) {
+  /** @type {HTMLElement | null} */
+  const upload = document.querySelector("#mx-upload");
+  for (const place of upload ? [root, upload] : [root]) {
     place.addEventListener("dragover", (event) => {
       event.preventDefault();
       zone.classList.add("mx-own-over");
     });
     for (const end of ["dragleave", "drop"]) place.addEventListener(end, () => zone.classList.remove("mx-own-over"), { capture: true });
     place.addEventListener("drop", (event) => {
-      if (place !== root && !isMany(event.dataTransfer)) return;
+      const { dataTransfer: transfer } = event;
+      if (!transfer || (place !== root && !isMany(transfer))) return;
       event.preventDefault();
       event.stopPropagation();
-      const all = dropped(event.dataTransfer);
+      const all = dropped(transfer);
       open(() => all);
     }, { capture: true });
   }

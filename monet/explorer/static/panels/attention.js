@@ -5,7 +5,7 @@ import { explanation } from "../explain.js";
 import { story } from "../story/story.js";
 import { stepsTable } from "../story/table.js";
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, context) {
   const film = story(context);
   const table = stepsTable(context);

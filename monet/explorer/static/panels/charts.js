@@ -6,7 +6,7 @@ import { FIGURES } from "../figures.js";
 import { leaveTouches } from "../fingers.js";
 import { explanation } from "../explain.js";
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
   const holders = Object.fromEntries(Object.entries(CHARTS).map(([name, [title, help]]) => [
     name, h("div", { class: "mx-plot", role: "img", "aria-label": `${title}. ${help}` }),
@@ -19,7 +19,7 @@ export function mount(root, { store, frames }) {
 
   let visible = false;
   new IntersectionObserver((entries) => {
-    visible = entries.at(-1).isIntersecting;
+    visible = Boolean(entries.at(-1)?.isIntersecting);
     if (visible) draw();
   }).observe(root);
   new MutationObserver(() => {
@@ -27,9 +27,12 @@ export function mount(root, { store, frames }) {
     draw();
   }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-  let drawn = {}; // what each chart shows
+  /** What each chart shows. @type {Record<string, unknown>} */
+  let drawn = {};
+  /** Those that tell of clicks. @type {Set<string>} */
+  const listening = new Set();
   async function draw() {
-    if (!visible || !store.scene) return;
+    if (!visible || !store.loaded) return;
     const Plotly = await plotly();
     for (const name of Object.keys(CHARTS)) {
       const { scene } = store;
@@ -38,14 +41,15 @@ export function mount(root, { store, frames }) {
       drawn[name] = shows;
       const chart = FIGURES[name](scene);
       const { data, layout } = styled(name === "posterior" ? withEdits(chart, store) : chart, coloursAt(root));
-      await Plotly.react(holders[name], data, { ...layout, height: Math.max(280, parseFloat(getComputedStyle(holders[name]).minHeight)), autosize: true }, CONFIG);
-      if (!holders[name].listening) {
-        holders[name].listening = true;
-        holders[name].on("plotly_click", ({ points: [point] }) => select(name, point));
+      const plot = await Plotly.react(holders[name], data, { ...layout, height: Math.max(280, parseFloat(getComputedStyle(holders[name]).minHeight)), autosize: true }, CONFIG);
+      if (!listening.has(name)) {
+        listening.add(name);
+        plot.on("plotly_click", ({ points: [point] }) => select(name, point));
       }
     }
   }
 
+  /** @param {string} name @param {Record<string, any>} point as Plotly has it */
   function select(name, point) {
     if (name === "posterior" && point.customdata) {
       store.lookAtStep(point.customdata[0] - 1, { dimension: point.customdata[1] });
@@ -56,7 +60,7 @@ export function mount(root, { store, frames }) {
     }
   }
 
-  let timer;
+  let timer = 0;
   frames.onFrame(() => {
     clearTimeout(timer);
     timer = setTimeout(draw, 120); // after the drag, not during it

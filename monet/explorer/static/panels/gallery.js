@@ -7,11 +7,19 @@ import { roving } from "../roving.js";
 
 const UNUSUAL = "unusual";
 
+/** @typedef {import("../galleries.js").Gallery} Gallery */
+/** @typedef {import("../engine.js").Origin} Origin */
+/** @typedef {{title: string, expect: string, origin: Origin}} Unusual */
+
+/** What tells scenes apart. @type {(keyof Origin)[]} */
+const KEYS = ["kind", "data", "index", "seed", "objects"];
+
+/** @param {Origin | undefined} a @param {Origin | undefined} b */
+const same = (a, b) => a && b && KEYS.every((key) => a[key] === b[key]);
+
 /**
- * @typedef {import("../galleries.js").Gallery} Gallery
- * @typedef {{title: string, expect: string, origin: object}} Unusual
  * @param {HTMLElement} root
- * @param {{data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
+ * @param {Omit<import("../main.js").Context, "data"> & {data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
  */
 export function mount(root, { store, frames, opening, request, data: { galleries: first, unusual } }) {
   let galleries = first;
@@ -20,7 +28,9 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     type: "number", class: "mx-number", min: "0", max: "999999", step: "1", value: "1", "aria-label": "Seed of the scene",
     title: "The same seed gives the same scene",
   });
+  /** An option's value for a gallery or for where a scene comes from. @param {{kind: string, name?: string, data?: string}} of */
   const value = ({ kind, name, data }) => `${kind === "stored" ? kind : "sample"}/${name ?? data}`;
+  /** @param {Gallery["kind"]} kind */
   const options = (kind) =>
     galleries.filter((g) => g.kind === kind).map((g) => h("option", { value: value(g) }, g.title));
   const select = h("select", { class: "mx-select", "aria-label": "Data set" });
@@ -34,17 +44,19 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   };
   offerAll();
 
-  const same = (a, b) => a && b && ["kind", "data", "index", "seed", "objects"].every((key) => a[key] === b[key]);
   const current = () => galleries.find((g) => value(g) === select.value);
   const corner = () => unusual[store.scene?.model] ?? [];
+  /** @param {Gallery} gallery @param {number} index */
   const picture = ({ kind, name }, index) => {
     const file = kind === "stored" ? `stored/${encodeURIComponent(name)}/${index}` : `samples/${name}/${String(index).padStart(2, "0")}`;
     return h("img", { src: new URL(`monet/${file}.png`, document.baseURI).href, alt: "", loading: "lazy" });
   };
-  let entries = []; // the origin that each child of the group opens
+  /** The origin that each child of the group opens. @type {Origin[]} */
+  let entries = [];
 
   const show = () => {
     const gallery = current();
+    /** @type {{origin: Origin, properties: import("../dom.js").Properties<"button">, children: Node[]}[]} */
     const list = gallery
       ? Array.from({ length: gallery.samples }, (_, index) => ({
         origin: { kind: gallery.kind, data: gallery.name, index },
@@ -69,12 +81,14 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     const gallery = current();
     const model = models[store.scene?.model];
     const home = gallery && Object.keys(models).find((name) => models[name].data === gallery.name);
-    own.hidden = !home || !model || model.data === gallery.name;
-    if (own.hidden) return;
+    own.hidden = true;
+    if (!gallery || !home || !model || model.data === gallery.name) return;
+    own.hidden = false;
     own.replaceChildren(
       h("span", {}, `“${model.title}” has never seen this data set.`),
       button(`Switch to “${models[home].title}”`, () => {
         const { origin } = store.scene;
+        /** @type {Origin} */
         const scene = origin.data === gallery.name ? origin : { kind: "sample", data: gallery.name, index: 0 };
         opening.open({ source: { origin: scene }, choices: { ...opening.choices, model: home, slots: models[home].slots } });
       }, { title: "The model that was trained on these scenes, with its own number of slots" }));
@@ -85,10 +99,12 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   };
   let typed = false; // a seed that has not been used yet
   const generate = () => {
+    const gallery = current();
+    if (!gallery) return;
     typed = false;
     const number = Math.min(999999, Math.max(0, Math.floor(Number(seed.value) || 0)));
     seed.value = String(number);
-    request({ kind: "seed", data: current().name, seed: number });
+    request({ kind: "seed", data: gallery.name, seed: number });
   };
   const more = h("div", { class: "mx-row" },
     button("New random scene", () => {
@@ -110,6 +126,7 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     if (origin?.kind === "stored") select.value = value(origin);
     show();
   });
+  /** @type {import("../store.js").Scene | null} */
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;

@@ -16,10 +16,27 @@ const DEAD_NATS = 0.01;
 /** A latent further out than this, in sigmas, is worth a word. */
 const FAR = 3;
 
+/** @param {number[]} dimensions */
 const names = (dimensions) =>
   dimensions.slice(0, 3).map((d) => `z${subscript(d)}`).join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
 
-/** @param {HTMLElement} root */
+/** So many steps a key goes on a slider. @type {Record<string, number | undefined>} */
+const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
+
+/**
+ * The controls of a latent, and what they show.
+ * @typedef {{d: number, mean: number, std: number, range: HTMLInputElement, entry: HTMLInputElement,
+ *   reset: HTMLButtonElement, lock: HTMLButtonElement, shown?: string}} Controls
+ */
+
+/** The first slider in it gets the focus. @param {Element} element */
+function focusSlider(element) {
+  /** @type {HTMLInputElement | null} */
+  const slider = element.querySelector("input[type=range]");
+  slider?.focus();
+}
+
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames, opening }) {
   const chip = h("span", { class: "mx-chip mx-static" });
   const sort = h("select", {
@@ -52,6 +69,7 @@ export function mount(root, { store, frames, opening }) {
   });
 
   const everySlot = h("input", { type: "checkbox", "aria-label": "Sample every slot" });
+  /** @param {"posterior" | "prior"} from */
   const take = (from) => () => {
     const number = Math.floor(Number(seed.value)) || 0;
     const { slot, locks } = store.view;
@@ -80,12 +98,17 @@ export function mount(root, { store, frames, opening }) {
     note, rows, fold, picture,
   );
 
-  let built = null; // what the rows were built for
+  /** What the rows were built for. @type {{mean: Float32Array, index: number} | null} */
+  let built = null;
+  /** @type {Controls[]} */
   let inputs = [];
+  let mapped = ""; // the model whose heat map is shown
 
+  /** @param {import("../store.js").Slot} slot @param {import("../store.js").View} view */
   function build(slot, view) {
     const order = slot.kl.map((_, d) => d);
     const evidence = opening.offer.models[store.scene.model]?.latents ?? null;
+    /** @param {number} d */
     const nameOf = (d) => evidence?.latents[d].name ?? "";
     order.sort((a, b) => slot.kl[b] - slot.kl[a]);
     if (sort.value === "index") order.sort((a, b) => a - b);
@@ -93,12 +116,13 @@ export function mount(root, { store, frames, opening }) {
     const most = Math.max(...slot.kl, 1e-6);
     inputs = [];
     ends.clear();
-    const living = [];
-    const sleeping = [];
+    /** @type {[living: Node[], sleeping: Node[]]} */
+    const [living, sleeping] = [[], []];
     for (const d of order) {
       const [mean, std, kl] = [slot.mean[d], slot.std[d], slot.kl[d]];
       const low = Math.min(-4, mean - 4 * std);
       const high = Math.max(4, mean + 4 * std);
+      /** @param {number} value */
       const set = (value) => store.edit(setLatent(view.slot, d, value), { gesture: `${view.slot}/${d}` });
       const back = () => {
         store.endGesture();
@@ -117,18 +141,20 @@ export function mount(root, { store, frames, opening }) {
         onfocus: () => store.view.dimension !== d && store.look({ dimension: d }),
         ondblclick: back,
         onkeydown: (event) => {
-          const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
+          const step = KEYS[event.key];
           if (step === undefined) return;
           event.preventDefault();
           frames.answer(event);
           set(Math.max(low, Math.min(high, store.document.slots[view.slot].latent[d] + 0.05 * step)));
         },
       });
+      /** @param {number} value */
       const place = (value) => String((value - low) / (high - low));
       range.style.setProperty("--band-from", place(mean - std));
       range.style.setProperty("--band-to", place(mean + std));
       range.style.setProperty("--mean", place(mean));
       if (evidence) {
+        /** @param {number} value */
         const inside = (value) => String(Math.max(-1, Math.min(2, (value - low) / (high - low)))); // off the track: nowhere
         const [below, above] = limits(evidence.latents[d], evidence.sweep);
         range.style.setProperty("--dead-to", inside(below));
@@ -145,8 +171,9 @@ export function mount(root, { store, frames, opening }) {
         // The slider takes over, and with it the arrow keys and undo; leaving the field brings its change.
         onkeydown: (event) => event.key === "Enter" && range.focus(),
       });
-      const bar = h("span", { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` }, h("span"));
-      bar.firstChild.style.width = `${(100 * kl) / most}%`;
+      const amount = h("span");
+      amount.style.width = `${(100 * kl) / most}%`;
+      const bar = h("span", { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` }, amount);
       const reset = h("button", {
         type: "button", class: "mx-toggle", "aria-label": `Reset latent ${d}`, title: "Back to the posterior mean",
         onclick: back,
@@ -163,7 +190,7 @@ export function mount(root, { store, frames, opening }) {
         svg("path", { d: "M3 5V3.5a3 3 0 0 1 6 0V5M2 5h8v6H2z", fill: "none", stroke: "currentColor", "stroke-width": 1.4 })));
       inputs.push({ d, mean, std, range, entry, reset, lock });
       const dormant = kl < DEAD_NATS;
-      const [first, final] = dormant ? [null, null] : ends.pair(d);
+      const [first, final] = dormant ? [] : ends.pair(d);
       const words = evidence && !dormant ? nameOf(d) + (evidence.latents[d].evidence && `, ${evidence.latents[d].evidence}`) : "";
       const row = h("div", { class: `mx-latent${words ? " mx-named" : ""}`, "data-dimension": String(d) },
         h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar,
@@ -174,20 +201,22 @@ export function mount(root, { store, frames, opening }) {
     const held = rows.contains(document.activeElement) || dead.contains(document.activeElement);
     rows.replaceChildren(...living);
     dead.replaceChildren(...sleeping);
-    if (held) rows.querySelector("input[type=range]")?.focus();
+    if (held) focusSlider(rows);
     picture.hidden = !evidence;
-    if (evidence && picture.model !== store.scene.model) {
-      picture.model = store.scene.model;
-      picture.lastElementChild.tagName === "FIGURE" && picture.lastElementChild.remove();
+    if (evidence && mapped !== store.scene.model) {
+      mapped = store.scene.model;
+      picture.querySelector("figure")?.remove();
       picture.append(heatMap(evidence, (dimension) => {
         store.look({ dimension });
-        root.querySelector(`[data-dimension="${dimension}"] input[type=range]`)?.focus();
+        const row = root.querySelector(`.mx-latent[data-dimension="${dimension}"]`);
+        if (row) focusSlider(row);
       }));
     }
     fold.hidden = sleeping.length === 0;
     deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
   }
 
+  /** @type {import("../frames.js").Frame | null} */
   let last = null;
   frames.onFrame((frame) => {
     const { scene, view, document } = frame;
@@ -206,6 +235,7 @@ export function mount(root, { store, frames, opening }) {
       drawValues(previews.mask, scene.size, frame.decodedMasks[view.slot]);
       drawColors(previews.scene, scene.size, frame.image);
     }
+    /** @type {[number[], number[]]} */
     const [offPrior, offPosterior] = [[], []];
     for (const input of inputs) {
       const { d, mean, std, range, entry, reset, lock } = input;

@@ -6,9 +6,28 @@ import { button, h } from "../dom.js";
 import { leaveTouches } from "../fingers.js";
 import { explanation } from "../explain.js";
 import { zoomable } from "../lightbox.js";
+import { reasonOf } from "../reason.js";
 import { roving } from "../roving.js";
 
-/** @param {HTMLElement} root */
+/** A slot of a sample scene. @typedef {{index: number, step: number, share: number, latent: Float32Array}} Point */
+/**
+ * As monet.explorer.slotmap makes it: the plane's middle [Z] and axes [2][Z], and the share of the variance along each.
+ * @typedef {{data: string, title: string, mean: number[], axes: number[][], explained: number[], slots: Point[]}} SlotMap
+ */
+
+/** Slots and scenes that a key goes. @type {Record<string, [slots: number, scenes: number]>} */
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @param {string} model @returns {Promise<SlotMap>} */
+async function ask(model) {
+  const response = await fetch(new URL(`monet/map/${encodeURIComponent(model)}`, document.baseURI));
+  if (!response.ok) throw new Error(await response.text());
+  const answer = await response.json();
+  for (const slot of answer.slots) slot.latent = Float32Array.from(slot.latent);
+  return answer;
+}
+
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames, request }) {
   const plot = h("div", { class: "mx-plot" });
   leaveTouches(plot);
@@ -16,7 +35,7 @@ export function mount(root, { store, frames, request }) {
     class: "mx-map", tabIndex: 0, role: "application",
     "aria-label": "Map of slots: left and right go from slot to slot, up and down from scene to scene, Enter opens the scene",
     onkeydown: (event) => {
-      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      const by = KEYS[event.key];
       if (event.key === "Enter" && at !== null) open(at);
       if (!by || !map) return;
       event.preventDefault();
@@ -28,7 +47,7 @@ export function mount(root, { store, frames, request }) {
   const component = canvas("Component of the slot on the map", "mx-small");
   const scene = h("img", { class: "mx-canvas", alt: "" });
   const words = h("p", { class: "mx-muted", role: "status" }, "Point at a slot to see what it paints and where it comes from; click to open its scene.");
-  const go = button("Open this scene", () => open(at), { disabled: true });
+  const go = button("Open this scene", () => at !== null && open(at), { disabled: true });
   const detail = h("div", { class: "mx-map-detail" },
     h("figure", { class: "mx-figure" }, zoomable(component), h("figcaption", {}, "component")),
     h("figure", { class: "mx-figure" }, zoomable(scene), h("figcaption", {}, "scene")), words, go);
@@ -39,21 +58,26 @@ export function mount(root, { store, frames, request }) {
       h("span", { class: "mx-spring" }), explanation("map")),
     h("div", { class: "mx-with-side" }, surface, detail));
 
+  /** @type {SlotMap | null} */
   let map = null;
-  let at = null; // number of the slot that is pointed at
-  let wanted = null; // a slot to be selected once its scene is here
-  const origin = (slot) => ({ kind: "sample", data: map.data, index: slot.index });
+  /** Number of the slot that is pointed at. @type {number | null} */
+  let at = null;
+  /** A slot to be selected once its scene is here. @type {Point | null} */
+  let wanted = null;
 
-  /** A latent's place. @returns {[number, number]} */
-  const project = (latent) => map.axes.map((axis) => axis.reduce((sum, a, d) => sum + a * (latent[d] - map.mean[d]), 0));
+  /** A latent's place, two coordinates. @param {SlotMap} map @param {Float32Array} latent */
+  const project = ({ axes, mean }, latent) => axes.map((axis) => axis.reduce((sum, a, d) => sum + a * (latent[d] - mean[d]), 0));
 
+  /** @param {number} number */
   function open(number) {
+    if (!map) return;
     wanted = map.slots[number];
-    request(origin(wanted));
+    request({ kind: "sample", data: map.data, index: wanted.index });
   }
 
-  /** Says and shows what stands at a point. */
+  /** Says and shows what stands at a point. @param {number} number */
   async function point(number) {
+    if (!map) return;
     at = number;
     const slot = map.slots[number];
     go.disabled = false;
@@ -66,13 +90,15 @@ export function mount(root, { store, frames, request }) {
       const [pixels] = await frames.decode([slot.latent]);
       if (at === number) drawColors(component, store.scene.size, pixels, 4);
     } catch (error) {
-      console.warn("the slot was not decoded:", error.message); // pointing at it again tries again
+      console.warn("the slot was not decoded:", reasonOf(error)); // pointing at it again tries again
     }
   }
 
-  function figure() {
-    const places = map.slots.map((slot) => project(slot.latent));
-    const own = store.document.slots.map((slot) => project(slot.latent));
+  /** @param {SlotMap} map @returns {import("../charts.js").Figure} */
+  function figure(map) {
+    const places = map.slots.map((slot) => project(map, slot.latent));
+    const own = store.document.slots.map((slot) => project(map, slot.latent));
+    /** @param {number} i */
     const axis = (i) => ({
       title: { text: `PC ${i + 1}, in σ of the prior (${(100 * map.explained[i]).toFixed(0)} %)` }, zeroline: false,
     });
@@ -100,60 +126,69 @@ export function mount(root, { store, frames, request }) {
     };
   }
   /** For paper: the map as it is. */
-  root.figure = async () => {
-    await load();
-    return figure();
-  };
+  Object.assign(root, {
+    figure: async () => {
+      await load();
+      if (!map) throw new Error("another scene came meanwhile.");
+      return figure(map);
+    },
+  });
 
+  /** @type {{model: string, made: Promise<void>} | null} */
   let loading = null;
-  /** Another model has another map. */
+  /** Another model has another map. @returns {Promise<void>} */
   function load() {
     const { model } = store.scene;
     if (loading?.model !== model) {
       map = at = null;
-      const made = (async () => {
-        const response = await fetch(new URL(`monet/map/${encodeURIComponent(model)}`, document.baseURI));
-        if (!response.ok) throw new Error(await response.text());
-        const answer = await response.json();
-        for (const slot of answer.slots) slot.latent = Float32Array.from(slot.latent);
-        if (loading.made === made) map = answer;
-      })();
-      loading = { model, made };
-      made.catch(() => (loading = null));
+      /** @type {typeof loading} */
+      const own = { model, made: ask(model).then((answer) => void (loading === own && (map = answer))) };
+      own.made.catch(() => loading === own && (loading = null));
+      loading = own;
     }
     return loading.made;
   }
 
+  /** Once the map is drawn. @type {import("../charts.js").Plotly | null} */
+  let library = null;
   async function draw() {
-    if (!visible || !store.scene) return;
+    if (!visible || !store.loaded) return;
     try {
       const [Plotly] = await Promise.all([plotly(), load()]);
       if (!map) return;
-      const { data, layout } = styled(figure(), coloursAt(root));
-      await Plotly.react(plot, data, { ...layout, height: Math.max(340, parseFloat(getComputedStyle(plot).minHeight)), autosize: true }, CONFIG);
-      if (plot.listening) return;
-      plot.listening = true;
-      const number = ({ points }) => (points[0].curveNumber === 0 ? points[0].pointIndex : null);
-      plot.on("plotly_hover", (event) => number(event) !== null && number(event) !== at && point(number(event)));
-      plot.on("plotly_click", (event) => number(event) !== null && open(number(event)));
+      const { data, layout } = styled(figure(map), coloursAt(root));
+      const chart = await Plotly.react(plot, data, { ...layout, height: Math.max(340, parseFloat(getComputedStyle(plot).minHeight)), autosize: true }, CONFIG);
+      if (library) return;
+      library = Plotly;
+      /** @param {{points: Record<string, any>[]}} event @returns {number | null} */
+      const numberOf = ({ points }) => (points[0].curveNumber === 0 ? points[0].pointIndex : null);
+      chart.on("plotly_hover", (event) => {
+        const number = numberOf(event);
+        if (number !== null && number !== at) point(number);
+      });
+      chart.on("plotly_click", (event) => {
+        const number = numberOf(event);
+        if (number !== null) open(number);
+      });
     } catch (error) {
-      words.textContent = `The map cannot be drawn: ${error.message}`;
+      words.textContent = `The map cannot be drawn: ${reasonOf(error)}`;
     }
   }
   const mark = () => {
-    if (!plot.listening) return;
-    const { data } = figure();
-    window.Plotly.restyle(plot, { x: [data[2].x], y: [data[2].y] }, [2]);
+    if (!library || !map) return;
+    const { data } = figure(map);
+    library.restyle(plot, { x: [data[2].x], y: [data[2].y] }, [2]);
   };
 
   let visible = false;
   new IntersectionObserver((entries) => {
-    visible = entries.at(-1).isIntersecting;
+    visible = Boolean(entries.at(-1)?.isIntersecting);
     if (visible) draw();
   }).observe(root);
   new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  /** @type {import("../store.js").Document | null} */
   let drawn = null;
-  let timer;
+  let timer = 0;
   frames.onFrame((frame) => {
     const { origin: here } = frame.scene;
     if (wanted && here.kind === "sample" && here.data === map?.data && here.index === wanted.index) {

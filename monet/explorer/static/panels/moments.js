@@ -7,15 +7,16 @@ import { zoomable } from "../lightbox.js";
 import { labels, load, sum } from "../moments/sheet.js";
 import { track } from "../moments/track.js";
 import { lessMotion, onMotionChange } from "../motion.js";
+import { reasonOf } from "../reason.js";
 import { roving } from "../roving.js";
 import { numbered } from "../story/strip.js";
 
 /** How long a moment stands while playing. */
 const STAY_MS = 650;
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames, request }) {
-  const curves = track((share) => go(Math.round(share * (sheet.course.moments.length - 1))));
+  const curves = track((share) => sheet && go(Math.round(share * (sheet.course.moments.length - 1))));
   const slider = h("input", {
     type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Moment of the training",
     oninput: () => {
@@ -34,13 +35,17 @@ export function mount(root, { store, frames, request }) {
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Through training"), play, step, instead, h("span", { class: "mx-spring" }), explanation("moments")), body, empty);
   roving(scenes, ".mx-canvas");
 
-  /** @type {import("../moments/sheet.js").Sheet | null} */
+  /** @typedef {import("../moments/sheet.js").Sheet} Sheet @typedef {import("../moments/sheet.js").Course} Course */
+  /** @type {Sheet | null} */
   let sheet = null;
   let moment = 0;
-  let tiles = []; // of each scene: its canvases
+  /** Of each scene: its canvases. @type {HTMLCanvasElement[][]} */
+  let tiles = [];
+  /** @type {number | null} */
   let timer = null;
 
-  function build() {
+  /** @param {Sheet} sheet */
+  function build(sheet) {
     const { course } = sheet;
     const slots = Array.from({ length: course.slots }, (_, k) => k);
     const names = ["picture", "sum of the slots", "segmentation", ...slots.map((k) => `slot ${k + 1}`)];
@@ -57,27 +62,32 @@ export function mount(root, { store, frames, request }) {
     go(course.moments.length - 1);
   }
 
+  /** @param {Course} course @param {number} i @param {HTMLCanvasElement} picture */
   const opener = ({ scenes: titles, data, samples }, i, picture) => h("button", {
     type: "button", class: "mx-thumbnail", title: "Open this scene", "aria-label": `Open ${titles[i]}`,
     onclick: () => request({ kind: "sample", data, index: samples[i] }),
   }, picture);
 
+  /** @param {number} number */
   function show(number) {
     moment = number;
-    const { course } = sheet;
+    const shown = sheet;
+    if (!shown) return;
+    const { course } = shown;
     const at = course.moments[moment].toLocaleString("en");
     step.textContent = `step ${at}`;
     slider.setAttribute("aria-valuetext", `step ${at}`);
     curves.show(course, moment);
     const identity = Array.from({ length: course.slots }, (_, k) => k);
     tiles.forEach(([, whole, segments, ...slots], i) => {
-      const now = sheet.at(moment, i).tiles;
+      const now = shown.at(moment, i).tiles;
       drawColors(whole, course.size, sum(now));
       drawLabels(segments, course.size, labels(now), identity);
       slots.forEach((tile, k) => (masks.checked ? drawValues(tile, course.size, now[k].mask) : drawColors(tile, course.size, now[k].colors, 3, now[k].mask)));
     });
   }
 
+  /** @param {number} number */
   function go(number) {
     slider.value = String(number);
     show(Number(slider.value));
@@ -85,6 +95,7 @@ export function mount(root, { store, frames, request }) {
 
   /** From the beginning, if it is at the end; one moment on where motion is not wanted. */
   function start() {
+    if (!sheet) return;
     const last = sheet.course.moments.length - 1;
     if (moment === last) go(0);
     else if (lessMotion()) go(moment + 1);
@@ -97,12 +108,13 @@ export function mount(root, { store, frames, request }) {
   }
 
   function pause() {
-    clearInterval(timer);
+    if (timer !== null) clearInterval(timer);
     timer = null;
     play.textContent = "▶ Play";
   }
 
-  let loaded = null; // the model whose moments are here or on their way
+  /** The model whose moments are here or on their way. @type {string | null} */
+  let loaded = null;
   let visible = false;
   async function draw() {
     const model = store.scene?.model;
@@ -115,15 +127,15 @@ export function mount(root, { store, frames, request }) {
       sheet = found;
       body.hidden = play.hidden = step.hidden = instead.hidden = !sheet;
       empty.hidden = Boolean(sheet);
-      if (sheet) build();
+      if (sheet) build(sheet);
     } catch (error) {
       loaded = null; // coming back to the panel tries again
-      console.warn("the moments of the training did not arrive:", error.message);
+      console.warn("the moments of the training did not arrive:", reasonOf(error));
     }
   }
 
   new IntersectionObserver((entries) => {
-    visible = entries.at(-1).isIntersecting;
+    visible = Boolean(entries.at(-1)?.isIntersecting);
     draw();
   }, { rootMargin: "200px" }).observe(root);
   frames.onFrame(draw);

@@ -12,15 +12,19 @@ const TICKS = [-2, 0, 2];
 /** Room for the names of the axes on the left and below, and for half a figure on the other sides. */
 const MARGIN = 1.3;
 const RIM = 0.15;
+/** How far a key goes. @type {Record<string, [across: number, up: number]>} */
+const KEYS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] };
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
+  /** @param {string} label */
   const choose = (label) => h("select", { class: "mx-select", "aria-label": label, onchange: () => frames.redraw() });
   const across = choose("Latent across the pad");
   const up = choose("Latent up the pad");
   const spread = svg("ellipse", { fill: "none", stroke: "currentColor", "stroke-width": 0.04 });
   const knob = svg("circle", { r: 0.16, stroke: "currentColor", "stroke-width": 0.04 });
   const grip = svg("circle", { class: "mx-grip", r: 0.8, fill: "transparent" }); // what a finger takes hold of
+  /** @param {string} words @param {number} x @param {number} y @param {Record<string, string>} attributes */
   const text = (words, x, y, attributes = {}) => svg("text", { x, y, "font-size": 0.4, "text-anchor": "middle", ...attributes }, words);
   const up90 = { transform: `rotate(-90 ${-REACH - 0.85} 0)` };
   const names = { across: text("", 0, REACH + 1.1), up: text("", -REACH - 0.85, 0, up90) };
@@ -37,18 +41,23 @@ export function mount(root, { store, frames }) {
     names.across, names.up,
     svg("clipPath", { id: "mx-pad-inside" }, svg("rect", { x: -REACH, y: -REACH, width: 2 * REACH, height: 2 * REACH })),
     svg("g", { "clip-path": "url(#mx-pad-inside)" }, spread), knob, grip);
+  /** @param {number} x @param {number} y @param {string} gesture */
   const set = (x, y, gesture) => {
+    /** @param {number} v */
     const clamp = (v) => Math.max(-REACH, Math.min(REACH, v));
     store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), { gesture });
   };
+  /** @param {PointerEvent} event */
   const follow = (event) => {
-    const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(surface.getScreenCTM().inverse());
+    const matrix = surface.getScreenCTM();
+    if (!matrix) return;
+    const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
     frames.answer(event);
     set(x, -y, "pad");
   };
   draggable(surface, grip, { follow, end: () => store.endGesture() });
   surface.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
+    const step = KEYS[event.key];
     if (!step) return;
     event.preventDefault();
     frames.answer(event);
@@ -60,13 +69,14 @@ export function mount(root, { store, frames }) {
       h("label", { class: "mx-label" }, "across ", across), h("label", { class: "mx-label" }, "up ", up),
       h("span", { class: "mx-muted" }, "rings: 1 and 2 σ of the prior; ellipse: the posterior"))));
 
+  /** @type {{mean: Float32Array} | null} */
   let last = null;
   frames.onFrame(({ view, document }) => {
     const slot = document.slots[view.slot];
     if (!slot) return;
     if (last?.mean !== slot.mean) {
       const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
-      for (const [select, first] of [[across, order[0]], [up, order[1]]]) {
+      for (const { select, first } of [{ select: across, first: order[0] }, { select: up, first: order[1] }]) {
         select.replaceChildren(...order.map((d) => h("option", { value: String(d) }, `z${subscript(d)}`)));
         select.value = String(first);
       }
@@ -74,15 +84,17 @@ export function mount(root, { store, frames }) {
     const [x, y] = [Number(across.value), Number(up.value)];
     names.across.textContent = `z${subscript(x)}, in σ of the prior`;
     names.up.textContent = `z${subscript(y)}, in σ of the prior`;
+    /** @param {number} v */
     const inside = (v) => Math.max(-REACH + EDGE, Math.min(REACH - EDGE, v));
     const [left, top] = [slot.latent[x], -slot.latent[y]];
     for (const circle of [knob, grip]) {
-      circle.setAttribute("cx", inside(left));
-      circle.setAttribute("cy", inside(top));
+      circle.setAttribute("cx", String(inside(left)));
+      circle.setAttribute("cy", String(inside(top)));
     }
     // hollow at the rim: the value lies further out
     knob.setAttribute("fill", Math.max(Math.abs(left), Math.abs(top)) > REACH ? "none" : slotColor(slot.color));
-    for (const [name, value] of [["cx", slot.mean[x]], ["cy", -slot.mean[y]], ["rx", slot.std[x]], ["ry", slot.std[y]]]) spread.setAttribute(name, value);
+    const ellipse = { cx: slot.mean[x], cy: -slot.mean[y], rx: slot.std[x], ry: slot.std[y] };
+    for (const [name, value] of Object.entries(ellipse)) spread.setAttribute(name, String(value));
     last = { mean: slot.mean };
   });
 }

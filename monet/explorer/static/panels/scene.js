@@ -1,7 +1,7 @@
 // The scene: what went in, what the slots make of it, who took which pixel, and where it is wrong.
 
 import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../draw.js";
-import { button, h, say } from "../dom.js";
+import { button, find, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
 import { enlarge, zoomable } from "../lightbox.js";
 import { pointable } from "../pointing.js";
@@ -26,8 +26,12 @@ const USUAL = ["mse", "ari_fg"];
 /** Squared error that is drawn brightest: half the range in every channel. */
 const ERROR_TOP = 0.25;
 
+/** @param {string} name @param {number} value */
 const number = (name, value) =>
   name === "mse" ? value.toFixed(4) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
+
+/** Rows and columns that a key goes. @type {Record<string, [number, number]>} */
+const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /** Numbers of slots in words: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
 const named = (slots) =>
@@ -44,8 +48,9 @@ export function provenance({ scene, document, steps, view }) {
   return (decoded.length ? `${named(decoded)} as decoded, the others as attended` : "every slot as attended") + hole;
 }
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames, engine, opening }) {
+  /** @type {Record<string, HTMLCanvasElement>} */
   const panels = {
     input: canvas("Input picture, as the model is fed it", "mx-large"),
     image: canvas("The scene recomposed from its slots", "mx-large"),
@@ -53,7 +58,9 @@ export function mount(root, { store, frames, engine, opening }) {
     error: canvas("Squared error at each pixel", "mx-large"),
   };
   const captions = Object.fromEntries(Object.keys(panels).map((name) => [name, h("figcaption")]));
-  const marks = []; // the pixel that is looked at, on every picture
+  /** The pixel that is looked at, on every picture. @type {HTMLElement[]} */
+  const marks = [];
+  /** @param {string} name */
   const figure = (name) => {
     const mark = h("i", { class: "mx-mark", hidden: true });
     marks.push(mark);
@@ -65,6 +72,7 @@ export function mount(root, { store, frames, engine, opening }) {
     bar.style.background = ERROR_GRADIENT;
     return h("div", { class: "mx-scale", "data-top": String(ERROR_TOP), title: "Squared error of a pixel, mean over its three channels, which go from 0 to 1" }, "0", bar, `≥ ${ERROR_TOP}`);
   };
+  /** @param {string} name */
   const large = (name) => h("button", {
     type: "button", class: "mx-toggle mx-enlarge", tabIndex: -1, title: "Large (Enter on the picture)", "aria-label": `Open ${name} large`,
     onclick: () => enlarge(panels[name]),
@@ -76,15 +84,16 @@ export function mount(root, { store, frames, engine, opening }) {
   const stale = h("p", { class: "mx-stale-note", hidden: true }, "of the unedited scene");
   const inspector = h("div", {
     class: "mx-inspector", tabIndex: 0, role: "application", "aria-label": "Pixel inspector: arrow keys move, Enter selects the slot",
-    onfocus: () => inspector.matches(":focus-visible") && store.scene && store.look({ pixel: store.view.pixel ?? middle() }),
-    onblur: () => store.scene && store.look({ pixel: null }),
+    onfocus: () => inspector.matches(":focus-visible") && store.loaded && store.look({ pixel: store.view.pixel ?? middle() }),
+    onblur: () => store.loaded && store.look({ pixel: null }),
     onkeydown: (event) => {
-      const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      const by = KEYS[event.key];
       const { pixel } = store.view;
       if (event.key === "Enter" && pixel !== null) own(pixel);
-      if (!by || !store.scene) return;
+      if (!by || !store.loaded) return;
       event.preventDefault();
       const { size } = store.scene;
+      /** @param {number} v */
       const inside = (v) => Math.max(0, Math.min(size - 1, v));
       const [row, column] = [Math.floor((pixel ?? middle()) / size), (pixel ?? middle()) % size];
       const far = event.shiftKey ? 8 : 1;
@@ -93,16 +102,18 @@ export function mount(root, { store, frames, engine, opening }) {
   });
   const said = h("span", { class: "mx-sr", "aria-live": "polite" });
   const middle = () => (store.scene.size * (store.scene.size + 1)) / 2;
+  /** @param {number} pixel */
   const own = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
   const masks = h("select", {
     class: "mx-select", "aria-label": "Masks that recompose the scene",
     title: "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
-    onchange: () => store.look({ masks: masks.value }),
+    onchange: () => store.look({ masks: /** @type {import("../compose.js").MaskSource} */ (masks.value) }),
   },
     h("option", { value: "auto" }, "automatic"),
     h("option", { value: "attention" }, "attention’s"),
     h("option", { value: "decoder" }, "decoder’s"));
   const compare = button("Hold to compare", () => {}, { title: "Shows the scene before the edits (key C)" });
+  /** @param {boolean} on */
   const hold = (on) => () => store.view.compare !== on && store.look({ compare: on });
   compare.addEventListener("pointerdown", hold(true));
   for (const event of ["pointerup", "pointerleave", "pointercancel", "blur"]) compare.addEventListener(event, hold(false));
@@ -119,12 +130,13 @@ export function mount(root, { store, frames, engine, opening }) {
     h("div", { class: "mx-scene" }, scene, others, below), stranger.element, back, said,
   );
   roving(others, ".mx-canvas");
-  stage(scene.querySelector(".mx-frame"), panels.image, { store, frames, opening });
+  stage(find(scene, ".mx-frame"), panels.image, { store, frames, opening });
 
   for (const element of Object.values(panels)) {
     pointable(element, store, (pixel, event) => (element !== panels.image || event.detail < 2) && own(pixel));
   }
 
+  /** @type {import("../frames.js").Frame | null} */
   let last = null;
   frames.onFrame((frame) => {
     const { scene, view } = frame;
@@ -133,11 +145,14 @@ export function mount(root, { store, frames, engine, opening }) {
       title.textContent = title.title = scene.title;
       const scaled = scene.scaled ? `, scaled from ${scene.scaled[0]} × ${scene.scaled[1]}` : "";
       captions.input.textContent = `input, ${scene.size} × ${scene.size}${scaled}`;
+      /** @param {string} name @param {string} label @param {string} help @param {number} value @param {{[data: `data-${string}`]: string}} data */
       const row = (name, label, help, value, data) =>
         h("div", { title: help }, h("dt", {}, label), h("dd", data, number(name, value)));
       figures.replaceChildren(
-        ...FIGURES.filter(([name]) => scene.figures[name] != null)
-          .map(([name, label, help]) => row(name, label, help, scene.figures[name], { "data-figure": name })),
+        ...FIGURES.flatMap(([name, label, help]) => {
+          const value = scene.figures[name];
+          return value == null ? [] : [row(name, label, help, value, { "data-figure": name })];
+        }),
         ...FIGURES.filter(([name]) => USUAL.includes(name) && scene.usual[name] != null)
           .map(([name, label]) => row(name, `usual ${label}`,
             `Mean over ${scene.usual.scenes} test scenes of the data that this model was trained on`,
@@ -167,6 +182,7 @@ export function mount(root, { store, frames, engine, opening }) {
     last = frame;
   });
 
+  /** @param {import("../frames.js").Frame} frame */
   function inspect(frame) {
     const { pixel } = frame.view;
     for (const mark of marks) mark.hidden = pixel === null;
@@ -178,9 +194,10 @@ export function mount(root, { store, frames, engine, opening }) {
     const { size } = frame.scene;
     const [row, column] = [Math.floor(pixel / size), pixel % size];
     for (const mark of marks) {
-      for (const [name, value] of [["left", column], ["top", row], ["width", 1], ["height", 1]]) mark.style[name] = `${(100 * value) / size}%`;
+      for (const [name, value] of Object.entries({ left: column, top: row, width: 1, height: 1 })) mark.style.setProperty(name, `${(100 * value) / size}%`);
     }
     const shares = frame.masks.map((mask) => (mask ? mask[pixel] : 0));
+    /** @param {number} share */
     const percent = (share) => `${(100 * share).toFixed(1)} %`;
     inspector.replaceChildren(
       h("span", { class: "mx-muted" }, `row ${row}, column ${column}`),

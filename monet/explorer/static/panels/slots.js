@@ -8,8 +8,9 @@ import { button, h } from "../dom.js";
 import { explanation } from "../explain.js";
 import { seenBeside } from "../placing.js";
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
+  /** @param {number} k */
   const toggles = (k) => {
     const hide = h("button", {
       type: "button", class: "mx-toggle", "data-toggle": "hide", "aria-label": `Hide slot ${k + 1}`, title: "Hide or show this slot",
@@ -29,10 +30,12 @@ export function mount(root, { store, frames }) {
 
   // One slot at a time: the selected one, and another where an action needs two.
   const selected = () => store.view.slot;
+  /** @param {number} k */
   const slotAt = (k) => store.document.slots[k];
+  /** @param {(k: number) => import("../actions.js").Change} change */
   const act = (change) => () => store.edit(change(selected()));
   const other = h("select", { class: "mx-select", "aria-label": "The other slot", title: "The other slot, for swap and blend", onchange: () => blend.reset() });
-  const pasteButton = button("Paste", () => store.edit(paste(selected(), store.clipboard)), { title: "Give this slot the latents that were copied (Ctrl+V)" });
+  const pasteButton = button("Paste", () => store.clipboard && store.edit(paste(selected(), store.clipboard)), { title: "Give this slot the latents that were copied (Ctrl+V)" });
   const removeButton = button("Delete", act(remove), { title: "Take the object out; the others fill its place" });
   const arc = h("input", {
     type: "checkbox", "aria-label": "Blend on an arc", onchange: () => {
@@ -60,7 +63,8 @@ export function mount(root, { store, frames }) {
     laying = false;
     if (document === store.document) store.edit(duplicate(slot, latent), { select: slot + 1 });
   }
-  let blendScene = null; // the same for the scene set aside, if there is one
+  /** The same for the scene set aside, if there is one. @type {ReturnType<typeof blender> | null} */
+  let blendScene = null;
   const setAside = button("Set this scene aside", () => store.setAside(true), {
     title: "Keep it here, open another one, and carry objects over",
   });
@@ -83,9 +87,14 @@ export function mount(root, { store, frames }) {
       )),
     aside,
   );
+  /** @param {number} by */
   const shift = (by) => store.edit(move(selected(), by), { select: selected() + by });
 
+  /** What a column shows; a column that is built anew shows nothing. @type {WeakMap<object, {decoded?: Float32Array, toggles?: string}>} */
+  const columnsShow = new WeakMap();
+  /** @type {import("../frames.js").Frame | null} */
   let last = null;
+  /** @type {typeof store.aside} */
   let guest = null;
   frames.onFrame((frame) => {
     const { scene, document, view } = frame;
@@ -93,15 +102,17 @@ export function mount(root, { store, frames }) {
     if (last?.image !== frame.image) {
       document.slots.forEach((slot, k) => {
         const panel = columns.canvases[k];
-        if (panel.drawn !== frame.decoded[k]) {
+        const shows = columnsShow.get(panel) ?? {};
+        columnsShow.set(panel, shows);
+        if (shows.decoded !== frame.decoded[k]) {
           drawColors(panel.component, scene.size, frame.decoded[k], 4);
-          panel.drawn = frame.decoded[k];
+          shows.decoded = frame.decoded[k];
         }
         drawColors(panel.masked, scene.size, frame.decoded[k], 4, frame.masks[k] ?? new Float32Array(scene.size ** 2));
         drawValues(panel.decoded, scene.size, frame.decodedMasks[k]);
         const shown = `${slot.hidden}/${view.solo === k}`;
-        if (panel.shown === shown) return;
-        panel.shown = shown;
+        if (shows.toggles === shown) return;
+        shows.toggles = shown;
         const [hide, solo] = columns.heads[k].element.querySelectorAll(".mx-toggle");
         hide.setAttribute("aria-pressed", String(slot.hidden));
         hide.textContent = slot.hidden ? "○" : "◉";

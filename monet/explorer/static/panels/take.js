@@ -1,18 +1,22 @@
 // Out of the app: figures, films, arrays, a link, a program.
 
 import { blend, scopes as leftAfter } from "../compose.js";
-import { button, h } from "../dom.js";
+import { button, find, h } from "../dom.js";
 import { explanation } from "../explain.js";
 import { onGalleries } from "../galleries.js";
 import { onGround } from "../ground.js";
 import { layout, toPng, toSvg } from "../paper.js";
 import { toHash } from "../permalink.js";
 import { toPython } from "../python.js";
+import { reasonOf } from "../reason.js";
 import * as sheet from "../sheet.js";
 import { lastStep } from "../steps.js";
 import { film } from "../sweep.js";
 
-/** Panels that leave as a figure: what they are called, and what of them is on the sheet. */
+/** @typedef {import("../store.js").Store} Store @typedef {import("../paper.js").Sheet} Sheet */
+/** What was done, in words; or words, and a text that people copy by hand. @typedef {string | {said: string, text: string}} Done */
+
+/** Panels that leave as a figure: what they are called, and what of them is on the sheet. @type {Record<string, [title: string, parts: (panel: HTMLElement, store: Store, width: number) => Sheet | Promise<Sheet>]>} */
 const PANELS = {
   scene: ["Scene", sheet.pictures], attention: ["Attention", sheet.table], slots: ["Slots", sheet.table], latents: ["Latents", sheet.latents],
   pad: ["Two at once", sheet.pad], traversals: ["Traversals", sheet.strips], charts: ["Charts", sheet.charts], map: ["Map of slots", sheet.map],
@@ -20,9 +24,10 @@ const PANELS = {
 
 /** Millimetres that a figure may be wide: from a narrow column to a poster. */
 const [NARROWEST, WIDEST, PAGE] = [60, 400, 170];
+/** @param {string} path */
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
   const note = h("span", { class: "mx-muted", role: "status" });
   const byHand = h("textarea", {
@@ -30,32 +35,35 @@ export function mount(root, { store, frames }) {
   });
   const which = h("select", { class: "mx-select", "aria-label": "Panel" }, ...Object.entries(PANELS).map(([name, [title]]) => h("option", { value: name }, title)));
 
-  /** Does it, and says how it went; meanwhile the button does nothing. */
+  /** Does it, and says how it went; meanwhile the button does nothing. @param {() => Done | Promise<Done>} action @returns {import("../dom.js").Listener<"button", "click">} */
   const guard = (action) => async ({ currentTarget: pressed }) => {
     if (pressed.ariaBusy === "true") return;
     pressed.ariaBusy = "true";
     say("");
     try {
       const done = await action();
-      say(done.said ?? done, done.text);
+      if (typeof done === "string") say(done);
+      else say(done.said, done.text);
     } catch (error) {
-      say(`That did not work: ${error.message}`);
+      say(`That did not work: ${reasonOf(error)}`);
     } finally {
       pressed.ariaBusy = "false";
     }
   };
+  /** @param {string} words */
   const say = (words, text = "") => {
     note.textContent = words;
     byHand.hidden = !text;
     byHand.value = text;
   };
+  /** @param {Blob} blob @param {string} name */
   const save = (blob, name) => {
     const link = h("a", { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     return `saved ${name}`;
   };
-  /** Without a secure address a browser has no clipboard for us: then people copy by hand. */
+  /** Without a secure address a browser has no clipboard for us: then people copy by hand. @param {string} text @param {string} said @returns {Promise<Done>} */
   const copy = async (text, said) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -65,6 +73,7 @@ export function mount(root, { store, frames }) {
     }
   };
   const stem = () => `monet-${store.scene.model}`;
+  /** @param {string} path @param {BodyInit} body @param {Record<string, string>} headers */
   const post = async (path, body, headers = {}) => {
     const response = await fetch(url(path), { method: "POST", body, headers });
     if (!response.ok) throw new Error(await response.text());
@@ -75,18 +84,19 @@ export function mount(root, { store, frames }) {
     type: "number", class: "mx-number", min: String(NARROWEST), max: String(WIDEST), step: "1", value: String(PAGE), "aria-label": "Width of the figure in millimetres",
     title: "Width on paper; letters keep their size",
   });
+  /** @param {"svg" | "png"} kind @param {(figure: SVGSVGElement) => Blob | Promise<Blob>} write */
   const figure = (kind, write) => async () => {
     const [title, parts] = PANELS[which.value];
     const { scene, view, edited } = store;
     const of = ["latents", "pad", "traversals"].includes(which.value) ? ` of slot ${view.slot + 1}` : "";
     const millimetres = Math.min(WIDEST, Math.max(NARROWEST, Math.round(Number(width.value)) || PAGE));
     width.value = String(millimetres);
-    const parted = await parts(document.querySelector(`#mx-${which.value}`), store, millimetres);
+    const parted = await parts(find(document, `#mx-${which.value}`), store, millimetres);
     const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K\u00a0=\u00a0${scene.slots}`;
     return save(await write(layout(parted, caption, millimetres)), `${stem()}-${which.value}.${kind}`);
   };
 
-  /** Pictures [H*W][3] side by side as the bytes of one frame, times 255. */
+  /** Pictures [H*W][3] side by side as the bytes of one frame, times 255. @param {number} size @param {Float32Array[]} pictures */
   const frameOf = (size, pictures) => {
     const frame = new Uint8Array(size * size * pictures.length * 3);
     for (let y = 0; y < size; y++) {
@@ -100,12 +110,15 @@ export function mount(root, { store, frames }) {
     }
     return frame;
   };
+  /** @param {Float32Array} values */
   const grey = (values) => Float32Array.from({ length: 3 * values.length }, (_, i) => values[Math.floor(i / 3)]);
+  /** @param {Uint8Array<ArrayBuffer>[]} list @param {number} size @param {number} columns @param {number} milliseconds @param {string} name */
   const gif = async (list, size, columns, milliseconds, name) => {
     const blob = await post(`gif?width=${size * columns}&height=${size}&milliseconds=${milliseconds}`, new Blob(list));
     return save(blob, name);
   };
 
+  /** @param {Float32Array[]} decoded @param {import("../store.js").Scene} scene @param {number} k */
   const explained = (decoded, scene, k) => {
     const upTo = scene.masks.map((mask, j) => (j <= k ? mask : null));
     return onGround(blend(decoded, upTo), upTo, scene.size);
@@ -129,8 +142,12 @@ export function mount(root, { store, frames }) {
     return gif([...list, ...list.slice(1, -1).reverse()], scene.size, 3, 80, `${stem()}-slot${view.slot + 1}-z${view.dimension}.gif`);
   };
 
+  const onScreen = () => {
+    if (!frames.frame) throw new Error("nothing is drawn yet.");
+    return frames.frame;
+  };
   const npz = async () => {
-    const { scene, document, steps } = frames.frame;
+    const { scene, document, steps } = onScreen();
     const present = document.slots.map((s, k) => ({ ...s, kept: steps[k] })).filter((s) => !s.hidden);
     const body = JSON.stringify({
       image: Array.from(scene.image, (v) => Math.round(255 * v)), slots: scene.slots,
@@ -172,9 +189,10 @@ export function mount(root, { store, frames }) {
       button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),
       wholeGallery,
       button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
-      button("Copy as Python", guard(() => copy(toPython(frames.frame), "program copied")), { title: "A program that makes this view again" })),
+      button("Copy as Python", guard(() => copy(toPython(onScreen()), "program copied")), { title: "A program that makes this view again" })),
     note, h("span", { class: "mx-spring" }), explanation("take")), byHand);
 
+  /** @type {Pick<import("../frames.js").Frame, "scene" | "document"> | null} */
   let last = null;
   frames.onFrame(({ scene, document }) => {
     if (last && (last.scene !== scene || last.document !== document)) say(""); // it was about what is no longer there

@@ -14,14 +14,15 @@ import { along, REACHES, values } from "../sweep.js";
 
 const COUNT = 9;
 
+/** @param {Float32Array} mask */
 const area = (mask) => mask.reduce((sum, share) => sum + share, 0);
 
-/** @param {HTMLElement} root */
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
   const dimension = h("select", { class: "mx-select", "aria-label": "Latent to traverse",
     onchange: () => store.look({ dimension: Number(dimension.value) }) });
   const reach = h("select", { class: "mx-select", "aria-label": "Range of the traversal",
-    onchange: () => store.look({ reach: reach.value }) },
+    onchange: () => store.look({ reach: /** @type {import("../sweep.js").Reach} */ (reach.value) }) },
     ...Object.entries(REACHES).map(([value, label]) => h("option", { value }, label)));
   const whole = button("All latents", () => {
     atlas = !atlas;
@@ -41,20 +42,28 @@ export function mount(root, { store, frames }) {
 
   /** A row for one latent. It is drawn anew in place: a button that is being pressed must not be exchanged for another. */
   function strip() {
+    /** @type {(i: number) => void} */
     let go = () => {};
     let latent = 0;
     const index = h("sub", {});
     const name = h("button", { type: "button", class: "mx-z mx-plain", title: "Select this latent",
       onclick: () => store.look({ dimension: latent }) }, "z", index);
-    const thumbnails = Array.from({ length: COUNT }, (_, i) => h("button",
-      { type: "button", class: "mx-thumbnail", onclick: () => go(i), ondblclick: (event) => enlarge(event.currentTarget.firstChild) },
-      canvas("", "mx-small"), h("span", { class: "mx-value" })));
-    const large = h("button", { type: "button", class: "mx-toggle", title: "Open the strip large", onclick: () => enlarge(thumbnails[0].firstChild) }, "⤢");
+    const thumbnails = Array.from({ length: COUNT }, (_, i) => {
+      const [picture, text] = [canvas("", "mx-small"), h("span", { class: "mx-value" })];
+      const element = h("button", { type: "button", class: "mx-thumbnail", onclick: () => go(i), ondblclick: () => enlarge(picture) }, picture, text);
+      return { element, picture, text };
+    });
+    const large = h("button", { type: "button", class: "mx-toggle", title: "Open the strip large", onclick: () => enlarge(thumbnails[0].picture) }, "⤢");
     const divergence = h("span", { title: "What the latent says about this slot: its divergence from the prior" });
     const effect = h("span", { title: "What it does: root mean square change of the component between the ends" });
-    const element = h("div", { class: "mx-strip" }, name, ...thumbnails,
+    const element = h("div", { class: "mx-strip" }, name, ...thumbnails.map(({ element }) => element),
       h("span", { class: "mx-muted mx-change" }, divergence, effect, large));
 
+    /**
+     * @param {import("../store.js").Scene} scene @param {number} slot @param {import("../store.js").Slot} base @param {number} d
+     * @param {boolean} selected @param {number[]} steps values of the latent, and of each:
+     * @param {Float32Array[]} decoded [H*W][4] @param {Float32Array[]} masks [H*W] @param {number[]} areas shares of the usual
+     */
     function show(scene, slot, base, d, selected, steps, decoded, masks, areas) {
       latent = d;
       go = (i) => store.edit(setLatent(slot, d, steps[i]));
@@ -62,16 +71,16 @@ export function mount(root, { store, frames }) {
       large.setAttribute("aria-label", `Open the strip of latent ${d} large`);
       name.setAttribute("aria-pressed", String(selected));
       name.setAttribute("aria-label", `Select latent ${d}`);
-      for (const [i, thumbnail] of thumbnails.entries()) {
+      for (const [i, { element, picture, text }] of thumbnails.entries()) {
         const value = decimals(steps[i]);
         const dissolved = areas[i] < DISSOLVED;
         const said = dissolved ? `, mask dissolved to ${(100 * areas[i]).toFixed(0)} % of its area` : "";
-        thumbnail.title = `z${subscript(d)} = ${value}, in σ of the prior${said}; click to go there, double click: large`;
-        thumbnail.lastChild.textContent = value;
-        thumbnail.setAttribute("aria-label", `Set latent ${d} to ${value}`);
-        thumbnail.firstChild.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}${said}`);
-        drawOnGround(thumbnail.firstChild, scene.size, decoded[i], masks[i]);
-        if (dissolved) hatch(thumbnail.firstChild);
+        element.title = `z${subscript(d)} = ${value}, in σ of the prior${said}; click to go there, double click: large`;
+        text.textContent = value;
+        element.setAttribute("aria-label", `Set latent ${d} to ${value}`);
+        picture.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}${said}`);
+        drawOnGround(picture, scene.size, decoded[i], masks[i]);
+        if (dissolved) hatch(picture);
       }
       divergence.textContent = `${base.kl[d].toFixed(2)} nats`;
       effect.textContent = `Δ ${change(decoded).toFixed(3)}`;
@@ -79,6 +88,7 @@ export function mount(root, { store, frames }) {
     return { element, show };
   }
 
+  /** @type {ReturnType<typeof strip>[]} */
   const rows = [];
 
   async function draw() {
@@ -110,7 +120,7 @@ export function mount(root, { store, frames }) {
     }
   }
 
-  /** Root mean square difference between the two ends, colours only. */
+  /** Root mean square difference between the two ends, colours only. @param {Float32Array[]} decoded */
   function change(decoded) {
     const [first, last] = [decoded[0], decoded[decoded.length - 1]];
     let sum = 0;
@@ -118,7 +128,7 @@ export function mount(root, { store, frames }) {
     return Math.sqrt(sum / ((first.length / 4) * 3));
   }
 
-  let timer;
+  let timer = 0;
   function redraw() {
     draw().catch((error) => {
       console.warn("the traversal was not decoded:", error.message);
@@ -126,6 +136,7 @@ export function mount(root, { store, frames }) {
     });
   }
 
+  /** What the strips show. @type {unknown[] | null} */
   let last = null;
   frames.onFrame(({ scene, view, document }) => {
     if (last?.[0] !== scene) {

@@ -25,6 +25,7 @@ function hcv({ red, green, blue }) {
 export function tinted(features, hue) {
   const [, chroma, value] = hcv(features);
   const width = Math.min(value, Math.max(chroma, LEAST_CHROMA));
+  /** @param {number} n */
   const channel = (n) => {
     const k = (n + 6 * hue) % 6;
     return value - width * Math.max(0, Math.min(k, 4 - k, 1));
@@ -39,7 +40,7 @@ export function lit(features, by) {
   return { ...features, red: features.red * times, green: features.green * times, blue: features.blue * times };
 }
 
-/** The hue at which a place lies around a middle: red to the right, round clockwise. @returns {number} in [0, 1) */
+/** The hue at which a place lies around a middle: red to the right, round clockwise. @param {[number, number]} place @param {{x: number, y: number}} middle @returns {number} in [0, 1) */
 export const hueAt = ([x, y], middle) => (Math.atan2(y - middle.y, x - middle.x) / (2 * Math.PI) + 1) % 1;
 
 /** @returns {{element: SVGElement, place: (box: number[], pixel: number) => void}} a ring of hues; a pixel is so many of the window */
@@ -50,6 +51,7 @@ export function hueRing() {
     element,
     place([left, top, right, bottom], pixel) {
       const [x, y, radius] = [(left + right) / 2, (top + bottom) / 2, Math.hypot(right - left, bottom - top) / 2 + GAP_PX / pixel];
+      /** @param {number} i */
       const at = (i) => `${x + radius * Math.cos((2 * Math.PI * i) / SEGMENTS)},${y + radius * Math.sin((2 * Math.PI * i) / SEGMENTS)}`;
       arcs.forEach((arc, i) => arc.setAttribute("d", `M${at(i)}A${radius},${radius} 0 0 1 ${at(i + 1)}`));
     },

@@ -2,15 +2,19 @@
 
 import { changeSlot } from "../actions.js";
 import { Grasp } from "../grasp.js";
+import { reasonOf } from "../reason.js";
 
 /** @typedef {import("../grasp.js").Features} Features */
+/** From where the object was to where it shall be. @typedef {(start: Features) => Features} Aim */
 
 let gestures = 0;
 
 export class Hand {
   /** Where the object is, and where it shall be; null before the first step. @type {{now: Features, aim: Features} | null} */
   reached = null;
-  /** @type {((start: Features) => Features) | null} */
+  /** Whether the pointer has gone far enough to mean it. */
+  moved = false;
+  /** @type {Aim | null} */
   #aim = null;
   /** What was asked of the solver and where it went, in order. @type {{target: Features, latent: number[], features: Features}[]} */
   trace = [];
@@ -26,7 +30,10 @@ export class Hand {
    * @param {() => void} follow called whenever the object has moved
    */
   constructor({ store, frames }, slot, follow) {
-    Object.assign(this, { store, frames, slot, follow });
+    this.store = store;
+    this.frames = frames;
+    this.slot = slot;
+    this.follow = follow;
     this.gesture = `hand/${(gestures += 1)}`;
     this.scene = store.scene;
     this.#latent = store.document.slots[slot].latent;
@@ -34,6 +41,7 @@ export class Hand {
     this.#grasp.catch(() => {}); // whoever waits for it says so
   }
 
+  /** @param {import("../store.js").Document} document */
   async #begin({ slots }) {
     const decoded = await this.frames.decode(slots.map((s) => s.latent));
     const others = decoded.filter((_, k) => k !== this.slot && !slots[k].hidden);
@@ -42,7 +50,7 @@ export class Hand {
     });
   }
 
-  /** @param {(start: Features) => Features} aim from where the object was to where it shall be @param {Event} event that asks for it */
+  /** @param {Aim} aim @param {Event} event that asks for it */
   to(aim, event) {
     this.#aim = aim;
     this.#asked += 1;
@@ -76,7 +84,7 @@ export class Hand {
         if (settled && asked === this.#asked) break;
       }
     } catch (error) {
-      console.warn("the object does not follow:", error.message);
+      console.warn("the object does not follow:", reasonOf(error));
     }
     this.#running = false;
     if (this.#ended) this.#close();

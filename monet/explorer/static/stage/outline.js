@@ -40,6 +40,7 @@ export function placeOf(labels, size, k) {
  * @param {Uint8Array} labels @param {number} size @param {number} k
  */
 export function borderOf(labels, size, k) {
+  /** @param {number} x @param {number} y */
   const own = (x, y) => x >= 0 && y >= 0 && x < size && y < size && labels[y * size + x] === k;
   let path = "";
   for (let y = 0; y < size; y++) {

@@ -2,7 +2,7 @@
 
 import { inkOn, slotColor } from "../draw.js";
 import { resetSlot } from "../actions.js";
-import { h, say, svg } from "../dom.js";
+import { context2d, h, say, svg, targetIn } from "../dom.js";
 import { learned } from "../evidence.js";
 import { turned } from "../grasp.js";
 import { pixelAt, positionOn } from "../pointing.js";
@@ -17,6 +17,7 @@ const SHADE = 120;
 /** An object that stays behind the hand by more pixels than this resists, and a line shows it. */
 const RESISTS = 1.5;
 
+/** Where arrow keys go. @type {Record<string, [x: number, y: number]>} */
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** A key makes an object so many times as large, or as small. */
@@ -31,7 +32,12 @@ const LIGHT_REACH = 0.5;
 /** Keys that follow one another within this time are one gesture. */
 const KEY_PAUSE_MS = 400;
 
-const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+/** @typedef {import("../frames.js").Frame} Frame @typedef {import("../grasp.js").Features} Features */
+/** @typedef {import("./hand.js").Aim} Aim @typedef {import("./outline.js").Place} Place */
+/** A place in pixels of the scene. @typedef {[x: number, y: number]} Spot */
+/** What a drag does. @typedef {"move" | "size" | "turn" | "hue" | "light"} Mode */
+
+const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 
 /**
  * @param {HTMLElement} frameElement around the canvas of the recomposed scene; everything lies on top of it
@@ -48,6 +54,7 @@ export function stage(frameElement, screen, page) {
   const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, ring.element, pointed, chosen, pull);
   const tag = h("div", { class: "mx-tag", hidden: true });
   const shares = pointerShares(frameElement);
+  /** @param {string} name @param {string} title @param {string} label */
   const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
   const grow = handle("size", "Size: drag away from the object or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
@@ -58,67 +65,74 @@ export function stage(frameElement, screen, page) {
   screen.setAttribute("aria-description", "Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back");
   frameElement.append(shade, drawing, tag, shares.element, grow, turn, light, said);
 
+  /** @type {Frame | null} */
   let frame = null;
-  let place = null; // of the selected slot
   /** @type {Hand | null} */
   let hand = null;
-  /** The pointers that are down, by number: where each went down, and where it is. */
+  /** The pointers that are down, by number: where each went down, and where it is. @type {Map<number, {from: Spot, to: Spot}>} */
   const down = new Map();
 
-  const at = (event) => positionOn(screen, event, store.scene.size);
-  const pixelOf = (spot) => pixelAt(spot, store.scene.size);
+  const at = (/** @type {MouseEvent} */ event) => positionOn(screen, event, store.scene.size);
+  const pixelOf = (/** @type {Spot} */ spot) => pixelAt(spot, store.scene.size);
   const evidence = () => page.opening.offer.models[store.scene.model]?.latents ?? null;
   const turns = () => learned(evidence(), "angle");
   const colors = () => learned(evidence(), "hue");
   const lights = () => learned(evidence(), "brightness");
   const sizes = () => !evidence() || learned(evidence(), "area");
 
-  /** Takes hold of a slot, whose masks must be the decoder's to follow. */
+  /** Takes hold of a slot, whose masks must be the decoder's to follow. @param {number} slot */
   function hold(slot) {
     if (store.view.masks === "attention") store.look({ masks: "auto" });
     hand = new Hand(page, slot, drawHand);
-    window.monetExplorer.hand = hand; // for tests and the benchmark
+    Object.assign(Reflect.get(window, "monetExplorer"), { hand }); // for tests and the benchmark
+    return hand;
   }
 
+  /** @param {PointerEvent} event @param {Mode} mode */
   function press(event, mode) {
     if (!frame || event.button > 0) return;
     const spot = at(event);
     const pixel = pixelOf(spot);
-    const slot = mode === "move" ? pixel !== null && frame.labels[pixel] : store.view.slot;
-    const held = mode !== "move" || (slot !== false && placeOf(frame.labels, frame.scene.size, slot).object);
+    const slot = mode !== "move" ? store.view.slot : pixel === null ? null : frame.labels[pixel];
+    const held = mode !== "move" || (slot !== null && placeOf(frame.labels, frame.scene.size, slot).object);
     if (!held && down.size === 0) return; // the ground: a finger scrolls, and a click selects
     event.preventDefault(); // no text is selected, and a finger that holds something does not scroll
     down.set(event.pointerId, { from: spot, to: spot });
     frameElement.setPointerCapture(event.pointerId);
     screen.focus({ preventScroll: true });
-    if (down.size > 1) return pinch();
+    if (down.size > 1 || slot === null) return pinch();
     if (slot !== store.view.slot) store.look({ slot });
     begin(slot, mode);
   }
 
-  let aim = null; // from the start of the object to where it shall be, as the pointers stand
+  /** As the pointers stand. @type {Aim | null} */
+  let aim = null;
+  /** @param {number} slot @param {Mode} mode */
   function begin(slot, mode) {
     hold(slot);
     const [pointer] = down.values(); // it keeps its last place after it has gone up: there the object arrives
-    const round = (start, [x, y]) => Math.atan2(y - start.y, x - start.x);
-    aim = {
+    const round = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.atan2(y - start.y, x - start.x);
+    /** @type {Record<Mode, Aim>} */
+    const aims = {
       move: (start) => ({ ...start, x: start.x + pointer.to[0] - pointer.from[0], y: start.y + pointer.to[1] - pointer.from[1] }),
       size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer.to) / Math.max(1, far(start, pointer.from))) }),
       turn: (start) => turned(start, round(start, pointer.to) - round(start, pointer.from)),
       hue: (start) => tinted(start, hueAt(pointer.to, start)),
       light: (start) => lit(start, (pointer.from[1] - pointer.to[1]) / (store.scene.size * LIGHT_REACH)),
-    }[mode];
+    };
+    aim = aims[mode];
   }
-  const far = (start, [x, y]) => Math.hypot(x - start.x, y - start.y);
+  const far = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.hypot(x - start.x, y - start.y);
 
   /** Two fingers: how far apart they are sizes, where they are together moves. */
   function pinch() {
     const [a, b] = [...down.values()];
-    const between = (p, q) => Math.max(1, Math.hypot(p[0] - q[0], p[1] - q[1]));
+    const between = (/** @type {Spot} */ p, /** @type {Spot} */ q) => Math.max(1, Math.hypot(p[0] - q[0], p[1] - q[1]));
     const apart = between(a.to, b.to);
-    const middle = () => [(a.to[0] + b.to[0]) / 2, (a.to[1] + b.to[1]) / 2];
+    const middle = () => /** @type {Spot} */ ([(a.to[0] + b.to[0]) / 2, (a.to[1] + b.to[1]) / 2]);
     const [x, y] = middle();
     const before = aim;
+    if (!before) return;
     aim = (start) => {
       const { x: fromX, y: fromY } = before(start);
       const [nowX, nowY] = middle();
@@ -126,17 +140,19 @@ export function stage(frameElement, screen, page) {
     };
   }
 
+  /** @param {PointerEvent} event */
   function follow(event) {
     if (!frame) return;
     const spot = at(event);
     const pointer = down.get(event.pointerId);
     if (pointer) {
       pointer.to = spot;
-      if (hand && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4)) hand.to(aim, event);
+      if (hand && aim && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4)) hand.to(aim, event);
     }
     shares.show(event, event.pointerType === "touch" && !down.size ? null : pixelOf(spot), frame);
   }
 
+  /** @param {PointerEvent} event */
   function release(event) {
     if (!down.delete(event.pointerId)) return;
     if (down.size) return;
@@ -155,19 +171,19 @@ export function stage(frameElement, screen, page) {
     else if (event.target === grow) press(event, "size");
     else if (event.target === turn) press(event, "turn");
     else if (event.target === light) press(event, "light");
-    else if (ring.element.contains(event.target)) press(event, "hue");
+    else if (event.target instanceof Node && ring.element.contains(event.target)) press(event, "hue");
   });
   // A finger that is on an object holds it; anywhere else it scrolls.
   frameElement.addEventListener("touchstart", (event) => down.size && event.preventDefault(), { passive: false });
   frameElement.addEventListener("pointermove", follow);
-  for (const end of ["pointerup", "pointercancel"]) frameElement.addEventListener(end, release);
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) frameElement.addEventListener(end, release);
   frameElement.addEventListener("pointerleave", () => shares.hide());
   // Clicks of a pointer that was captured are the frame's, not the screen's.
   frameElement.addEventListener("dblclick", (event) => {
-    const pixel = event.target.closest("button") ? null : pixelOf(at(event));
-    if (pixel !== null) putBack(frame.labels[pixel]);
+    const pixel = targetIn(event, "button") ? null : pixelOf(at(event));
+    if (pixel !== null && frame) putBack(frame.labels[pixel]);
   });
-  const putBack = (slot) => {
+  const putBack = (/** @type {number} */ slot) => {
     store.endGesture();
     store.edit(resetSlot(slot), { select: slot });
     store.endGesture();
@@ -177,9 +193,13 @@ export function stage(frameElement, screen, page) {
     if (event.ctrlKey || event.metaKey || event.altKey || !frame) return;
     const by = KEYS[event.key];
     const far = event.shiftKey ? 8 : 1;
-    const change = by ? (s) => ({ ...s, x: s.x + far * by[0], y: s.y + far * by[1] })
-      : { "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }) }[event.key]
-      ?? (turns() && { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) }[event.key]);
+    /** @type {Record<string, Aim>} */
+    const others = {
+      "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }),
+      ...(turns() && { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) }),
+    };
+    /** @type {Aim | undefined} */
+    const change = by ? (s) => ({ ...s, x: s.x + far * by[0], y: s.y + far * by[1] }) : others[event.key];
     if (event.key === "Backspace") putBack(store.view.slot);
     if (!change) return;
     event.preventDefault();
@@ -190,15 +210,14 @@ export function stage(frameElement, screen, page) {
 
   // Keys that are held down add up to one gesture, as long as they keep coming.
   const keys = {
-    aims: [], timer: 0,
+    aims: /** @type {Aim[]} */ ([]), timer: 0,
+    /** @param {Aim} change @param {KeyboardEvent} event */
     push(change, event) {
-      if (!hand) {
-        hold(store.view.slot);
-        this.aims = [];
-      }
+      if (!hand) this.aims = [];
+      const held = hand ?? hold(store.view.slot);
       this.aims.push(change);
       const aims = this.aims;
-      hand.to((start) => aims.reduce((target, next) => next(target), start), event);
+      held.to((start) => aims.reduce((target, next) => next(target), start), event);
       clearTimeout(this.timer);
       this.timer = setTimeout(() => {
         if (!down.size) letGo();
@@ -216,6 +235,7 @@ export function stage(frameElement, screen, page) {
     for (const [name, value] of Object.entries({ x1: now.x, y1: now.y, x2: aim.x, y2: aim.y })) pull.setAttribute(name, String(value));
   }
 
+  /** What is drawn. @type {(Pick<Frame, "scene" | "labels" | "view"> & {lit: number | null}) | null} */
   let last = null;
   frames.onFrame((next) => {
     frame = next;
@@ -223,29 +243,27 @@ export function stage(frameElement, screen, page) {
     const slot = view.pixel === null ? null : labels[view.pixel];
     const labelled = last?.labels === labels && last.scene === scene;
     if (!labelled) drawing.setAttribute("viewBox", `0 0 ${scene.size} ${scene.size}`);
-    if (!labelled || last.view.slot !== view.slot) {
-      place = placeOf(labels, scene.size, view.slot);
+    if (!labelled || last?.view.slot !== view.slot) {
       chosen.setAttribute("d", borderOf(labels, scene.size, view.slot));
-      handles();
+      handles(scene.size, placeOf(labels, scene.size, view.slot));
     }
     const shown = hand || slot === null ? null : slot;
-    if (!labelled || last.lit !== shown) {
-      const there = shown === null ? null : placeOf(labels, scene.size, shown);
-      spotlight(there, shown);
-      pointed.setAttribute("d", there && shown !== view.slot ? borderOf(labels, scene.size, shown) : "");
+    if (!labelled || last?.lit !== shown) {
+      spotlight(frame, shown);
+      pointed.setAttribute("d", shown !== null && shown !== view.slot ? borderOf(labels, scene.size, shown) : "");
     }
     shares.follow(frame);
     if (!hand) drawHand();
     last = { scene, labels, view, lit: shown };
   });
 
-  /** What is pointed at stays bright, and says what it is. */
-  function spotlight(there, k) {
-    const { size } = frame.scene;
+  /** What is pointed at stays bright, and says what it is. @param {Frame} frame @param {number | null} k its slot */
+  function spotlight({ scene: { size }, document, labels, masks }, k) {
+    const there = k === null ? null : placeOf(labels, size, k);
     tag.hidden = !there;
     screen.style.cursor = there?.object ? "grab" : "";
-    if (there) {
-      const { color } = frame.document.slots[k];
+    if (there && k !== null) {
+      const { color } = document.slots[k];
       say(tag, `slot ${k + 1} · ${percent(there.share)}${there.object ? "" : there.pixels ? " · the ground" : ""}`);
       tag.style.background = slotColor(color);
       tag.style.color = inkOn(color);
@@ -256,21 +274,21 @@ export function stage(frameElement, screen, page) {
       tag.style.translate = above && there.object ? "0 -110%" : "0 10%";
     }
     shade.style.opacity = there?.object ? "1" : "0";
-    if (!there?.object) return;
+    if (!there?.object || k === null) return;
     if (shade.width !== size) shade.width = shade.height = size;
-    const context = shade.getContext("2d");
+    const context = context2d(shade);
     const pixels = context.createImageData(size, size);
-    const mask = frame.masks[k];
+    const mask = masks[k];
     for (let p = 0; p < size * size; p++) pixels.data[4 * p + 3] = SHADE * (1 - (mask ? mask[p] : 0));
     context.putImageData(pixels, 0, 0);
   }
 
-  function handles() {
-    const { size } = frame.scene;
+  /** @param {number} size of the scene @param {Place} place of the selected slot */
+  function handles(size, place) {
     const [left, top, right, bottom] = place.box;
     grow.hidden = !place.object || !sizes();
     turn.hidden = !place.object || !turns();
-    const inside = (v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
+    const inside = (/** @type {number} */ v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
     Object.assign(grow.style, { left: inside(right), top: inside(bottom) });
     Object.assign(turn.style, { left: inside(right), top: inside(top) });
     light.hidden = !place.object || !lights();

@@ -9,9 +9,10 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [13, 100, 4, 96];
 
 export class Bars {
   element = svg("svg", { viewBox: "0 0 100 100", class: "mx-story-bars", role: "img" });
+  /** @type {SVGGElement | null} */
   #grow = null;
 
-  /** The scale that holds every latent of a scene. */
+  /** The scale that holds every latent of a scene. @param {import("../store.js").Scene} scene */
   static reachOf(scene) {
     return Math.max(REACH, ...scene.mean.flatMap((means, k) => [...means].map((mean, d) => Math.ceil(Math.abs(mean) + scene.std[k][d]))));
   }
@@ -24,10 +25,14 @@ export class Bars {
     const middle = (TOP + BOTTOM) / 2;
     const unit = (BOTTOM - TOP) / 2 / reach;
     const wide = (RIGHT - LEFT) / mean.length;
+    /** @param {number} d */
     const center = (d) => LEFT + (d + 0.5) * wide;
+    /** @param {number} value */
     const line = (value) => svg("path", { d: `M${LEFT},${middle - value * unit}H${RIGHT}`, class: value ? "mx-story-grid" : "mx-story-zero" });
+    /** @param {number} value */
     const label = (value) => svg("text", { x: LEFT - 2, y: middle - value * unit + 2.4, "text-anchor": "end" }, String(value).replace("-", "−"));
     const name = svg("text", { x: Math.min(center(strongest), RIGHT - 6), y: middle + (mean[strongest] > 0 ? 9 : -4), "text-anchor": "middle" }, `z${subscript(strongest)}`);
+    /** @param {number} d */
     const bar = (d) => svg("g", {},
       svg("title", {}, `z${subscript(d)}: mean ${decimals(mean[d])}, σ ${decimals(std[d])}`),
       svg("rect", { x: center(d) - 0.36 * wide, width: 0.72 * wide, y: Math.min(0, -mean[d] * unit), height: Math.abs(mean[d]) * unit, fill: color, class: "mx-story-bar" }),

@@ -3,6 +3,7 @@
 import { decimals, h, say } from "../dom.js";
 import { hat, m, row, sub, subsup, table } from "./mathml.js";
 
+/** @typedef {import("../store.js").Scene} Scene */
 /** @typedef {import("./timeline.js").Phase} Phase */
 
 /**
@@ -19,30 +20,33 @@ import { hat, m, row, sub, subsup, table } from "./mathml.js";
  * @property {number[]} [sum] red, green and blue of the scene put together
  */
 
-/** A step's numbers at a pixel. @param {any} scene @param {{slots: Float32Array[], masks: Float32Array[]} | null} decoded @returns {Numbers} */
+/**
+ * A step's numbers at a pixel.
+ * @param {Scene} scene @param {import("./pictures.js").Decoded | null} decoded @param {number} step @param {number} pixel @returns {Numbers}
+ */
 export function numbersAt(scene, decoded, step, pixel) {
-  const color = (k) => [...decoded.slots[k].subarray(4 * pixel, 4 * pixel + 3)];
   const dimension = strongest(scene, step);
   return {
     scope: scene.scopes[step][pixel], alpha: scene.alphas[step][pixel], mask: scene.masks[step][pixel], left: scene.scopes[step + 1][pixel],
     latent: { dimension, mean: scene.mean[step][dimension], std: scene.std[step][dimension] },
     ...(decoded && {
-      painted: color(step), logit: decoded.slots[step][4 * pixel + 3], decodedMask: decoded.masks[step][pixel],
+      painted: [...decoded.slots[step].subarray(4 * pixel, 4 * pixel + 3)], logit: decoded.slots[step][4 * pixel + 3], decodedMask: decoded.masks[step][pixel],
       sum: [0, 1, 2].map((c) => scene.masks.reduce((all, mask, k) => all + mask[pixel] * decoded.slots[k][4 * pixel + c], 0)),
     }),
   };
 }
 
-/** The latent that says most about a slot. */
+/** The latent that says most about a slot. @param {Scene} scene @param {number} step */
 export const strongest = (scene, step) => scene.kl[step].indexOf(Math.max(...scene.kl[step]));
 
 const [K, BEFORE] = [() => "k", () => row("k", "−", 1)];
+/** @param {string} name */
 const of = (name) => sub(name, K());
 const scope = () => sub("s", BEFORE());
 const latent = () => of("z");
 const painted = () => sub(hat("x"), K());
 
-/** Marks what is lit while a phase goes on. @param {Phase} phase @param {Element} element */
+/** Marks what is lit while a phase goes on. @param {Phase} phase @param {MathMLElement} element */
 function lit(phase, element) {
   element.dataset.lit = phase;
   return element;
@@ -50,17 +54,24 @@ function lit(phase, element) {
 
 export class Equation {
   element = h("div", { class: "mx-equations" });
+  /** @type {Record<string, MathMLElement>} */
   #terms = {};
-  #last = []; // what the last step does without
+  /** What the last step does without. @type {MathMLElement[]} */
+  #last = [];
+  /** That is lit; "" before the first time. @type {Phase | "" | null} */
   #phase = "";
 
   constructor() {
+    /** @param {string} name */
     const number = (name) => (this.#terms[name] = m("mn", { "data-term": name }));
+    /** @param {string} name */
     const color = (name) => (this.#terms[name] = m("mspace", { class: "mx-swatch", width: "1.1em", height: "0.75em", depth: "0.15em", "data-term": name }));
+    /** @param {MathMLElement} element */
     const notLast = (element) => {
       this.#last.push(element);
       return element;
     };
+    /** @param {Phase} phase @param {...MathMLElement[]} rows */
     const formula = (phase, ...rows) => lit(phase, m("math", { display: "block" }, table(rows)));
     const equals = () => row("=");
     this.element.append(
@@ -92,8 +103,8 @@ export class Equation {
     for (const [name, value] of Object.entries(all)) say(this.#terms[name], decimals(value).replace("-", "−"));
     say(this.#terms.std, std.toFixed(3)); // the latents that say most are sure of it
     say(this.#terms.dimension, String(dimension));
-    if (paint) {
-      for (const [name, color] of [["painted", paint], ["painted2", paint], ["sum", sum]]) {
+    if (paint && sum) {
+      for (const [name, color] of Object.entries({ painted: paint, painted2: paint, sum })) {
         this.#terms[name].style.background = `rgb(${color.map((v) => Math.round(255 * Math.max(0, Math.min(1, v)))).join(" ")})`;
       }
     }
@@ -105,6 +116,8 @@ export class Equation {
     if (phase === this.#phase) return;
     this.#phase = phase;
     this.element.classList.toggle("mx-in-turn", phase !== null);
-    for (const element of this.element.querySelectorAll("[data-lit]")) element.classList.toggle("mx-lit", element.dataset.lit === phase);
+    /** @type {NodeListOf<MathMLElement>} */
+    const parts = this.element.querySelectorAll("[data-lit]");
+    for (const element of parts) element.classList.toggle("mx-lit", element.dataset.lit === phase);
   }
 }

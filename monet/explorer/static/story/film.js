@@ -10,6 +10,7 @@ export class Film {
   speed = 1;
   #steps = 1;
   #frame = 0;
+  /** When the last frame was. @type {number | null} */
   #before = null;
   #until = 0;
 
@@ -88,6 +89,7 @@ export class Film {
     this.played();
   }
 
+  /** @param {number} position */
   #go(position, all = false) {
     this.position = Math.max(0, Math.min(this.end, position));
     this.all = all;
@@ -98,6 +100,7 @@ export class Film {
     this.#frame = requestAnimationFrame((time) => this.#tick(time));
   }
 
+  /** @param {number} time */
   #tick(time) {
     const passed = time - (this.#before ?? time);
     this.#before = time;

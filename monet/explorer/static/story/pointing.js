@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { pointable } from "../pointing.js";
 
+/** Rows and columns that a key goes. @type {Record<string, [number, number]>} */
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /**
@@ -18,7 +19,7 @@ export function pointed(picture, store) {
   function point(pixel, size) {
     mark.hidden = false;
     const place = { left: pixel % size, top: Math.floor(pixel / size), width: 1, height: 1 };
-    for (const [name, value] of Object.entries(place)) mark.style[name] = `${(100 * value) / size}%`;
+    for (const [name, value] of Object.entries(place)) mark.style.setProperty(name, `${(100 * value) / size}%`);
   }
   return { element: h("div", { class: "mx-frame" }, picture, mark), point };
 }
@@ -32,22 +33,23 @@ export function pointed(picture, store) {
 export function pointByKeys(picture, store, start) {
   picture.addEventListener("keydown", (event) => {
     const by = KEYS[event.key];
-    if (!by || !store.scene) return;
+    if (!by || !store.loaded) return;
     event.preventDefault();
     event.stopPropagation();
     const { size } = store.scene;
     const pixel = store.view.pixel ?? start();
+    /** @param {number} v */
     const inside = (v) => Math.max(0, Math.min(size - 1, v));
     const far = event.shiftKey ? 8 : 1;
     store.look({ pixel: inside(Math.floor(pixel / size) + far * by[0]) * size + inside((pixel % size) + far * by[1]) });
   });
-  picture.addEventListener("blur", () => store.scene && store.view.pixel !== null && store.look({ pixel: null }));
+  picture.addEventListener("blur", () => store.loaded && store.view.pixel !== null && store.look({ pixel: null }));
 }
 
 /** A mask is strong where it is nearly as large as anywhere. */
 const STRONG = 0.9;
 
-/** Where to look if nobody points: of the pixels where a mask is strong, the one nearest to its centre. @param {Float32Array} mask */
+/** Where to look if nobody points: of the pixels where a mask is strong, the one nearest to its centre. @param {Float32Array} mask @param {number} size */
 export function middleOf(mask, size) {
   let [total, row, column, most] = [0, 0, 0, 0];
   mask.forEach((m, p) => {
@@ -56,6 +58,7 @@ export function middleOf(mask, size) {
     column += m * (p % size);
     most = Math.max(most, m);
   });
+  /** @param {number} p */
   const far = (p) => Math.hypot(Math.floor(p / size) - row / total, (p % size) - column / total);
   let best = -1;
   mask.forEach((m, p) => {

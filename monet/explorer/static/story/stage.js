@@ -1,7 +1,7 @@
 // A step on its stage, from left to right: the scene under its veil, the piece, its latents, what the decoder paints.
 
 import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
-import { h } from "../dom.js";
+import { find, h } from "../dom.js";
 import { zoomable } from "../lightbox.js";
 import { roving } from "../roving.js";
 import { Bars } from "./bars.js";
@@ -10,7 +10,12 @@ import { hat, inline, row, sub } from "./mathml.js";
 import { drawCutOut, drawPiece, drawVeiled } from "./pictures.js";
 import { pointByKeys, pointed } from "./pointing.js";
 
+/** @typedef {import("../store.js").Scene} Scene */
+/** @typedef {import("./pictures.js").Decoded} Decoded */
+/** @typedef {import("./timeline.js").Moment} Moment */
+
 const k = () => "k";
+/** By their names: title, symbol, and what a screen reader says. @type {Record<string, [title: string, symbol: () => MathMLElement, label: string]>} */
 const PICTURES = {
   scene: ["scene under scope", () => inline(sub("s", row("k", "−", 1))), "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit"],
   piece: ["piece", () => inline(sub("m", k()), "x"), "The piece that is lifted out: picture times mask"],
@@ -25,8 +30,11 @@ export class Stage {
   pictures = Object.fromEntries(Object.entries(PICTURES).map(([name, [, , label]]) => [name, zoomable(canvas(label), { click: "point" })]));
   #bars = new Bars();
   #flyer = h("canvas", { class: "mx-story-flyer", hidden: true, "aria-hidden": "true" });
-  #frames = Object.fromEntries(Object.keys(PICTURES).map((name) => [name, null]));
+  /** @type {Record<string, ReturnType<typeof pointed>>} */
+  #frames = {};
+  /** What each part shows. @type {Record<string, string | number>} */
   #drawn = {};
+  /** @type {Scene | null} */
   #scene = null;
   #reach = 1;
 
@@ -41,6 +49,7 @@ export class Stage {
     scene.classList.add("mx-story-scene");
     scene.title = "Point at a pixel, or move it by arrow keys; double click or Enter: large";
     pointByKeys(scene, store, pixel);
+    /** @param {string} name @param {() => MathMLElement} symbol @param {string} title @param {HTMLElement} picture */
     const part = (name, symbol, title, picture) => h("div", { class: "mx-story-part", "data-part": name }, h("h3", {}, title, " ", symbol()), picture);
     const pictures = Object.entries(PICTURES).map(([name, [title, symbol]]) => part(name, symbol, title, this.#frames[name].element));
     pictures.splice(2, 0, part("latents", () => inline(sub("z", k())), "latents", h("div", { class: "mx-frame" }, this.#bars.element)));
@@ -48,7 +57,7 @@ export class Stage {
     roving(this.element, ".mx-canvas:not(.mx-story-scene)");
   }
 
-  /** Another scene. */
+  /** Another scene. @param {Scene} scene */
   open(scene) {
     this.#scene = scene;
     this.#reach = Bars.reachOf(scene);
@@ -57,68 +66,82 @@ export class Stage {
 
   /** @param {number} pixel */
   point(pixel) {
-    for (const frame of Object.values(this.#frames)) frame.point(pixel, this.#scene.size);
+    const scene = this.#scene;
+    if (scene) for (const frame of Object.values(this.#frames)) frame.point(pixel, scene.size);
   }
 
   /**
-   * @param {import("./timeline.js").Moment} moment
-   * @param {{slots: Float32Array[], masks: Float32Array[]} | null} decoded null as long as nothing is
+   * @param {Moment} moment
+   * @param {Decoded | null} decoded null as long as nothing is
    * @param {Element | null} [target] the place in the strip that the component flies to
    */
   show({ step, done }, decoded, target = null) {
     const scene = this.#scene;
+    if (!scene) return;
     const { size, image, masks } = scene;
     this.#draw("scene", `${step} ${done.scope} ${done.mask}`, () => drawVeiled(this.pictures.scene, scene, step, done));
     this.#reveal("piece", done.piece === 1, step, () => drawPiece(this.pictures.piece, size, image, 3, masks[step]));
     this.#reveal("latents", done.latents > 0.5, step, () => this.#bars.draw(scene.mean[step], scene.std[step], this.#reach, slotColor(step), strongest(scene, step)));
     this.#bars.grow(Math.max(0, 2 * done.latents - 1));
-    this.#reveal("component", decoded !== null && done.component === 1, step, () => drawColors(this.pictures.component, size, decoded.slots[step], 4));
-    this.#reveal("mask", decoded !== null && done.component > 0.5, step, () => drawValues(this.pictures.mask, size, decoded.masks[step]));
-    this.#fly(step, done, decoded, target);
+    this.#reveal("component", decoded !== null && done.component === 1, step, () => decoded && drawColors(this.pictures.component, size, decoded.slots[step], 4));
+    this.#reveal("mask", decoded !== null && done.component > 0.5, step, () => decoded && drawValues(this.pictures.mask, size, decoded.masks[step]));
+    this.#fly(scene, step, done, decoded, target);
   }
 
+  /** @param {string} name @param {string | number} key of what is drawn @param {() => void} draw */
   #draw(name, key, draw) {
     if (this.#drawn[name] === key) return;
     this.#drawn[name] = key;
     draw();
   }
 
-  /** Shows a part once it is there; until then it stays as it was, and fades. */
+  /**
+   * Shows a part once it is there; until then it stays as it was, and fades.
+   * @param {string} name @param {boolean} there @param {number} step @param {() => void} draw
+   */
   #reveal(name, there, step, draw) {
     if (there) this.#draw(name, step, draw);
-    this.element.querySelector(`[data-part=${name}]`).classList.toggle("mx-there", there);
+    find(this.element, `[data-part=${name}]`).classList.toggle("mx-there", there);
   }
 
-  /** What is on its way: out of the scene, into the bars, out of them again, into its slot. */
-  #fly(step, done, decoded, target) {
-    const { size, image, masks } = this.#scene;
+  /**
+   * What is on its way: out of the scene, into the bars, out of them again, into its slot.
+   * @param {Scene} shown @param {number} step @param {Moment["done"]} done @param {Decoded | null} decoded @param {Element | null} target
+   */
+  #fly({ size, image, masks }, step, done, decoded, target) {
+    /** @param {number} share */
     const between = (share) => share > 0 && share < 1;
     const { scene, piece, component } = this.pictures;
     const bars = this.#bars.element;
     this.#flyer.hidden = false;
     if (between(done.piece)) {
-      this.#load(`piece ${step}`, image, 3, masks[step]);
+      this.#load(`piece ${step}`, size, image, 3, masks[step]);
       this.#place(scene, piece, done.piece);
     } else if (between(done.latents) && done.latents <= 0.5) {
-      this.#load(`piece ${step}`, image, 3, masks[step]);
+      this.#load(`piece ${step}`, size, image, 3, masks[step]);
       this.#place(piece, bars, 2 * done.latents, { to: FLAT });
     } else if (decoded && between(done.component)) {
-      this.#load(`component ${step}`, decoded.slots[step], 4, null);
+      this.#load(`component ${step}`, size, decoded.slots[step], 4, null);
       this.#place(bars, component, done.component, { from: FLAT });
     } else if (decoded && target && between(done.slot)) {
-      this.#load(`slot ${step}`, decoded.slots[step], 4, masks[step]);
+      this.#load(`slot ${step}`, size, decoded.slots[step], 4, masks[step]);
       this.#place(component, target, done.slot);
     } else this.#flyer.hidden = true;
   }
 
-  #load(key, colors, stride, mask) {
-    this.#draw("flyer", key, () => drawCutOut(this.#flyer, this.#scene.size, colors, stride, mask));
+  /** @param {string} key @param {number} size @param {Float32Array} colors @param {number} stride @param {Float32Array | null} mask */
+  #load(key, size, colors, stride, mask) {
+    this.#draw("flyer", key, () => drawCutOut(this.#flyer, size, colors, stride, mask));
   }
 
-  /** On the way from one picture to another; `from` and `to` say how high it is at the ends. */
+  /**
+   * On the way from one picture to another; `from` and `to` say how high it is at the ends.
+   * @param {Element} start @param {Element} end @param {number} share of the way @param {{from?: number, to?: number}} [heights]
+   */
   #place(start, end, share, { from = 1, to = 1 } = {}) {
     const origin = this.element.getBoundingClientRect();
     const [a, b] = [start, end].map((element) => element.getBoundingClientRect());
+    /** @param {number} x @param {number} y */
     const mix = (x, y) => x + share * (y - x);
     const [width, height] = [mix(a.width, b.width), mix(a.height * from, b.height * to)];
     const [x, y] = [mix(a.left + a.width / 2, b.left + b.width / 2), mix(a.top + a.height / 2, b.top + b.height / 2)];

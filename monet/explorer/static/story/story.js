@@ -2,8 +2,9 @@
 // model saw it, whatever was edited since.
 
 import { mean, softmaxMasks } from "../compose.js";
-import { button, h, say } from "../dom.js";
+import { button, h, say, targetIn } from "../dom.js";
 import { lessMotion, onMotionChange } from "../motion.js";
+import { reasonOf } from "../reason.js";
 import { Equation, numbersAt } from "./equation.js";
 import { Film } from "./film.js";
 import { middleOf } from "./pointing.js";
@@ -13,6 +14,9 @@ import { endOf, momentAt, wholeStep } from "./timeline.js";
 import { ideas, sentence } from "./words.js";
 
 const SPEEDS = { "0.5": "½ ×", 1: "1 ×", 2: "2 ×" };
+
+/** @typedef {import("../store.js").Scene} Scene */
+/** What shows a step. @typedef {{stage: Stage, equation: Equation, where: HTMLElement}} Shown */
 
 /**
  * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop}} context
@@ -27,6 +31,7 @@ export function story({ store, frames }) {
   const ticks = h("span", { class: "mx-story-ticks", "aria-hidden": "true" });
   const speed = h("select", { class: "mx-select", "aria-label": "Speed of the film", onchange: () => (film.speed = Number(speed.value)) },
     ...Object.entries(SPEEDS).map(([value, words]) => h("option", { value, selected: value === "1" }, words)));
+  /** @param {number} by steps */
   const move = (by) => () => {
     if (!scene) return;
     const { slots } = scene;
@@ -51,11 +56,16 @@ export function story({ store, frames }) {
   const laid = h("div", { class: "mx-story-laid" });
   const notes = h("div", { class: "mx-story-ideas" });
   const element = h("div", { class: "mx-story", onkeydown: onKey }, edited, moving, laid, strip.element, notes);
-  let scene = null;
+  /** @type {Scene} undefined until the first one is open */
+  let scene;
+  /** @type {import("./pictures.js").Decoded | null} */
   let decoded = null;
-  let decoding = null; // the scene whose slots were asked for
-  let rows = []; // a stage and an equation for each step, where motion is not wanted
-  let middles = []; // of the steps' masks, as far as they were asked for
+  /** The scene whose slots were asked for. @type {Scene | null} */
+  let decoding = null;
+  /** What shows each step, where motion is not wanted. @type {(Shown & {told: ReturnType<typeof line>, element: HTMLElement})[]} */
+  let rows = [];
+  /** Of the steps' masks, as far as they were asked for. @type {number[]} */
+  let middles = [];
   let latents = 0; // that the ideas speak of
 
   const shownStep = () => film.step ?? store.document.slots[store.view.slot]?.step ?? scene.slots - 1;
@@ -82,12 +92,15 @@ export function story({ store, frames }) {
     film.play();
   }
 
+  /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button, canvas, .mx-story-strip")) return;
-    const act = {
+    if (event.ctrlKey || event.metaKey || event.altKey || targetIn(event, "button, canvas, .mx-story-strip")) return;
+    /** @type {Record<string, () => void>} */
+    const acts = {
       ArrowRight: lessMotion() ? move(1) : () => film.onward(), ArrowLeft: lessMotion() ? move(-1) : () => film.back(),
       Home: () => film.go(0), End: () => film.go(film.end), " ": toggle,
-    }[event.key];
+    };
+    const act = acts[event.key];
     if (!act || event.defaultPrevented) return;
     event.preventDefault();
     act();
@@ -117,15 +130,16 @@ export function story({ store, frames }) {
       const row = { stage: new Stage(store, () => pixel(step)), equation: new Equation(), told: line(), where: h("p", { class: "mx-story-where" }) };
       row.stage.open(scene);
       row.equation.light(null);
-      row.element = h("section", { "aria-label": `Step ${step + 1}` }, row.told.element, row.stage.element, row.equation.element, row.where);
-      return row;
+      const element = h("section", { "aria-label": `Step ${step + 1}` }, row.told.element, row.stage.element, row.equation.element, row.where);
+      return { ...row, element };
     });
     laid.replaceChildren(...rows.map((row) => row.element));
   }
 
+  /** @param {number} step */
   const facts = (step) => ({ count: scene.slots, latents, left: mean(scene.scopes[step]), taken: mean(scene.masks[step]) });
 
-  /** Puts in the numbers of a pixel, and says which it is. */
+  /** Puts in the numbers of a pixel, and says which it is. @param {Shown} target @param {number} step */
   function fill(target, step) {
     const at = pixel(step);
     target.stage.point(at);
@@ -150,7 +164,7 @@ export function story({ store, frames }) {
       equation.light(now.phase);
       told.say(now.step, sentence(now, facts(now.step)));
     }
-    for (const note of notes.children) note.classList.toggle("mx-lit", now.phase !== null && note.dataset.phases.split(" ").includes(now.phase));
+    for (const note of notes.querySelectorAll("section")) note.classList.toggle("mx-lit", now.phase !== null && Boolean(note.dataset.phases?.split(" ").includes(now.phase)));
     scrub.value = String(film.position);
     scrub.setAttribute("aria-valuetext", film.all ? "all steps" : `step ${now.step + 1} of ${scene.slots}, ${now.phase}`);
     edited.hidden = !store.edited;
@@ -173,7 +187,7 @@ export function story({ store, frames }) {
       decoded = { slots, masks: softmaxMasks(slots, slots.map(() => true)) };
       show();
     } catch (error) {
-      console.warn("the story was not decoded:", error.message);
+      console.warn("the story was not decoded:", reasonOf(error));
       if (of === decoding) decoding = null;
     }
   }
@@ -193,6 +207,7 @@ function line() {
   const words = h("span");
   return {
     element: h("p", { class: "mx-story-sentence" }, number, words),
+    /** @param {number} step @param {string} text */
     say(step, text) {
       numbered(number, step);
       say(words, text);

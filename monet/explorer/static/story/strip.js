@@ -18,7 +18,9 @@ export function numbered(element, step) {
 export class Strip {
   element = h("div", { class: "mx-story-strip", role: "group", "aria-label": "The slots, as they are filled: arrow keys move, Enter goes to a slot’s step" });
   #sum = zoomable(canvas("The sum of the slots that are filled"));
+  /** @type {{tile: HTMLButtonElement, picture: HTMLCanvasElement}[]} */
   #tiles = [];
+  /** Whether a slot's picture is there. @type {boolean[]} */
   #drawn = [];
   #shown = -1;
 
@@ -28,7 +30,7 @@ export class Strip {
     roving(this.element, "button, .mx-story-sum canvas");
   }
 
-  /** Another scene. @param {any} scene */
+  /** Another scene. @param {import("../store.js").Scene} scene */
   open(scene) {
     this.scene = scene;
     this.#drawn = [];
@@ -53,6 +55,8 @@ export class Strip {
 
   /** @param {import("./timeline.js").Moment} moment @param {{slots: Float32Array[]} | null} decoded */
   show({ step, done, filled }, decoded) {
+    const { scene } = this;
+    if (!scene) return;
     const count = Math.max(filled, step + (done.slot === 1 ? 1 : 0));
     this.#tiles.forEach(({ tile, picture }, k) => {
       const there = decoded !== null && k < count;
@@ -61,10 +65,10 @@ export class Strip {
       else tile.removeAttribute("aria-current");
       if (!there || this.#drawn[k]) return;
       this.#drawn[k] = true;
-      drawPiece(picture, this.scene.size, decoded.slots[k], 4, this.scene.masks[k]);
+      drawPiece(picture, scene.size, decoded.slots[k], 4, scene.masks[k]);
     });
     if (!decoded || count === this.#shown) return;
     this.#shown = count;
-    drawSum(this.#sum, this.scene, decoded.slots, count);
+    drawSum(this.#sum, scene, decoded.slots, count);
   }
 }

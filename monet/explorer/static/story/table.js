@@ -7,9 +7,11 @@ import { h, svg } from "../dom.js";
 import { onGround } from "../ground.js";
 import { zoomable } from "../lightbox.js";
 
+/** @typedef {import("../frames.js").Frame} Frame */
+
 /**
  * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop}} context
- * @returns {{element: HTMLElement, draw: (frame: import("../frames.js").Frame) => void}}
+ * @returns {{element: HTMLElement, draw: (frame: Frame) => void}}
  */
 export function stepsTable({ store, frames }) {
   const columns = new Columns(store, [
@@ -25,7 +27,9 @@ export function stepsTable({ store, frames }) {
   const element = h("div", { class: "mx-with-side" }, columns.element,
     h("div", { class: "mx-aside" }, h("figure", { class: "mx-figure" }, soFar, text), curve));
 
+  /** @type {Frame | null} */
   let last = null;
+  /** @param {Frame} frame */
   function draw(frame) {
     const { scene, view } = frame;
     if (last?.scene !== scene) {
@@ -47,7 +51,9 @@ export function stepsTable({ store, frames }) {
         console.warn("what is explained was not decoded:", error.message);
         last = null; // the next frame tries again
       });
-      curve.querySelectorAll("[data-step]").forEach((bar) =>
+      /** @type {NodeListOf<SVGElement>} */
+      const bars = curve.querySelectorAll("[data-step]");
+      bars.forEach((bar) =>
         bar.classList.toggle("mx-later", view.step !== null && Number(bar.dataset.step) > view.step));
     }
     if (last?.document !== frame.document) {
@@ -60,6 +66,7 @@ export function stepsTable({ store, frames }) {
     if (last?.view !== view || last?.document !== frame.document) {
       columns.mark({ slot: frame.document.slots[view.slot]?.step ?? null, step: view.step });
       const k = view.step;
+      /** @param {Float32Array} values */
       const percent = (values) => `${(100 * mean(values)).toFixed(1)} %`;
       text.textContent = k === null
         ? scene.slots === 1 ? "explained by the only step" : `explained by all ${scene.slots} steps`
@@ -70,14 +77,17 @@ export function stepsTable({ store, frames }) {
   return { element, draw };
 }
 
-/** The share of the scene that is unexplained before each step, a falling stair, and what each step takes of it. */
+/** The share of the scene that is unexplained before each step, a falling stair, and what each step takes of it. @param {Frame["scene"]} scene @param {(k: number) => void} select */
 function scopeCurve(scene, select) {
   const count = scene.slots;
   const [width, height] = [100, 46];
+  /** @param {number} k */
   const x = (k) => (k * width) / count;
+  /** @param {number} share */
   const y = (share) => height * (1 - share);
   const left = scene.scopes.map(mean);
   const stair = left.slice(0, count).map((share, k) => `${k ? "L" : "M"}${x(k)},${y(share)} L${x(k + 1)},${y(share)}`).join(" ");
+  /** @param {string} text @param {Record<string, string | number>} attributes */
   const label = (text, attributes) => svg("text", { "font-size": 6, ...attributes }, text);
   const axes = [
     svg("path", { d: `M0,0V${height}H${width}`, fill: "none", stroke: "currentColor", "stroke-width": 0.4 }),

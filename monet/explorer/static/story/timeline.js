@@ -1,6 +1,6 @@
 // Where the film is: a position from 0 to the end, counted in phases. Play, pause, step and scrub only move it.
 
-/** What happens in each step, in order, and how many milliseconds it takes at first: as long as its sentence takes to read. */
+/** What happens in each step, in order, and how many milliseconds it takes at first: as long as its sentence takes to read. @type {{name: Phase, ms: number}[]} */
 export const PHASES = [
   { name: "scope", ms: 3000 }, { name: "mask", ms: 3000 }, { name: "piece", ms: 2600 },
   { name: "latents", ms: 3000 }, { name: "component", ms: 3200 }, { name: "slot", ms: 2600 },
@@ -29,6 +29,7 @@ export const stepAt = (position) => Math.max(0, Math.ceil(position / PHASES.leng
 /** Where a step's every phase is done. @param {number} step */
 export const endOf = (step) => (step + 1) * PHASES.length;
 
+/** @param {number} position */
 const phaseAt = (position) => Math.max(0, Math.ceil(position - stepAt(position) * PHASES.length) - 1);
 
 /** Phases per millisecond. @param {number} position that is being left */
@@ -37,12 +38,14 @@ export function rateAt(position) {
   return (going < PHASES.length ? 1 : FAMILIAR) / PHASES[going % PHASES.length].ms;
 }
 
+/** @param {number} share */
 function eased(share) {
   const x = Math.max(0, Math.min(1, share / MOVING));
   return x * x * (3 - 2 * x);
 }
 
-const each = (value) => Object.fromEntries(PHASES.map(({ name }, i) => [name, value(i)]));
+/** A value of each phase. @param {(i: number) => number} value */
+const each = (value) => /** @type {Record<Phase, number>} */ (Object.fromEntries(PHASES.map(({ name }, i) => [name, value(i)])));
 
 /** @param {number} position @returns {Moment} */
 export function momentAt(position) {

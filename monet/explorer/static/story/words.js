@@ -1,9 +1,10 @@
 // What the film says, a short sentence for each phase, and the four ideas behind it.
 
+/** @param {number} share */
 const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
 /**
- * @param {import("./timeline.js").Moment} moment
+ * @param {Pick<import("./timeline.js").Moment, "step" | "phase">} moment
  * @param {{count: number, latents: number, left: number, taken: number}} facts slots, latents of a slot, and the shares of
  *   the picture that this step finds unexplained and takes
  */

@@ -1,6 +1,8 @@
 // What the Train panel asks the server.
 
+/** @param {string} path */
 const url = (path) => new URL(`monet/runs${path}`, document.baseURI);
+/** @param {string} name of a run */
 const of = (name) => `/${encodeURIComponent(name)}`;
 
 /**
@@ -23,9 +25,17 @@ const of = (name) => `/${encodeURIComponent(name)}`;
  * @property {string[]} output
  */
 /** @typedef {{kind: "generated" | "stored", name: string, title: string}} Data */
-/** @typedef {{closed?: string, data: Data[], runs: Run[], models: import("../opening.js").Offer["models"]}} Found */
+/** A data set as a run names it. @typedef {Pick<Data, "kind" | "name">} DataName */
+/** @typedef {import("../opening.js").Offer["models"]} Models */
+/**
+ * What there is; where nobody can train, only the reason.
+ * @typedef {{closed: string, data?: undefined, runs?: undefined, models?: undefined} | {closed?: undefined, data: Data[], runs: Run[], models: Models}} Found
+ */
+/** A model that was made of a run, and all that were. @typedef {{name: string, models: Models}} Taken */
+/** @typedef {"start" | "resume" | "pause" | "stop" | "weights"} Action */
+/** Figures by name, each in the order of `step`. @typedef {{step?: number[], [name: string]: (number | null)[] | undefined}} Columns */
 
-/** @param {URL} address @param {RequestInit} [options] @throws {Error} with a sentence for people */
+/** @param {URL} address @param {RequestInit} [options] @returns {Promise<any>} @throws {Error} with a sentence for people */
 async function ask(address, options) {
   const response = await fetch(address, { cache: "no-store", ...options }).catch((error) => {
     throw new Error("The server does not answer; runs go on without it.", { cause: error });
@@ -39,16 +49,18 @@ async function ask(address, options) {
 /** @returns {Promise<Found>} */
 export const found = () => ask(url(""));
 
-/** @param {string} name @returns {Promise<{training: Record<string, (number | null)[]>, held_out: Record<string, (number | null)[]>}>} */
+/** @param {string} name @returns {Promise<{training: Columns, held_out: Columns}>} */
 export const curves = (name) => ask(url(`${of(name)}/curves`));
 
 /** The address of a contact sheet. @param {string} name @param {number} step */
 export const sheet = (name, step) => url(`${of(name)}/${step}.png`).href;
 
 /**
+ * @template {Action} A
  * @param {string} name of a run
- * @param {"start" | "resume" | "pause" | "stop" | "weights"} action
+ * @param {A} action
  * @param {object} [body]
+ * @returns {Promise<A extends "weights" ? Taken : Run>}
  */
 export const act = (name, action, body = {}) =>
   ask(url(`${of(name)}/${action}`), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });

@@ -2,7 +2,7 @@
 
 import { h, say, svg } from "../dom.js";
 
-/** Title, unit and name of each curve. */
+/** Title, unit and name of each curve. @type {[title: string, unit: string, name: string][]} */
 const CURVES = [
   ["Reconstruction", "nats", "reconstruction"],
   ["KL of the latents", "nats", "latent_kl"],
@@ -16,19 +16,25 @@ const [WIDTH, HEIGHT, TOP, BOTTOM, EDGE] = [300, 96, 18, 84, 4];
 /** Rows at the beginning that may leave the chart, so that the first steps do not flatten all others. */
 const FIRST = 0.06;
 
+/** @param {number} value */
 const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+/** @param {number} value */
 const brief = (value) => value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 }).replace("-", "−");
+/** @param {number} step */
 const whole = (step) => Math.round(step).toLocaleString("en");
 
-/** The points of a column that exist. @param {Record<string, (number | null)[]>} rows @returns {[number, number][]} */
-const points = (rows, name) => (rows[name] ?? []).map((value, i) => [rows.step[i], value]).filter(([, value]) => value !== null);
+/** @typedef {import("./client.js").Columns} Columns */
+/** A step, and the value there. @typedef {[step: number, value: number]} Point */
+
+/** The points of a column that exist. @param {Columns} rows @param {string} name @returns {Point[]} */
+const points = ({ step = [], ...columns }, name) => (columns[name] ?? []).flatMap((value, i) => (value === null ? [] : [[step[i], value]]));
 
 export class Curves {
   #charts = CURVES.map(([title, unit, name]) => chart(title, unit, name));
   #legend = h("p", { class: "mx-muted mx-train-legend" }, h("i", { class: "mx-train-key" }), "training batches", h("i", { class: "mx-train-key mx-train-dot" }), "held-out pictures");
   element = h("div", { class: "mx-train-course", hidden: true }, this.#legend, h("div", { class: "mx-train-curves" }, ...this.#charts.map(({ figure }) => figure)));
 
-  /** @param {{training: object, held_out: object}} rows as the server has them */
+  /** @param {{training: Columns, held_out: Columns}} rows as the server has them */
   draw(rows) {
     this.element.hidden = !rows.training.step && !rows.held_out.step;
     const last = Math.max(1, ...[rows.training, rows.held_out].map(({ step }) => step?.at(-1) ?? 0));
@@ -41,6 +47,7 @@ export class Curves {
   }
 }
 
+/** @param {string} title @param {string} unit @param {string} name */
 function chart(title, unit, name) {
   const value = h("output", { class: "mx-train-value" });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "mx-train-plot", role: "img" });
@@ -52,9 +59,12 @@ function chart(title, unit, name) {
   const held = svg("g", { class: "mx-train-held" });
   const marker = svg("line", { class: "mx-train-marker", y1: 0, y2: HEIGHT, visibility: "hidden" });
   drawing.append(marker, line, held);
+  /** @type {[training: Point[], measured: Point[], last: number, marked: number | null]} */
   let [training, measured, last, marked] = [[], [], 1, null];
+  /** @param {number} step */
   const x = (step) => EDGE + ((WIDTH - 2 * EDGE) * step) / last;
 
+  /** @param {Point[]} rows @param {Point[]} heldOut @param {number} until */
   function draw(rows, heldOut, until) {
     [training, measured, last] = [rows, heldOut, until];
     const all = [...rows, ...heldOut];
@@ -62,7 +72,9 @@ function chart(title, unit, name) {
     if (!all.length) return;
     const usual = [...rows.slice(Math.floor(FIRST * rows.length)), ...heldOut.slice(Math.floor(FIRST * heldOut.length))].map(([, v]) => v);
     const [low, high] = [Math.min(...usual), Math.max(...usual)];
+    /** @param {number} v */
     const y = (v) => Math.max(-HEIGHT, BOTTOM - ((BOTTOM - TOP) * (v - low)) / (high - low || 1));
+    /** @param {Point[]} list */
     const path = (list) => list.map(([step, v], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(v).toFixed(1)}`).join("");
     line.setAttribute("d", path(rows) + (rows.length === 1 ? "h0" : ""));
     // A line of no length with round ends stays a dot however the drawing is stretched.
@@ -74,16 +86,19 @@ function chart(title, unit, name) {
     mark(marked);
   }
 
+  /** @param {number | null} step */
   function mark(step) {
     marked = step;
     marker.setAttribute("visibility", step === null ? "hidden" : "visible");
     if (step !== null) for (const end of ["x1", "x2"]) marker.setAttribute(end, String(x(step)));
   }
 
-  const nearest = (list, step) => list.reduce((best, point) => (!best || Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best), null);
+  /** @param {Point[]} list @param {number} step @returns {Point | undefined} */
+  const nearest = ([first, ...others], step) => others.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best), first);
   function tell(step = Infinity) {
     const [a, b] = step === Infinity ? [training.at(-1), measured.at(-1)] : [nearest(training, step), nearest(measured, step)];
-    say(value, [step < Infinity && `step ${whole((a ?? b)[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`].filter(Boolean).join(" "));
+    const at = a ?? b;
+    say(value, [step < Infinity && at && `step ${whole(at[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`].filter(Boolean).join(" "));
     const words = [a && `${number(a[1])} in training`, b && `${number(b[1])} held out`].filter(Boolean).join(", ");
     drawing.setAttribute("aria-label", `${title}${unit && `, ${unit}`}, at step ${whole(last)}: ${words}`);
   }

@@ -2,15 +2,17 @@
 
 import { button, h, say } from "../dom.js";
 import { checkName, nameFrom } from "../naming.js";
+import { reasonOf } from "../reason.js";
 
 /** Minutes that are offered at first. */
 const MINUTES = 20;
 
 /** @typedef {import("./client.js").Data} Data */
+/** @typedef {import("./client.js").DataName} DataName */
 
 /**
- * @param {(name: string, wanted: {data: object, minutes: number | null}) => Promise<void>} start
- * @returns {{element: HTMLElement, offer: (data: Data[], taken: string[]) => void, choose: (data: {kind: string, name: string}) => void}}
+ * @param {(name: string, wanted: {data: DataName, minutes: number | null}) => Promise<void>} start
+ * @returns {{element: HTMLElement, offer: (data: Data[], taken: string[]) => void, choose: (data: DataName) => void}}
  */
 export function form(start) {
   const data = h("select", { class: "mx-select", "aria-label": "Learn from" });
@@ -20,6 +22,7 @@ export function form(start) {
   const wrong = h("p", { class: "mx-train-wrong", role: "alert" });
   const submit = button("Train", () => {}, { type: "submit", class: "mx-button mx-train-start" });
   let own = false; // the name was typed
+  /** @type {string[]} */
   let names = [];
 
   const suggest = () => {
@@ -44,7 +47,7 @@ export function form(start) {
         await start(name.value.trim(), { data: JSON.parse(data.value), minutes: endless.checked ? null : minutes.valueAsNumber });
         own = false;
       } catch (error) {
-        say(wrong, error.message);
+        say(wrong, reasonOf(error));
       } finally {
         submit.disabled = false;
       }
@@ -55,12 +58,14 @@ export function form(start) {
     submit, wrong);
 
   let offered = "";
+  /** @param {Data[]} list @param {string[]} taken */
   function offer(list, taken) {
     names = taken;
     const key = JSON.stringify(list);
     if (key !== offered) {
       offered = key;
       const chosen = data.value;
+      /** @param {Data} data */
       const option = ({ kind, name: of, title }) => h("option", { value: JSON.stringify({ kind, name: of }) }, title);
       const [yours, made] = ["stored", "generated"].map((kind) => list.filter((d) => d.kind === kind).map(option));
       data.replaceChildren(...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours), h("optgroup", { label: "Generated" }, ...made)] : made));
@@ -69,7 +74,9 @@ export function form(start) {
     if (wanted) choose(JSON.parse(wanted));
     if (document.activeElement !== name) suggest();
   }
-  let wanted = null; // a data set that is to be chosen once it is offered
+  /** A data set that is to be chosen once it is offered, as JSON. @type {string | null} */
+  let wanted = null;
+  /** @param {DataName} data */
   function choose({ kind, name: of }) {
     wanted = JSON.stringify({ kind, name: of });
     const offers = [...data.options].some((o) => o.value === wanted);

@@ -1,10 +1,11 @@
 // Train: begins runs, watches them, and hands their weights to the page. The runs are processes of their own: the panel
 // asks how they are as long as it is in view.
 
-import { button, h, say } from "../dom.js";
+import { button, find, h, say } from "../dom.js";
 import { explanation } from "../explain.js";
 import { lessMotion } from "../motion.js";
 import { notify } from "../notices.js";
+import { reasonOf } from "../reason.js";
 import { roving } from "../roving.js";
 import { act, found } from "./client.js";
 import { form } from "./form.js";
@@ -13,10 +14,12 @@ import { RunView, STATES } from "./run.js";
 /** Milliseconds between two questions: while something trains, and otherwise. */
 const [OFTEN, SELDOM] = [1500, 6000];
 
-/** Brings the panel into view, ready to learn from a data set. @type {(data: {kind: string, name: string}) => void} */
+/** Brings the panel into view, ready to learn from a data set. @type {(data: import("./client.js").DataName) => void} */
 export let learnFrom = () => {};
 
-/** @param {HTMLElement} root */
+/** @typedef {import("./client.js").Run} Run */
+
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { opening }) {
   const list = h("div", { class: "mx-train-list", role: "group", "aria-label": "Runs" });
   const empty = h("p", { class: "mx-muted mx-train-empty" },
@@ -32,28 +35,30 @@ export function mount(root, { opening }) {
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Train"), h("span", { class: "mx-spring" }), explanation("train")), closed, body);
   roving(list, "button");
 
-  let chosen = null; // name of the run on screen
+  /** Name of the run on screen. @type {string | null} */
+  let chosen = null;
   learnFrom = (data) => {
-    if (root.classList.contains("mx-folded")) root.querySelector(".mx-fold-toggle").click();
+    if (root.classList.contains("mx-folded")) find(root, ".mx-fold-toggle").click();
     root.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
     begin.choose(data);
     look().catch((error) => notify(error.message, { urgent: true }));
   };
 
-  /** Says what went wrong. */
+  /** Says what went wrong. @template {unknown[]} Given @param {(...given: Given) => unknown} action @returns {(...given: Given) => Promise<void>} */
   function guard(action) {
     return async (...given) => {
       try {
         await action(...given);
       } catch (error) {
-        notify(error.message, { urgent: true });
+        notify(reasonOf(error), { urgent: true });
       }
     };
   }
 
+  /** @param {string} name @param {import("./client.js").Action} action */
   async function perform(name, action) {
     const answer = await act(name, action);
-    if (action !== "weights") return look();
+    if (!("models" in answer)) return look(); // only weights become a model
     opening.offerMore(answer.models);
     const shown = await opening.open({ choices: { ...opening.choices, model: answer.name, slots: answer.models[answer.name].slots } });
     if (!shown) return;
@@ -61,10 +66,11 @@ export function mount(root, { opening }) {
     document.querySelector("#mx-scene")?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
   }
 
+  /** @param {import("./client.js").Found} found */
   function show({ closed: why, data, runs, models }) {
     closed.hidden = !why;
     body.hidden = Boolean(why);
-    if (why) return void say(closed, why);
+    if (why !== undefined) return void say(closed, why);
     opening.offerMore(models);
     begin.offer(data, runs.map(({ name }) => name));
     const run = runs.find(({ name }) => name === chosen) ?? runs.find(({ state }) => state === "running") ?? runs[0];
@@ -77,6 +83,7 @@ export function mount(root, { opening }) {
   }
 
   let names = "";
+  /** @param {Run[]} runs @param {Run | undefined} run */
   function rows(runs, run) {
     if (names !== (names = runs.map(({ name }) => name).join("/"))) {
       list.replaceChildren(...runs.map(({ name }) => button("", guard(() => {
@@ -84,8 +91,9 @@ export function mount(root, { opening }) {
         return look();
       }), { class: "mx-button mx-train-item" })));
     }
+    const items = list.querySelectorAll("button");
     runs.forEach(({ name, state, step }, i) => {
-      const item = list.children[i];
+      const item = items[i];
       item.dataset.state = state;
       item.ariaPressed = String(name === run?.name);
       item.ariaLabel = `${name} ${STATES[state]}, step ${step}`;
@@ -95,6 +103,7 @@ export function mount(root, { opening }) {
     });
   }
 
+  /** @type {[visible: boolean, timer: number, asking: Promise<void> | null]} */
   let [visible, timer, asking] = [false, 0, null];
   /** Asks once; a question that is under way is not asked again, but once more after it. */
   function look() {
@@ -102,9 +111,10 @@ export function mount(root, { opening }) {
     return (asking = (asking ?? Promise.resolve()).catch(() => {}).then(async () => {
       const answer = await found();
       await show(answer);
-      if (!answer.closed) again(answer.runs?.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
+      if (answer.closed === undefined) again(answer.runs.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
     }));
   }
+  /** @param {number} pause milliseconds */
   const again = (pause) => {
     clearTimeout(timer);
     timer = setTimeout(() => watching() ? look().catch(() => again(SELDOM)) : again(SELDOM), pause); // the page says itself that the server is gone
@@ -112,7 +122,7 @@ export function mount(root, { opening }) {
   const watching = () => visible && !document.hidden;
   new IntersectionObserver((entries) => {
     const before = visible;
-    visible = entries.at(-1).isIntersecting;
+    visible = Boolean(entries.at(-1)?.isIntersecting);
     if (visible && !before) look().catch(() => again(SELDOM));
   }).observe(root);
 }

@@ -6,12 +6,14 @@ import { Curves } from "./curves.js";
 import { Sheets } from "./sheets.js";
 
 /** @typedef {import("./client.js").Run} Run */
+/** @typedef {import("./client.js").Action} Action */
 
 export const STATES = {
   starting: "is starting", running: "is training", stopping: "is saving its state and stopping", paused: "is paused",
   stopped: "was stopped", finished: "is done", died: "has died",
 };
 
+/** @param {number} n */
 const whole = (n) => Math.round(n).toLocaleString("en");
 
 /** @param {number} seconds */
@@ -21,6 +23,7 @@ export function duration(seconds) {
   return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** @param {number} n */
 const rate = (n) => (n < 10 ? n.toFixed(1) : whole(n));
 
 /** How far a run is, in pieces. @param {Run} run */
@@ -43,9 +46,10 @@ export class RunView {
   #drawn = ""; // what the curves show
   #buttons;
 
-  /** @param {(name: string, action: string) => void} act */
+  /** @param {(name: string, action: Action) => void} act */
   constructor(act) {
-    const control = (label, action, title) => button(label, () => act(this.run.name, action), { title });
+    /** @param {string} label @param {Action} action @param {string} title */
+    const control = (label, action, title) => button(label, () => this.run && act(this.run.name, action), { title });
     this.#buttons = {
       pause: control("Pause", "pause", "Saves the state and ends the process; Resume goes on from there"),
       resume: control("Resume", "resume", "Goes on from the state that was saved last"),

@@ -9,6 +9,7 @@ export class Sheets {
   #heads = h("div", { class: "mx-train-heads mx-muted", "aria-hidden": "true" });
   #slider = h("input", { type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Step of the slots" });
   #step = h("output", { class: "mx-train-step" });
+  /** @type {number[]} */
   #steps = [];
   #name = "";
   #onStep;
