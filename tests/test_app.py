@@ -47,6 +47,7 @@ def png_that_claims(width: int, height: int) -> bytes:
     )
 
 
+@pytest.mark.slow
 def test_a_sample_is_opened(client):
     payload = open_scene(client, {"kind": "sample", "data": "multi_dsprites", "index": 2})
     assert (payload["model"], payload["slots"], payload["size"]) == ("multi_dsprites", 6, 64)
@@ -54,6 +55,7 @@ def test_a_sample_is_opened(client):
     assert payload["truth"] is not None
 
 
+@pytest.mark.slow
 def test_a_seed_is_opened_by_the_model_and_with_the_slots_that_are_asked_for(client):
     payload = open_scene(client, {"kind": "seed", "data": "tetrominoes", "seed": 41}, "tetrominoes", 5)
     assert (payload["model"], payload["slots"], payload["size"]) == ("tetrominoes", 5, 40)
@@ -61,6 +63,7 @@ def test_a_seed_is_opened_by_the_model_and_with_the_slots_that_are_asked_for(cli
     assert payload["title"] == DATASETS["tetrominoes"].scene(41).source
 
 
+@pytest.mark.slow
 def test_a_picture_is_opened(client, tmp_path):
     Image.fromarray(np.full((50, 90, 3), (255, 128, 0), np.uint8)).save(tmp_path / "orange.png")
     payload = open_picture(client, tmp_path / "orange.png")
@@ -88,6 +91,7 @@ def write_a_drawing(path: Path) -> None:
     path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write", "sentence"),
     [
@@ -108,6 +112,7 @@ def test_a_file_that_is_no_picture_gets_one_sentence_and_the_next_request_works(
     assert open_scene(client, {"kind": "sample", "data": "multi_dsprites", "index": 0})["slots"] == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "size", "mode"),
     [("jpg", (90, 50), "CMYK"), ("gif", (30, 30), "P"), ("png", (60, 60), "I;16"), ("webp", (20, 80), "RGBA")],
@@ -118,12 +123,14 @@ def test_pictures_of_every_kind_are_opened(client, tmp_path, kind, size, mode):
     assert open_picture(client, tmp_path / f"picture.{kind}", how="pad")["origin"] == {"kind": "picture"}
 
 
+@pytest.mark.slow
 def test_a_request_for_no_scene_gets_one_sentence_and_the_next_request_works(client):
     with pytest.raises(AppError, match="There is no such scene: choose a sample or a seed from the gallery"):
         open_scene(client, {"kind": "sample", "data": "../../etc", "index": 0})
     assert open_scene(client, {"kind": "seed", "data": "tetrominoes", "seed": 0})["slots"] == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "slots", "how"),
     [("no-such-model", 6, "crop"), ("tetrominoes", 0, "crop"), ("tetrominoes", 10**6, "crop"), ("tetrominoes", 4, "x")],
