@@ -6,9 +6,10 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(name))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests side by side. Two processes for everything: there are servers and browsers in it, which need cores of their own.
-FAST := -n auto -m "not (slow or browser or soak)"
-WHOLE := -n 2 --dist loadgroup --durations 15
+# Tests side by side; those of a file stay in one process, for they share servers and browsers. Everything in two
+# processes only: servers and browsers need cores of their own.
+FAST := -n auto --dist loadfile -m "not (slow or browser or soak)" --ignore tests/browser --ignore tests/soak
+WHOLE := -n 2 --dist loadfile --durations 15
 
 .PHONY: demo check test soak bench lint clean
 

@@ -63,6 +63,7 @@ def test_batch_has_the_shapes_that_it_says(dataset):
     assert 0 <= colors.min() < colors.max() <= 1 or dataset.name == "multi_dsprites_binarized"
 
 
+@pytest.mark.slow
 @each
 def test_same_state_of_the_generator_gives_the_same_batch_and_the_next_another(dataset):
     generator = seeded(3)

@@ -724,6 +724,7 @@ def vars_of(path: Path) -> dict:
 SHIPPED = sorted(path.stem for path in recipe.FOLDER.glob("*.toml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipe_can_be_run_to_its_end(name):
     r = recipe.load(name)

@@ -176,6 +176,7 @@ def test_stored_data_is_a_gallery(models, data):
             find_scene((origin | {"index": beyond}), data)
 
 
+@pytest.mark.slow
 def test_a_model_of_own_pictures_opens_with_one_of_them(models, data):
     own = replace(models.checkpoints["tetrominoes"], data="mine")
     assert first_scene(own, data) == {"kind": "stored", "data": "mine", "index": 0}

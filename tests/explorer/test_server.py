@@ -20,6 +20,8 @@ from monet.explorer.scenes import MAX_LATENTS
 from monet.explorer.server import routes
 from monet.inference import decode_pixels
 
+pytestmark = pytest.mark.slow  # a server of its own
+
 ROOT = Path(__file__).parents[2]
 NAMES = ("multi_dsprites", "tetrominoes")
 ASKED = ("/monet/decode/tetrominoes", "/monet/decompose/tetrominoes")
@@ -36,7 +38,6 @@ def latents(count: int = 3) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, 16)).astype("<f4")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_decoding_is_inferences_bit_for_bit(client, checkpoints_folder, name):
     answer = client.post(f"/monet/decode/{name}", content=latents().tobytes())
@@ -45,7 +46,6 @@ def test_decoding_is_inferences_bit_for_bit(client, checkpoints_folder, name):
     np.testing.assert_array_equal(np.frombuffer(answer.content, "<f4").reshape(expected.shape), expected)
 
 
-@pytest.mark.slow
 def test_as_many_latents_as_allowed_are_decoded_at_once(client):
     answer = client.post("/monet/decode/tetrominoes", content=latents(MAX_LATENTS).tobytes())
     assert len(answer.content) == 4 * MAX_LATENTS * 40 * 40 * 4
@@ -63,7 +63,6 @@ def test_the_browser_is_given_the_network(client, checkpoints_folder, name):
     assert client.get(f"/monet/network/{name}").json() == network_payload(checkpoints.load(checkpoint), checkpoint)
 
 
-@pytest.mark.slow
 def test_a_scene_is_taken_apart_for_whoever_asks(client):
     sample = {"kind": "sample", "data": "tetrominoes", "index": 2}
     answer = client.post("/monet/decompose/tetrominoes?slots=5&how=pad", json=sample).json()
@@ -143,7 +142,6 @@ def test_decoding_is_only_posted(client, method):
     assert client.request(method, "/monet/decode/tetrominoes").status_code == 405
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

@@ -17,7 +17,7 @@
  * @typedef {object} Scene
  * @property {string} model
  * @property {Origin} origin where it comes from, as a link has it
- * @property {Picture | null} [picture] a visitor's own
+ * @property {import("./engine.js").Picture | null} [picture] a visitor's own
  * @property {string} title
  * @property {number} size
  * @property {number} slots K
@@ -44,7 +44,6 @@
  *   mean: number[][], std: number[][]}} ScenePayload
  */
 /** @typedef {import("./engine.js").Origin} Origin */
-/** @typedef {import("./engine.js").Picture} Picture */
 /**
  * What one looks at.
  * @typedef {object} View
