@@ -30,6 +30,13 @@ torch.set_num_threads(1)
 expect.set_options(timeout=1000 * PATIENCE)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (``--dist loadgroup``), the tests of a file stay in one process: they share servers and browsers."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """What cannot be rendered here is skipped with the sentence that says why, and fails with ``CI`` set."""

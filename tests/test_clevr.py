@@ -91,6 +91,7 @@ def test_a_lamps_shadow_lies_where_the_sphere_hides_the_lamp():
     np.testing.assert_allclose(share[bright], 1, atol=0.03)
 
 
+@pytest.mark.slow
 def test_metal_shines_and_mirrors_and_rubber_does_not():
     lamps, sphere = clevr.LAMPS, solid("sphere")
     inside = raycast.centers(raycast.visible([sphere], CAMERA)) == 0
@@ -136,6 +137,7 @@ def test_solids_keep_the_generators_distances():
     assert abs(places).max() > 2.9
 
 
+@pytest.mark.slow
 def test_every_object_shows_and_ten_fit():
     for seed, objects in ((0, (3, 6)), (1, (3, 6)), (2, (10, 10))):
         scene = clevr.generate(seed, objects)
@@ -144,6 +146,7 @@ def test_every_object_shows_and_ten_fit():
         assert areas.min() >= 15
 
 
+@pytest.mark.slow
 def test_scenes_are_as_bright_and_as_coloured_as_rendered_ones():
     if not RENDERED.is_file():
         pytest.skip("the rendered scenes are not beside the project")

@@ -93,6 +93,7 @@ def pixels(batch: SceneBatch) -> Tensor:
 # ------------------------------------------------------------------ pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objects", [(3, 6), (10, 10), (0, 0)])
 def test_same_factors_give_the_same_picture(objects):
     """Values are means of nine rays here and there, or of one where nine can hardly differ."""
@@ -123,6 +124,7 @@ def test_every_ray_meets_what_it_meets_alone():
 # ------------------------------------------------------------------ the draw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objects", [(0, 0), (1, 2), (3, 6), (10, 10)])
 def test_scenes_have_as_many_objects_as_asked_for_and_each_shows(objects):
     batch = clevr_batch.batch(8 if objects == (10, 10) else 60, objects, seeded(1))
@@ -149,6 +151,7 @@ def test_camera_lamps_and_solids_keep_the_generators_distances(objects):
         assert abs(moved).max() <= clevr.LAMP_JITTER + 1e-5
 
 
+@pytest.mark.slow
 def test_scenes_are_refused_as_one_by_one():
     """Also where the rays through the pixels' centres do not suffice to tell."""
     tried = clevr_batch._try(torch.ones(60, 6, dtype=torch.bool), seeded(1))
@@ -196,12 +199,14 @@ def features(pictures: np.ndarray, labels: np.ndarray, factors: list[dict[str, n
     return {"objects": np.concatenate(objects), "scenes": of_scenes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["objects", "scenes"])
 def test_scenes_are_drawn_alike(of):
     ours, theirs = (made[of] for made in both())
     assert_alike(ours, theirs)
 
 
+@pytest.mark.slow
 def test_factors_tell_where_objects_are():
     batch = clevr_batch.batch(20, (1, 1), seeded(3))
     scenes = [clevr.generate(index, (1, 1)) for index in range(20)]
@@ -241,6 +246,7 @@ def test_impossible_numbers_of_objects_are_refused_as_for_single_scenes(objects)
 # -------------------------------------------------------------------- a card
 
 
+@pytest.mark.slow
 def test_lists_of_fixed_length_give_the_same_picture(monkeypatch):
     """As on a card, where nothing can be counted."""
     drawn = some()
@@ -252,6 +258,7 @@ def test_lists_of_fixed_length_give_the_same_picture(monkeypatch):
     assert (batch.images != expected.images).double().mean() < 1e-3
 
 
+@pytest.mark.slow
 def test_bounded_rounds_leave_no_scene_refused(monkeypatch):
     monkeypatch.setattr(solids_batch, "counts", lambda device: False)
     batch = clevr_batch.batch(12, clevr.OBJECTS, seeded(8))
@@ -259,6 +266,7 @@ def test_bounded_rounds_leave_no_scene_refused(monkeypatch):
     assert len(np.unique(images(batch).reshape(12, -1), axis=0)) == 12
 
 
+@pytest.mark.slow
 def test_scenes_refused_in_every_round_become_copies_of_others(monkeypatch):
     monkeypatch.setattr(solids_batch, "counts", lambda device: False)
     monkeypatch.setattr(clevr_batch, "ROUNDS", 0)
@@ -267,6 +275,7 @@ def test_scenes_refused_in_every_round_become_copies_of_others(monkeypatch):
     assert len(np.unique(batch.factors["x"], axis=0)) < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objects", [(0, 0), (3, 6)])
 def test_nothing_waits_for_the_device(objects, monkeypatch):
     """On the device "meta" tensors have no values: whatever asked for one, or mixed devices, would fail."""

@@ -42,6 +42,7 @@ def colored_pieces() -> dict[bytes, tuple[int, int]]:
 # ------------------------------------------------------------------ all of them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_a_seed_always_gives_the_same_scene_and_another_seed_another(dataset):
     first, again, other = (dataset.scene(seed) for seed in (7, 7, 8))
@@ -53,6 +54,7 @@ def test_a_seed_always_gives_the_same_scene_and_another_seed_another(dataset):
     assert first.segmentation.shape == (dataset.size, dataset.size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_a_split_and_an_index_make_a_seed(dataset):
     scenes = [dataset.scene(seed).image for seed in ((0, 1), (1, 0), (1, 1), (2, 1))]
@@ -64,6 +66,7 @@ def test_a_scene_is_called_what_the_gallery_calls_its_data_set(dataset):
     assert dataset.scene(5).source == f"{dataset.title}, generated, seed 5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_every_number_of_objects_in_the_range_occurs_and_no_other(dataset):
     fewest, most = dataset.objects
@@ -204,6 +207,7 @@ def test_an_upright_heart_points_down():
     assert widths[: len(widths) // 2].sum() > 1.5 * widths[len(widths) // 2 :].sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", multi_dsprites.VARIANTS)
 def test_segmentation_agrees_with_the_flat_colours(variant):
     for seed in range(40):
@@ -225,6 +229,7 @@ def test_later_sprites_cover_earlier_ones():
         assert areas[4] >= 60, "the last one is whole, and none is smaller than this"
 
 
+@pytest.mark.slow
 def test_colours_are_drawn_as_in_the_genuine_variant():
     scenes = [multi_dsprites.generate(seed) for seed in range(250)]
     backgrounds = np.array([scene.image[scene.segmentation == 0][0] for scene in scenes], int)
@@ -238,6 +243,7 @@ def test_colours_are_drawn_as_in_the_genuine_variant():
     np.testing.assert_allclose(hsv.std(0), np.array([1, 0.5, 0.5]) / np.sqrt(12), rtol=0.1)
 
 
+@pytest.mark.slow
 def test_coloured_backgrounds_are_coloured():
     scenes = [multi_dsprites.generate(seed, variant="colored_on_colored") for seed in range(150)]
     colors = np.array([scene.image[scene.segmentation == 0][0] for scene in scenes], int)
@@ -245,6 +251,7 @@ def test_coloured_backgrounds_are_coloured():
     np.testing.assert_allclose(colors.mean(0), 127.5, atol=4 * 74 / np.sqrt(len(colors)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["colored_on_grayscale", "colored_on_colored"])
 def test_generated_scenes_are_as_full_as_genuine_ones(variant):
     path = SHARED / "real" / f"multi_dsprites_{variant}.npz"

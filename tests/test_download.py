@@ -172,6 +172,7 @@ def kept(folder: Path) -> int:
 # --- what goes well
 
 
+@pytest.mark.slow
 def test_the_first_scenes_are_stored(site: Site, tmp_path: Path) -> None:
     stored = download("tetrominoes", 20, tmp_path / "new" / "data", site.url)
     check(stored, range(20))
@@ -295,6 +296,7 @@ def interrupt(site: Site, folder: Path, size: int = 50_000) -> None:
     site.asked.clear()
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_fetched_from_its_beginning(site: Site, tmp_path: Path) -> None:
     interrupt(site, tmp_path)
     site.etag, site.content = '"two"', packed(range(100, 160))
@@ -394,6 +396,7 @@ def test_another_file_is_told(site: Site, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_clevr6_counts_scenes_and_not_records(site: Site, tmp_path: Path) -> None:
     any_record = record_of(SOURCES["clevr6"])[0]
     records = [

@@ -96,6 +96,7 @@ SEGMENTATION = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [TETROMINOES, SPRITES], ids=["with border", "without"])
 def test_true_segmentation_scores_one_and_a_known_error_its_square(config):
     # More than one batch, the last of them not full.
@@ -196,6 +197,7 @@ def wide(scene: Scene, left: int) -> Scene:
     return dataclasses.replace(scene, image=image, segmentation=true)
 
 
+@pytest.mark.slow
 def test_what_a_crop_cuts_away_is_told_and_padding_keeps_it(checkpoints_folder):
     model = checkpoints.load(checkpoints_folder / "multi_dsprites")
     square = multi_dsprites.generate(3)
@@ -214,6 +216,7 @@ def test_what_a_crop_cuts_away_is_told_and_padding_keeps_it(checkpoints_folder):
     assert np.isfinite(padded.values["ari_fg"]).all() and not list(notes(outside, padded, "pad"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", [255, 7])
 def test_another_label_may_be_the_ground(ground, checkpoints_folder):
     model = checkpoints.load(checkpoints_folder / "tetrominoes")
@@ -248,6 +251,7 @@ def npz(path: Path, scenes: list[Scene], **more: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_of_its_own_data_only_the_test_split_is_measured(checkpoints_folder, tmp_path, monkeypatch, capsys):
     mine, other = (npz(tmp_path / name, tetromino_scenes(20)) for name in ("mine.npz", "other.npz"))
     model = checkpoints.load(checkpoints_folder / "tetrominoes")
@@ -294,6 +298,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(ended.value.code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tetrominoes", "multi_dsprites"])
 def test_checkpoints_score_on_genuine_scenes_as_on_generated_ones(name, monkeypatch, tmp_path):
     if not GENUINE.is_dir():
@@ -312,6 +317,7 @@ def test_checkpoints_score_on_genuine_scenes_as_on_generated_ones(name, monkeypa
         assert abs(genuine["mean"][metric] - generated["mean"][metric]) < 4 * error, metric
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["objects_room.npz", "objects_room_image.png", "clevrgen_img1.png"])
 def test_genuine_pictures_without_objects_to_score_are_evaluated(file, monkeypatch, capsys):
     if not GENUINE.is_dir():

@@ -50,6 +50,7 @@ def test_nobody_else_is_let_in_by_mistake(app, capsys, host) -> None:
     assert f"others can reach {host}: say who may come in with --auth USER:PASSWORD" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_who_lets_others_in_is_told_what_it_means(app, capsys, monkeypatch) -> None:
     assert app("--host", "0.0.0.0", "--i-know")["auth"] is None
     assert "anybody who can reach this machine at all may use the models" in capsys.readouterr().err
@@ -64,11 +65,13 @@ def test_who_lets_others_in_is_told_what_it_means(app, capsys, monkeypatch) -> N
             app("--auth", half)
 
 
+@pytest.mark.slow
 def test_this_machine_alone_needs_no_password(app, capsys) -> None:
     assert app("--host", "localhost")["auth"] is None
     assert "Listening" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_taken_port(app, monkeypatch) -> None:
     def launch(*_: object, **options: object) -> None:
         raise OSError(errno.EADDRINUSE, "Address already in use", "127.0.0.1:7860")
@@ -93,6 +96,7 @@ def test_a_folder_for_uploads_that_cannot_be_made(app, monkeypatch, number, word
     assert one_sentence(caught).startswith(f"{words} (/somewhere): ")
 
 
+@pytest.mark.slow
 def test_a_training_run_on_a_full_disk_keeps_its_last_state(tmp_path, monkeypatch) -> None:
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
     folder = tmp_path / "run"
@@ -111,6 +115,7 @@ def test_a_training_run_on_a_full_disk_keeps_its_last_state(tmp_path, monkeypatc
     assert before == {path: path.read_bytes() for path in (folder / STATES).rglob("*.safetensors")} != {}
 
 
+@pytest.mark.slow
 def test_a_training_run_in_a_place_that_is_no_folder(tmp_path, monkeypatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(

@@ -104,6 +104,7 @@ def test_a_scene_of_one_slot_has_no_rivals():
     assert np.isfinite(grasp.toward(grasp.start).latent).all()
 
 
+@pytest.mark.slow
 def test_objects_of_a_shipped_checkpoint_follow():
     pictures = (samples.read("tetrominoes", index).image for index in range(3))
     done = list(drags(monet.load("tetrominoes"), pictures))
@@ -111,6 +112,7 @@ def test_objects_of_a_shipped_checkpoint_follow():
     assert np.mean([d.error <= 1 for d in done]) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_unknown_data_does_not_end_the_others(checkpoints_folder, tmp_path, monkeypatch, capsys):
     checkpoints.save(checkpoints.load(checkpoints_folder / "tetrominoes"), tmp_path / "found", title="Found")
     monkeypatch.setattr("sys.argv", ["grasp", str(tmp_path / "found"), "tetrominoes", "--scenes", "1"])

@@ -32,6 +32,7 @@ def test_what_a_browser_would_run_is_no_picture() -> None:
     assert not any(picture_or_sentence(content) for content in (SVG, HTML, HTML + ordinary()["png"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, database=None)
 @given(
     st.sampled_from(sorted(ordinary().values())),

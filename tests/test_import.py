@@ -96,6 +96,7 @@ def notebooks_model():
         yield reference.enliven(model)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 @torch.no_grad()
@@ -616,6 +617,7 @@ def gives_a_model_or_a_sentence(file: Path, content: bytes) -> None:
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @FUZZ
 @given(changes=st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), min_size=1, max_size=8),
        keep=st.integers(len(SOUND) // 2, 2 * len(SOUND)))  # fmt: skip
@@ -626,6 +628,7 @@ def test_changed_file_gives_a_model_or_a_sentence(file, changes, keep):
     gives_a_model_or_a_sentence(file, bytes(content[:keep]))
 
 
+@pytest.mark.slow
 @FUZZ
 @given(changes=st.lists(st.tuples(st.integers(0, len(PICKLE) - 1), st.integers(0, 255)), min_size=1, max_size=8))
 def test_changed_pickle_in_a_sound_archive_gives_a_model_or_a_sentence(file, changes):
@@ -644,6 +647,7 @@ PART = st.one_of(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(parts=st.lists(PART, max_size=40))
 def test_made_up_pickle_gives_a_model_or_a_sentence(file, parts):

@@ -280,6 +280,7 @@ def test_masks_that_do_not_belong_together_are_refused_in_words(scene):
         monet.compose_masks(scene.masks[:0], scene.mask_logits[:0], np.zeros(0, bool))
 
 
+@pytest.mark.slow
 def test_the_package_loads_by_name_without_gradio_or_plotly(checkpoints_folder):
     """In a fresh process: whoever only wants the model does not wait for an app."""
     program = """

@@ -149,6 +149,7 @@ def test_a_slot_belongs_to_the_object_that_it_covers() -> None:
     assert match(true, winners, (0,), 4).tolist() == [-1, -1, 1, -1]
 
 
+@pytest.mark.slow
 def test_what_the_latents_know_is_what_they_were_given() -> None:
     rng = np.random.default_rng(2)
 
@@ -306,6 +307,7 @@ def test_a_card_keeps_everything_else(before: str, after: str) -> None:
     assert second.startswith(before) and second.endswith(after) and second.count(card.HEADING) == 1
 
 
+@pytest.mark.slow
 def test_the_command_writes_beside_the_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ def test_a_logger_that_is_not_installed_is_told_in_a_sentence_before_a_folder_is
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_figures_of_the_log_reach_the_logger_and_nothing_goes_elsewhere(tmp_path, monkeypatch):
     told: list[tuple[int, dict[str, float]]] = []
     begun: list[dict[str, object]] = []

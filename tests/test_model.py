@@ -77,6 +77,7 @@ def test_default_has_as_many_parameters_as_the_reference():
     assert sum(p.numel() for p in MONet(MONetConfig()).parameters()) == 1_207_921
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slots", "batch"), [(1, 2), (2, 5), (5, 1), (7, 2)])
 def test_decomposition_equals_the_notebooks(slots, batch):
     expected, actual = both(slots, batch, seed=slots)
@@ -107,6 +108,7 @@ def test_extreme_logits_stay_finite_and_equal_the_notebooks(slots):
     assert_same(expected, actual, tolerance=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", RESOLUTIONS, ids=lambda config: str(config.resolution))
 def test_every_resolution_gives_every_pixel_to_the_slots(config):
     torch.manual_seed(0)
@@ -124,6 +126,7 @@ def test_every_resolution_gives_every_pixel_to_the_slots(config):
     assert (d.log_scopes[:, 0] == 0).all()
 
 
+@pytest.mark.slow
 def test_pictures_of_a_batch_do_not_touch_each_other():
     model, images = small(slots=3), scenes(5, 32)
     with torch.no_grad():

@@ -119,6 +119,7 @@ def test_what_it_does_not_know_is_refused(kernel: Network, change: dict[str, Any
     assert kernel.allocate(config | change) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_checkpoints_on_a_scene(kernel: Network, name: str) -> None:
     assert_scenes(kernel, name, range(1, 2))

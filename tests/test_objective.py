@@ -44,6 +44,7 @@ def scene(side: int = 8, slots: int = 3, dtype: torch.dtype = torch.float64) -> 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slots", [1, 2, 7])
 def test_terms_equal_the_notebooks(slots):
     theirs, ours = reference.build(slots, batch=2, seed=slots), MONet(MONetConfig()).eval()

@@ -104,6 +104,7 @@ def test_threads_get_the_scenes_that_they_ask_for():
     assert all(np.array_equal(found[seed], expected[seed]) for seed in range(6))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_draws_the_same():
     expected = objects_room.generate(3).image
@@ -134,6 +135,7 @@ def test_without_mujoco_a_sentence_says_how_to_get_it(monkeypatch):
         objects_room.generate(0)
 
 
+@pytest.mark.slow
 def test_without_opengl_a_sentence_says_what_to_install(monkeypatch):
     pytest.importorskip("mujoco")
     monkeypatch.setenv("MUJOCO_GL", "glfw")
@@ -149,6 +151,7 @@ def test_unknown_variant_is_refused_in_words():
         objects_room.generate(0, variant="blue")
 
 
+@pytest.mark.slow
 def test_rooms_look_like_genuine_ones():
     if not GENUINE.is_file():
         pytest.skip("the genuine pictures are not beside the project")

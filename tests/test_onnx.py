@@ -15,6 +15,8 @@ from monet.checkpoints import CheckpointError, onnx
 from monet.checkpoints import __main__ as command
 from monet.data import samples
 
+pytestmark = pytest.mark.slow
+
 NAME = "tetrominoes"
 
 

@@ -48,6 +48,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_files_hold_what_decompose_says(model, pictures, tmp_path):
     given, out = inputs([pictures]), tmp_path / "out"
     done = list(decompose_set(model, given, out, Options("pad", slots=4, batch=3)))
@@ -85,6 +86,7 @@ def test_the_files_hold_what_decompose_says(model, pictures, tmp_path):
         assert area == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [0, 1, 4, 6, 10, 11])
 def test_a_job_that_was_killed_ends_as_one_that_was_not(model, pictures, tmp_path, stop):
     given, options = inputs([pictures]), Options(batch=4)
@@ -105,6 +107,7 @@ def test_a_job_that_was_killed_ends_as_one_that_was_not(model, pictures, tmp_pat
     assert tree(out) == tree(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_job_that_was_killed_while_it_made_the_table_ends_as_well(model, pictures, tmp_path, monkeypatch):
     given, out = inputs([pictures]), tmp_path / "out"
     list(decompose_set(model, given, tmp_path / "whole"))
@@ -181,6 +184,7 @@ def test_parquet_is_refused_in_a_sentence_before_any_work_where_it_cannot_be_wri
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_parquet_holds_what_csv_holds(model, pictures, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     for kind in ("csv", "parquet"):

@@ -38,6 +38,7 @@ def test_a_store_is_replaced_only_when_asked_for(tmp_path: Path, source: Path) -
     assert os.listdir(tmp_path / "data") == ["mine"]
 
 
+@pytest.mark.slow
 def test_nothing_to_take_is_told_with_the_reasons(tmp_path: Path, source: Path) -> None:
     source.mkdir()
     with pytest.raises(AddError, match="no picture"):
@@ -69,6 +70,7 @@ def test_a_full_disk_leaves_no_half_store(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "data") == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kills_leave_the_old_store_or_the_new_one(tmp_path: Path) -> None:
     np.save(tmp_path / "old.npy", np.full((5, 8, 8, 3), 99, np.uint8))
@@ -108,6 +110,7 @@ def test_progress_may_end_it(tmp_path: Path, source: Path) -> None:
     assert seen == [(1, 3), (2, 3)] and os.listdir(tmp_path / "data") == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak")
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     program = (

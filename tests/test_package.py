@@ -16,6 +16,8 @@ import monet
 from monet.__main__ import COMMANDS
 from tests.serving import Server
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 5_000_000
 DATA = (

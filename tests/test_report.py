@@ -18,6 +18,8 @@ from monet.training.run import Run
 from monet.training.tables import EVALUATION, LOG, append
 from tests.test_training import TINY
 
+pytestmark = pytest.mark.slow
+
 STEPS = [*range(22550, 24050, 50), *range(30000, 31000, 50)]
 """Of a run that went on from a checkpoint, and lost a part of its log."""
 

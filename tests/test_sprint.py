@@ -14,6 +14,8 @@ from monet.training import __main__, journal, recipe, sprint, state, tables
 from monet.training import run as running
 from tests.test_training import TINY, assert_identical
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 RECIPES = recipe.FOLDER
 

@@ -155,6 +155,7 @@ class _Empty:
         return masks.log(), None
 
 
+@pytest.mark.slow
 def test_a_run_that_learns_slot_by_slot_resumes_exactly_and_leaves_the_attention_alone(tiny):
     text = TINY.replace("[[stages]]\nuntil = 500", '[[stages]]\nlearn = "slots"\nuntil = 500')
     tiny.write_text(f"symmetric = true\nslot_pool = 16\nslot_reuse = 2\nslot_batch = 8\n{text}", encoding="utf-8")
@@ -177,6 +178,7 @@ def test_a_run_that_learns_slot_by_slot_resumes_exactly_and_leaves_the_attention
     assert not all(map(torch.equal, vae, runs[0].model.vae.parameters()))
 
 
+@pytest.mark.slow
 def test_a_vae_begins_anew_with_a_stage_and_only_then(tiny):
     tiny.write_text(TINY.replace("until = 500", "new_vae = true\nuntil = 500"), encoding="utf-8")
     plan = recipe.load(str(tiny))

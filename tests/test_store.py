@@ -307,6 +307,7 @@ def test_a_wrong_npz_file_is_told(tmp_path: Path) -> None:
         refusal(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "count"),
     [
@@ -333,6 +334,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     __main__.main()
 
 
+@pytest.mark.slow
 def test_generate_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     run(monkeypatch, "generate", "tetrominoes", "--count", "20", "--seed", "3")
@@ -352,6 +354,7 @@ def test_generate_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "damaged" in lines["room"] and "interrupted" in lines["clevr"]
 
 
+@pytest.mark.slow
 def test_scenes_of_a_split_are_the_same_from_several_processes(tmp_path, monkeypatch, capfd) -> None:
     monkeypatch.chdir(tmp_path)
     run(monkeypatch, "generate", "tetrominoes", "--count", "40", "--split", "train", "--processes", "2")
@@ -365,6 +368,7 @@ def test_scenes_of_a_split_are_the_same_from_several_processes(tmp_path, monkeyp
     assert os.listdir("data") == ["tetrominoes_generated"]
 
 
+@pytest.mark.slow
 def test_what_a_process_misses_is_told_as_one_sentence(tmp_path, monkeypatch, capfd) -> None:
     pytest.importorskip("mujoco")
     monkeypatch.chdir(tmp_path)

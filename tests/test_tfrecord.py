@@ -127,6 +127,7 @@ def test_an_empty_file_has_no_records() -> None:
     assert read(b"") == read(gzip.compress(b"")) == []
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_is_read() -> None:
     class Tap(io.BytesIO):
         taken = 0
@@ -252,12 +253,14 @@ def test_any_bytes(content: bytes, start: bytes) -> None:
     check_fuzzed(start + content)
 
 
+@pytest.mark.slow
 @given(edits, share, st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_edited_files(changes: list[tuple[float, bytes]], cut: float, packed: bool) -> None:
     check_fuzzed(with_edits(gzip.compress(WHOLE) if packed else WHOLE, changes, cut))
 
 
+@pytest.mark.slow
 @given(edits, share)
 @settings(max_examples=300, deadline=None)
 def test_edited_records_with_good_checksums(changes: list[tuple[float, bytes]], cut: float) -> None:
@@ -278,6 +281,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_take_little_time_and_memory(name: str) -> None:
     content = HOSTILE[name]()
@@ -350,6 +354,7 @@ def test_the_genuine_file() -> None:
             assert (rows.min(), columns.min()) == (record["x"][label], record["y"][label])
 
 
+@pytest.mark.slow
 def test_objects_room_comes_at_a_thousand_records_a_second() -> None:
     source = SOURCES["objects_room"]
     content = gzip.compress(file_of([record_of(source, seed)[0] for seed in range(15)] * 10), 6)

@@ -15,11 +15,6 @@ from tests.browser.laboratory import drag, duplicate, open_page, press, state
 pytestmark = pytest.mark.browser
 
 FRAME = "monetExplorer.frames.frame"
-COMPOSE = """([attention, logits]) => import(new URL("monet/static/compose.js", document.baseURI)).then((m) => {
-    const decoded = logits.map((slot) => Float32Array.from(slot.flatMap((logit) => [0, 0, 0, logit])));
-    const softmax = m.softmaxMasks(decoded, logits.map(() => true));
-    return m.composeMasks(attention.map((mask) => mask && Float32Array.from(mask)), softmax).map((mask) => [...mask]);
-})"""
 
 
 @pytest.fixture
@@ -36,22 +31,6 @@ def masks(page: Page, which: str = "masks") -> np.ndarray:
 def drag_latent(page: Page) -> None:
     drag(page, page.locator(".mx-latent .mx-range").first)
     state(page)
-
-
-@pytest.mark.parametrize("edited", [[], [1], [0, 3], [1, 2, 3], [0, 1, 2, 3]])
-@pytest.mark.parametrize("deleted", [False, True])
-def test_page_and_python_compose_the_same(laboratory: Page, edited: list[int], deleted: bool) -> None:
-    rng = np.random.default_rng(3)
-    logits = (40 * rng.standard_normal((4, 2, 50))).astype(np.float32)
-    attention = rng.dirichlet([0.05] * 4, (2, 50)).transpose(2, 0, 1).astype(np.float32)
-    which = np.isin(np.arange(4), edited)
-    if deleted:
-        logits, attention, which = logits[1:], attention[1:], which[1:]
-    here = monet.compose_masks(attention, logits, which)
-    given = [None if e else mask.ravel().tolist() for e, mask in zip(which, attention, strict=True)]
-    there = np.array(laboratory.evaluate(COMPOSE, [given, logits.reshape(len(logits), -1).tolist()]), np.float32)
-    np.testing.assert_allclose(there.reshape(here.shape), here, atol=1e-5)
-    np.testing.assert_allclose(there.sum(0), 1, atol=1e-5)
 
 
 def test_the_masks_are_the_attentions_then_only_the_edited_change_and_at_last_all_are_the_decoders(
@@ -125,12 +104,6 @@ def test_attention_and_slots_say_which_steps_they_are_of_after_delete_and_move(l
     press(laboratory, "Reset scene")
     state(laboratory)
     expect(laboratory.locator(".mx-column-note:visible")).to_have_count(0)
-
-
-def test_a_slot_that_is_not_there_is_not_looked_at(laboratory: Page) -> None:
-    laboratory.evaluate("monetExplorer.store.look({ slot: 99, dimension: 3 })")
-    view = laboratory.evaluate("[monetExplorer.store.view.slot, monetExplorer.store.view.dimension]")
-    assert view == [1, 3]
 
 
 def test_a_copy_is_selected_and_lies_where_it_can_be_seen(laboratory: Page) -> None:

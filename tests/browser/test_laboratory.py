@@ -280,18 +280,6 @@ def test_a_traversal_is_a_film_that_plays_when_asked_and_rests_when_not(laborato
     assert state(laboratory)[0] == latents
 
 
-def test_an_arc_keeps_the_length_that_a_line_cuts_short(laboratory: Page) -> None:
-    a, b = np.eye(16, dtype=np.float32)[:2] * 3
-    given = f"Float32Array.from({a.tolist()}), Float32Array.from({b.tolist()})"
-    for share, angle in ((0.25, np.pi / 8), (0.5, np.pi / 4), (1, np.pi / 2)):
-        arc, line = laboratory.evaluate(
-            f"""import(new URL("monet/static/actions.js", document.baseURI)).then(({{ between }}) =>
-                [true, false].map((arc) => [...between({given}, {share}, arc)]))"""
-        )
-        np.testing.assert_allclose(arc, np.cos(angle) * a + np.sin(angle) * b, atol=1e-6)
-        np.testing.assert_allclose(line, (1 - share) * a + share * b, atol=1e-6)
-
-
 def test_blending_begins_from_what_has_been_edited_meanwhile(laboratory: Page) -> None:
     press(laboratory, "Set this scene aside")
     laboratory.locator("#mx-gallery .mx-thumbnail").nth(2).click()

@@ -131,21 +131,6 @@ def test_the_handle_sizes_and_a_double_click_puts_back(stage: Page) -> None:
     stage.wait_for_function("!monetExplorer.store.edited")
 
 
-TINTED = """(hues) => import(new URL("monet/static/stage/color.js", document.baseURI)).then(({ tinted, lit }) => {
-    const of = ({ red, green, blue }) => [red, green, blue];
-    const object = { red: 0.8, green: 0.3, blue: 0.2 };
-    return [hues.map((hue) => of(tinted(object, hue))), of(lit(object, -0.3))];
-})"""
-
-
-def test_another_hue_and_brightness_leave_the_rest_of_a_colour(stage: Page) -> None:
-    hues = [0.0, 0.1, 0.35, 0.5, 0.8]
-    tinted, lit = stage.evaluate(TINTED, hues)
-    _, saturation, value = colorsys.rgb_to_hsv(0.8, 0.3, 0.2)
-    np.testing.assert_allclose(tinted, [colorsys.hsv_to_rgb(hue, saturation, value) for hue in hues], atol=1e-6)
-    np.testing.assert_allclose(lit, np.array([0.8, 0.3, 0.2]) * 0.5 / 0.8, atol=1e-6)
-
-
 def test_the_ring_turns_the_hue(stage: Page) -> None:
     open_sprites(stage)
     stage.locator(SCREEN).focus()

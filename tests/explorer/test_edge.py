@@ -31,6 +31,7 @@ def client(host: str = "127.0.0.1", called: str = "http://127.0.0.1", auth: str 
     return TestClient(Starlette(routes=routes, middleware=[edge]), base_url=called, raise_server_exceptions=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/monet/decode", "/gradio_api/upload"])
 def test_a_password_is_asked_for_everywhere(path: str) -> None:
     locked = client(auth=GIVEN)

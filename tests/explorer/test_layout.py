@@ -58,6 +58,7 @@ def test_a_sample_is_found_with_its_segmentation(data):
     assert opened.origin == {"kind": "sample", "data": data, "index": 11}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", DATASETS)
 @pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
 def test_a_seed_is_the_scene_of_its_generator(data, seed):
@@ -120,6 +121,7 @@ def test_rubbish_is_refused_in_words(request_):
     assert str(caught.value) == "There is no such scene: choose a sample or a seed from the gallery."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", DATASETS)
 def test_unusual_scenes_are_unlike_those_of_the_training(data):
     home = DATASETS[data]
@@ -160,6 +162,7 @@ def data(tmp_path: Path) -> dict[str, Stored]:
     return stored
 
 
+@pytest.mark.slow
 def test_stored_data_is_a_gallery(models, data):
     *_, mine = galleries(data)
     assert mine == {"kind": "stored", "name": "mine", "title": "mine", "samples": 24}

@@ -18,6 +18,8 @@ from monet.inference import decode_pixels
 from tests.hostile_requests import assert_in_words, every_request
 from tests.serving import Server
 
+pytestmark = pytest.mark.slow
+
 EVIL = {"origin": "http://evil.example"}
 FORM = {"files": ("a.png", b"picture")}
 

@@ -36,6 +36,7 @@ def latents(count: int = 3) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, 16)).astype("<f4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_decoding_is_inferences_bit_for_bit(client, checkpoints_folder, name):
     answer = client.post(f"/monet/decode/{name}", content=latents().tobytes())
@@ -44,6 +45,7 @@ def test_decoding_is_inferences_bit_for_bit(client, checkpoints_folder, name):
     np.testing.assert_array_equal(np.frombuffer(answer.content, "<f4").reshape(expected.shape), expected)
 
 
+@pytest.mark.slow
 def test_as_many_latents_as_allowed_are_decoded_at_once(client):
     answer = client.post("/monet/decode/tetrominoes", content=latents(MAX_LATENTS).tobytes())
     assert len(answer.content) == 4 * MAX_LATENTS * 40 * 40 * 4
@@ -61,6 +63,7 @@ def test_the_browser_is_given_the_network(client, checkpoints_folder, name):
     assert client.get(f"/monet/network/{name}").json() == network_payload(checkpoints.load(checkpoint), checkpoint)
 
 
+@pytest.mark.slow
 def test_a_scene_is_taken_apart_for_whoever_asks(client):
     sample = {"kind": "sample", "data": "tetrominoes", "index": 2}
     answer = client.post("/monet/decompose/tetrominoes?slots=5&how=pad", json=sample).json()
@@ -140,6 +143,7 @@ def test_decoding_is_only_posted(client, method):
     assert client.request(method, "/monet/decode/tetrominoes").status_code == 405
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

@@ -12,6 +12,7 @@ from monet.explorer.models import Models
 from monet.explorer.slotmap import principal_plane, slot_map
 
 
+@pytest.mark.slow
 def test_the_map_has_every_slot_of_every_sample_as_inference_sees_it(checkpoints_folder: Path) -> None:
     table = slot_map(Models(checkpoints_folder), "tetrominoes")
     scene = monet.decompose(monet.load(checkpoints_folder / "tetrominoes"), samples.read("tetrominoes", 3).image)

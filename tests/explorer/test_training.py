@@ -27,6 +27,8 @@ from monet.inference import decode_pixels
 from monet.training import recipe, state
 from tests.runs import RECIPE, end_all, recipes, until
 
+pytestmark = pytest.mark.slow
+
 TETROMINOES = Data("generated", "tetrominoes")
 
 

@@ -28,6 +28,7 @@ def models(checkpoints_folder: Path, tmp_path: Path) -> Models:
     return models
 
 
+@pytest.mark.slow
 def test_one_thread_at_a_time_is_in_the_model_and_a_full_queue_says_so(models: Models, monkeypatch) -> None:
     inside, most = 0, 0
     lock = threading.Lock()

@@ -10,7 +10,7 @@ export const changeSlot = (k, change) => (document) => ({
   slots: document.slots.map((slot, j) => (j === k ? { ...slot, ...change(slot) } : slot)),
 });
 
-/** @returns {Change} */
+/** @param {number} k @param {number} dimension @param {number} value @returns {Change} */
 export const setLatent = (k, dimension, value) =>
   changeSlot(k, (slot) => ({ latent: slot.latent.map((v, d) => (d === dimension ? value : v)) }));
 
@@ -22,7 +22,7 @@ export const setLatents = (k, values) =>
     return { latent };
   });
 
-/** @returns {Change} */
+/** @param {number} k @returns {Change} */
 export const resetSlot = (k) => changeSlot(k, (slot) => ({ latent: slot.mean }));
 
 /** @param {number} k @param {Float32Array} latent @returns {Change} */
@@ -50,7 +50,7 @@ export const sample = (which, from, draw, locks) => (document) => ({
   }),
 });
 
-/** The latents of two slots change places; everything else stays. @returns {Change} */
+/** The latents of two slots change places; everything else stays. @param {number} a @param {number} b @returns {Change} */
 export const swap = (a, b) => (document) => {
   const { slots } = document;
   if (a === b) return document;
@@ -63,17 +63,18 @@ export const duplicate = (k, latent) => (document) => insert(document, k + 1, { 
 /** A slot from another scene of the same model, at the end. @param {Slot} guest @returns {Change} */
 export const carryOver = (guest) => (document) => insert(document, document.slots.length, guest);
 
+/** @param {Document} document @param {number} at @param {Slot} slot @returns {Document} */
 function insert(document, at, slot) {
   const color = Math.max(...document.slots.map((s) => s.color)) + 1;
   const added = { ...slot, step: null, color, hidden: false };
   return { ...document, slots: [...document.slots.slice(0, at), added, ...document.slots.slice(at)] };
 }
 
-/** The object goes; those that are left fill its place. The last slot stays. @returns {Change} */
+/** The object goes; those that are left fill its place. The last slot stays. @param {number} k @returns {Change} */
 export const remove = (k) => (document) =>
   document.slots.length === 1 ? document : { ...document, slots: document.slots.filter((_, j) => j !== k) };
 
-/** @param {number} by -1 or 1 @returns {Change} */
+/** @param {number} k @param {number} by -1 or 1 @returns {Change} */
 export const move = (k, by) => (document) => {
   const to = k + by;
   if (to < 0 || to >= document.slots.length) return document;
@@ -91,6 +92,7 @@ export function between(a, b, t, arc = false) {
   if (t === 0) return a;
   if (t === 1) return b;
   let [p, q] = [1 - t, t];
+  /** @param {Float32Array} x @param {Float32Array} y */
   const dot = (x, y) => x.reduce((sum, v, d) => sum + v * y[d], 0);
   const angle = Math.acos(Math.max(-1, Math.min(1, dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)))));
   if (arc && Math.sin(angle) > 1e-6) [p, q] = [Math.sin(p * angle) / Math.sin(angle), Math.sin(q * angle) / Math.sin(angle)];

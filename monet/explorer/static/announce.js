@@ -21,12 +21,14 @@ export function watchToasts() {
     for (const toast of document.querySelectorAll(TOASTS)) {
       toast.setAttribute("aria-live", "off"); // the region says it
       const messages = [...toast.querySelectorAll("[data-testid=toast-text]")]; // of one kind, the newest last
-      if (messages.length > (said.get(toast) ?? 0)) announce(messages.at(-1).textContent);
+      if (messages.length > (said.get(toast) ?? 0)) announce(messages.at(-1)?.textContent ?? "");
       said.set(toast, messages.length);
     }
   }).observe(document.body, { childList: true, subtree: true });
   addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
-    document.querySelectorAll(`${TOASTS} [data-testid=toast-close]`).forEach((cross) => cross.click());
+    /** @type {NodeListOf<HTMLElement>} */
+    const crosses = document.querySelectorAll(`${TOASTS} [data-testid=toast-close]`);
+    crosses.forEach((cross) => cross.click());
   });
 }

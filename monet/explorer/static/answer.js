@@ -7,12 +7,14 @@ const RIM = 2;
 
 /**
  * The answer to a picture of nobody knows which objects, with arrays where the server sends text.
- * @param {{model: string, how: string, slots: number}} choices
- * @param {any} spec as the server describes the network: {config, about}
+ * @param {import("./engine.js").Choices} choices
+ * @param {import("./network/network.js").NetworkAbout} spec
  * @param {Uint8Array} pixels [H][W][3]
  * @param {Decomposition} said
+ * @returns {import("./store.js").ScenePayload}
  */
 export function answerTo({ model, how, slots }, { config, about }, pixels, said) {
+  /** @param {Float32Array} values @returns {number[][]} */
   const rows = (values) => Array.from({ length: slots }, (_, k) =>
     Array.from(values.subarray(k * config.latents, (k + 1) * config.latents)));
   const [mean, std] = [rows(said.latentMean), rows(said.latentStd)];
@@ -34,8 +36,9 @@ export function answerTo({ model, how, slots }, { config, about }, pixels, said)
   };
 }
 
-/** The slot with the largest share of pixels that keeps off the picture's rim. */
+/** The slot with the largest share of pixels that keeps off the picture's rim. @param {Float32Array} masks @param {number} slots @param {number} side */
 function objectSlot(masks, slots, side) {
+  /** @param {number} p */
   const inside = (p) => Math.min(p % side, side - 1 - (p % side), Math.floor(p / side), side - 1 - Math.floor(p / side)) >= RIM;
   const rim = [...Array(side ** 2).keys()].filter((p) => !inside(p));
   const score = Array.from({ length: slots }, (_, k) => {
@@ -49,15 +52,22 @@ function objectSlot(masks, slots, side) {
 /**
  * Mean squared error of sum_k m_k x_k inside the border, and the loss terms of the whole picture in nats: the negative
  * log-likelihood of a mixture per colour channel, and the divergence of the masks from the decoder's.
+ * @param {Decomposition} said
+ * @param {Uint8Array} pixels [H][W][3]
+ * @param {number} slots
+ * @param {number} side
+ * @param {import("./network/network.js").NetworkAbout["about"]} about
  */
 function errors({ masks, components }, pixels, slots, side, { pictureSize, backgroundScale, foregroundScale }) {
   const scales = Array.from({ length: slots }, (_, k) => (k ? foregroundScale : backgroundScale));
   const start = Math.floor((side - pictureSize) / 2);
+  /** @param {number} at */
   const within = (at) => at >= start && at < start + pictureSize;
   let squares = 0;
   let likelihood = 0;
   let divergence = 0;
   for (let p = 0; p < side ** 2; p++) {
+    /** @param {number} k */
     const at = (k) => k * side ** 2 + p;
     for (let c = 0; c < 3; c++) {
       const terms = scales.map((scale, k) => {

@@ -5,27 +5,37 @@ import { h, say } from "./dom.js";
 import { enlarge, zoomable } from "./lightbox.js";
 import { roving } from "./roving.js";
 
-/**
- * @param {{name: string, label: Node | string, title: string}[]} rows
- * @param {(k: number) => Node[]} extra what else stands in a column's head
- */
+/** @typedef {{name: string, label: Node | string, title: string}} Row */
+/** @typedef {{select: HTMLButtonElement, note: HTMLElement, slot: number | null, element: HTMLElement}} Head of a column */
+
 export class Columns {
+  /** What the table is of: the colours of its slots. */
+  #fitted = "";
+  #marked = "";
+  /** By slot and by the name of the row. @type {Record<string, HTMLCanvasElement>[]} */
+  canvases = [];
+  /** @type {Head[]} */
+  heads = [];
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {Row[]} rows
+   * @param {(k: number) => Node[]} extra what else stands in a column's head
+   */
   constructor(store, rows, extra = () => []) {
     this.store = store;
     this.rows = rows;
     this.extra = extra;
     this.element = h("div", { class: "mx-columns", role: "group", "aria-label": "A column for each slot: arrow keys move, Enter opens a picture large" });
     roving(this.element, ".mx-column-head button, .mx-cell canvas");
-    this.canvases = []; // [slot][row name]
-    this.heads = [];
   }
 
   /** Rebuilds the table when the slots are others. @param {import("./store.js").Slot[]} slots */
   fit(slots) {
     const key = slots.map((s) => s.color).join();
-    if (key === this.key) return;
-    this.key = key;
-    this.marked = null;
+    if (key === this.#fitted) return;
+    this.#fitted = key;
+    this.#marked = "";
     this.canvases = slots.map((_, k) =>
       Object.fromEntries(this.rows.map((row) => [row.name, zoomable(canvas(`${row.title}, slot ${k + 1}`, "mx-small"), { click: "select" })])));
     this.heads = slots.map((slot, k) => {
@@ -50,7 +60,7 @@ export class Columns {
     );
   }
 
-  /** Selects a column's slot; once it is selected, a click on one of its pictures opens that large. */
+  /** Selects a column's slot; once it is selected, a click on one of its pictures opens that large. @param {number} k @param {HTMLCanvasElement | null} picture */
   #select(k, picture = null) {
     const { slot } = this.heads[k];
     if (picture && slot !== null && this.store.view.slot === slot) enlarge(picture);
@@ -75,8 +85,8 @@ export class Columns {
   /** Marks the selected column and those that have not had their step yet. @param {{slot: number | null, step: number | null}} view */
   mark({ slot, step }) {
     const marked = `${slot}/${step}`;
-    if (marked === this.marked) return;
-    this.marked = marked;
+    if (marked === this.#marked) return;
+    this.#marked = marked;
     this.heads.forEach((head, k) => head.select.setAttribute("aria-pressed", String(k === slot)));
     const cells = this.element.querySelectorAll(".mx-cell");
     const count = this.heads.length;
@@ -89,5 +99,5 @@ export class Columns {
   }
 }
 
-/** A symbol with an index as mathematics writes it. */
+/** A symbol with an index as mathematics writes it. @param {string} text @param {string} index */
 export const symbol = (text, index) => h("i", {}, text, h("sub", {}, index));

@@ -69,28 +69,27 @@ const WHOLE = 1e-3;
  *   `decodedMasks` if none has an attention mask
  */
 export function composeMasks(attention, decodedMasks) {
-  const kept = attention.map((_, k) => k).filter((k) => attention[k]);
+  const kept = attention.flatMap((mask, k) => (mask ? [{ k, mask }] : []));
   if (!kept.length) return decodedMasks;
   const pixels = decodedMasks[0].length;
   // Slot after slot, so that each loop runs along one array.
   const total = new Float32Array(pixels);
-  for (const k of kept) {
-    const mask = attention[k];
+  for (const { mask } of kept) {
     for (let p = 0; p < pixels; p++) total[p] += mask[p];
   }
-  if (kept.length === attention.length && total.every((sum) => Math.abs(sum - 1) < WHOLE)) return attention;
+  if (kept.length === attention.length && total.every((sum) => Math.abs(sum - 1) < WHOLE)) return kept.map(({ mask }) => mask);
   const masks = decodedMasks.slice();
   const left = new Float32Array(pixels);
   const whole = new Float32Array(pixels);
-  for (const k of kept) {
-    const [mask, decoded, share] = [attention[k], decodedMasks[k], (masks[k] = new Float32Array(pixels))];
+  for (const { k, mask } of kept) {
+    const [decoded, share] = [decodedMasks[k], (masks[k] = new Float32Array(pixels))];
     for (let p = 0; p < pixels; p++) {
       left[p] += decoded[p];
       whole[p] += share[p] = mask[p] + HOLE * Math.max(1 - total[p], 0) * decoded[p];
     }
   }
   for (let p = 0; p < pixels; p++) left[p] = whole[p] > 0 ? left[p] / whole[p] : 0;
-  for (const k of kept) {
+  for (const { k } of kept) {
     const share = masks[k];
     for (let p = 0; p < pixels; p++) share[p] *= left[p];
   }

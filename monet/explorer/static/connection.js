@@ -20,6 +20,7 @@ async function serverId() {
 
 /** Watches from now on. @param {import("./store.js").Store} store */
 export function watchServer(store) {
+  /** @type {string | null} */
   let id = null;
   let lost = false;
   let shaken = 0;
@@ -45,17 +46,17 @@ export function watchServer(store) {
   look();
 
   addEventListener("pagehide", () => {
-    if (!store.scene) return;
+    if (!store.loaded) return;
     sessionStorage.setItem(KEPT, JSON.stringify({ id, shaken: performance.now() < shaken, ...toRequest(store) }));
   });
 }
 
 /**
  * What the page showed when it lost its server; null after a visitor's own reload, who wants to begin anew.
- * @returns {Promise<{request: object, edits: object[] | null} | null>}
+ * @returns {Promise<import("./permalink.js").Link | null>}
  */
 export async function takeKept() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT));
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
   sessionStorage.removeItem(KEPT);
   if (!kept || (!kept.shaken && kept.id === null)) return null;
   return kept.shaken || kept.id !== (await serverId()) ? kept : null;

@@ -2,6 +2,7 @@
 
 import { float32 } from "./arrays.js";
 import { loadBrowserDecoder } from "./decoder/decoder.js";
+import { reasonOf } from "./reason.js";
 
 /**
  * @typedef {object} Decoder
@@ -10,9 +11,15 @@ import { loadBrowserDecoder } from "./decoder/decoder.js";
  * @property {(latents: Float32Array[]) => Promise<Float32Array[]>} decode [H*W][4] per latent
  */
 
+/**
+ * A model's decoder as monet.explorer.payload.decoder_payload sends it: numbers are single precision in base64.
+ * @typedef {{height: number, width: number, latentDim: number, weights: string, probe: {latent: string, output: string}}} DecoderPayload
+ */
+
+/** @param {string} path */
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
-/** A decoder as the server sends it, with arrays in place of text. @param {any} spec @returns {import("./decoder/decoder.js").DecoderSpec} */
+/** A decoder as the server sends it, with arrays in place of text. @param {DecoderPayload} spec @returns {import("./decoder/decoder.js").DecoderSpec} */
 export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
   height, width, latentDim,
   weights: float32(weights),
@@ -23,6 +30,7 @@ export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
 export async function openDecoder(model) {
   const response = await fetch(url(`decoder/${encodeURIComponent(model)}`));
   if (!response.ok) throw new Error(`the server knows no model ${model}`);
+  /** @type {DecoderPayload} */
   const spec = await response.json();
   const forced = new URLSearchParams(location.search).get("decoder") === "server";
   if (forced) return serverDecoder(model, spec, "asked for in the address");
@@ -34,11 +42,11 @@ export async function openDecoder(model) {
       decode: async (latents) => latents.map((latent) => kernel.decode(latent)),
     };
   } catch (error) {
-    return serverDecoder(model, spec, error.message);
+    return serverDecoder(model, spec, reasonOf(error));
   }
 }
 
-/** @returns {Decoder} */
+/** @param {string} model @param {DecoderPayload} spec @param {string} reason @returns {Decoder} */
 function serverDecoder(model, spec, reason) {
   return {
     where: "server",

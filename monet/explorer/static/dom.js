@@ -1,16 +1,30 @@
 // Building elements without templates: text from outside is only ever text.
 
 /**
+ * What an element may be given: its properties, listeners, and attributes.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @typedef {Partial<Omit<HTMLElementTagNameMap[Tag], "style" | `on${string}`>>
+ *   & {[Name in keyof HTMLElementEventMap as `on${Name}`]?: Listener<Tag, Name> | null}
+ *   & {class?: string, for?: string, role?: string, style?: string}
+ *   & {[attribute: `${string}-${string}`]: string | number | boolean}} Properties
+ */
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @template {keyof HTMLElementEventMap} Name
+ * @typedef {(event: HTMLElementEventMap[Name] & {currentTarget: HTMLElementTagNameMap[Tag]}) => void} Listener
+ */
+
+/**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Record<string, any>} [properties] properties of the element; `class`, `aria-*`, `data-*` and `for` are
+ * @param {Properties<Tag>} [properties] properties of the element; `class`, `for`, `role`, `aria-*` and `data-*` are
  *   attributes, `on*` are listeners
  * @param {...(Node | string)} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
-export function h(tag, properties = {}, ...children) {
+export function h(tag, properties, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
+  for (const [name, value] of Object.entries(/** @type {Record<string, any>} */ (properties ?? {}))) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "class" || name === "for" || name === "role" || name.includes("-")) element.setAttribute(name, value);
     else Object.assign(element, { [name]: value });
@@ -34,8 +48,8 @@ export const decimals = (value) => value.toFixed(2).replace(/^-(0\.00)$/, "$1");
 /**
  * A button with its label, and its tooltip if that says more.
  * @param {string | Node} label
- * @param {((event: MouseEvent) => void) | null} onclick
- * @param {Record<string, any>} [properties]
+ * @param {Listener<"button", "click"> | null} onclick
+ * @param {Properties<"button">} [properties]
  */
 export const button = (label, onclick, properties = {}) =>
   h("button", { type: "button", class: "mx-button", onclick, ...properties }, label);
@@ -53,3 +67,28 @@ export function svg(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+/**
+ * What is known to be there.
+ * @template {Element} [E=HTMLElement]
+ * @param {ParentNode} root @param {string} selector
+ * @returns {E}
+ * @throws {Error} if it is not
+ */
+export function find(root, selector) {
+  /** @type {E | null} */
+  const found = root.querySelector(selector);
+  if (!found) throw new Error(`there is no ${selector}`);
+  return found;
+}
+
+/**
+ * The element that an event happened in; null if none matches, or if it happened to the window.
+ * @template {Element} [E=HTMLElement]
+ * @param {Event} event @param {string} selector
+ * @returns {E | null}
+ */
+export const targetIn = ({ target }, selector) => (target instanceof Element ? target.closest(selector) : null);
+
+/** What draws on a canvas. @param {HTMLCanvasElement} canvas that draws in two dimensions only, so that it is never null */
+export const context2d = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

@@ -1,5 +1,7 @@
 // Arrays to canvases, at the model's own resolution; CSS enlarges them pixel by pixel.
 
+import { context2d } from "./dom.js";
+
 /** One colour per slot, the same as monet.figures.SLOT_COLORS: grey, then Okabe and Ito's palette. */
 export const SLOT_COLORS = [
   [110, 110, 110], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178],
@@ -30,13 +32,18 @@ export function errorColor(share) {
   return `rgb(${mix(CIVIDIS, position, low).join(" ")})`;
 }
 
+/** @typedef {number[][]} Stops colours along a map, red, green and blue to 255 each */
+
+/** @param {Stops} stops @param {number} share */
 const place = (stops, share) => {
   const position = Math.max(0, Math.min(1, share)) * (stops.length - 1);
   return [position, Math.min(Math.floor(position), stops.length - 2)];
 };
+/** @param {Stops} stops @param {number} position @param {number} low */
 const mix = (stops, position, low) =>
   stops[low].map((c, j) => Math.round(c + (position - low) * (stops[low + 1][j] - c)));
 
+/** @param {Stops} stops */
 const lookup = (stops) => {
   const table = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
@@ -58,20 +65,33 @@ export function canvas(label, className = "") {
   return element;
 }
 
+/** What each canvas is painted with, a number a pixel. @type {WeakMap<HTMLCanvasElement, {picture: ImageData, pixels: Uint32Array}>} */
+const paints = new WeakMap();
+
 /** @param {HTMLCanvasElement} element @param {number} size @param {(pixels: Uint32Array) => void} fill */
 function paint(element, size, fill) {
-  if (element.width !== size || element.height !== size || !element.picture) {
+  const context = context2d(element);
+  let paint = paints.get(element);
+  if (!paint || element.width !== size || element.height !== size) {
     element.width = element.height = size;
-    element.picture = element.getContext("2d").createImageData(size, size);
-    element.pixels = new Uint32Array(element.picture.data.buffer);
+    const picture = context.createImageData(size, size);
+    paint = { picture, pixels: new Uint32Array(picture.data.buffer) };
+    paints.set(element, paint);
   }
-  fill(element.pixels);
-  element.getContext("2d").putImageData(element.picture, 0, 0);
+  fill(paint.pixels);
+  context.putImageData(paint.picture, 0, 0);
 }
 
+/** @param {number} x */
 const byte = (x) => (x <= 0 ? 0 : x >= 1 ? 255 : (x * 255 + 0.5) | 0);
 
-/** [H*W][stride] colours in [0, 1], times a mask if there is one. */
+/**
+ * Colours in [0, 1], times a mask if there is one.
+ * @param {HTMLCanvasElement} element @param {number} size
+ * @param {Float32Array} colors [H*W][stride]
+ * @param {number} [stride]
+ * @param {Float32Array | null} [mask] [H*W]
+ */
 export function drawColors(element, size, colors, stride = 3, mask = null) {
   paint(element, size, (pixels) => {
     for (let p = 0; p < pixels.length; p++) {
@@ -86,7 +106,10 @@ export function drawColors(element, size, colors, stride = 3, mask = null) {
 /** What lies around an object that is shown by itself: a grey that is nobody's colour. */
 const GROUND = 0.5;
 
-/** A decoded slot [H*W][4] under its mask, on the neutral ground. */
+/**
+ * A decoded slot under its mask, on the neutral ground.
+ * @param {HTMLCanvasElement} element @param {number} size @param {Float32Array} decoded [H*W][4] @param {Float32Array} mask [H*W]
+ */
 export function drawOnGround(element, size, decoded, mask) {
   paint(element, size, (pixels) => {
     for (let p = 0; p < pixels.length; p++) {
@@ -96,9 +119,13 @@ export function drawOnGround(element, size, decoded, mask) {
   });
 }
 
+/** Width and height in pixels of its own. @param {HTMLCanvasElement | HTMLImageElement} picture @returns {[number, number]} */
+export const sizeOf = (picture) =>
+  (picture instanceof HTMLImageElement ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height]);
+
 /** Strikes a picture through: what it shows is not to be relied on. @param {HTMLCanvasElement} element */
 export function hatch(element) {
-  const context = element.getContext("2d");
+  const context = context2d(element);
   const { width } = element;
   context.strokeStyle = "#0008";
   context.lineWidth = Math.max(1, width / 64);
@@ -110,7 +137,12 @@ export function hatch(element) {
   context.stroke();
 }
 
-/** Values [H*W] from 0 to `top`: grey for shares of the scene, cividis for errors. */
+/**
+ * Values from 0 to `top`: grey for shares of the scene, cividis for errors.
+ * @param {HTMLCanvasElement} element @param {number} size
+ * @param {Float32Array} values [H*W]
+ * @param {{top?: number, map?: "grey" | "cividis"}} [scale]
+ */
 export function drawValues(element, size, values, { top = 1, map = "grey" } = {}) {
   const table = map === "grey" ? GREY_TABLE : CIVIDIS_TABLE;
   paint(element, size, (pixels) => {
@@ -118,7 +150,12 @@ export function drawValues(element, size, values, { top = 1, map = "grey" } = {}
   });
 }
 
-/** Labels [H*W] in the slots' colours. */
+/**
+ * Labels in the slots' colours.
+ * @param {HTMLCanvasElement} element @param {number} size
+ * @param {Uint8Array} labels [H*W]
+ * @param {number[]} colors of each slot
+ */
 export function drawLabels(element, size, labels, colors) {
   paint(element, size, (pixels) => {
     for (let p = 0; p < pixels.length; p++) {

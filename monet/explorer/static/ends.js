@@ -12,13 +12,16 @@ const REST_MS = 180;
 /** An object of which less than this share is left has dissolved. */
 export const DISSOLVED = 0.25;
 
+/** @param {Float32Array} mask */
 const area = (mask) => mask.reduce((sum, share) => sum + share, 0);
 
 export class Ends {
   #frames;
-  #pictures = new Map(); // dimension -> its two pictures
+  /** Two pictures of each latent, by its dimension. @type {Map<number, HTMLCanvasElement[]>} */
+  #pictures = new Map();
   #timer = 0;
   #drawn = ""; // what the pictures show
+  /** @type {import("./frames.js").Frame | null} the newest */
   #frame = null;
 
   /** @param {import("./frames.js").FrameLoop} frames */
@@ -50,8 +53,9 @@ export class Ends {
     this.#timer = setTimeout(() => this.#draw(wanted).catch((error) => console.warn("the ends were not drawn:", error.message)), REST_MS);
   }
 
-  /** One latent after the other; whatever else there is to do comes in between. */
+  /** One latent after the other; whatever else there is to do comes in between. @param {string} wanted */
   async #draw(wanted) {
+    if (!this.#frame) return;
     const { scene, document: { slots }, decoded, decodedMasks, view: { slot } } = this.#frame;
     const others = decoded.filter((_, k) => k !== slot && !slots[k].hidden);
     const before = area(decodedMasks[slot]);

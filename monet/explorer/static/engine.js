@@ -3,32 +3,41 @@
 import { answerTo } from "./answer.js";
 import { openDecoder } from "./decoders.js";
 import { openNetwork } from "./networks.js";
+import { reasonOf } from "./reason.js";
 
 /**
- * Where a scene comes from.
- * @typedef {object} Source
- * @property {{kind: "sample" | "seed" | "stored" | "picture", data?: string, index?: number, seed?: number, objects?: number}} origin
- * @property {Blob | {image: number[], of: string} | null} [picture] a visitor's own: the file, or H*W*3 values 0..255
- *   that the model `of` was fed of it
+ * Where a scene comes from, as a link names it.
+ * @typedef {object} Origin
+ * @property {"sample" | "seed" | "stored" | "picture"} kind
+ * @property {string} [data] name of the data set
+ * @property {number} [index] of a sample or a stored picture
+ * @property {number} [seed]
+ * @property {number} [objects] that the seed's scene has
  */
-/** How it is taken apart. @typedef {{model: string, slots: number, how: "crop" | "pad"}} Choices */
+/** A visitor's picture: the file, or H*W*3 values 0..255 that the model `of` was fed of it. @typedef {Blob | {image: number[], of: string}} Picture */
+/** @typedef {{origin: Origin, picture?: Picture | null}} Source */
+/** @typedef {import("./networks.js").Network} Network */
+/** @typedef {{model: string, opened: Promise<Network>, network: Network | null}} Own a network, null until it is open */
+/** How a picture becomes square, as monet.pictures has it. @typedef {"crop" | "pad" | "stretch"} How */
+/** How it is taken apart. @typedef {{model: string, slots: number, how: How}} Choices */
 
 /** The page itself where it can, and a server over plain HTTP. */
 export class Engine {
+  /** @type {Map<string, Promise<import("./decoders.js").Decoder>>} */
   #decoders = new Map();
-  /** The network of the model that was last asked for. @type {{model: string, opened: Promise<any>, network: any} | null} */
+  /** The network of the model that was last asked for. @type {Own | null} */
   #own = null;
 
   /**
    * The page takes apart what it has the pixels of, as soon as its network is loaded; all else is the server's.
    * @param {Source} source
    * @param {Choices} choices
-   * @returns {Promise<any>} as monet.explorer.payload.scene_payload makes it
+   * @returns {Promise<import("./store.js").ScenePayload>}
    * @throws {Error} with a sentence for people: no such scene, no readable picture, a choice that is not offered
    */
   async decompose(source, choices) {
     const { picture } = source;
-    if (picture?.of !== choices.model) return this.#ask(source, choices);
+    if (!picture || picture instanceof Blob || picture.of !== choices.model) return this.#ask(source, choices);
     this.network(choices.model).catch(() => {}); // for the next time
     const network = this.#own?.network;
     if (!network) return this.#ask(source, choices);
@@ -36,19 +45,18 @@ export class Engine {
     try {
       return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots));
     } catch (error) {
-      console.info("network:", error.message);
+      console.info("network:", reasonOf(error));
       return this.#ask(source, choices);
     }
   }
 
-  /** @param {Source} source @param {Choices} choices */
+  /** @param {Source} source @param {Choices} choices @returns {Promise<import("./store.js").ScenePayload>} */
   async #ask({ origin, picture = null }, { model, slots, how }) {
-    const file = picture instanceof Blob;
     const query = new URLSearchParams({ slots: String(slots), how });
     const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
       method: "POST",
-      headers: { "content-type": file ? "application/octet-stream" : "application/json" },
-      body: file ? picture : JSON.stringify({ ...origin, ...picture }),
+      headers: { "content-type": picture instanceof Blob ? "application/octet-stream" : "application/json" },
+      body: picture instanceof Blob ? picture : JSON.stringify({ ...origin, ...picture }),
     }).catch((error) => {
       throw new Error("The server does not answer. Your edits are kept; try again in a moment.", { cause: error });
     });
@@ -61,13 +69,14 @@ export class Engine {
   /**
    * The page's own network of a model, opened once; one of another model is closed.
    * @param {string} model
-   * @returns {Promise<import("./networks.js").Network>}
+   * @returns {Promise<Network>}
    * @throws {Error} with a sentence that says why the server has to be asked instead
    */
   network(model) {
     if (this.#own?.model !== model) {
       const before = this.#own;
       before?.opened.then((network) => network.close(), () => {});
+      /** @type {Own} */
       const own = { model, opened: openNetwork(model), network: null };
       own.opened.then((network) => (own.network = network), (error) => console.info("network:", error.message));
       this.#own = own;

@@ -1,6 +1,6 @@
 // What was measured of a model's latents: their names, where objects dissolve, and a picture of it all.
 
-import { h, svg } from "./dom.js";
+import { h, svg, targetIn } from "./dom.js";
 
 /**
  * @typedef {object} LatentEvidence
@@ -53,7 +53,7 @@ export function heatMap({ features, latents, slots }, select) {
     ...rows.map(({ d }, row) => svg("text", { x: left - 4, y: top + (row + 0.7) * cell, "font-size": 9, "text-anchor": "end" }, `z${d}`)),
     ...cells);
   picture.addEventListener("click", (event) => {
-    const { dimension } = event.target.dataset ?? {};
+    const dimension = targetIn(event, "[data-dimension]")?.dataset.dimension;
     if (dimension !== undefined) select(Number(dimension));
   });
   return h("figure", { class: "mx-figure" }, picture,

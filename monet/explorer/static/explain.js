@@ -2,8 +2,10 @@
 
 import { h } from "./dom.js";
 
+/** A symbol, with an index and an exponent if it has them. @param {string} text */
 const i = (text, sub = "", sup = "") => h("i", {}, text, ...(sub ? [h("sub", {}, sub)] : []), ...(sup ? [h("sup", {}, sup)] : []));
 
+/** @satisfies {Record<string, () => (Node | string)[]>} */
 const TEXTS = {
   gallery: () => [
     "Scenes of the kind x that MONet learns from without being told what is in them: two dozen that it was never trained on, new ones from the data set’s generator, and some unlike anything in its training.",
@@ -62,19 +64,20 @@ const TEXTS = {
 };
 
 // One explanation at a time: Escape and a press anywhere else fold it away again.
+/** @returns {NodeListOf<HTMLDetailsElement>} */
 const open = () => document.querySelectorAll(".mx-why[open]");
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const why of open()) {
     why.open = false;
-    if (why.contains(document.activeElement) || document.activeElement === document.body) why.querySelector("summary").focus();
+    if (why.contains(document.activeElement) || document.activeElement === document.body) why.querySelector("summary")?.focus();
   }
 });
 addEventListener("pointerdown", (event) => {
-  for (const why of open()) if (!why.contains(event.target)) why.open = false;
+  for (const why of open()) if (!(event.target instanceof Node && why.contains(event.target))) why.open = false;
 });
 
-/** A folded explanation for a panel's head. @param {keyof TEXTS} name */
+/** A folded explanation for a panel's head. @param {keyof typeof TEXTS} name */
 export function explanation(name) {
   return h("details", { class: "mx-why" }, h("summary", { title: "What is this?", "aria-label": "What is this?" }, "?"),
     h("div", { class: "mx-why-text" }, ...TEXTS[name]()));

@@ -2,7 +2,12 @@
 
 import { slotColor } from "./draw.js";
 
+/** @typedef {import("./charts.js").Figure} Figure */
+/** @typedef {import("./store.js").Scene} Scene */
+
+/** @param {string} text */
 const axis = (text) => ({ title: { text }, zeroline: false });
+/** @param {object[]} data @param {string} x @param {string} y @param {object} [more] of the layout @returns {Figure} */
 const styled = (data, x, y, more = {}) => ({
   data,
   layout: {
@@ -17,7 +22,7 @@ const styled = (data, x, y, more = {}) => ({
   },
 });
 
-/** Mean and one standard deviation of every latent, a trace per slot; the prior's two sigmas behind. */
+/** Mean and one standard deviation of every latent, a trace per slot; the prior's two sigmas behind. @param {Scene} scene */
 function posterior({ mean, std }) {
   const traces = mean.map((values, k) => ({
     type: "scatter", mode: "markers", name: `slot ${k + 1}`,
@@ -36,7 +41,7 @@ function posterior({ mean, std }) {
   return styled(traces, "latent dimension d of z<sub>d</sub>", "posterior μ ± σ, in σ of the prior", { shapes: [prior] });
 }
 
-/** D_KL of every latent from its prior, slots down, dimensions across, in nats. */
+/** D_KL of every latent from its prior, slots down, dimensions across, in nats. @param {Scene} scene */
 function kl(scene) {
   const heat = {
     type: "heatmap", z: scene.kl, y: scene.kl.map((_, k) => `slot ${k + 1}`), colorscale: "Cividis", zmin: 0,
@@ -49,8 +54,9 @@ function kl(scene) {
   });
 }
 
-/** Share of the scene that is still unexplained before each step, and what each step took. */
+/** Share of the scene that is still unexplained before each step, and what each step took. @param {Scene} scene */
 function scope({ masks, scopes }) {
+  /** @param {Float32Array} image */
   const share = (image) => (100 * image.reduce((sum, value) => sum + value, 0)) / image.length;
   const steps = masks.map((_, k) => k + 1);
   const taken = {
@@ -64,5 +70,5 @@ function scope({ masks, scopes }) {
   return styled([taken, left], "step k", "share of the pixels, %", { xaxis: { ...axis("step k"), dtick: 1 } });
 }
 
-/** Figures of a scene (store.sceneFrom) by name. */
+/** Figures of a scene (store.sceneFrom) by name. @type {Record<string, (scene: Scene) => Figure>} */
 export const FIGURES = { posterior, kl, scope };

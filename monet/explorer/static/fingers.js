@@ -1,5 +1,7 @@
 // Fingers scroll first: nothing is set by one that only passes over a slider, a pad or a chart on its way.
 
+import { targetIn } from "./dom.js";
+
 /** So many pixels along a slider, and further along than across, and a finger means it. */
 const ALONG_PX = 10;
 
@@ -22,14 +24,15 @@ export function guardSliders() {
   let timer = 0;
   const forget = () => (touch = null);
   addEventListener("pointerdown", (event) => {
-    const slider = event.target.closest?.("input[type=range]");
+    /** @type {HTMLInputElement | null} */
+    const slider = targetIn(event, "input[type=range]");
     clearTimeout(timer);
     touch = slider && event.pointerType === "touch"
       ? { slider, value: slider.value, x: event.clientX, y: event.clientY, meant: false } : null;
   }, true);
   addEventListener("pointermove", (event) => touch && event.pointerType === "touch" && meant(touch, event), true);
   addEventListener("keydown", forget, true);
-  for (const end of ["pointerup", "pointercancel"]) {
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
     addEventListener(end, (event) => {
       if (!touch || event.pointerType !== "touch") return;
       if (!touch.meant && event.target === touch.slider) event.stopImmediatePropagation();
@@ -48,7 +51,7 @@ export function guardSliders() {
 /**
  * A surface that is dragged on: by a mouse from anywhere, by a finger from its handle or once it has moved across. CSS
  * gives the surface `touch-action: pan-y` and the handle `none`.
- * @param {Element} surface
+ * @param {GlobalEventHandlers & Element} surface
  * @param {Element} handle a part of it
  * @param {{follow: (event: PointerEvent) => void, end: () => void}} drag
  */
@@ -56,7 +59,7 @@ export function draggable(surface, handle, { follow, end }) {
   /** @type {Touch | null} */
   let touch = null;
   surface.addEventListener("pointerdown", (event) => {
-    touch = { x: event.clientX, y: event.clientY, meant: event.pointerType !== "touch" || handle.contains(event.target) };
+    touch = { x: event.clientX, y: event.clientY, meant: event.pointerType !== "touch" || (event.target instanceof Node && handle.contains(event.target)) };
     if (event.pointerType !== "touch") follow(event);
     surface.setPointerCapture(event.pointerId);
   });

@@ -8,7 +8,7 @@ const KEY = "monet-explorer-folded";
 
 const read = () => {
   try {
-    return new Set(JSON.parse(localStorage.getItem(KEY)) ?? []);
+    return new Set(JSON.parse(localStorage.getItem(KEY) ?? "[]"));
   } catch {
     return new Set(); // no storage, or not ours: everything is as at a first visit
   }
@@ -34,11 +34,13 @@ function remember(name, other) {
  */
 function toggle(name, element, className, label, folds = false) {
   const control = h("button", { type: "button", class: "mx-fold-toggle", onclick: () => fold(!element.classList.contains(className)) });
+  /** @param {boolean} folded */
   const show = (folded) => {
     element.classList.toggle(className, folded);
     control.setAttribute("aria-expanded", String(!folded));
     control.ariaLabel = control.title = `${folded ? "Show" : "Fold away"} ${label}`;
   };
+  /** @param {boolean} folded */
   const fold = (folded) => {
     show(folded);
     remember(name, folded !== folds);
@@ -56,13 +58,15 @@ function toggle(name, element, className, label, folds = false) {
 export function foldable(name, panel, { folded = false } = {}) {
   const head = panel.querySelector(".mx-head");
   const title = head?.querySelector("h2, h3");
-  if (title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`, folded));
+  if (head && title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`, folded));
 }
 
 /** Shows a panel, unfolded. @param {string} name */
 export function unfold(name) {
   const panel = document.querySelector(`#mx-${name}`);
-  panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]")?.click();
+  /** @type {HTMLButtonElement | null | undefined} */
+  const shut = panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]");
+  shut?.click();
   panel?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
 }
 
@@ -70,5 +74,5 @@ export function unfold(name) {
 export function foldableIntake() {
   const page = document.querySelector("#mx-page");
   const title = page?.querySelector("#mx-title h1")?.parentElement;
-  title?.append(toggle("intake", page, "mx-narrow", "models and scenes"));
+  if (page && title) title.append(toggle("intake", page, "mx-narrow", "models and scenes"));
 }

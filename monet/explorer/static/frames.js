@@ -2,6 +2,7 @@
 // However many events arrive, there is at most one pass per animation frame and one decoding under way.
 
 import { blend, masksOf, segment, squaredError } from "./compose.js";
+import { reasonOf } from "./reason.js";
 
 /**
  * @typedef {object} Frame
@@ -19,23 +20,33 @@ import { blend, masksOf, segment, squaredError } from "./compose.js";
  * @property {boolean} edited whether the document shown is an edited one
  */
 
+/** Whether pixels could be had, and by whom. @typedef {{ok: boolean, note: string, where?: string}} Status */
+
 /** What could not be decoded is tried again after so many milliseconds. */
 export const RETRY_MS = 2000;
 
 export class FrameLoop {
   /** @type {Frame | null} */
   frame = null;
+  /** @type {import("./decoders.js").Decoder | null} of the scene on screen */
   decoder = null;
-  /** Milliseconds from an input event to the end of the drawing that it caused. */
+  /** Milliseconds from an input event to the end of the drawing that it caused. @type {number[]} */
   latencies = [];
   #store;
   #engine;
-  #known = new Map(); // model -> latent -> pixels: undo finds them again, and forgotten latents are collected
+  /**
+   * Pixels by model and latent: undo finds them again, and forgotten latents are collected.
+   * @type {Map<string, WeakMap<Float32Array, Float32Array>>}
+   */
+  #known = new Map();
+  /** @type {Set<(frame: Frame) => void>} */
   #panels = new Set();
+  /** @type {Set<(status: Status) => void>} */
   #statusListeners = new Set();
   #scheduled = false;
   #running = false;
   #again = false;
+  /** @type {number | null} */
   #eventTime = null;
 
   /** @param {import("./store.js").Store} store @param {import("./engine.js").Engine} engine */
@@ -51,11 +62,12 @@ export class FrameLoop {
     if (this.frame) draw(this.frame);
   }
 
-  /** @param {(status: {ok: boolean, note: string, where?: string}) => void} listener */
+  /** @param {(status: Status) => void} listener */
   onStatus(listener) {
     this.#statusListeners.add(listener);
   }
 
+  /** @param {Status} status */
   #status(status) {
     for (const listener of this.#statusListeners) listener(status);
   }
@@ -79,10 +91,9 @@ export class FrameLoop {
       this.#again = true; // the newest state is drawn as soon as the decoding under way is back
       return;
     }
-    const { scene } = this.#store;
-    if (!scene) return;
+    if (!this.#store.loaded) return;
     this.#running = true;
-    const { document, view, original } = this.#store;
+    const { scene, document, view, original } = this.#store;
     const shown = view.compare ? original : document;
     let decoded = null;
     try {
@@ -90,8 +101,8 @@ export class FrameLoop {
       decoded = await this.decode(shown.slots.map((s) => s.latent));
       this.#status({ ok: true, note: this.decoder.note, where: this.decoder.where });
     } catch (error) {
-      console.warn("decoding:", error.message);
-      this.#status({ ok: false, note: `The server does not answer; your edits are kept. (${error.message})` });
+      console.warn("decoding:", reasonOf(error));
+      this.#status({ ok: false, note: `The server does not answer; your edits are kept. (${reasonOf(error)})` });
       setTimeout(() => this.redraw(), RETRY_MS);
     }
     this.#running = false;
@@ -103,6 +114,7 @@ export class FrameLoop {
     if (decoded && scene === this.#store.scene) this.#draw(compose(scene, shown, view, this.#store, decoded));
   }
 
+  /** @param {Frame} frame */
   #draw(frame) {
     this.frame = frame;
     for (const draw of this.#panels) draw(frame);
@@ -118,18 +130,25 @@ export class FrameLoop {
    */
   async decode(latents) {
     const { model } = this.#store.scene;
-    if (!this.#known.has(model)) this.#known.set(model, new WeakMap());
-    const known = this.#known.get(model);
+    const known = this.#known.get(model) ?? new WeakMap();
+    this.#known.set(model, known);
     const missing = latents.filter((latent) => !known.has(latent));
     if (missing.length) {
       const pixels = await this.#engine.decode(model, missing);
       missing.forEach((latent, i) => known.set(latent, pixels[i]));
     }
-    return latents.map((latent) => known.get(latent));
+    return /** @type {Float32Array[]} */ (latents.map((latent) => known.get(latent))); // by now all are known
   }
 }
 
-/** @returns {Frame} */
+/**
+ * @param {import("./store.js").Scene} scene
+ * @param {import("./store.js").Document} document
+ * @param {import("./store.js").View} view
+ * @param {import("./store.js").Store} store
+ * @param {Float32Array[]} decoded
+ * @returns {Frame}
+ */
 function compose(scene, document, view, store, decoded) {
   const edited = !view.compare && store.edited;
   const { decodedMasks, masks: all, steps } = masksOf(scene, document, decoded, { source: view.masks, solo: view.solo });

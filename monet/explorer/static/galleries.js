@@ -3,6 +3,7 @@
 /** @typedef {{kind: "sample" | "stored", name: string, title: string, samples: number}} Gallery */
 /** @typedef {{galleries: Gallery[], fits: string[] | null, files: boolean, closed: string | null}} Known */
 
+/** @type {Set<(known: Known) => void>} */
 const listeners = new Set();
 /** @type {Promise<Known> | null} */
 let asked = null;

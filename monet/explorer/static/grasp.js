@@ -6,6 +6,7 @@
  * moments over the area.
  * @typedef {{x: number, y: number, size: number, red: number, green: number, blue: number, xx: number, xy: number, yy: number}} Features
  */
+/** @type {(keyof Features)[]} */
 const NAMES = ["x", "y", "size", "red", "green", "blue", "xx", "xy", "yy"];
 const WEIGHTS = [1, 1, 1, 4, 4, 4, 8, 8, 8];
 const DAMPING = 0.3;
@@ -18,8 +19,8 @@ const [SMALLEST, LARGEST] = [0.25, 4];
 const ARRIVED = 0.1;
 const PATIENCE = 4;
 
-/** @param {number[]} values @returns {Features} */
-const named = (values) => Object.fromEntries(NAMES.map((name, i) => [name, values[i]]));
+/** @param {number[]} values nine @returns {Features} */
+const named = ([x, y, size, red, green, blue, xx, xy, yy]) => ({ x, y, size, red, green, blue, xx, xy, yy });
 
 /** @param {Features} features */
 const listed = (features) => NAMES.map((name) => features[name]);
@@ -83,15 +84,19 @@ export function features(pixels, rivals, size) {
 export class Grasp {
   /** @type {Features} where the object was when it was taken hold of */
   start;
-  #decode;
-  #rivals;
-  #size;
+  #measure;
+  /** @type {number[]} the latent that it was taken hold of at */
   #home;
-  #latent; // in double precision; what is decoded is single
+  /** @type {number[]} in double precision; what is decoded is single */
+  #latent;
+  /** @type {Float32Array} */
   #shown;
+  /** @type {number[]} features */
   #now;
-  #jacobian; // [feature][latent]
+  /** @type {number[][]} [feature][latent] */
+  #jacobian;
   #column = 0;
+  /** @type {number[] | null} */
   #target = null;
   #nearest = Infinity;
   #waited = 0;
@@ -107,23 +112,27 @@ export class Grasp {
    * @returns {Promise<Grasp>}
    */
   static async of({ decode, latent, others, size }) {
-    const grasp = new Grasp();
-    grasp.#decode = decode;
-    grasp.#size = size;
-    grasp.#rivals = rivalsOf(others, size * size);
-    grasp.#shown = latent;
-    grasp.#home = grasp.#latent = Array.from(latent);
-    const probes = grasp.#home.map((_, d) => latent.map((v, i) => (i === d ? v + PROBE : v)));
-    const [now, ...moved] = await grasp.#measure([latent, ...probes]);
-    grasp.#now = now;
-    grasp.start = named(now);
-    grasp.#jacobian = now.map((value, f) => moved.map((features) => (features[f] - value) / PROBE));
-    return grasp;
+    const rivals = rivalsOf(others, size * size);
+    /** @param {Float32Array[]} latents */
+    const measure = async (latents) => (await decode(latents)).map((pixels) => features(pixels, rivals, size));
+    const probes = Array.from(latent, (_, d) => latent.map((v, i) => (i === d ? v + PROBE : v)));
+    const [now, ...moved] = await measure([latent, ...probes]);
+    return new Grasp(measure, latent, now, now.map((value, f) => moved.map((features) => (features[f] - value) / PROBE)));
   }
 
-  async #measure(latents) {
-    const decoded = await this.#decode(latents);
-    return decoded.map((pixels) => features(pixels, this.#rivals, this.#size));
+  /**
+   * @param {(latents: Float32Array[]) => Promise<number[][]>} measure nine features of each
+   * @param {Float32Array} latent
+   * @param {number[]} now its features
+   * @param {number[][]} jacobian [feature][latent]
+   */
+  constructor(measure, latent, now, jacobian) {
+    this.#measure = measure;
+    this.#shown = latent;
+    this.#home = this.#latent = Array.from(latent);
+    this.#now = now;
+    this.start = named(now);
+    this.#jacobian = jacobian;
   }
 
   /**
@@ -133,7 +142,7 @@ export class Grasp {
    */
   async toward(target) {
     const wanted = listed(target);
-    if (!this.#target || wanted.some((value, f) => value !== this.#target[f])) {
+    if (!this.#target?.every((value, f) => value === wanted[f])) {
       [this.#target, this.#nearest, this.#waited] = [wanted, Infinity, 0];
     }
     const rest = WEIGHTS.map((weight, f) => weight * (wanted[f] - this.#now[f]));
@@ -167,6 +176,7 @@ export class Grasp {
     return { latent: shown, features: named(now), settled: distance < ARRIVED || this.#waited >= PATIENCE };
   }
 
+  /** @param {number[]} far weighted way to the target @returns {number[]} change of the latent */
   #step(far) {
     const jacobian = this.#jacobian.map((row, f) => row.map((value) => WEIGHTS[f] * value));
     const shorter = Math.min(1, STRIDE / Math.max(norm(far), 1e-9));
@@ -180,10 +190,12 @@ export class Grasp {
   }
 }
 
+/** @param {number[]} a @param {number[]} b */
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+/** @param {number[]} a */
 const norm = (a) => Math.sqrt(dot(a, a));
 
-/** Solves A x = b for a symmetric positive definite A by Cholesky's factors; A and b are used up. */
+/** Solves A x = b for a symmetric positive definite A by Cholesky's factors; A and b are used up. @param {number[][]} a @param {number[]} b */
 function solve(a, b) {
   const n = b.length;
   for (let i = 0; i < n; i++) {

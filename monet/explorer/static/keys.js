@@ -1,6 +1,7 @@
 // The keyboard, page-wide. A text field keeps all keys to itself, a choice those without Ctrl.
 
 import { paste } from "./actions.js";
+import { targetIn } from "./dom.js";
 import { present } from "./presenting.js";
 
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [role=combobox]), textarea, [contenteditable=true]";
@@ -9,9 +10,10 @@ const CHOICES = "select, [role=combobox], [role=listbox]";
 /** @param {import("./store.js").Store} store */
 export function bindKeys(store) {
   addEventListener("keydown", (event) => {
-    const within = (selector) => event.target.closest?.(selector);
+    /** @param {string} selector */
+    const within = (selector) => targetIn(event, selector);
     const command = event.ctrlKey || event.metaKey;
-    if (!store.scene || within(FIELDS) || (!command && within(CHOICES))) return;
+    if (!store.loaded || within(FIELDS) || (!command && within(CHOICES))) return;
     const key = event.key.toLowerCase();
     if (command && key === "z") {
       event.preventDefault();
@@ -20,9 +22,9 @@ export function bindKeys(store) {
     } else if (command && key === "y") {
       event.preventDefault();
       store.redo();
-    } else if (command && key === "c" && getSelection().isCollapsed) {
+    } else if (command && key === "c" && (getSelection()?.isCollapsed ?? true)) {
       store.copy(store.document.slots[store.view.slot].latent);
-    } else if (command && key === "v" && store.clipboard?.length === store.document.slots[0].latent.length) {
+    } else if (command && key === "v" && store.clipboard && store.clipboard.length === store.document.slots[0].latent.length) {
       store.edit(paste(store.view.slot, store.clipboard));
     } else if (!command && !event.altKey && key === "c") {
       if (!store.view.compare) store.look({ compare: true });

@@ -2,7 +2,7 @@
 
 import { watchToasts } from "./announce.js";
 import { takeKept, watchServer } from "./connection.js";
-import { h } from "./dom.js";
+import { h, targetIn } from "./dom.js";
 import { Engine } from "./engine.js";
 import { guardSliders } from "./fingers.js";
 import { foldable, foldableIntake } from "./folding.js";
@@ -20,7 +20,19 @@ export const store = new Store();
 const engine = new Engine();
 export const frames = new FrameLoop(store, engine);
 
-/** Panels by name; each module exports `mount(element, {store, frames, engine, opening, request, data})`. */
+/**
+ * What a panel works with.
+ * @typedef {object} Context
+ * @property {Store} store
+ * @property {FrameLoop} frames
+ * @property {Engine} engine
+ * @property {Opening} opening
+ * @property {typeof request} request opens a scene
+ * @property {any} data what the server says to this panel, from its element's `data-panel`
+ */
+/** @typedef {{mount: (element: HTMLElement, context: Context) => void}} Panel */
+
+/** Panels by name. @type {Record<string, () => Promise<Panel>>} */
 const PANELS = {
   gallery: () => import("./panels/gallery.js"),
   scene: () => import("./panels/scene.js"),
@@ -41,8 +53,9 @@ const PANELS = {
 /** Those below the stage. */
 const FOLDABLE = ["compose", "attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "take"];
 
-/** @type {Opening} what opens scenes, once Gradio has mounted the way to its inputs */
-let opening = null;
+/** @type {Opening | null} what opens scenes, once Gradio has mounted the way to its inputs */
+let begun = null;
+/** @type {PromiseWithResolvers<Opening>} */
 const started = Promise.withResolvers();
 
 /**
@@ -51,14 +64,15 @@ const started = Promise.withResolvers();
  * @param {(value: string) => void} show tells Gradio's inputs what to show, as JSON
  */
 export async function start(offer, show) {
-  opening = new Opening(store, engine, offer, show);
-  started.resolve();
+  const opening = new Opening(store, engine, offer, show);
+  begun = opening;
+  started.resolve(opening);
   const link = (await takeKept().catch(() => null)) ?? fromHash(location.hash);
   if (link && !offer.models[link.request.model]) opening.offerMore((await found().catch(() => null))?.models ?? {});
   if (link) await opening.openLink(link);
-  while (!store.scene) {
+  while (!store.loaded) {
     await opening.open(opening.first());
-    if (!store.scene) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    if (!store.loaded) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   addEventListener("hashchange", () => {
     const link = fromHash(location.hash); // one that is no link of ours changes nothing
@@ -73,17 +87,17 @@ export async function start(offer, show) {
 }
 
 /** A choice in one of Gradio's inputs. @param {Partial<import("./engine.js").Choices>} change */
-export const choose = (change) => opening?.choose(change);
+export const choose = (change) => begun?.choose(change);
 
 /** A file that Gradio has taken in. @param {{url: string} | null} file */
-export const openFile = (file) => file && opening?.openFile(file.url);
+export const openFile = (file) => file && begun?.openFile(file.url);
 
-/** Opens a scene of the gallery or the map. @param {object} origin */
-export const request = (origin) => opening?.open({ source: { origin } });
+/** Opens a scene of the gallery or the map. @param {import("./engine.js").Origin} origin */
+export const request = (origin) => begun?.open({ source: { origin } });
 
 /** @param {string} name @param {HTMLElement} element */
 export async function mount(name, element) {
-  const [panel] = await Promise.all([PANELS[name](), started.promise]);
+  const [panel, opening] = await Promise.all([PANELS[name](), started.promise]);
   element.replaceChildren();
   panel.mount(element, { store, frames, engine, opening, request, data: JSON.parse(element.dataset.panel || "null") });
   if (FOLDABLE.includes(name)) foldable(name, element, { folded: name === "compose" });
@@ -98,5 +112,5 @@ for (const [file, media] of [["story.css", "all"], ["training.css", "all"], ["ow
   document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
 }
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
-window.monetExplorer = { store, frames };
-addEventListener("click", (event) => event.target.closest?.("#mx-tour") && tour(true));
+Object.assign(window, { monetExplorer: { store, frames } });
+addEventListener("click", (event) => targetIn(event, "#mx-tour") && tour(true));

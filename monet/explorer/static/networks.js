@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Network
  * @property {string} note for people: by which build, with what difference from the server
- * @property {any} spec what the server says of the model, without its weights
+ * @property {import("./network/network.js").NetworkAbout} spec
  * @property {(pixels: Uint8Array, slots: number, scope?: Float32Array | null) => Promise<import("./network/network.js").Decomposition>} decompose
  *   of pixels [H][W][3], 0 to 255, from a scope [H][W] of one's own if there is one
  * @property {() => void} close ends the worker; questions under way fail
@@ -17,9 +17,12 @@
 export async function openNetwork(model) {
   if (new URLSearchParams(location.search).get("network") === "server") throw new Error("asked for in the address");
   const worker = new Worker(new URL("network/worker.js", import.meta.url), { type: "module" });
-  const waiting = new Map(); // number of a question -> who waits for its answer
+  /** Who waits for the answer to a question, by its number. @type {Map<number, PromiseWithResolvers<import("./network/network.js").Decomposition>>} */
+  const waiting = new Map();
   let asked = 0;
+  /** @type {PromiseWithResolvers<{kind: string, error: number, spec: Network["spec"]}>} */
   const opened = Promise.withResolvers();
+  /** @param {string} reason */
   const close = (reason) => {
     worker.terminate();
     for (const { reject } of [opened, ...waiting.values()]) reject(new Error(reason));
@@ -35,6 +38,7 @@ export async function openNetwork(model) {
     if (data.failed) reject(new Error(data.failed));
     else resolve(data.answer ?? data.ready);
   };
+  /** @param {string} path */
   const address = (path) => new URL(`monet/${path}/${encodeURIComponent(model)}`, document.baseURI).href;
   worker.postMessage({ network: address("network"), decoder: address("decoder") });
   try {

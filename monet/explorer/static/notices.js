@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import { button, h } from "./dom.js";
 
-/** Milliseconds that a message stays: to notice it, and to read it at some 12 letters a second. */
+/** Milliseconds that a message stays: to notice it, and to read it at some 12 letters a second. @param {string} words */
 const staysFor = (words) => 6000 + 80 * words.length;
 
 const shelf = h("div", { class: "mx-notices" });
@@ -14,14 +14,13 @@ const shelf = h("div", { class: "mx-notices" });
  */
 export function notify(words, { urgent = false } = {}) {
   if (!shelf.isConnected) (document.querySelector(".gradio-container") ?? document.body).append(shelf);
-  for (const old of [...shelf.children].filter((notice) => notice.words === words)) old.remove();
+  for (const old of [...shelf.children].filter((notice) => notice.firstChild?.textContent === words)) old.remove();
   const notice = h("div", { class: `mx-notice ${urgent ? "mx-urgent" : ""}` },
     h("span", {}, words), button("×", () => notice.remove(), { "aria-label": "Close the message" }));
-  notice.words = words;
   shelf.append(notice);
   announce(words);
   if (urgent) return;
-  let timer;
+  let timer = 0;
   const leave = () => (timer = setTimeout(() => notice.remove(), staysFor(words)));
   // Whoever reads it or is about to close it is not hurried.
   for (const event of ["pointerenter", "focusin"]) notice.addEventListener(event, () => clearTimeout(timer));

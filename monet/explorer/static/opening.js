@@ -2,14 +2,16 @@
 
 import { notify } from "./notices.js";
 import { isOf, restore, sourceOf } from "./permalink.js";
+import { reasonOf } from "./reason.js";
 
 /** @typedef {import("./engine.js").Source} Source */
 /** @typedef {import("./engine.js").Choices} Choices */
-/** @typedef {{source: Source, choices: Choices, edits?: object[] | null, link?: boolean, file?: boolean}} Wanted */
+/** @typedef {import("./permalink.js").Link} Link */
+/** @typedef {{source: Source, choices: Choices, edits?: Link["edits"], link?: boolean, file?: boolean}} Wanted */
 /**
  * What is known of the models before anything is asked.
  * @typedef {object} Offer
- * @property {Record<string, {title: string, slots: number, picture: number, data: string | null, first: object}>} models by name;
+ * @property {Record<string, {title: string, slots: number, picture: number, data: string | null, first: Source["origin"]}>} models by name;
  *   `picture` is the side of the data set's pictures in pixels, without the border that the model is fed around them
  * @property {string} model the first one
  * @property {string[]} data names of all data sets
@@ -19,13 +21,15 @@ import { isOf, restore, sourceOf } from "./permalink.js";
 export class Opening {
   #store;
   #engine;
-  #shown = null; // the scene that Gradio's inputs belong to
+  /** The scene that Gradio's inputs belong to. @type {import("./store.js").Scene | null} */
+  #shown = null;
   #told = ""; // what they show, as JSON
   /** @type {Wanted | null} */
   #wanted = null;
   #busy = false;
-  /** A link whose picture is still to come. @type {{request: object, edits: object[] | null} | null} */
+  /** A link whose picture is still to come. @type {Link | null} */
   #awaited = null;
+  /** @type {Set<() => void>} */
   #listeners = new Set();
   /** Models that were there when the page was built. */
   #built;
@@ -96,7 +100,7 @@ export class Opening {
         if (!this.#wanted) opened = this.load(payload, now);
       } catch (error) {
         opened = false;
-        if (!this.#wanted) this.#failed(error, now);
+        if (!this.#wanted) this.#failed(reasonOf(error), now);
       }
     }
     this.#busy = false;
@@ -104,7 +108,7 @@ export class Opening {
     return opened;
   }
 
-  /** Shows what the engine has answered. @param {any} payload @param {Wanted} wanted */
+  /** Shows what the engine has answered. @param {import("./store.js").ScenePayload} payload @param {Wanted} wanted */
   load(payload, { source, edits = null, link = false }) {
     if (this.#awaited && isOf(this.#awaited.request, payload)) {
       ({ edits } = this.#awaited);
@@ -117,18 +121,18 @@ export class Opening {
     try {
       this.#store.load(scene, edits && ((original) => restore(original, edits)));
     } catch (error) {
-      console.warn("the link's edits do not fit its scene:", error.message);
+      console.warn("the link's edits do not fit its scene:", reasonOf(error));
       notify("The link’s edits do not fit its scene; it is shown without them.");
       this.#store.load(scene);
     }
     return true;
   }
 
-  #failed(error, { file }) {
-    notify(error.message, { urgent: true });
-    const { scene } = this.#store;
-    if (!scene) return;
-    const { model, slots, how } = scene;
+  /** @param {string} reason @param {{file?: boolean}} wanted */
+  #failed(reason, { file }) {
+    notify(reason, { urgent: true });
+    if (!this.#store.loaded) return;
+    const { model, slots, how } = this.#store.scene;
     this.#told = "";
     this.#choose({ model, slots, how }, !file); // the inputs go back to what is on screen
   }
@@ -142,6 +146,7 @@ export class Opening {
     this.#tell(choices, keepFile);
   }
 
+  /** @param {Choices} choices */
   #tell(choices, keepFile = true) {
     const models = Object.entries(this.offer.models).map(([name, { title }]) => [title, name]);
     this.show(JSON.stringify({ ...choices, models, file: keepFile, nonce: Math.random() }));
@@ -150,21 +155,21 @@ export class Opening {
   /** A choice that a person made in one of Gradio's inputs. @param {Partial<Choices>} change */
   choose(change) {
     if (change.slots !== undefined && !(Number.isInteger(change.slots) && change.slots >= 1 && change.slots <= this.offer.most)) return;
-    const same = Object.entries(change).every(([name, value]) => this.choices[name] === value);
-    if (same) return;
+    const { model, slots, how } = this.choices;
     const choices = { ...this.choices, ...change };
+    if (choices.model === model && choices.slots === slots && choices.how === how) return;
     this.#told = JSON.stringify(choices); // this is what they show already
     if (change.model) return void this.useModel(change.model);
     this.choices = choices;
-    if (this.#store.scene) this.open({});
+    if (this.#store.loaded) this.open({});
   }
 
   /** Another model brings its own number of slots, and its own data set in place of another model's. @param {string} model */
   useModel(model) {
     const { models, data } = this.offer;
     const { first, slots, data: own } = models[model];
-    const elsewhere = Object.values(models).some((m) => m.data !== own && m.data === this.#store.scene?.origin.data);
-    const source = !this.#store.scene || (elsewhere && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
+    const elsewhere = Object.values(models).some((m) => m.data !== own && this.#store.loaded && m.data === this.#store.scene.origin.data);
+    const source = !this.#store.loaded || (elsewhere && own && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
     return this.open({ source, choices: { ...this.choices, model, slots } });
   }
 
@@ -176,12 +181,13 @@ export class Opening {
       if (!response.ok) throw new Error(await response.text());
       picture = await response.blob();
     } catch (error) {
-      return this.#failed(error, { file: true });
+      this.#failed(reasonOf(error), { file: true });
+      return false;
     }
     return this.open({ source: { origin: { kind: "picture" }, picture }, file: true });
   }
 
-  /** @param {{request: any, edits: object[] | null}} link as permalink.fromHash reads it */
+  /** @param {Link} link */
   openLink({ request, edits }) {
     const { model, slots, how, image, of, ...origin } = request;
     const choices = { model, slots, how };
@@ -190,7 +196,7 @@ export class Opening {
     }
     this.#awaited = { request, edits };
     notify("The picture is not in the link: open it here, and the link’s edits are made to it.");
-    const source = this.#store.scene ? sourceOf(this.#store) : this.first().source;
+    const source = this.#store.loaded ? sourceOf(this.#store) : this.first().source;
     return this.open({ source, choices });
   }
 }

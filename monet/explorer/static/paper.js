@@ -1,7 +1,7 @@
 // A sheet of paper as SVG in millimetres: text and drawings stay vectors, pictures are embedded. PNG is drawn from it.
 
-import { errorColor } from "./draw.js";
-import { svg } from "./dom.js";
+import { context2d, svg } from "./dom.js";
+import { errorColor, sizeOf } from "./draw.js";
 
 /**
  * @typedef {object} Part
@@ -36,42 +36,54 @@ const DOTS_PER_MM = 300 / 25.4;
 /** Pictures are enlarged to about this side, so that no program smooths their pixels away. */
 const PICTURE_PX = 480;
 
-const ruler = document.createElement("canvas").getContext("2d");
+const ruler = context2d(document.createElement("canvas"));
+/** In the unit of its size. @param {string} text @param {number} size */
 function widthOf(text, size) {
   ruler.font = `100px ${FONT}`;
   return (ruler.measureText(text).width * size) / 100;
 }
 
-/** Runs of one text: plain, slanted or lowered, from a label of the page. @param {string | Node} label */
+/** @typedef {{italic?: boolean, sub?: boolean}} Style slanted or lowered */
+/** @typedef {{text: string} & Style} Run */
+
+/** Runs of one text, from a label of the page. @param {string | Node} label @param {Style} [style] @returns {Run[]} */
 function runs(label, style = {}) {
   if (typeof label === "string") return [{ text: label, ...style }];
-  if (label.nodeType === Node.TEXT_NODE) return [{ text: label.textContent, ...style }];
-  const own = { I: { italic: true }, SUB: { sub: true } }[label.nodeName];
-  return [...label.childNodes].flatMap((child) => runs(child, { ...style, ...own }));
+  if (label.nodeType === Node.TEXT_NODE) return [{ text: label.textContent ?? "", ...style }];
+  const own = { italic: label.nodeName === "I" || style.italic, sub: label.nodeName === "SUB" || style.sub };
+  return [...label.childNodes].flatMap((child) => runs(child, own));
 }
 
-/** Lines of words that fit; a word that is wider stands alone. */
+/** Lines of words that fit; a word that is wider stands alone. @param {string | Node} label @param {number} width @param {number} size */
 function lines(label, width, size) {
   const words = runs(label).flatMap((run) => run.text.split(/(?<= )/).map((text) => ({ ...run, text })));
-  const all = [[]];
+  /** @type {Run[]} */
+  let line = [];
+  const all = [line];
   let taken = 0;
   for (const word of words) {
     const wide = widthOf(word.text, word.sub ? 0.7 * size : size);
     if (taken && taken + widthOf(word.text.trimEnd(), size) > width && !word.sub) {
-      all.push([]);
+      all.push((line = []));
       taken = 0;
     }
-    all.at(-1).push(word);
+    line.push(word);
     taken += wide;
   }
   return all;
 }
 
-/** @returns {SVGElement[]} one text a line, the first with its baseline at y */
+/**
+ * One text a line, the first with its baseline at y.
+ * @param {string | Node} label @param {number} x @param {number} y @param {number} width
+ * @param {{size?: number, anchor?: "start" | "middle" | "end", weight?: "normal" | "bold"}} [type]
+ * @returns {SVGElement[]}
+ */
 function texts(label, x, y, width, { size = TEXT, anchor = "start", weight = "normal" } = {}) {
   return lines(label, width, size).map((line, n) => {
     let lowered = false;
     const spans = line.map(({ text, italic, sub }) => {
+      /** @type {Record<string, string | number>} */
       const attributes = { ...(italic && { "font-style": "italic" }), ...(sub && { "font-size": 0.7 * size }) };
       if (Boolean(sub) !== lowered) attributes.dy = (sub ? 0.25 : -0.25) * size;
       lowered = Boolean(sub);
@@ -80,23 +92,25 @@ function texts(label, x, y, width, { size = TEXT, anchor = "start", weight = "no
     return svg("text", { x, y: y + n * LINE * size, "font-size": size, "text-anchor": anchor, "font-weight": weight, "xml:space": "preserve" }, ...spans);
   });
 }
-/** Letters of the sheet's size, or as much smaller as the longest word needs. */
+/** Letters of the sheet's size, or as much smaller as the longest word needs. @param {string | Node} label @param {number} width */
 const fitting = (label, width) =>
   TEXT * Math.min(1, width / Math.max(...runs(label).flatMap(({ text }) => text.split(" ")).map((word) => widthOf(word, TEXT))));
+/** @param {string | Node} label @param {number} width */
 const heightOf = (label, width, size = TEXT) => lines(label, width, size).length * LINE * size;
 
+/** @param {HTMLCanvasElement | HTMLImageElement} picture @returns {string} the address of a PNG */
 function embedded(picture) {
-  const [width, height] = [picture.naturalWidth ?? picture.width, picture.naturalHeight ?? picture.height];
+  const [width, height] = sizeOf(picture);
   const by = Math.max(1, Math.round(PICTURE_PX / width));
   const large = document.createElement("canvas");
   [large.width, large.height] = [by * width, by * height];
-  const context = large.getContext("2d");
+  const context = context2d(large);
   context.imageSmoothingEnabled = false;
   context.drawImage(picture, 0, 0, large.width, large.height);
   return large.toDataURL("image/png");
 }
 
-/** What an error's colours mean, from 0 to the top. */
+/** What an error's colours mean, from 0 to the top. @param {number} x @param {number} y @param {number} width @param {number} top */
 function errorScale(x, y, width, top) {
   const count = 32;
   const [left, right] = [widthOf("0 ", TEXT), widthOf(` ≥ ${top}`, TEXT)];
@@ -107,16 +121,19 @@ function errorScale(x, y, width, top) {
   return [...bars, ...texts("0", x, y + SCALE_BAR, left), ...texts(`≥ ${top}`, x + width, y + SCALE_BAR, 99, { anchor: "end" })];
 }
 
+/** Height by width. @param {Part} part */
 const ratio = ({ drawing }) => (drawing ? drawing.viewBox.baseVal.height / drawing.viewBox.baseVal.width : 1);
 
-const widestDrawing = ({ drawing, letters }) => (letters ? (TEXT / letters) * drawing.viewBox.baseVal.width : Infinity);
+/** @param {Part} part */
+const widestDrawing = ({ drawing, letters }) => (drawing && letters ? (TEXT / letters) * drawing.viewBox.baseVal.width : Infinity);
 
-/** @param {Part} part @returns {{nodes: SVGElement[], height: number}} */
+/** @param {Part} part @param {number} x @param {number} y @param {number} width @returns {{nodes: SVGElement[], height: number}} */
 function place(part, x, y, width) {
   const high = width * ratio(part);
+  /** @type {SVGElement[]} */
   const nodes = [];
   if (part.drawing) {
-    const drawing = part.drawing.cloneNode(true);
+    const drawing = document.importNode(part.drawing, true);
     for (const [name, value] of Object.entries({ x, y, width, height: high, color: "#000", "font-family": FONT })) drawing.setAttribute(name, String(value));
     for (const name of ["class", "style", "tabindex", "role"]) drawing.removeAttribute(name);
     nodes.push(drawing);
@@ -156,12 +173,13 @@ export function layout({ columns = [], rows }, title, width) {
     const total = parts.reduce((sum, { weight = 1 }) => sum + weight, 0);
     let x = left;
     let tallest = 0;
+    /** @type {SVGElement[]} */
     const heads = [];
     const placed = parts.flatMap((part, k) => {
       const share = (room * (part.weight ?? 1)) / total;
       const wide = Math.min(share, part.drawing ? widestDrawing(part) : WIDEST_PICTURE);
       if (r === 0 && columns[k]) {
-        const head = widthOf(columns[k], TEXT) > wide ? columns[k].split(" ").at(-1) : columns[k]; // "slot 3", or "3"
+        const head = widthOf(columns[k], TEXT) > wide ? columns[k].replace(/.* /, "") : columns[k]; // "slot 3", or "3"
         heads.push(...texts(head, x + wide / 2, y + TEXT, wide, { anchor: "middle" }));
       }
       const at = place(part, x, y + (r === 0 && columns.length ? LINE * TEXT + 0.6 : 0), wide);
@@ -186,12 +204,13 @@ export function toSvg(figure) {
 
 /** @param {SVGSVGElement} figure @returns {Promise<Blob>} at 300 dots per inch, on white */
 export async function toPng(figure) {
-  const [, , width, height] = figure.getAttribute("viewBox").split(" ").map(Number);
+  const [, , width, height] = (figure.getAttribute("viewBox") ?? "").split(" ").map(Number);
   const image = new Image();
   image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(figure))}`;
   await image.decode();
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [Math.round(width * DOTS_PER_MM), Math.round(height * DOTS_PER_MM)];
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  context2d(canvas).drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((png) => (png ? resolve(png) : reject(new Error("The figure is too large for a picture."))), "image/png"));
 }

@@ -2,10 +2,30 @@
 
 import { bytes } from "./arrays.js";
 
+/** @typedef {import("./store.js").Slot} Slot */
+/** @typedef {import("./store.js").Document} Document */
+/** @typedef {import("./engine.js").Origin} Origin */
+/** @typedef {import("./engine.js").How} How */
+/** A picture's pixels as values 0 to 255, and the model that was fed them. @typedef {{image: number[], of: string}} Fed */
+/**
+ * A slot without what the scene says of it anyway; numbers are single precision in base64 for addresses.
+ * @typedef {object} Packed
+ * @property {number} c colour
+ * @property {number} [s] step of the attention that it comes from
+ * @property {string} [m] mean of a slot that no step made
+ * @property {string} [d] its standard deviations
+ * @property {string} [z] latent, if it is another than the mean
+ * @property {1} [h] hidden
+ */
+/** A scene by its origin, and how it is taken apart. @typedef {Origin & import("./engine.js").Choices & Partial<Fed>} Request */
+/** @typedef {{request: Request, edits: Packed[] | null}} Link */
+
+/** @param {Float32Array} array */
 const encode = (array) => {
   const raw = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   return btoa(String.fromCharCode(...raw)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 };
+/** @param {string} text @param {number} length */
 const decode = (text, length) => {
   const array = new Float32Array(bytes(text.replaceAll("-", "+").replaceAll("_", "/")));
   if (array.length !== length || !array.every(Number.isFinite)) throw new Error("damaged latents");
@@ -18,7 +38,7 @@ export function toHash(store) {
   const { kind, data, index, seed, objects } = scene.origin;
   const link = new URLSearchParams({ model: scene.model, slots: String(scene.slots), how: scene.how, kind });
   if (kind !== "picture") {
-    link.set("data", data);
+    link.set("data", data ?? "");
     link.set(kind === "seed" ? "seed" : "index", String(seed ?? index));
     if (objects !== undefined) link.set("objects", String(objects));
   }
@@ -36,12 +56,13 @@ export function sourceOf({ scene }) {
   return { origin, picture: origin.kind === "picture" ? (picture ?? asFed(scene)) : null };
 }
 
+/** @param {import("./store.js").Scene} scene @returns {Fed} */
 const asFed = ({ image, model }) => ({ image: Array.from(image, (v) => Math.round(255 * v)), of: model });
 
 /**
  * The scene and its edits as they are opened again, in values that JSON knows.
  * @param {import("./store.js").Store} store
- * @returns {{request: object, edits: object[] | null}}
+ * @returns {Link}
  */
 export function toRequest({ scene, document, original }) {
   const { model, slots, how, origin } = scene;
@@ -49,8 +70,9 @@ export function toRequest({ scene, document, original }) {
   return { request, edits: document === original ? null : document.slots.map(pack) };
 }
 
-// A slot without what the scene says of it anyway.
+/** @param {Slot} slot */
 function pack(slot) {
+  /** @type {Packed} */
   const packed = { c: slot.color };
   if (slot.step !== null) packed.s = slot.step;
   else Object.assign(packed, { m: encode(slot.mean), d: encode(slot.std) });
@@ -59,28 +81,38 @@ function pack(slot) {
   return packed;
 }
 
+/** @param {string | null} kind @returns {kind is Origin["kind"]} */
+const isKind = (kind) => kind !== null && ["sample", "seed", "stored", "picture"].includes(kind);
+
 /**
  * What a hash asks for, or null if it is none of ours.
- * @returns {{request: object, edits: object[] | null} | null}
+ * @param {string} hash
+ * @returns {Link | null}
  */
 export function fromHash(hash) {
   const link = new URLSearchParams(hash.replace(/^#/, ""));
   const kind = link.get("kind");
-  const number = { sample: "index", seed: "seed", stored: "index" }[kind];
-  if (!link.has("model") || !(number || kind === "picture")) return null;
+  const model = link.get("model");
+  if (model === null || !isKind(kind)) return null;
+  const number = kind === "seed" ? "seed" : "index";
+  /** @type {Request} */
   const request = {
-    kind, model: link.get("model"), slots: Number(link.get("slots")), how: link.get("how"),
-    ...(number && { data: link.get("data"), [number]: Number(link.get(number)) }),
+    kind, model, slots: Number(link.get("slots")), how: /** @type {How} */ (link.get("how")), // the server refuses any other
+    ...(kind !== "picture" && { data: link.get("data") ?? "", [number]: Number(link.get(number)) }),
   };
   if (link.has("objects")) request.objects = Number(link.get("objects"));
   try {
-    return { request, edits: link.has("edits") ? JSON.parse(link.get("edits")) : null };
+    return { request, edits: JSON.parse(link.get("edits") ?? "null") };
   } catch {
     return { request, edits: null };
   }
 }
 
-/** Whether a scene is the one that a link asks for; any picture is the picture that is not in it. */
+/**
+ * Whether a scene is the one that a link asks for; any picture is the picture that is not in it.
+ * @param {Request} request
+ * @param {{origin: Origin, model: string, slots: number, how: string}} scene
+ */
 export const isOf = ({ kind, data, index, seed, objects, model, slots, how }, { origin, ...scene }) =>
   model === scene.model && slots === scene.slots && how === scene.how &&
   kind === origin.kind && data === origin.data && index === origin.index && seed === origin.seed &&
@@ -88,6 +120,9 @@ export const isOf = ({ kind, data, index, seed, objects, model, slots, how }, { 
 
 /**
  * The document that the edits of a link make of a scene.
+ * @param {Document} original
+ * @param {unknown} edits a list of Packed, if they are sound
+ * @returns {Document}
  * @throws {Error} if they do not fit the scene
  */
 export function restore(original, edits) {
@@ -103,6 +138,7 @@ export function restore(original, edits) {
   return { ...original, slots };
 }
 
+/** @param {Float32Array} mean @param {Float32Array} std @param {number} color @returns {Slot} */
 const guest = (mean, std, color) => ({
   step: null, color, latent: mean, mean, std, hidden: false,
   kl: Array.from(mean, (m, d) => 0.5 * (m * m + std[d] * std[d] - 1) - Math.log(std[d])),

@@ -16,7 +16,7 @@ const [SMALLEST, LARGEST] = [0.5, 1.6];
 /**
  * The latents of a copy that shows most beside its original.
  * @param {import("./frames.js").FrameLoop} frames
- * @param {any} scene
+ * @param {import("./store.js").Scene} scene
  * @param {import("./store.js").Document} document
  * @param {number} k the slot to be copied
  * @returns {Promise<Float32Array>} the original's latents with one of them moved
@@ -37,14 +37,14 @@ export async function seenBeside(frames, scene, document, k) {
     const copy = owned(masks[k + 1]);
     const size = count(copy) / area;
     const fits = size >= SMALLEST && size <= LARGEST && count(owned(masks[k])) >= SMALLEST * area;
-    return { tried, fits, seen: count(copy.map((own, p) => own && !original[p])) };
+    return { tried, fits, seen: count(copy.map((own, p) => (original[p] ? 0 : own))) };
   });
-  scored.sort((a, b) => b.fits - a.fits || b.seen - a.seen);
+  scored.sort((a, b) => Number(b.fits) - Number(a.fits) || b.seen - a.seen);
   return scored[0].tried;
 }
 
 /** The pixels of which a slot has most. @param {Float32Array} mask @returns {Uint8Array} */
-const owned = (mask) => Uint8Array.from(mask, (share) => share > 0.5);
+const owned = (mask) => Uint8Array.from(mask, (share) => Number(share > 0.5));
 
 /** @param {Uint8Array} flags */
 const count = (flags) => flags.reduce((total, flag) => total + flag, 0);

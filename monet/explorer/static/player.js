@@ -4,8 +4,11 @@ import { canvas, drawColors, drawValues } from "./draw.js";
 import { button, decimals, h } from "./dom.js";
 import { zoomable } from "./lightbox.js";
 import { lessMotion, onMotionChange } from "./motion.js";
+import { reasonOf } from "./reason.js";
 import { roving } from "./roving.js";
 import { film, still, values } from "./sweep.js";
+
+/** @typedef {import("./sweep.js").Still} Still */
 
 /** From one end to the other. */
 const SWEEP_MS = 1800;
@@ -41,12 +44,17 @@ export function player({ store, frames }) {
       h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, name)))),
     h("div", { class: "mx-row mx-nowrap" }, play, scrub, where));
 
-  let stills = null; // of the film; null until it is asked for, and again after an edit
+  /** Of the film; null until it is asked for, and again after an edit. @type {Still[] | null} */
+  let stills = null;
+  /** @type {Promise<Still[]> | null} */
   let making = null;
+  /** @type {Still | null} */
   let shown = null;
   let place = 0.5; // in the film, 0 to 1
   let direction = 1;
-  let playing = null; // the animation frame that is awaited
+  /** The animation frame that is awaited. @type {number | null} */
+  let playing = null;
+  /** When the last one was drawn, milliseconds. @type {number | null} */
   let before = null;
 
   /** Decodes the film once; after an edit meanwhile, the newer one. */
@@ -60,7 +68,7 @@ export function player({ store, frames }) {
     } catch (error) {
       making = null;
       stop();
-      console.warn("the traversal was not decoded:", error.message);
+      console.warn("the traversal was not decoded:", reasonOf(error));
     }
   }
 
@@ -69,6 +77,7 @@ export function player({ store, frames }) {
     if (now && now !== shown) draw(now);
   }
 
+  /** @param {Still} now */
   function draw(now) {
     shown = now;
     const { size } = store.scene;
@@ -96,6 +105,7 @@ export function player({ store, frames }) {
     show();
   }
 
+  /** @param {number} to */
   function go(to) {
     place = Math.max(0, Math.min(1, to));
     if (place === 1 || place === 0) direction = place === 1 ? -1 : 1;
@@ -108,6 +118,7 @@ export function player({ store, frames }) {
     play.setAttribute("aria-label", "Play the traversal");
   }
 
+  /** @param {number} time */
   function tick(time) {
     go(place + (direction * (time - (before ?? time))) / SWEEP_MS);
     before = time;

@@ -1,11 +1,13 @@
 // The scene stays in view while a hand moves something: a small copy in the corner wherever no scene is on screen.
 
+import { context2d, targetIn } from "./dom.js";
 import { canvas } from "./draw.js";
 
 /** What edits when it is dragged, and where the scene is shown anyway. */
 const HANDLES = "#mx-pad .mx-pad, #mx-slots .mx-range, #mx-latents .mx-range";
 const SCENES = "[data-name=image] .mx-large, #mx-latents .mx-previews figure:last-child canvas";
 
+/** @param {Element} element */
 const inWindow = (element) => {
   const { top, bottom } = element.getBoundingClientRect();
   return top >= 0 && bottom <= innerHeight;
@@ -17,19 +19,21 @@ export function floatingPreview() {
   let held = false;
 
   function follow() {
-    const scenes = [...document.querySelectorAll(SCENES)];
+    /** @type {NodeListOf<HTMLCanvasElement>} */
+    const pictures = document.querySelectorAll(SCENES);
+    const scenes = [...pictures];
     copy.hidden = !held || scenes.length === 0 || scenes.some(inWindow);
     if (!held) return;
     const [scene] = scenes;
     if (scene?.width) {
       if (copy.width !== scene.width) copy.width = copy.height = scene.width;
-      copy.getContext("2d").drawImage(scene, 0, 0);
+      context2d(copy).drawImage(scene, 0, 0);
     }
     requestAnimationFrame(follow);
   }
 
   addEventListener("pointerdown", (event) => {
-    if (!event.target.closest?.(HANDLES)) return;
+    if (!targetIn(event, HANDLES)) return;
     if (!copy.isConnected) document.querySelector(".gradio-container .contain")?.append(copy);
     held = true;
     follow();

@@ -1,5 +1,6 @@
 // The view as a Python program that makes it again with `monet`.
 
+/** @param {Float32Array} latent */
 const list = (latent) => `[${Array.from(latent, (v) => Number(v.toPrecision(9))).join(", ")}]`;
 
 /** @param {import("./frames.js").Frame} frame @returns {string} */
@@ -15,7 +16,7 @@ export function toPython({ scene, document, masks, steps, view }) {
   const lines = [
     "# Runs in any folder, by the Python that MONet Explorer was installed for (pip install -e .).",
     "import numpy as np", "", "import monet",
-    ...({ sample: ["from monet.data import samples"], seed: ["from monet.data import DATASETS"], stored: ["from monet.data import stored"] }[kind] ?? []),
+    ...{ sample: ["from monet.data import samples"], seed: ["from monet.data import DATASETS"], stored: ["from monet.data import stored"], picture: [] }[kind],
     "", `model = monet.load(${JSON.stringify(scene.model)})`, source,
     `scene = monet.decompose(model, picture, num_slots=${scene.slots}, how="${scene.how}")`,
   ];

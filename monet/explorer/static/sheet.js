@@ -1,17 +1,26 @@
 // What of a panel goes on paper: its pictures with their captions, its drawings and its charts.
 
 import { CHARTS, drawn, withEdits } from "./charts.js";
-import { decimals, subscript, svg } from "./dom.js";
+import { decimals, find, subscript, svg } from "./dom.js";
 import { FIGURES } from "./figures.js";
 import { CHART_PX } from "./paper.js";
 
 /** @typedef {import("./paper.js").Sheet} Sheet */
 /** @typedef {import("./paper.js").Part} Part */
+/** @typedef {import("./charts.js").Figure} Figure */
+
+/** @typedef {import("./store.js").Store} Store */
+
+/** @param {Element} element @returns {HTMLCanvasElement} */
+const canvasIn = (element) => find(element, "canvas");
+
+/** @param {Element} element @param {string} selector */
+const textIn = (element, selector) => find(element, selector).textContent ?? "";
 
 /** @param {HTMLElement} panel @returns {Part[]} */
 const figures = (panel) => [...panel.querySelectorAll("figure:has(canvas)")].map((figure) => ({
-  picture: figure.querySelector("canvas"), caption: figure.querySelector("figcaption").textContent,
-  errors: Number(figure.querySelector("[data-top]")?.dataset.top) || undefined,
+  picture: canvasIn(figure), caption: textIn(figure, "figcaption"),
+  errors: Number(figure.querySelector("[data-top]")?.getAttribute("data-top")) || undefined,
 }));
 
 /** A panel of pictures. @param {HTMLElement} panel @returns {Sheet} */
@@ -19,10 +28,13 @@ export const pictures = (panel) => ({ rows: [{ parts: figures(panel) }] });
 
 /** A table with a column per slot, and what stands beside it. @param {HTMLElement} panel @returns {Sheet} */
 export function table(panel) {
-  const grid = panel.querySelector(".mx-columns");
+  const grid = find(panel, ".mx-columns");
   const count = grid.querySelectorAll(".mx-column-head").length;
-  const cells = [...grid.querySelectorAll(".mx-cell canvas")];
+  /** @type {NodeListOf<HTMLCanvasElement>} */
+  const pictures = grid.querySelectorAll(".mx-cell canvas");
+  const cells = [...pictures];
   const labels = [...grid.querySelectorAll(".mx-row-label")].slice(1);
+  /** @type {SVGSVGElement | null} */
   const curve = panel.querySelector(".mx-curve svg");
   const beside = [...figures(panel), ...(curve ? [{ drawing: curve, letters: 6, caption: "unexplained before step k", weight: 1.6 }] : [])];
   return {
@@ -37,16 +49,16 @@ export function table(panel) {
 /** Strips of traversals, a row for each latent. @param {HTMLElement} panel @returns {Sheet} */
 export const strips = (panel) => ({
   rows: [...panel.querySelectorAll(".mx-strip")].map((strip) => ({
-    label: `${strip.querySelector(".mx-z").textContent.replace(/\d+/, subscript)} ${[...strip.querySelectorAll(".mx-change span")].map((s) => s.textContent).join(" ")}`,
+    label: `${textIn(strip, ".mx-z").replace(/\d+/, (digits) => subscript(Number(digits)))} ${[...strip.querySelectorAll(".mx-change span")].map((s) => s.textContent).join(" ")}`,
     parts: [...strip.querySelectorAll(".mx-thumbnail")].map((thumbnail) => ({
-      picture: thumbnail.querySelector("canvas"), caption: thumbnail.querySelector(".mx-value").textContent.replace("-", "−"),
+      picture: canvasIn(thumbnail), caption: textIn(thumbnail, ".mx-value").replace("-", "−"),
     })),
   })),
 });
 
 /**
  * The selected slot's pictures and below them all its latents.
- * @param {HTMLElement} panel @param {number} width millimetres @returns {Sheet}
+ * @param {HTMLElement} panel @param {Store} store @param {number} width millimetres @returns {Sheet}
  */
 export const latents = (panel, { document, view }, width) => ({
   rows: [...pictures(panel).rows, {
@@ -57,12 +69,15 @@ export const latents = (panel, { document, view }, width) => ({
   }],
 });
 
+/** @param {HTMLElement} panel @returns {SVGSVGElement} */
+const padIn = (panel) => find(panel, ".mx-pad");
+
 /** The pad, and beside it what the slot and the scene look like there. @param {HTMLElement} panel @returns {Sheet} */
 export const pad = (panel) => ({
   rows: [{
     parts: [
-      { drawing: panel.querySelector(".mx-pad"), letters: 0.4, weight: 1.6, caption: "rings: 1 and 2 σ of the prior; ellipse: σ of the posterior; dot: value" },
-      ...figures(document.querySelector("#mx-latents")),
+      { drawing: padIn(panel), letters: 0.4, weight: 1.6, caption: "rings: 1 and 2 σ of the prior; ellipse: σ of the posterior; dot: value" },
+      ...figures(find(document, "#mx-latents")),
     ],
   }],
 });
@@ -77,9 +92,13 @@ function scales(slot, width) {
   const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
   const most = Math.max(...slot.kl, 1e-6);
   const reach = Math.max(4, ...order.map((d) => Math.max(Math.abs(slot.mean[d]) + 4 * slot.std[d], Math.abs(slot.latent[d]))));
+  /** @param {number} value */
   const x = (value) => from + ((value + reach) / (2 * reach)) * (to - from);
+  /** @param {string} fill @param {number} left @param {number} top @param {number} wide @param {number} high */
   const box = (fill, left, top, wide, high) => svg("rect", { x: left, y: top, width: wide, height: high, fill });
+  /** @param {string} words @param {number} left @param {number} base */
   const text = (words, left, base, anchor = "start") => svg("text", { x: left, y: base, "font-size": 13, "text-anchor": anchor }, words);
+  /** @param {number} value */
   const minus = (value) => decimals(value).replace("-", "−");
   const rows = order.flatMap((d, r) => {
     const middle = row * (r + 0.5);
@@ -102,8 +121,8 @@ function scales(slot, width) {
   return svg("svg", { viewBox: `0 0 ${width} ${foot + 22}` }, ...rows, ...ticks, text("value, in σ of the prior", x(0), foot + 16, "middle"));
 }
 
-/** The charts one below the other. @param {HTMLElement} panel @param {number} width millimetres @returns {Promise<Sheet>} */
-export const charts = async (panel, store, width) => ({
+/** The charts one below the other. @param {HTMLElement} _panel @param {Store} store @param {number} width millimetres @returns {Promise<Sheet>} */
+export const charts = async (_panel, store, width) => ({
   rows: await Promise.all(Object.entries(CHARTS).map(async ([name, [title, help]]) => {
     const figure = FIGURES[name](store.scene);
     const caption = `${title}: ${help.replace(/ Click selects.*/, "")}`;
@@ -111,13 +130,15 @@ export const charts = async (panel, store, width) => ({
   })),
 });
 
-/** The map as it is. @param {HTMLElement} panel @param {number} width millimetres @returns {Promise<Sheet>} */
-export async function map(panel, store, width) {
-  const figure = await panel.querySelector("section").figure();
+/** The map as it is. @param {HTMLElement} panel @param {Store} _store @param {number} width millimetres @returns {Promise<Sheet>} */
+export async function map(panel, _store, width) {
+  /** @type {HTMLElement & {figure: () => Promise<Figure>}} */
+  const section = find(panel, "section");
+  const figure = await section.figure();
   return { rows: [{ parts: [await chart(figure, "every slot of the sample scenes by its latents; size: its share of the pixels; rings: this scene’s slots; PC: principal component, with its share of the variance", width)] }] };
 }
 
-/** @returns {Promise<Part>} */
+/** @param {Figure} figure @param {string} caption @param {number} width @returns {Promise<Part>} */
 async function chart(figure, caption, width) {
   const pixels = Math.max(320, Math.round(width * CHART_PX));
   return { drawing: await drawn(figure, pixels, Math.round(Math.max(260, 0.42 * pixels))), caption };

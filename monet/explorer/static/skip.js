@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 
 /** What the links are called, and what of its panel takes the focus. */
+/** @type {Record<string, [label: string, selector: string]>} */
 const TARGETS = {
   latents: ["Skip to the latents", "input[type=range]"],
   slots: ["Skip to the slots", "button"],
@@ -11,13 +12,15 @@ const TARGETS = {
 };
 
 export function skipLinks() {
-  const link = ([name, [label, selector]]) => h("a", {
+  const links = Object.entries(TARGETS).map(([name, [label, selector]]) => h("a", {
     href: `#mx-${name}`, onclick: (event) => {
       event.preventDefault(); // what stands behind # is the scene
       const panel = document.querySelector(`#mx-${name}`);
       panel?.scrollIntoView({ block: "nearest" });
-      panel?.querySelector(`${selector}:not([tabindex="-1"])`)?.focus();
+      /** @type {HTMLElement | null | undefined} */
+      const target = panel?.querySelector(`${selector}:not([tabindex="-1"])`);
+      target?.focus();
     },
-  }, label);
-  document.querySelector(".gradio-container .contain")?.prepend(h("nav", { class: "mx-skip", "aria-label": "Skip to a panel" }, ...Object.entries(TARGETS).map(link)));
+  }, label));
+  document.querySelector(".gradio-container .contain")?.prepend(h("nav", { class: "mx-skip", "aria-label": "Skip to a panel" }, ...links));
 }

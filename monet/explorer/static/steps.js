@@ -9,6 +9,7 @@
  */
 export async function lastStep(response, progress) {
   if (!response.ok) throw new Error(await response.text());
+  if (!response.body) throw new Error("The server sent nothing.");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -16,7 +17,7 @@ export async function lastStep(response, progress) {
     if (done) throw new Error("The server went away; try again.");
     text += value;
     const lines = text.split("\n");
-    text = lines.pop();
+    text = lines.pop() ?? "";
     for (const line of lines) {
       const step = JSON.parse(line);
       if (step.refused) throw new Error(step.refused);

@@ -17,11 +17,12 @@
  * @typedef {object} Scene
  * @property {string} model
  * @property {Origin} origin where it comes from, as a link has it
+ * @property {Picture | null} [picture] a visitor's own
  * @property {string} title
  * @property {number} size
  * @property {number} slots K
  * @property {number} object the slot to begin with
- * @property {"crop" | "pad"} how
+ * @property {import("./engine.js").How} how
  * @property {[number, number] | null} scaled width and height of a picture that had another size
  * @property {boolean} foreign whether it is from another data set than the model's
  * @property {Float32Array} image [H*W][3] in [0, 1]
@@ -35,13 +36,21 @@
  * @property {Record<string, number | null>} figures loss terms and metrics by name
  * @property {Record<string, number>} usual the means that were measured of the model
  */
-/** @typedef {import("./engine.js").Source["origin"]} Origin */
+/**
+ * A scene on its way to the page, as monet.explorer.payload.scene_payload or answer.js makes it: arrays are one after
+ * the other in base64 (masks in half precision, bytes of 255 parts otherwise), or typed arrays of the page's own.
+ * @typedef {Omit<Scene, "image" | "truth" | "masks" | "alphas" | "scopes" | "mean" | "std"> & {
+ *   image: string | Uint8Array, truth: string | null, masks: string | Float32Array, alphas: string | Uint8Array,
+ *   mean: number[][], std: number[][]}} ScenePayload
+ */
+/** @typedef {import("./engine.js").Origin} Origin */
+/** @typedef {import("./engine.js").Picture} Picture */
 /**
  * What one looks at.
  * @typedef {object} View
  * @property {number} slot
  * @property {number} dimension
- * @property {string} reach of the traversals, in sigma of the prior
+ * @property {import("./sweep.js").Reach} reach of the traversals
  * @property {number | null} step of the attention
  * @property {number | null} solo the slot that is shown alone
  * @property {import("./compose.js").MaskSource} masks
@@ -63,19 +72,19 @@ import { isEdited } from "./slots.js";
  */
 const read = (values, decode) => (typeof values === "string" ? decode(values) : values);
 
-/** @param {any} payload as monet.explorer.payload.scene_payload or answer.js makes it @returns {Scene} */
+/** @param {ScenePayload} payload @returns {Scene} */
 export function sceneFrom(payload) {
   const pixels = payload.size ** 2;
   const all = read(payload.masks, float16);
   const shares = read(payload.alphas, uint8);
-  /** @template {Float32Array | Uint8Array} A @param {A} values @returns {A[]} */
+  /** @template A @param {{subarray: (from: number, to: number) => A}} values @returns {A[]} */
   const perSlot = (values) =>
     Array.from({ length: payload.slots }, (_, k) => values.subarray(k * pixels, (k + 1) * pixels));
   const masks = perSlot(all);
   return {
     ...payload,
     image: Float32Array.from(read(payload.image, uint8), (v) => v / 255),
-    truth: payload.truth && uint8(payload.truth),
+    truth: payload.truth ? uint8(payload.truth) : null,
     masks,
     alphas: perSlot(shares).map((a) => Float32Array.from(a, (v) => v / 255)),
     scopes: scopes(masks),
@@ -96,16 +105,20 @@ const unedited = (scene) => ({
  * @typedef {{scene: Scene, original: Document, document: Document, slot: number}} Moment
  */
 
+/** Stands in for what the first scene brings. @returns {any} */
+const unset = () => null;
+
 /** Scenes that the history keeps, about a megabyte each. */
 const MOST_SCENES = 16;
 
 export class Store {
-  /** @type {Scene | null} */
-  scene = null;
-  /** @type {Document | null} the scene as the model saw it */
-  original = null;
-  /** @type {Document | null} the scene as it is edited */
-  document = null;
+  // Until the first scene is loaded the next three are null, and whoever may run before then asks `loaded` first.
+  /** @type {Scene} */
+  scene = unset();
+  /** The scene as the model saw it. @type {Document} */
+  original = unset();
+  /** The scene as it is edited. @type {Document} */
+  document = unset();
   /** @type {View} */
   view = {
     slot: 0, dimension: 0, reach: "2", step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set(),
@@ -123,6 +136,11 @@ export class Store {
   /** @type {Set<() => void>} */
   #listeners = new Set();
 
+  /** Whether there is a scene yet. */
+  get loaded() {
+    return this.scene !== null;
+  }
+
   /** @param {() => void} listener called after every change */
   subscribe(listener) {
     this.#listeners.add(listener);
@@ -134,11 +152,11 @@ export class Store {
 
   /**
    * Shows another scene. Undo brings an edited one back; those that were only looked at are no step of their own.
-   * @param {any} payload as monet.explorer.payload.scene_payload makes it
+   * @param {ScenePayload} payload
    * @param {((original: Document) => Document) | null} edits made to it from the start, as a link brings them
    */
   load(payload, edits = null) {
-    const before = this.scene && this.#moment();
+    const before = this.loaded ? this.#moment() : null;
     this.scene = sceneFrom(payload);
     this.original = unedited(this.scene);
     this.document = edits ? edits(this.original) : this.original;
@@ -153,7 +171,7 @@ export class Store {
     this.#changed();
   }
 
-  /** Nothing of what was looked at in another scene holds for this one. */
+  /** Nothing of what was looked at in another scene holds for this one. @param {number} slot */
   #look(slot) {
     const { kl } = this.document.slots[slot];
     const dimension = kl.indexOf(Math.max(...kl));
@@ -184,12 +202,14 @@ export class Store {
     this.document = document;
     if (select !== this.view.slot) this.view = { ...this.view, slot: select };
     this.#keepViewInside();
-    if (gesture !== null && gesture === this.#gesture) this.#past.at(-1).after = this.#moment();
+    const last = this.#past.at(-1);
+    if (last && gesture !== null && gesture === this.#gesture) last.after = this.#moment();
     else this.#push({ before, after: this.#moment() });
     this.#gesture = gesture;
     this.#changed();
   }
 
+  /** @param {{before: Moment, after: Moment}} step */
   #push(step) {
     this.#past.push(step);
     this.#future = [];
@@ -205,9 +225,8 @@ export class Store {
   #keepViewInside() {
     const last = this.document.slots.length - 1;
     const { slot, solo } = this.view;
-    if (slot > last || solo > last) {
-      this.view = { ...this.view, slot: Math.min(slot, last), solo: solo > last ? null : solo };
-    }
+    const soloGone = solo !== null && solo > last;
+    if (slot > last || soloGone) this.view = { ...this.view, slot: Math.min(slot, last), solo: soloGone ? null : solo };
   }
 
   /** The next edit is a step of its own again. */
@@ -230,15 +249,15 @@ export class Store {
   }
 
   undo() {
-    if (!this.canUndo) return;
     const step = this.#past.pop();
+    if (!step) return;
     this.#future.push(step);
     this.#goTo(step.before);
   }
 
   redo() {
-    if (!this.canRedo) return;
     const step = this.#future.pop();
+    if (!step) return;
     this.#past.push(step);
     this.#goTo(step.after);
   }
@@ -259,7 +278,7 @@ export class Store {
     this.edit((d) => (d.slots.every((s, k) => s === this.original.slots[k]) && !this.#slotsDiffer ? d : this.original));
   }
 
-  /** Puts the scene as it is now aside, or lets go of what was put there. */
+  /** Puts the scene as it is now aside, or lets go of what was put there. @param {boolean} keep */
   setAside(keep) {
     this.aside = keep ? { scene: this.scene, document: this.document } : null;
     this.#changed();

@@ -3,15 +3,18 @@
 import { button, h } from "./dom.js";
 import { sourceOf } from "./permalink.js";
 
+/** @typedef {import("./store.js").Scene} Scene */
+
 /** An error of so many times the usual is far from what a model was trained on. */
 const FAR = 10;
 
 /** Another model is offered if its own error is at most this share of what this one's is, each in its usual. */
 const BETTER = 0.5;
 
-/** How many times the usual error of its data set a model makes; NaN where nothing was measured of it. @param {any} scene */
-const timesUsual = (scene) => scene.figures.mse / scene.usual.mse;
+/** How many times the usual error of its data set a model makes; NaN where nothing was measured of it. @param {{figures: Record<string, number | null>, usual: Record<string, number>}} scene */
+const timesUsual = (scene) => Number(scene.figures.mse) / scene.usual.mse;
 
+/** @param {number} ratio */
 const times = (ratio) => (ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0));
 
 /**
@@ -21,8 +24,10 @@ const times = (ratio) => (ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0));
 export function strangerNote({ store, engine, opening }) {
   const element = h("div", { class: "mx-stranger", role: "status", hidden: true });
   const { models } = opening.offer;
+  /** @type {Scene | null} */
   let shown = null;
 
+  /** @param {{scene: Scene}} frame */
   function follow({ scene }) {
     if (scene === shown) return;
     shown = scene;
@@ -38,13 +43,15 @@ export function strangerNote({ store, engine, opening }) {
     else if (scene.origin.kind === "picture") nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
   }
 
+  /** @param {string} label @param {string} model */
   function offer(label, model) {
     element.append(button(label, () => opening.open({ choices: { ...opening.choices, model, slots: models[model].slots } })));
   }
 
-  /** Asks the other models one by one, as long as the picture is on screen. */
+  /** Asks the other models one by one, as long as the picture is on screen. @param {Scene} scene @param {number} own how many times its usual error this model makes */
   async function nearest(scene, own) {
     const source = sourceOf(store);
+    /** @type {{ratio: number, model: string | null}} */
     let best = { ratio: BETTER * own, model: null };
     for (const [model, { slots }] of Object.entries(models)) {
       if (model === scene.model) continue;

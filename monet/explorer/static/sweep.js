@@ -3,7 +3,9 @@
 import { changeSlot } from "./actions.js";
 import { blend, masksOf } from "./compose.js";
 
-/** How far a traversal goes, by the name that the view keeps. */
+/** @typedef {"2" | "3" | "posterior"} Reach in sigma of the prior, or three of the posterior */
+
+/** How far a traversal goes, by the name that the view keeps. @type {Record<Reach, string>} */
 export const REACHES = { 2: "± 2 (prior)", 3: "± 3 (prior)", posterior: "± 3 σ (posterior)" };
 
 /** Pictures of a film from end to end; back again they are the same. */
@@ -12,7 +14,7 @@ const FILM_COUNT = 25;
 /**
  * @param {import("./store.js").Slot} slot
  * @param {number} dimension
- * @param {keyof REACHES} reach
+ * @param {Reach} reach
  * @param {number} count
  * @returns {number[]} values of the latent, evenly from end to end
  */
@@ -22,7 +24,7 @@ export function values(slot, dimension, reach, count) {
   return Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
 }
 
-/** The latent with one dimension set to each value. @returns {Float32Array[]} */
+/** The latent with one dimension set to each value. @param {Float32Array} latent @param {number} dimension @param {number[]} values */
 export const along = (latent, dimension, values) =>
   values.map((value) => latent.map((v, d) => (d === dimension ? value : v)));
 
@@ -52,10 +54,10 @@ export async function film(frames, { scene, document, view }) {
 
 /**
  * @param {number} value
- * @param {any} scene
+ * @param {import("./store.js").Scene} scene
  * @param {import("./store.js").Document} document with the value in its slot
  * @param {Float32Array[]} decoded its slots
- * @param {any} view
+ * @param {import("./store.js").View} view
  * @returns {Still}
  */
 export function still(value, scene, document, decoded, view) {

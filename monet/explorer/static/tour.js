@@ -38,10 +38,12 @@ export function tour(again = false) {
       localStorage.setItem(SEEN, "seen");
     } catch { /* then it comes again */ }
   }
+  /** @param {Element | null} panel */
   function mark(panel) {
     document.querySelectorAll(".mx-toured").forEach((e) => e.classList.remove("mx-toured"));
     panel?.classList.add("mx-toured");
   }
+  /** @param {number} to */
   function go(to) {
     if (to >= STOPS.length) return end();
     stop = to;

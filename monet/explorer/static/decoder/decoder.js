@@ -48,12 +48,14 @@ export async function loadBrowserDecoder(spec, baseUrl = import.meta.url) {
   }
 
   // From here on the kernel's memory no longer grows, so that these views stay valid.
+  /** @param {number} address @param {number} length */
   const view = (address, length) => new Float32Array(kernel.memory.buffer, address, length);
   const latentView = view(kernel.latent(), latentDim);
   const outputView = view(kernel.output(), height * width * 4);
   view(kernel.weights(), expected).set(weights);
   kernel.prepare();
 
+  /** @type {BrowserDecoder["decode"]} */
   function decode(latent, out = new Float32Array(outputView.length)) {
     requireLength("A latent", latent, latentView.length);
     requireLength("The output array", out, outputView.length);
@@ -79,6 +81,7 @@ export async function loadBrowserDecoder(spec, baseUrl = import.meta.url) {
   return { kind, error, decode };
 }
 
+/** @param {string} what @param {Float32Array} array @param {number} length */
 function requireLength(what, array, length) {
   if (array.length !== length) throw new Error(`${what} must have ${length} numbers, not ${array.length}.`);
 }

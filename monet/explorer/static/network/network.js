@@ -14,6 +14,12 @@
  * @property {number[]} attentionChannels
  * @property {number[]} encoderChannels
  *
+ * @typedef {object} NetworkAbout  What the server says about a model for people, and for the loss.
+ * @property {NetworkConfig} config
+ * @property {{pictureSize: number, backgroundScale: number, foregroundScale: number,
+ *   measured: Record<string, number>}} about  `pictureSize` without the border, in pixels; scales of the likelihood; the
+ *   means that were measured of the model.
+ *
  * @typedef {object} NetworkSpec  What the server sends about a model.
  * @property {NetworkConfig} config
  * @property {Float32Array} weights  U-Net and encoder in state_dict order, flattened.
@@ -57,6 +63,7 @@ const LEAST_SCOPE = 1e-4;
 export async function loadBrowserNetwork({ config, weights, probe }, decoder, baseUrl = import.meta.url) {
   const { kind, kernel } = await loadKernel("network", baseUrl);
   // The kernel's memory grows in allocate() only, so that a view stays valid afterwards.
+  /** @param {number} address @param {number} length */
   const view = (address, length) => new Float32Array(kernel.memory.buffer, address, length);
 
   const settings = settingsOf(config);
@@ -77,6 +84,7 @@ export async function loadBrowserNetwork({ config, weights, probe }, decoder, ba
   const pixelCount = config.side ** 2;
   const pixelView = new Uint8Array(kernel.memory.buffer, kernel.pixels(), 3 * pixelCount);
 
+  /** @type {BrowserNetwork["decompose"]} */
   function decompose(pixels, slots, scope = null) {
     if (pixels.length !== pixelView.length) {
       throw new Error(`A picture for this model has ${pixelView.length} values, not ${pixels.length}.`);
@@ -92,7 +100,9 @@ export async function loadBrowserNetwork({ config, weights, probe }, decoder, ba
     if (scope) scope.forEach((s, p) => (logScope[p] = Math.log(Math.min(Math.max(s, LEAST_SCOPE), 1))));
     else logScope.fill(0);
     kernel.decompose(slots);
+    /** @param {number} address */
     const images = (address) => view(address, slots * pixelCount).slice();
+    /** @param {number} address */
     const rows = (address) => view(address, slots * config.latents).slice();
     const latentMean = rows(kernel.means());
     const components = new Float32Array(slots * pixelCount * 4);
@@ -114,8 +124,12 @@ export async function loadBrowserNetwork({ config, weights, probe }, decoder, ba
   }
 
   const found = decompose(probe.pixels, probe.slots);
-  const error = Math.max(...["masks", "latentMean", "latentStd", "components"].map((name) =>
-    largestDifference(...[found, probe].map((said) => (name === "components" ? colours(said[name]) : said[name])))));
+  const error = Math.max(
+    largestDifference(found.masks, probe.masks),
+    largestDifference(found.latentMean, probe.latentMean),
+    largestDifference(found.latentStd, probe.latentStd),
+    largestDifference(colours(found.components), colours(probe.components)),
+  );
   const agrees = error <= TOLERANCE; // false for NaN
   if (!agrees) {
     throw new Error(
@@ -128,6 +142,7 @@ export async function loadBrowserNetwork({ config, weights, probe }, decoder, ba
 
 /** A configuration as the kernel's struct Settings. @param {NetworkConfig} config */
 function settingsOf(config) {
+  /** @param {number[]} channels */
   const widths = (channels) => Array.from({ length: MOST_LEVELS }, (_, level) => channels[level] ?? 0);
   return [
     config.side, config.slots, config.latents, config.logMaskFloor ?? -Infinity, config.attentionHidden,

@@ -6,17 +6,30 @@
 import { float32, uint8 } from "../arrays.js";
 import { loadBrowserDecoder } from "../decoder/decoder.js";
 import { readDecoder } from "../decoders.js";
+import { reasonOf } from "../reason.js";
 import { loadBrowserNetwork } from "./network.js";
+
+/**
+ * What is used of a worker's global scope, which the types of a page do not know.
+ * @typedef {object} WorkerScope
+ * @property {(message: Reply, transfer?: Transferable[]) => void} postMessage
+ * @property {(type: "message", listener: (event: MessageEvent) => void) => void} addEventListener
+ */
+/** @typedef {{ready: Ready} | {failed: string} | {id: number, answer: import("./network.js").Decomposition} | {id: number, failed: string}} Reply */
+/** @typedef {{kind: string, error: number, spec: import("./network.js").NetworkAbout}} Ready */
+const scope = /** @type {WorkerScope} */ (/** @type {unknown} */ (self));
 
 /** @type {import("./network.js").BrowserNetwork | null} */
 let network = null;
 
+/** @param {string} address */
 async function read(address) {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`The server does not send this model: it answered ${response.status}.`);
   return response.json();
 }
 
+/** @param {{network: string, decoder: string}} addresses @returns {Promise<Ready>} */
 async function open({ network: address, decoder }) {
   const [{ weights, probe, ...spec }, decoderSpec] = await Promise.all([read(address), read(decoder)]);
   network = await loadBrowserNetwork(
@@ -37,20 +50,21 @@ async function open({ network: address, decoder }) {
   return { kind: network.kind, error: network.error, spec };
 }
 
-addEventListener("message", async ({ data }) => {
+scope.addEventListener("message", async ({ data }) => {
   if (data.network) {
     try {
-      postMessage({ ready: await open(data) });
+      scope.postMessage({ ready: await open(data) });
     } catch (error) {
-      postMessage({ failed: error.message });
+      scope.postMessage({ failed: reasonOf(error) });
     }
     return;
   }
-  const { id, pixels, slots, scope } = data;
+  const { id, pixels, slots, scope: given } = data;
   try {
-    const answer = network.decompose(pixels, slots, scope);
-    postMessage({ id, answer }, Object.values(answer).map((array) => array.buffer));
+    if (!network) throw new Error("The browser's network is not open.");
+    const answer = network.decompose(pixels, slots, given);
+    scope.postMessage({ id, answer }, Object.values(answer).map((array) => array.buffer));
   } catch (error) {
-    postMessage({ id, failed: error.message });
+    scope.postMessage({ id, failed: reasonOf(error) });
   }
 });

@@ -23,7 +23,7 @@ const of = (name) => `/${encodeURIComponent(name)}`;
  * @property {string[]} output
  */
 /** @typedef {{kind: "generated" | "stored", name: string, title: string}} Data */
-/** @typedef {{closed?: string, data: Data[], runs: Run[], models: Record<string, object>}} Found */
+/** @typedef {{closed?: string, data: Data[], runs: Run[], models: import("../opening.js").Offer["models"]}} Found */
 
 /** @param {URL} address @param {RequestInit} [options] @throws {Error} with a sentence for people */
 async function ask(address, options) {

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from playwright.sync_api import BrowserContext
 
 import monet
 from monet import checkpoints
 from monet.data import samples
+from monet.explorer.payload import scene_payload
 from monet.figures import SLOT_COLORS
-from tests.browser.laboratory import open_page
+from tests import node
 
-pytestmark = pytest.mark.browser
-
-FIGURES = """import(new URL("monet/static/figures.js", document.baseURI)).then(({ FIGURES }) =>
-    Object.fromEntries(Object.entries(FIGURES).map(([name, make]) => [name, make(monetExplorer.store.scene)])))"""
-
-
-@pytest.fixture(scope="module")
-def figures(context: BrowserContext) -> Iterator[dict[str, Any]]:
-    """Of the first scene."""
-    page = context.new_page()
-    open_page(page)
-    yield page.evaluate(FIGURES)
-    page.close()
+FIGURES = """({ FIGURES }, { sceneFrom }, payload) => {
+    const scene = sceneFrom(payload);
+    return Object.fromEntries(Object.entries(FIGURES).map(([name, make]) => [name, make(scene)]));
+}"""
 
 
 @pytest.fixture(scope="module")
-def said(checkpoints_folder: Path) -> monet.DecomposedScene:
-    model = checkpoints.load(checkpoints_folder / "multi_dsprites")
+def model(checkpoints_folder: Path) -> monet.MONet:
+    return checkpoints.load(checkpoints_folder / "multi_dsprites")
+
+
+@pytest.fixture(scope="module")
+def figures(model: monet.MONet, checkpoints_folder: Path) -> dict[str, Any]:
+    """Of the first scene, as the server sends it."""
+    checkpoint = checkpoints.read(checkpoints_folder / "multi_dsprites")
+    origin = {"kind": "sample", "data": "multi_dsprites", "index": 0}
+    payload = scene_payload(model, checkpoint, samples.read("multi_dsprites", 0), origin)
+    figures: dict[str, Any] = node.evaluate(FIGURES, ["figures.js", "store.js"], payload)
+    return figures
+
+
+@pytest.fixture(scope="module")
+def said(model: monet.MONet) -> monet.DecomposedScene:
     return monet.decompose(model, samples.read("multi_dsprites", 0).image)
 
 

@@ -1,0 +1,150 @@
+// The page's state: undo and redo walk the documents that were, whatever was edited, opened or looked at between.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { duplicate, move, remove, setLatent } from "../../monet/explorer/static/actions.js";
+import { Store } from "../../monet/explorer/static/store.js";
+import { payload } from "./scene.js";
+
+/** @param {object} [changes] */
+const opened = (changes) => {
+  const store = new Store();
+  store.load(payload(changes));
+  return store;
+};
+/** @param {number} index */
+const other = (index) => payload({ origin: { kind: "sample", data: "toy", index } });
+/** @param {Store} store */
+const seen = ({ scene, original, document, view: { slot } }) => ({ scene, original, document, slot });
+
+test("before the first scene nothing is loaded, and nothing can be undone", () => {
+  const store = new Store();
+  assert.ok(!store.loaded && !store.canUndo && !store.canRedo);
+  store.undo();
+  store.load(payload());
+  assert.ok(store.loaded && !store.canUndo && !store.edited);
+});
+
+test("a scene is split by slot, and what one looks at begins with its object and the latent that says most", () => {
+  const { scene, document, view } = opened();
+  assert.deepEqual(scene.masks.map((mask) => [...mask]), [[1, 0, 0, 0.5], [0, 1, 0, 0.25], [0, 0, 1, 0.25]]);
+  assert.deepEqual(scene.scopes.map((scope) => [...scope]), [[1, 1, 1, 1], [0, 1, 1, 0.5], [0, 0, 1, 0.25], [0, 0, 0, 0]]);
+  assert.deepEqual([...scene.alphas[1]], [0, 1, 0, Math.fround(128 / 255)]);
+  assert.deepEqual([view.slot, view.dimension], [1, 1]);
+  assert.deepEqual(document.slots.map(({ step, hidden }) => [step, hidden]), [[0, false], [1, false], [2, false]]);
+});
+
+test("undo and redo walk a random history back and forth, state by state", () => {
+  const store = opened();
+  const states = [seen(store)];
+  let seed = 7;
+  const random = (/** @type {number} */ n) => (seed = (seed * 48271) % 2147483647) % n;
+  for (let i = 0; i < 60; i++) {
+    const { slots } = store.document;
+    const k = random(slots.length);
+    const change = [setLatent(k, random(2), i + 1), duplicate(k, slots[k].latent), move(k, 1), remove(k)][random(4)];
+    const before = store.document;
+    store.edit(change, { select: Math.min(k, slots.length - 1) });
+    if (store.document !== before) states.push(seen(store));
+    assert.ok(store.view.slot < store.document.slots.length);
+  }
+  for (const wanted of states.slice(0, -1).reverse()) {
+    store.undo();
+    assert.deepEqual({ ...seen(store), slot: 0 }, { ...wanted, slot: 0 });
+  }
+  assert.ok(!store.canUndo && !store.edited);
+  for (const wanted of states.slice(1)) {
+    store.redo();
+    assert.deepEqual(seen(store), wanted);
+  }
+  assert.ok(!store.canRedo);
+});
+
+test("edits of one gesture are one step; the next is one of its own, and an edit after undo ends what redo had", () => {
+  const store = opened();
+  const { document } = store;
+  for (const value of [1, 2, 3]) store.edit(setLatent(0, 0, value), { gesture: "drag" });
+  store.endGesture();
+  store.edit(setLatent(0, 0, 4), { gesture: "drag" });
+  store.undo();
+  assert.equal(store.document.slots[0].latent[0], 3);
+  store.undo();
+  assert.equal(store.document, document);
+  store.edit(setLatent(0, 0, 5));
+  assert.ok(!store.canRedo);
+});
+
+test("an edit that changes nothing is no step", () => {
+  const store = opened();
+  store.edit((document) => document);
+  store.reset();
+  assert.ok(!store.canUndo);
+});
+
+test("undo brings an edited scene back; scenes that were only looked at are no steps of their own", () => {
+  const store = opened();
+  store.load(other(1));
+  assert.ok(!store.canUndo); // nothing of the first was edited
+  store.edit(setLatent(0, 0, 9));
+  const edited = seen(store);
+  for (const index of [2, 3, 4]) store.load(other(index));
+  assert.equal(store.sceneBefore?.document, edited.document);
+  store.undo();
+  assert.deepEqual({ ...seen(store), slot: 0 }, { ...edited, slot: 0 });
+  store.redo();
+  assert.equal(store.scene.origin.index, 4);
+  store.undo();
+  store.undo();
+  assert.ok(!store.edited && !store.canUndo);
+});
+
+test("the history keeps sixteen scenes", () => {
+  const store = opened();
+  for (let index = 1; index <= 20; index++) {
+    store.edit(setLatent(0, 0, index));
+    store.load(other(index));
+  }
+  let count = 0;
+  for (; store.canUndo; count++) store.undo();
+  assert.equal(store.scene.origin.index, 20 - 16);
+  assert.equal(count, 2 * 16); // in each an edit, and the way to the next
+});
+
+test("a slot that is not there is not looked at, and what is looked at stays there when slots go", () => {
+  const store = opened();
+  store.look({ slot: 99, dimension: 0 });
+  assert.deepEqual([store.view.slot, store.view.dimension], [1, 0]);
+  store.look({ slot: 2, solo: 2 });
+  store.edit(remove(0));
+  assert.deepEqual([store.view.slot, store.view.solo], [1, null]);
+  store.lookAtStep(0, { step: 0 }); // its slot is deleted
+  assert.deepEqual([store.view.slot, store.view.step], [1, 0]);
+  store.lookAtStep(1);
+  assert.equal(store.view.slot, 0);
+});
+
+test("edited says whether latents or slots are others; hiding moves nothing, and reset is an edit", () => {
+  const store = opened();
+  store.edit(({ slots }) => ({ slots: slots.map((slot) => ({ ...slot, hidden: true })) }));
+  assert.ok(!store.edited);
+  store.reset();
+  store.edit(move(0, 1));
+  assert.ok(store.edited);
+  store.reset();
+  assert.equal(store.document, store.original);
+  store.undo();
+  assert.ok(store.edited);
+});
+
+test("whoever listens is told once a change", () => {
+  const store = opened();
+  let told = 0;
+  store.subscribe(() => told++);
+  store.look({ dimension: 1 });
+  store.edit(setLatent(0, 0, 1));
+  store.undo();
+  store.setAside(true);
+  store.copy(Float32Array.of(1, 2));
+  assert.equal(told, 5);
+  assert.deepEqual(store.aside, { scene: store.scene, document: store.document });
+});
