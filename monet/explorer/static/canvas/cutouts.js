@@ -73,7 +73,8 @@ function emptied(samples, grounds) {
   });
 }
 
-const withoutAlpha = ({ data }) => Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
+/** @param {ArrayLike<number>} data RGBA */
+export const withoutAlpha = (data) => Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
 
 /**
  * @param {string} data name of the data set
@@ -90,7 +91,7 @@ export async function cutouts(data, { grounds, empty }) {
   /** @type {Map<string, Cutout>} */
   const pieces = new Map(found.sort(([, a], [, b]) => worth(b) - worth(a)).slice(0, MOST));
   const rooms = empty
-    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(withoutAlpha)
+    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(({ data: pixels }) => withoutAlpha(pixels))
     : [emptied(samples, grounds)];
 
   return {

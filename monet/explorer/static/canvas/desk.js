@@ -17,8 +17,9 @@ export class Desk {
   composition = { things: [], ground: { color: [0, 0, 0] } };
   /** The id of the selected thing. @type {number | null} */
   selected = null;
-  /** @type {{tool: "move" | "brush" | "eraser", width: number, color: [number, number, number]}} */
-  hand = { tool: "move", width: 4, color: [255, 255, 255] };
+  /** @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], gives: boolean}} `gives`: the scope's
+   *   brush takes the veil off */
+  hand = { tool: "move", width: 4, color: [255, 255, 255], gives: false };
   #past = [];
   #future = [];
   #gesture = null;
@@ -76,7 +77,7 @@ export class Desk {
 
   /** Changes the selected thing. @param {(thing: Thing) => Thing} change @param {string | null} gesture */
   editThing(change, gesture = null) {
-    this.edit(({ things, ground }) => ({ ground, things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)) }), { gesture });
+    this.edit(({ things, ...rest }) => ({ ...rest, things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)) }), { gesture });
   }
 
   /** The next change is a step of its own again. */
@@ -122,14 +123,14 @@ export class Desk {
 }
 
 /** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front */
-export const added = (thing) => ({ things, ground }) => ({ ground, things: [...things, thing] });
+export const added = (thing) => ({ things, ...rest }) => ({ ...rest, things: [...things, thing] });
 
 /** @param {number} id @returns {(composition: Composition) => Composition} */
-export const removed = (id) => ({ things, ground }) => ({ ground, things: things.filter((thing) => thing.id !== id) });
+export const removed = (id) => ({ things, ...rest }) => ({ ...rest, things: things.filter((thing) => thing.id !== id) });
 
 /** @param {number} id @param {"front" | "back"} to @returns {(composition: Composition) => Composition} */
-export const restacked = (id, to) => ({ things, ground }) => {
+export const restacked = (id, to) => ({ things, ...rest }) => {
   const own = things.filter((thing) => thing.id === id);
   const others = things.filter((thing) => thing.id !== id);
-  return { ground, things: to === "front" ? [...others, ...own] : [...own, ...others] };
+  return { ...rest, things: to === "front" ? [...others, ...own] : [...own, ...others] };
 };

@@ -6,6 +6,7 @@ import { positionOn } from "../pointing.js";
 import { borderOf } from "../stage/outline.js";
 import { added, MOST_POINTS, MOST_THINGS, removed, restacked } from "./desk.js";
 import { margin, outline } from "./render.js";
+import { brushed } from "./scope.js";
 import { stroke } from "./strokes.js";
 import { fitted, grown, movedTo, nameOf, sizable, sizedTo, turnedBy } from "./things.js";
 
@@ -98,6 +99,18 @@ export function easel(screen, desk, place) {
     lay();
   }
 
+  /** The brush on the veil. */
+  function veil(event, from) {
+    const { hand } = desk;
+    let last = from;
+    const lay = (spot) => {
+      desk.edit((composition) => ({ ...composition, explained: brushed(composition.explained, [last, spot], hand, place.frame) }), { gesture });
+      last = spot;
+    };
+    begin(event, lay);
+    lay(from);
+  }
+
   element.addEventListener("pointerdown", (event) => {
     if (event.button > 0 || !place.rendered || follow) return;
     if (event.target === grow) return void (event.preventDefault(), pressHandle(event, "size"));
@@ -106,7 +119,7 @@ export function easel(screen, desk, place) {
     if (desk.hand.tool !== "move") {
       event.preventDefault();
       screen.focus({ preventScroll: true });
-      return paint(event, spot);
+      return desk.hand.tool === "scope" ? veil(event, spot) : paint(event, spot);
     }
     const thing = under(spot);
     desk.select(thing?.id ?? null);

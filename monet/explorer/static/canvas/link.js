@@ -2,6 +2,7 @@
 
 import { MOST_POINTS, MOST_THINGS } from "./desk.js";
 import { EXPERIMENTS } from "./experiments.js";
+import { fromText as explainedFrom, toText } from "./scope.js";
 import { fitted } from "./things.js";
 
 /** @typedef {import("./render.js").Composition} Composition */
@@ -22,12 +23,13 @@ const NAME = "canvas";
  * @returns {string} the hash of the page's address
  * @throws {Error} with a sentence, if it is too much for an address
  */
-export function toHash(stage, { composition: { things, ground }, experiment }, world) {
+export function toHash(stage, { composition: { things, ground, explained }, experiment }, world) {
   const picture = world.grounds.indexOf(ground);
   const state = {
     v: VERSION,
     ...(experiment && { e: experiment }),
     g: ground.color ?? (picture >= 0 ? picture : ground.origin), // null: a picture that no link can hold
+    ...(explained && { s: toText(explained) }),
     t: things.map(({ id, shape, x, y, scale, angle, alpha, color, width, points }) =>
       [id, shape, x, y, scale, angle, alpha, color, ...(points ? [width, points.flat()] : [])]),
   };
@@ -48,22 +50,24 @@ const check = (holds, what) => {
 /**
  * @param {string} text as toHash wrote it, or anybody
  * @param {World} world
- * @param {number} side of the picture in pixels
- * @returns {{things: import("./render.js").Thing[], ground: import("./render.js").Ground | null, origin: object | null, experiment: string | null}}
+ * @param {import("./render.js").Frame} frame
+ * @returns {{things: Thing[], ground: Ground | null, origin: Origin | null, explained: import("./scope.js").Explained | null, experiment: string | null}}
  *   `ground` null: the picture of the scene `origin`; both null: a picture that is not in the link
  * @throws {Error} with a sentence, if it is no canvas of this world
  */
-export function fromText(text, world, side) {
+export function fromText(text, world, frame) {
   let state = null;
   try {
     state = text.length <= MOST_LETTERS ? JSON.parse(text) : null;
   } catch { /* what is no JSON is no canvas */ }
   check(state?.v === VERSION && Array.isArray(state.t) && state.t.length <= MOST_THINGS, "canvas");
-  const things = state.t.map((row) => thingOf(row, world, side));
+  const things = state.t.map((row) => thingOf(row, world, frame.picture));
   check(new Set(things.map(({ id }) => id)).size === things.length, "list of objects");
   const experiment = state.e ?? null;
   check(experiment === null || EXPERIMENTS.some(({ name }) => name === experiment), "experiment");
-  return { things, experiment, ...groundOf(state.g, world) };
+  const explained = typeof state.s === "string" ? explainedFrom(state.s, frame) : null;
+  check(explained || state.s === undefined, "scope");
+  return { things, experiment, explained, ...groundOf(state.g, world) };
 }
 
 function thingOf(row, world, side) {

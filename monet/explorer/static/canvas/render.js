@@ -18,10 +18,15 @@ import { strokes } from "./strokes.js";
  * @property {[number, number][]} [points] of a stroke, from its middle
  */
 /**
- * What lies behind all things: one colour, or a picture [H][W][3] with a name to find it again by.
- * @typedef {{color: [number, number, number]} | {pixels: Uint8Array, origin: object | null}} Ground
+ * What lies behind all things: one colour, or a picture [H][W][3] with a name to find it again by. One that `stays` is
+ * not sent to the server.
+ * @typedef {{color: [number, number, number], pixels?: undefined, origin?: undefined, stays?: undefined} | {color?: undefined, pixels: Uint8Array, origin: import("../engine.js").Origin | GroundOrigin | null, stays?: boolean}} Ground
  */
-/** Things from back to front. @typedef {{things: Thing[], ground: Ground}} Composition */
+/** One of a world's own grounds. @typedef {{kind: "ground", index: number}} GroundOrigin */
+/**
+ * Things from back to front, and what of the picture counts as explained, if anything does.
+ * @typedef {{things: Thing[], ground: Ground, explained?: import("./scope.js").Explained | null}} Composition
+ */
 /** Sides in pixels: of the picture, and of what the model is fed, which has a black border around it. @typedef {{picture: number, side: number}} Frame */
 /**
  * @typedef {object} Rendered

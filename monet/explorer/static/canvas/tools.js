@@ -24,9 +24,10 @@ const same = (a, b) => a?.join() === b?.join();
 /**
  * @param {import("./desk.js").Desk} desk
  * @param {{world: import("./worlds.js").World, frame: import("./render.js").Frame, slots: number}} place
- * @param {ReturnType<import("./easel.js").easel>} easel
+ * @param {ReturnType<typeof import("./easel.js").easel>} easel
+ * @param {ReturnType<typeof import("./scoping.js").scoping>} scope
  */
-export function tools(desk, place, easel) {
+export function tools(desk, place, easel, scope) {
   const shapes = h("div", { class: "mx-row mx-compose-shapes", role: "group", "aria-label": "Shapes: drag one onto the canvas, or press Enter" });
   const colors = h("div", { class: "mx-row mx-compose-colors", role: "group", "aria-label": "Colour of the selected object and of the brush" });
   roving(shapes, "button");
@@ -104,7 +105,7 @@ export function tools(desk, place, easel) {
 
   const grey = h("input", { type: "range", class: "mx-range", min: "0", max: "255", step: "1", "aria-label": "Grey of the ground", oninput: () => reground({ color: Array(3).fill(Number(grey.value)) }) });
   const tint = h("input", { type: "color", class: "mx-compose-any", "aria-label": "Colour of the ground", oninput: () => reground({ color: rgb(tint.value) }) });
-  const reground = (ground) => desk.edit(({ things }) => ({ things, ground }), { gesture: "ground" });
+  const reground = (ground) => desk.edit((composition) => ({ ...composition, ground }), { gesture: "ground" });
   const usual = button("Another ground", () => {
     const { grounds } = place.world;
     reground(grounds[(grounds.indexOf(desk.composition.ground) + 1) % grounds.length]);
@@ -122,8 +123,8 @@ export function tools(desk, place, easel) {
 
   const element = h("div", { class: "mx-compose-tools" },
     h("div", { class: "mx-row mx-compose-acts", role: "group", "aria-label": "The selected object" }, ...Object.values(buttons), h("label", { class: "mx-label" }, "opacity ", alpha)),
-    h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), h("label", { class: "mx-label" }, "width ", width), grounds),
-    h("div", { class: "mx-row" }, random, clear, undo, redo), note);
+    h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), scope.pen, h("label", { class: "mx-label" }, "width ", width), grounds),
+    scope.element, h("div", { class: "mx-row" }, random, clear, undo, redo), note);
 
   return {
     element,
@@ -167,6 +168,7 @@ export function tools(desk, place, easel) {
         grey.value = String(ground.color[0]);
         tint.value = hex(ground.color);
       }
+      scope.follow();
       undo.disabled = !desk.canUndo;
       redo.disabled = !desk.canRedo;
     },

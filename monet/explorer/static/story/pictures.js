@@ -1,11 +1,10 @@
 // The pictures of a step: the scene under its veil, the piece that is lifted out of it, what is put together.
 
 import { blend } from "../compose.js";
-import { drawColors } from "../draw.js";
+import { drawColors, FOG } from "../draw.js";
 import { onGround } from "../ground.js";
 
-/** A fog that neither a black nor a white scene hides, and how much of it lies on the scene. */
-const FOG = [0.2, 0.24, 0.38];
+/** How much fog lies on the scene. */
 const THICKNESS = 0.76;
 
 /**
