@@ -37,7 +37,7 @@ CONTENT_POLICY = (
     "base-uri 'self'; form-action 'self'; object-src 'none'; frame-ancestors 'self'"
 )
 
-# The canvas may ask for the camera, the pages that it frames or is framed by may not; nothing else is ever asked for.
+# What the page may ask a person for: the camera, for its canvas (static/canvas/camera.js); a page inside of it nothing.
 PERMISSIONS = "camera=(self), microphone=(), display-capture=(), geolocation=()"
 
 # What the page, Gradio's Python client and agents ask for. Gradio answers more: its code editor, its run history, ...

@@ -104,7 +104,7 @@ export function easel(screen, desk, place) {
     const { hand } = desk;
     let last = from;
     const lay = (spot) => {
-      desk.edit((composition) => ({ ...composition, explained: brushed(composition.explained, [last, spot], hand, place.frame) }), { gesture });
+      desk.edit((composition) => ({ ...composition, explained: brushed(composition.explained, [last, spot], hand, place.frame) }), { gesture, select: null });
       last = spot;
     };
     begin(event, lay);

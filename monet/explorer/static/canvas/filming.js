@@ -66,7 +66,7 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   function keep() {
     const pixels = place.filmed;
     if (!pixels) return;
-    stop("Kept as the ground. On the stage it is a picture like any other: the server makes exports of it.");
+    stop("Kept as the ground. Opened on the stage it is a picture like any other, and the server is sent it.");
     desk.edit((composition) => ({ ...composition, ground: { pixels, origin: null, stays: true } }));
   }
 
