@@ -24,8 +24,8 @@ TWO = {"v": 1, "g": [0, 0, 0], "t": [[1, "O", 10, 10, 1, 0, 1, [255, 0, 0]], [2,
 ADDRESS = f"#model={TETROMINOES}&kind=sample&data={TETROMINOES}&index=0&slots={SLOTS}&how=crop"
 SHOWN = f"""() => {{
     const {{ answer, about }} = {STUDIO}.live.shown;
-    const {{ composition: {{ explained }} }} = about;
-    return [answer.masks.map((mask) => [...mask]), [...about.pixels], explained ? [...explained] : null, [...about.owners]];
+    const {{ pixels, owners, composition: {{ explained }} }} = about;
+    return [answer.masks.map((mask) => [...mask]), [...pixels], explained ? [...explained] : null, [...owners]];
 }}"""
 # What the page gets of the camera, and whether anything of it is still on.
 WATCHED = """

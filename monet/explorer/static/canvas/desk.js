@@ -20,9 +20,13 @@ export class Desk {
   /** @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], gives: boolean}} `gives`: the scope's
    *   brush takes the veil off */
   hand = { tool: "move", width: 4, color: [255, 255, 255], gives: false };
+  /** @type {Composition[]} */
   #past = [];
+  /** @type {Composition[]} */
   #future = [];
+  /** @type {string | null} */
   #gesture = null;
+  /** @type {Set<() => void>} */
   #listeners = new Set();
 
   /** @param {() => void} listener called after every change */
@@ -113,10 +117,12 @@ export class Desk {
     this.#walk(this.#future, this.#past);
   }
 
+  /** @param {Composition[]} from @param {Composition[]} to */
   #walk(from, to) {
-    if (!from.length) return;
+    const composition = from.pop();
+    if (!composition) return;
     to.push(this.composition);
-    this.composition = from.pop();
+    this.composition = composition;
     this.#gesture = null;
     this.#changed();
   }

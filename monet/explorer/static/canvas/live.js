@@ -86,7 +86,7 @@ export class Live {
   /** @param {() => void} listener called when somebody else answers, or nobody */
   onCourse(listener) {
     let last = "";
-    this.#loop.onAnswer((_, about, { where, failed }) => {
+    this.#loop.onAnswer((_answer, _about, { where, failed }) => {
       const now = `${where} ${failed}`;
       if (now !== last) listener();
       last = now;

@@ -8,7 +8,7 @@ import { strokes } from "./strokes.js";
 
 /** How much of each pixel counts as explained, in 255ths: [side][side]. @typedef {Uint8Array} Explained */
 /** @typedef {import("./render.js").Frame} Frame */
-/** @typedef {[number, number]} Spot */
+/** @typedef {import("./render.js").Spot} Spot */
 
 /** The most that a pixel can be explained. */
 const WHOLE = 255;
