@@ -16,6 +16,8 @@ const titles = new Map();
  */
 export function filming(desk, live, place, { engine, dataOf, draw }) {
   const camera = new Camera();
+  let turn = 0; // counts what was asked and ended, so that an answer that comes too late does nothing
+  let asking = false;
   /** What lay behind all things when it began. @type {import("./render.js").Ground | null} */
   let ground = null;
   onGalleries(({ galleries }) => {
@@ -37,15 +39,21 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   async function begin() {
     const { model, frame } = place;
     if (!model || !frame) return;
+    const own = (turn += 1);
+    asking = true;
+    buttons();
     say(note, "Asking for the camera…");
     try {
       await engine.network(model).catch(refuse);
+      if (own !== turn) return;
       if (live.course.where === "server") refuse(live.course.reason);
       const running = await camera.start(frame.picture, show, () => stop("The camera was taken away."));
       if (!running) return;
     } catch (error) {
-      return stop(reasonOf(error));
+      if (own === turn) stop(reasonOf(error));
+      return;
     }
+    asking = false;
     desk.edit((composition) => ({ things: [], ground: composition.ground }), { select: null });
     ({ ground } = desk.composition);
     buttons();
@@ -72,6 +80,8 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
 
   /** @param {string} [words] why */
   function stop(words = "") {
+    turn += 1;
+    asking = false;
     camera.stop();
     place.filmed = null;
     say(note, words);
@@ -80,21 +90,22 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   }
 
   function buttons() {
+    start.disabled = asking;
     start.hidden = camera.running;
     freeze.hidden = halt.hidden = !camera.running;
   }
 
-  /** @param {string} words */
-  const leave = (words) => camera.running && stop(words);
+  /** @param {string} words why it is off, if it is on or asked for */
+  const leave = (words) => (camera.running || asking) && stop(words);
   document.addEventListener("visibilitychange", () => document.hidden && leave("The camera is off: the page was out of sight."));
   addEventListener("pagehide", () => leave(""));
 
   return {
     element,
-    /** Off, if it is on. */
     leave,
     /** Off where its picture is no longer the ground, or cannot be answered here. */
     follow() {
+      if (!camera.running) return;
       if (desk.composition.ground !== ground) leave("The camera is off: the canvas has another ground.");
       else if (live.course.where === "server") leave("The camera is off: your browser’s network has stopped.");
     },

@@ -94,6 +94,7 @@ export function trials(desk, live, place) {
   live.onAnswer(({ masks }, about) => {
     if (about.composition === desk.composition) answered();
     if (!chosen || about.world !== place.world) return;
+    if (about.composition.explained) return say(figure, "A part counts as explained; the question is asked with everything to explain.");
     const outcome = { ...about, masks };
     const point = chosen.measure(outcome);
     if (!point) return say(figure, "Nothing is to be seen now of what the question is about.");
