@@ -104,15 +104,21 @@ def trained_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
+@pytest.fixture(scope="module")
+def chromium_arguments() -> list[str]:
+    """How Chromium is started; a file of tests may have its own."""
+    return []
+
+
 @pytest.fixture(scope="module")  # no longer: Playwright's event loop stays in the thread as long as it lives
-def context(app: str) -> Iterator[BrowserContext]:
+def context(app: str, chromium_arguments: list[str]) -> Iterator[BrowserContext]:
     """Chromium with a window of 1440x900, whose cache serves all pages of a file of tests. Tests that need it are
     skipped where it is missing, and fail with ``CI`` set."""
     path = finder.find()
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is missing: python -m tests.browser.chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        browser = playwright.chromium.launch(executable_path=path, args=chromium_arguments)
         context = browser.new_context(base_url=app, viewport={"width": 1440, "height": 900})
         context.set_default_timeout(1000 * PATIENCE)
         yield context

@@ -37,6 +37,9 @@ CONTENT_POLICY = (
     "base-uri 'self'; form-action 'self'; object-src 'none'; frame-ancestors 'self'"
 )
 
+# What the page may ask a person for: the camera, for its canvas (static/canvas/camera.js); a page inside of it nothing.
+PERMISSIONS = "camera=(self), microphone=(), display-capture=(), geolocation=()"
+
 # What the page, Gradio's Python client and agents ask for. Gradio answers more: its code editor, its run history, ...
 OFFERED = re.compile(
     r"/(config/?|login/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(assets|static|svelte|monet)/.*)?"
@@ -111,6 +114,7 @@ class Edge:
                 if not self.frames:  # it has no words for others
                     answer["x-frame-options"] = "SAMEORIGIN"
                 answer["referrer-policy"] = "no-referrer"
+                answer["permissions-policy"] = PERMISSIONS
                 if scope["path"].startswith("/monet/static"):
                     answer["cache-control"] = "no-cache"  # revalidate: an update is never half old
                 if scope["path"] == "/" and not visitor:

@@ -177,7 +177,7 @@ READ = f"""async ([data, side, text]) => {{
     const {{ fromText, toHash, canvasIn }} = await {MODULE.format("link")};
     const world = await worldOf(data);
     try {{
-        const {{ things, ground, experiment }} = fromText(text, world, side);
+        const {{ things, ground, experiment }} = fromText(text, world, {{ picture: side, side }});
         const hash = toHash("#", {{ composition: {{ things, ground }}, experiment }}, world);
         return {{ things, experiment, again: canvasIn(hash) }};
     }} catch (error) {{
@@ -218,6 +218,8 @@ HOSTILE: dict[str, Any] = {
     "an experiment that is none": LINK | {"e": "__proto__"},
     "a ground that is a file": LINK | {"g": {"kind": "picture", "data": "../x"}},
     "a ground that is not there": LINK | {"g": 7},
+    "a scope of another size": LINK | {"s": "_wE"},
+    "a scope that is no text": LINK | {"s": [1]},
     "too long": LINK | {"x": "a" * 40_000},
 }
 

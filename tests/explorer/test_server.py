@@ -244,6 +244,7 @@ def test_every_answer_tells_the_browser_what_the_page_may_do(client, path):
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "SAMEORIGIN"
     assert headers["referrer-policy"] == "no-referrer"
+    assert headers["permissions-policy"].split(", ")[:2] == ["camera=(self)", "microphone=()"]
 
 
 def test_pictures_of_stored_data_are_served_and_nothing_beside_them(checkpoints_folder, tmp_path):

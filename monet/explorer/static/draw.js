@@ -11,6 +11,12 @@ export const SLOT_COLORS = [
 /** @param {number} k @returns {string} CSS colour of a slot */
 export const slotColor = (k) => `rgb(${SLOT_COLORS[k % SLOT_COLORS.length].join(" ")})`;
 
+/** The veil of the scope: a fog, in [0, 1], that neither a black nor a white scene hides. */
+export const FOG = [0.2, 0.24, 0.38];
+
+/** A label in place of a slot's colour: what lies under the veil. */
+export const VEIL = -1;
+
 /** Black or white, whichever reads on a slot's colour. @param {number} k */
 export function inkOn(k) {
   const [r, g, b] = SLOT_COLORS[k % SLOT_COLORS.length];
@@ -151,15 +157,16 @@ export function drawValues(element, size, values, { top = 1, map = "grey" } = {}
 }
 
 /**
- * Labels in the slots' colours.
+ * Labels in the slots' colours, or the veil's.
  * @param {HTMLCanvasElement} element @param {number} size
  * @param {Uint8Array} labels [H*W]
- * @param {number[]} colors of each slot
+ * @param {number[]} colors of each label
  */
 export function drawLabels(element, size, labels, colors) {
+  const palette = colors.map((k) => (k === VEIL ? FOG.map((c) => byte(c)) : SLOT_COLORS[k % SLOT_COLORS.length]));
   paint(element, size, (pixels) => {
     for (let p = 0; p < pixels.length; p++) {
-      const [r, g, b] = SLOT_COLORS[colors[labels[p]] % SLOT_COLORS.length];
+      const [r, g, b] = palette[labels[p]];
       pixels[p] = 0xff000000 | (b << 16) | (g << 8) | r;
     }
   });

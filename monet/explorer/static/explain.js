@@ -19,6 +19,7 @@ const TEXTS = {
   compose: () => [
     "Nothing on the canvas is told to the network but its pixels. It takes them apart anew with every change, so one sees what an object is to it: what keeps a slot of its own, and what does not.",
     h("p", { class: "mx-equation" }, i("x"), " → (", i("m", "k"), ", ", i("z", "k"), ")", h("sub", {}, "k = 1…K"), " → Σ ", i("m", "k"), " ", i("x̂", "k")),
+    h("p", {}, "What the scope’s brush marks counts as explained: there the recursion begins with ", i("s", "0"), " = 0 instead of 1, and no slot takes it."),
     "The page knows which pixel belongs to which object, so it can measure the answer; the network runs in the browser where it can. With the canvas in focus, Space selects, arrow keys move, [ and ] turn, plus and minus size, Page Up and Page Down stack, Delete removes.",
   ],
   attention: () => [

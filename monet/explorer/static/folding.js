@@ -64,9 +64,9 @@ export function foldable(name, panel, { folded = false } = {}) {
 /** Shows a panel, unfolded. @param {string} name */
 export function unfold(name) {
   const panel = document.querySelector(`#mx-${name}`);
-  /** @type {HTMLElement | null | undefined} */
-  const toggle = panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]");
-  toggle?.click();
+  /** @type {HTMLButtonElement | null | undefined} */
+  const shut = panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]");
+  shut?.click();
   panel?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
 }
 

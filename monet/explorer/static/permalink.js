@@ -20,8 +20,8 @@ import { bytes } from "./arrays.js";
 /** A scene by its origin, and how it is taken apart. @typedef {Origin & import("./engine.js").Choices & Partial<Fed>} Request */
 /** @typedef {{request: Request, edits: Packed[] | null}} Link */
 
-/** @param {Float32Array} array */
-const encode = (array) => {
+/** An array's bytes in base64 for addresses. @param {Float32Array | Uint8Array} array */
+export const encode = (array) => {
   const raw = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   return btoa(String.fromCharCode(...raw)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 };
@@ -32,7 +32,7 @@ const decode = (text, length) => {
   return array;
 };
 
-/** @param {import("./store.js").Store} store @returns {string} the hash of the page's address */
+/** @param {Pick<import("./store.js").Store, "scene" | "document" | "original">} store @returns {string} the hash of the page's address */
 export function toHash(store) {
   const { scene, document } = store;
   const { kind, data, index, seed, objects } = scene.origin;

@@ -9,11 +9,14 @@ const PLACES = 72;
 const [LEFT, TOP, RIGHT, BOTTOM] = [30, 8, 8, 30];
 const [WIDTH, HEIGHT] = [360, 190];
 
+/** A point: `y` has a value for each line, null where it is not known. @typedef {{x: number, y: (number | null)[]}} Point */
+/** @typedef {{x: {label: string, range: [number, number]}, y: {label: string, range: [number, number], lines: string[]}}} Axes */
+
 /** Round numbers that divide a range into few parts. @param {[number, number]} range */
 export function ticks([low, high]) {
   const rough = (high - low) / 4;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough - 1e-9);
+  const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough - 1e-9) ?? rough;
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
@@ -22,15 +25,16 @@ export class Chart {
   element;
   #plot = svg("svg", { class: "mx-trial-plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   #key = h("p", { class: "mx-row mx-muted mx-trial-key", "aria-hidden": "true" });
-  /** @type {Map<number, {x: number, y: (number | null)[]}>} */
+  /** @type {Map<number, Point>} */
   #points = new Map();
-  #axes = null;
+  /** @type {Axes} */
+  #axes = { x: { label: "", range: [0, 1] }, y: { label: "", range: [0, 1], lines: [] } };
 
   constructor() {
     this.element = h("figure", { class: "mx-figure" }, this.#key, this.#plot);
   }
 
-  /** An empty chart. @param {{x: {label: string, range: [number, number]}, y: {label: string, range: [number, number], lines: string[]}}} axes */
+  /** An empty chart. @param {Axes} axes */
   begin(axes) {
     this.#axes = axes;
     this.#points.clear();
@@ -39,7 +43,7 @@ export class Chart {
     this.#draw(null);
   }
 
-  /** @param {{x: number, y: (number | null)[]}} point */
+  /** @param {Point} point */
   add(point) {
     const [low, high] = this.#axes.x.range;
     this.#points.set(Math.round((PLACES * (point.x - low)) / (high - low)), point);
@@ -51,11 +55,16 @@ export class Chart {
     return [...this.#points.values()].sort((a, b) => a.x - b.x);
   }
 
+  /** @param {Point | null} now the newest */
   #draw(now) {
     const { x, y } = this.#axes;
+    /** @param {number} value @param {[number, number]} range */
     const within = (value, [low, high]) => Math.max(0, Math.min(1, (value - low) / (high - low)));
+    /** @param {number} value */
     const across = (value) => LEFT + (WIDTH - LEFT - RIGHT) * within(value, x.range);
+    /** @param {number} value */
     const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * within(value, y.range);
+    /** @param {string} words @param {Record<string, string | number>} attributes */
     const text = (words, attributes) => svg("text", attributes, words);
     const grid = [
       ...ticks(x.range).flatMap((v) => [svg("line", { x1: across(v), x2: across(v), y1: TOP, y2: HEIGHT - BOTTOM }),
@@ -65,9 +74,10 @@ export class Chart {
     ];
     const { points } = this;
     const curves = y.lines.flatMap((_, i) => {
-      const known = points.filter((point) => point.y[i] !== null);
-      const d = known.map((point) => `${across(point.x).toFixed(1)} ${up(point.y[i]).toFixed(1)}`).join("L");
-      const dot = now && now.y[i] !== null ? [svg("circle", { class: `mx-trial-line-${i}`, cx: across(now.x), cy: up(now.y[i]), r: 4.5 })] : [];
+      const known = points.flatMap(({ x: at, y: { [i]: value } }) => (value === null ? [] : [`${across(at).toFixed(1)} ${up(value).toFixed(1)}`]));
+      const d = known.join("L");
+      const newest = now?.y[i] ?? null;
+      const dot = now && newest !== null ? [svg("circle", { class: `mx-trial-line-${i}`, cx: across(now.x), cy: up(newest), r: 4.5 })] : [];
       return [svg("path", { class: `mx-trial-line-${i}`, d: d && `M${d}` }), ...dot];
     });
     this.#plot.setAttribute("aria-label", `${y.label} by ${x.label}, ${points.length} points`);

@@ -18,28 +18,36 @@ const MOST = 16;
  * @property {number} light their mean brightness
  */
 
+/** @typedef {{image: ImageData, labels: Uint8Array}} Sample */
+
+/** @param {Uint8ClampedArray} data RGBA @param {number} at */
 const lightOf = (data, at) => 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
 
+/** @param {string} data @param {number} index @param {string} what */
 const address = (data, index, what) =>
   new URL(`monet/samples/${data}/${String(index).padStart(2, "0")}${what}.png`, document.baseURI);
 
-/** The pixels of a picture file, RGBA as they are stored. @returns {Promise<ImageData>} @throws {Error} if it cannot be had */
+/** The pixels of a picture file, RGBA as they are stored. @param {URL} url @returns {Promise<ImageData>} @throws {Error} if it cannot be had */
 export async function readPixels(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`a sample is missing: ${response.status}`);
   const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d"));
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
-/** @param {string} data @param {number} index */
+/** @param {string} data @param {number} index @returns {Promise<Sample>} */
 async function readSample(data, index) {
   const [image, labels] = await Promise.all([readPixels(address(data, index, "")), readPixels(address(data, index, ".labels"))]);
   return { image, labels: Uint8Array.from({ length: image.width * image.height }, (_, p) => labels.data[4 * p]) };
 }
 
-/** An object that no other one touches and the picture's rim does not cut, so that nothing of it is hidden. */
+/**
+ * An object that no other one touches and the picture's rim does not cut, so that nothing of it is hidden.
+ * @param {Sample} sample @param {number} label @param {number[]} grounds labels that are no objects
+ * @returns {Cutout | null} null of any other
+ */
 function cut({ image: { data, width, height }, labels }, label, grounds) {
   const own = [...labels.keys()].filter((p) => labels[p] === label);
   const whole = own.every((p) => {
@@ -48,6 +56,7 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
       [p - 1, p + 1, p - width, p + width].every((q) => labels[q] === label || grounds.includes(labels[q]));
   });
   if (!whole || own.length < FEWEST || own.length > LARGEST) return null;
+  /** @param {(pixel: number) => number} of @returns {[number, number]} */
   const range = (of) => [Math.min(...own.map(of)), Math.max(...own.map(of))];
   const [[left, right], [top, bottom]] = [range((p) => p % width), range((p) => Math.floor(p / width))];
   const size = { width: right - left + 1, height: bottom - top + 1 };
@@ -62,7 +71,7 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
 /** Large and compact ones are offered first. @param {Cutout} piece */
 const worth = ({ area, width, height }) => area * (area / (width * height)) ** 2;
 
-/** What most samples show where none of their objects is: the median of each pixel and channel. @returns {Uint8Array} [H][W][3] */
+/** What most samples show where none of their objects is: the median of each pixel and channel. @param {Sample[]} samples @param {number[]} grounds @returns {Uint8Array} [H][W][3] */
 function emptied(samples, grounds) {
   const { width, height } = samples[0].image;
   return Uint8Array.from({ length: 3 * width * height }, (_, i) => {
@@ -73,7 +82,8 @@ function emptied(samples, grounds) {
   });
 }
 
-const withoutAlpha = ({ data }) => Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
+/** @param {ArrayLike<number>} data RGBA */
+export const withoutAlpha = (data) => Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
 
 /**
  * @param {string} data name of the data set
@@ -85,14 +95,19 @@ const withoutAlpha = ({ data }) => Uint8Array.from({ length: (3 * data.length) /
 export async function cutouts(data, { grounds, empty }) {
   const indices = Array.from({ length: SAMPLES }, (_, index) => index);
   const samples = await Promise.all(indices.map((index) => readSample(data, index)));
+  /** @type {[string, Cutout][]} */
   const found = samples.flatMap((sample, index) => [...new Set(sample.labels)].filter((label) => !grounds.includes(label))
-    .map((label) => [`${index}.${label}`, cut(sample, label, grounds)])).filter(([, piece]) => piece);
-  /** @type {Map<string, Cutout>} */
+    .flatMap((label) => {
+      const piece = cut(sample, label, grounds);
+      return piece ? [/** @type {[string, Cutout]} */ ([`${index}.${label}`, piece])] : [];
+    }));
   const pieces = new Map(found.sort(([, a], [, b]) => worth(b) - worth(a)).slice(0, MOST));
   const rooms = empty
-    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(withoutAlpha)
+    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(({ data: pixels }) => withoutAlpha(pixels))
     : [emptied(samples, grounds)];
 
+  /** @param {string} shape one of those that are offered */
+  const pieceOf = (shape) => /** @type {Cutout} */ (pieces.get(shape));
   return {
     grounds: rooms,
     kind: {
@@ -106,8 +121,8 @@ export async function cutouts(data, { grounds, empty }) {
       },
 
       // In another colour it keeps its shading.
-      draw({ shape, x, y, scale, angle, color }, side, put) {
-        const { width, height, pixels, light } = pieces.get(shape);
+      draw({ shape, x, y, scale, angle, color }, _side, put) {
+        const { width, height, pixels, light } = pieceOf(shape);
         const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
         const reach = (scale * Math.hypot(width, height)) / 2;
         for (let row = Math.floor(y - reach); row <= y + reach; row++) {
@@ -125,7 +140,8 @@ export async function cutouts(data, { grounds, empty }) {
 
       // On whole pixels, so that a cut-out that is neither turned nor sized is what it was in its sample.
       fit(thing, side) {
-        const { width, height } = pieces.get(thing.shape);
+        const { width, height } = pieceOf(thing.shape);
+        /** @param {number} at @param {number} length */
         const place = (at, length) => Math.round(Math.max(0, Math.min(side, at)) - length / 2) + length / 2;
         return { ...thing, x: place(thing.x, width), y: place(thing.y, height) };
       },

@@ -17,11 +17,16 @@ export class Desk {
   composition = { things: [], ground: { color: [0, 0, 0] } };
   /** The id of the selected thing. @type {number | null} */
   selected = null;
-  /** @type {{tool: "move" | "brush" | "eraser", width: number, color: [number, number, number]}} */
-  hand = { tool: "move", width: 4, color: [255, 255, 255] };
+  /** @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], gives: boolean}} `gives`: the scope's
+   *   brush takes the veil off */
+  hand = { tool: "move", width: 4, color: [255, 255, 255], gives: false };
+  /** @type {Composition[]} */
   #past = [];
+  /** @type {Composition[]} */
   #future = [];
+  /** @type {string | null} */
   #gesture = null;
+  /** @type {Set<() => void>} */
   #listeners = new Set();
 
   /** @param {() => void} listener called after every change */
@@ -76,7 +81,7 @@ export class Desk {
 
   /** Changes the selected thing. @param {(thing: Thing) => Thing} change @param {string | null} gesture */
   editThing(change, gesture = null) {
-    this.edit(({ things, ground }) => ({ ground, things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)) }), { gesture });
+    this.edit(({ things, ...rest }) => ({ ...rest, things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)) }), { gesture });
   }
 
   /** The next change is a step of its own again. */
@@ -112,24 +117,26 @@ export class Desk {
     this.#walk(this.#future, this.#past);
   }
 
+  /** @param {Composition[]} from @param {Composition[]} to */
   #walk(from, to) {
-    if (!from.length) return;
+    const composition = from.pop();
+    if (!composition) return;
     to.push(this.composition);
-    this.composition = from.pop();
+    this.composition = composition;
     this.#gesture = null;
     this.#changed();
   }
 }
 
 /** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front */
-export const added = (thing) => ({ things, ground }) => ({ ground, things: [...things, thing] });
+export const added = (thing) => ({ things, ...rest }) => ({ ...rest, things: [...things, thing] });
 
 /** @param {number} id @returns {(composition: Composition) => Composition} */
-export const removed = (id) => ({ things, ground }) => ({ ground, things: things.filter((thing) => thing.id !== id) });
+export const removed = (id) => ({ things, ...rest }) => ({ ...rest, things: things.filter((thing) => thing.id !== id) });
 
 /** @param {number} id @param {"front" | "back"} to @returns {(composition: Composition) => Composition} */
-export const restacked = (id, to) => ({ things, ground }) => {
+export const restacked = (id, to) => ({ things, ...rest }) => {
   const own = things.filter((thing) => thing.id === id);
   const others = things.filter((thing) => thing.id !== id);
-  return { ground, things: to === "front" ? [...others, ...own] : [...own, ...others] };
+  return { ...rest, things: to === "front" ? [...others, ...own] : [...own, ...others] };
 };

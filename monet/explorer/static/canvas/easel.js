@@ -6,9 +6,14 @@ import { positionOn } from "../pointing.js";
 import { borderOf } from "../stage/outline.js";
 import { added, MOST_POINTS, MOST_THINGS, removed, restacked } from "./desk.js";
 import { margin, outline } from "./render.js";
+import { brushed } from "./scope.js";
 import { stroke } from "./strokes.js";
 import { fitted, grown, movedTo, nameOf, sizable, sizedTo, turnedBy } from "./things.js";
 
+/** @typedef {import("./render.js").Spot} Spot */
+/** @typedef {import("./render.js").Thing} Thing */
+
+/** @type {Record<string, Spot>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Steps of an arrow key with Shift. */
@@ -21,14 +26,14 @@ let gestures = 0;
 /**
  * @param {HTMLCanvasElement} screen what the composition is drawn on, at the model's resolution
  * @param {import("./desk.js").Desk} desk
- * @param {{world: import("./worlds.js").World, frame: import("./render.js").Frame, rendered: import("./render.js").Rendered}} place
- *   as it is at any time
+ * @param {import("./place.js").Place} place as it is at any time
  */
 export function easel(screen, desk, place) {
   const border = svg("path", { class: "mx-border" });
   const pointed = svg("path", { class: "mx-border mx-border-pointed" });
   const tip = svg("circle", { class: "mx-border mx-border-pointed" });
   const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, pointed, border, tip);
+  /** @param {string} name @param {string} title @param {string} label */
   const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
   const grow = handle("size", "Size: drag away from the middle or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
@@ -37,10 +42,15 @@ export function easel(screen, desk, place) {
   Object.assign(screen, { tabIndex: 0, role: "application" });
   screen.setAttribute("aria-label", "Canvas. Space selects the next object, arrow keys move it, [ and ] turn it, plus and minus size it, Delete removes it");
 
-  const at = (event) => positionOn(screen, event, place.frame.side).map((v) => v - margin(place.frame));
+  /** @param {PointerEvent} event @returns {Spot} */
+  const at = (event) => {
+    const [x, y] = positionOn(screen, event, place.frame.side);
+    return [x - margin(place.frame), y - margin(place.frame)];
+  };
   const side = () => place.frame.picture;
+  /** @param {Spot} spot */
   const inside = ([x, y]) => x >= 0 && y >= 0 && x < side() && y < side();
-  /** The thing that is seen at a place. */
+  /** The thing that is seen at a place. @param {Spot} spot */
   const under = ([x, y]) => {
     if (!inside([x, y])) return null;
     const start = margin(place.frame);
@@ -48,13 +58,15 @@ export function easel(screen, desk, place) {
     return owner ? desk.composition.things[owner - 1] : null;
   };
 
-  /** What the pointer that is down does with each move. @type {((spot: [number, number]) => void) | null} */
+  /** What the pointer that is down does with each move. @type {((spot: Spot) => void) | null} */
   let follow = null;
+  /** @type {number | null} */
   let pointer = null;
   let gesture = "";
   /** The id of what comes from elsewhere with the pointer. @type {number | null} */
   let carried = null;
 
+  /** @param {PointerEvent} event @param {(spot: Spot) => void} move */
   function begin(event, move) {
     gesture = `easel/${(gestures += 1)}`;
     desk.endGesture();
@@ -64,22 +76,29 @@ export function easel(screen, desk, place) {
     element.classList.toggle("mx-holding", desk.hand.tool === "move");
   }
 
+  /** @param {(thing: Thing) => Thing} to */
   const change = (to) => desk.editThing(to, gesture);
 
+  /** @param {PointerEvent} event @param {Thing} thing @param {Spot} from */
   function drag(event, thing, from) {
     begin(event, ([x, y]) => change((now) => movedTo(now, thing.x + x - from[0], thing.y + y - from[1], place.world, side())));
   }
 
+  /** @param {PointerEvent} event @param {"size" | "turn"} mode */
   function pressHandle(event, mode) {
     const { thing } = desk;
+    if (!thing) return;
     const from = at(event);
+    /** @param {Spot} spot */
     const far = ([x, y]) => Math.max(1, Math.hypot(x - thing.x, y - thing.y));
+    /** @param {Spot} spot */
     const round = ([x, y]) => Math.atan2(y - thing.y, x - thing.x);
     begin(event, mode === "size"
       ? (spot) => change(() => sizedTo(thing, (thing.scale * far(spot)) / far(from), place.world, side()))
       : (spot) => change(() => fitted({ ...thing, angle: thing.angle + round(spot) - round(from) }, place.world, side())));
   }
 
+  /** @param {PointerEvent} event @param {Spot} from */
   function paint(event, from) {
     if (desk.isFull) return notify(FULL);
     const { tool, width, color } = desk.hand;
@@ -90,7 +109,7 @@ export function easel(screen, desk, place) {
       desk.edit((composition) => added(line)(removed(id)(composition)), { gesture, select: null });
     };
     begin(event, (spot) => {
-      const [x, y] = points.at(-1);
+      const [x, y] = points[points.length - 1];
       if (points.length >= MOST_POINTS || Math.hypot(spot[0] - x, spot[1] - y) < 0.5) return;
       points.push(spot);
       lay();
@@ -98,15 +117,30 @@ export function easel(screen, desk, place) {
     lay();
   }
 
+  /** The brush on the veil. @param {PointerEvent} event @param {Spot} from */
+  function veil(event, from) {
+    const { hand } = desk;
+    let last = from;
+    /** @param {Spot} spot */
+    const lay = (spot) => {
+      desk.edit((composition) => ({ ...composition, explained: brushed(composition.explained, [last, spot], hand, place.frame) }), { gesture, select: null });
+      last = spot;
+    };
+    begin(event, lay);
+    lay(from);
+  }
+
   element.addEventListener("pointerdown", (event) => {
-    if (event.button > 0 || !place.rendered || follow) return;
-    if (event.target === grow) return void (event.preventDefault(), pressHandle(event, "size"));
-    if (event.target === turn) return void (event.preventDefault(), pressHandle(event, "turn"));
+    if (event.button > 0 || !place.drawn || follow) return;
+    if (event.target === grow || event.target === turn) {
+      event.preventDefault();
+      return pressHandle(event, event.target === grow ? "size" : "turn");
+    }
     const spot = at(event);
     if (desk.hand.tool !== "move") {
       event.preventDefault();
       screen.focus({ preventScroll: true });
-      return paint(event, spot);
+      return desk.hand.tool === "scope" ? veil(event, spot) : paint(event, spot);
     }
     const thing = under(spot);
     desk.select(thing?.id ?? null);
@@ -116,11 +150,12 @@ export function easel(screen, desk, place) {
     drag(event, thing, spot);
   });
   element.addEventListener("pointermove", (event) => {
-    if (!place.rendered) return;
+    if (!place.drawn) return;
     const spot = at(event);
-    if (event.pointerId === pointer) follow(spot);
+    if (event.pointerId === pointer) follow?.(spot);
     hover(event.pointerType === "touch" ? null : spot);
   });
+  /** @param {PointerEvent} event */
   const end = (event) => {
     if (event.pointerId !== pointer) return;
     // What is dragged in and let go beside the canvas was not meant.
@@ -129,18 +164,21 @@ export function easel(screen, desk, place) {
     element.classList.remove("mx-holding");
     desk.endGesture();
   };
-  for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, end);
+  element.addEventListener("pointerup", end);
+  element.addEventListener("pointercancel", end);
   element.addEventListener("pointerleave", () => hover(null));
   // A finger that holds something or paints does not scroll.
   element.addEventListener("touchstart", (event) => follow && event.preventDefault(), { passive: false });
 
-  let marked = null; // what is pointed at
+  /** What is pointed at. @type {Thing | null} */
+  let marked = null;
+  /** @param {Spot | null} spot */
   function hover(spot) {
     const brush = desk.hand.tool !== "move";
     const start = margin(place.frame);
     tip.style.display = brush && spot ? "" : "none";
     if (brush && spot) {
-      for (const [name, value] of [["cx", spot[0] + start], ["cy", spot[1] + start], ["r", desk.hand.width / 2]]) tip.setAttribute(name, String(value));
+      for (const [name, value] of Object.entries({ cx: spot[0] + start, cy: spot[1] + start, r: desk.hand.width / 2 })) tip.setAttribute(name, String(value));
     }
     const thing = brush || follow || !spot ? null : under(spot);
     screen.style.cursor = brush ? "crosshair" : thing ? "grab" : "default";
@@ -150,15 +188,18 @@ export function easel(screen, desk, place) {
   }
 
   screen.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !place.rendered) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !place.drawn) return;
     const { things } = desk.composition;
     const { thing } = desk;
     const { world } = place;
     const grip = `keys/${desk.selected}`;
+    /** @param {(thing: Thing) => Thing} to */
     const act = (to) => () => thing && desk.editThing(to, grip);
     const by = ARROWS[event.key]?.map((v) => v * world.kind.step * (event.shiftKey ? FAR : 1));
+    /** @param {1 | -1} sign */
     const grows = (sign) => act((now) => grown(now, sign, world, side()));
-    const does = by ? act((now) => movedTo(now, now.x + by[0], now.y + by[1], world, side())) : {
+    /** @type {Record<string, () => unknown>} */
+    const others = {
       "[": act((now) => turnedBy(now, -1, world, side())),
       "]": act((now) => turnedBy(now, 1, world, side())),
       "+": grows(1), "=": grows(1), "-": grows(-1),
@@ -166,9 +207,10 @@ export function easel(screen, desk, place) {
       Backspace: () => thing && desk.edit(removed(thing.id), { select: null }),
       PageUp: () => thing && desk.edit(restacked(thing.id, "front")),
       PageDown: () => thing && desk.edit(restacked(thing.id, "back")),
-      " ": () => things.length && desk.select(things[(things.indexOf(thing) + (event.shiftKey ? things.length - 1 : 1)) % things.length].id),
+      " ": () => things.length && desk.select(things[((thing ? things.indexOf(thing) : -1) + (event.shiftKey ? things.length - 1 : 1)) % things.length].id),
       Escape: () => desk.select(null),
-    }[event.key];
+    };
+    const does = by ? act((now) => movedTo(now, now.x + by[0], now.y + by[1], world, side())) : others[event.key];
     if (!does) return;
     event.preventDefault();
     event.stopPropagation();
@@ -196,9 +238,10 @@ export function easel(screen, desk, place) {
       border.setAttribute("d", covered ? borderOf(covered, frame.side, 1) : "");
       pointed.setAttribute("d", "");
       const own = covered ? [...covered.keys()].filter((p) => covered[p]) : [];
-      grow.hidden = !own.length || !sizable(thing, world);
+      grow.hidden = !thing || !own.length || !sizable(thing, world);
       turn.hidden = !own.length;
       if (!own.length) return;
+      /** @param {number} v */
       const share = (v) => `${(100 * Math.max(0, Math.min(frame.side, v))) / frame.side}%`;
       const [columns, rows] = [own.map((p) => p % frame.side), own.map((p) => Math.floor(p / frame.side))];
       const right = share(Math.max(...columns) + 1);

@@ -10,7 +10,8 @@ import { between, made, sizable } from "./things.js";
  * What was composed, and what the network says of it.
  * @typedef {import("./render.js").Rendered & {composition: Composition, masks: Float32Array[], side: number}} Outcome
  */
-/** A point of the chart: `y` has a value for each line; null is no point. @typedef {{x: number, y: (number | null)[]} | null} Point */
+/** A point of the chart. @typedef {import("./chart.js").Point} Point */
+/** @typedef {import("./render.js").Spot} Spot */
 /**
  * @typedef {object} Experiment
  * @property {string} name in links
@@ -21,30 +22,43 @@ import { between, made, sizable } from "./things.js";
  * @property {(t: number, table: Table) => Composition} at the scene on the path, t from 0 to 1
  * @property {{label: string, range: (table: Table) => [number, number]}} x
  * @property {{label: string, range: (table: Table) => [number, number], lines: string[]}} y
- * @property {(outcome: Outcome) => Point} measure
+ * @property {(outcome: Outcome) => Point | null} measure null where nothing is to be seen of what the question is about
  * @property {(point: Point, outcome: Outcome) => string} answer in a sentence
  */
 
+/** @param {Table} table @param {number} n */
 const shapeOf = ({ world }, n) => world.kind.shapes[n % world.kind.shapes.length];
+/** @param {Table} table @param {number} n */
 const colorOf = ({ world }, n) => world.colors?.[n % world.colors.length] ?? null;
-const percent = (share) => `${Math.round(100 * share)} %`;
+/** @param {number | null} share */
+const percent = (share) => share === null ? "none" : `${Math.round(100 * share)} %`;
 
-/** Colours that are far apart in the list of a world. */
+/** Colours that are far apart in the list of a world. @param {Table} table @param {number} n */
 const apart = (table, n) => colorOf(table, n * Math.max(1, Math.floor((table.world.colors?.length ?? 1) / 3)));
 
-/** A thing of a table's world, its place and size in shares of the side and of the usual size. */
+/**
+ * A thing of a table's world, its place and size in shares of the side and of the usual size.
+ * @param {Table} table @param {number} id
+ * @param {{shape?: number, color?: import("./render.js").Color | null, at: Spot, size?: number, alpha?: number}} given
+ */
 const thing = (table, id, { shape = 0, color, at: [x, y], size = 1, ...more }) => made(table.world, table.side, {
   id, shape: shapeOf(table, shape), x: x * table.side, y: between(...table.world.band, y) * table.side,
   scale: sizable({ shape: shapeOf(table, shape) }, table.world) && !table.world.kind.whole ? size * table.world.usual : table.world.usual,
   ...(color !== undefined && { color }), ...more,
 });
 
+/** @param {Table} table @param {import("./render.js").Thing[]} things @returns {Composition} */
 const scene = ({ world }, things) => ({ ground: world.grounds[0], things });
 
-/** The number on the canvas of the thing with an id, 0 if it is gone. */
+/** The number on the canvas of the thing with an id, 0 if it is gone. @param {Outcome} outcome @param {number} id */
 const numberOf = ({ composition: { things } }, id) => things.findIndex((one) => one.id === id) + 1;
 
-/** A point, if both ids are still there and both values are known. */
+/**
+ * A point, if all things are still there and their place on the chart is known.
+ * @param {Outcome} outcome @param {number[]} ids
+ * @param {(...numbers: number[]) => number | null} x @param {(...numbers: number[]) => (number | null)[]} y
+ * @returns {Point | null}
+ */
 function point(outcome, ids, x, y) {
   const numbers = ids.map((id) => numberOf(outcome, id));
   if (numbers.some((n) => !n)) return null;
@@ -52,6 +66,7 @@ function point(outcome, ids, x, y) {
   return across === null || up.every((v) => v === null) ? null : { x: across, y: up };
 }
 
+/** @returns {[number, number]} */
 const SHARE = () => [0, 1];
 
 /** @type {Experiment[]} */
@@ -87,7 +102,7 @@ export const EXPERIMENTS = [
     x: { label: "visible share of the hidden one", range: SHARE },
     y: { label: "IoU of its best slot with what is seen of it", range: SHARE, lines: ["IoU"] },
     measure: (outcome) => point(outcome, [1], (n) => visibleShare(outcome, n), (n) => [overlap(outcome, n)]),
-    answer: ({ x, y: [iou] }) => `With ${percent(x)} of it in sight, its best slot and what is seen of it overlap by ${iou.toFixed(2)}.`,
+    answer: ({ x, y: [iou] }) => `With ${percent(x)} of it in sight, its best slot and what is seen of it overlap by ${(iou ?? 0).toFixed(2)}.`,
   },
   {
     name: "many",
@@ -97,6 +112,7 @@ export const EXPERIMENTS = [
     begin: (table) => EXPERIMENTS[2].at(0, table),
     at(t, table) {
       const most = table.slots + 1;
+      /** @param {number} n @returns {Spot} */
       const place = (n) => [0.5 + 0.34 * Math.cos((2 * Math.PI * n) / most), 0.5 + 0.34 * Math.sin((2 * Math.PI * n) / most)];
       return scene(table, Array.from({ length: 1 + Math.round(t * (most - 1)) }, (_, n) =>
         thing(table, n + 1, { shape: table.world.kind.whole ? 1 : n, color: colorOf(table, n), at: place(n), size: 0.75 })));
@@ -120,7 +136,7 @@ export const EXPERIMENTS = [
     y: { label: "IoU of its best slot with it", range: SHARE, lines: ["IoU"] },
     measure: (outcome) => point(outcome, [1],
       (n) => contrast(outcome.pixels, outcome.base, pixelsOf(outcome.owners, n)), (n) => [overlap(outcome, n)]),
-    answer: ({ x, y: [iou] }) => `At a contrast of ${x.toFixed(2)}, its best slot overlaps with it by ${iou.toFixed(2)}.`,
+    answer: ({ x, y: [iou] }) => `At a contrast of ${x.toFixed(2)}, its best slot overlaps with it by ${(iou ?? 0).toFixed(2)}.`,
   },
   {
     name: "order",
@@ -129,6 +145,7 @@ export const EXPERIMENTS = [
     hint: "Swap the two by hand; then give one of them another colour or size, and swap them again.",
     begin: (table) => EXPERIMENTS[4].at(0, table),
     at(t, table) {
+      /** @param {number} n @returns {Spot} */
       const around = (n) => [0.5 - 0.28 * Math.cos(Math.PI * (t + n)), 0.5 - 0.28 * Math.sin(Math.PI * (t + n))];
       return scene(table, [
         thing(table, 1, { shape: 0, color: apart(table, 0), at: around(0) }),
@@ -137,7 +154,7 @@ export const EXPERIMENTS = [
     },
     x: { label: "column of the first object, pixels", range: ({ side }) => [0, side] },
     y: { label: "step that takes it", range: ({ slots }) => [0, slots + 1], lines: ["first object", "second object"] },
-    measure: (outcome) => point(outcome, [1, 2], () => outcome.composition.things.find(({ id }) => id === 1).x,
+    measure: (outcome) => point(outcome, [1, 2], () => outcome.composition.things.find(({ id }) => id === 1)?.x ?? null,
       (a, b) => [stepTaken(outcome, a), stepTaken(outcome, b)]),
     answer: ({ y: [a, b] }) => (a === b ? `Step ${a} takes both objects.` : `Step ${a ?? "–"} takes the first object, step ${b ?? "–"} the second.`),
   },

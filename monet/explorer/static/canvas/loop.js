@@ -1,5 +1,6 @@
 // Pixels to slots, again and again: one question under way, the newest next, by the page's network or else the server.
 
+import { reasonOf } from "../reason.js";
 import { sceneFrom } from "../store.js";
 
 /** Answers that the rate is the mean of. */
@@ -13,9 +14,20 @@ const SERVER_MS = 250;
 
 /**
  * @typedef {object} Answer
- * @property {Float32Array[]} masks [P] per slot, sum to one
+ * @property {Float32Array[]} masks [P] per slot, sum to the scope
  * @property {Float32Array[]} decoded [P][4] per slot: red, green, blue, mask logit
+ * @property {Float32Array | null} scope [P] that the first step was given; null: 1 everywhere
  */
+/** @typedef {import("../engine.js").Choices} Choices */
+/**
+ * @typedef {object} Question
+ * @property {Uint8Array} pixels [side][side][3]
+ * @property {Float32Array | null} scope [side][side] in [0, 1], null: 1 everywhere; the server is not given it
+ * @property {boolean} stays whether the server is never asked it
+ * @property {import("./place.js").Subject} about
+ * @property {Choices} choices
+ */
+/** @typedef {(answer: Answer | null, about: import("./place.js").Subject, course: Course) => void} Listener */
 /**
  * @typedef {object} Course how the questions are answered
  * @property {"browser" | "server" | null} where null before the first answer
@@ -29,10 +41,14 @@ export class Loop {
   /** @type {Course} */
   course = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
   #engine;
+  /** @type {Choices | null} */
   #choices = null;
+  /** @type {Question | null} */
   #next = null;
   #busy = false;
+  /** @type {number[]} */
   #times = [];
+  /** @type {Set<Listener>} */
   #listeners = new Set();
 
   /** @param {import("../engine.js").Engine} engine */
@@ -40,7 +56,7 @@ export class Loop {
     this.#engine = engine;
   }
 
-  /** By which model, and how many slots; what was asked before is not answered any more. @param {import("../engine.js").Choices} choices */
+  /** By which model, and how many slots; what was asked before is not answered any more. @param {Choices} choices */
   use(choices) {
     if (JSON.stringify(choices) === JSON.stringify(this.#choices)) return;
     this.#choices = choices;
@@ -49,7 +65,7 @@ export class Loop {
     this.course = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
   }
 
-  /** @param {(answer: Answer | null, about: any, course: Course) => void} listener told of every answer, null where there is none */
+  /** @param {Listener} listener told of every answer, null where there is none */
   onAnswer(listener) {
     this.#listeners.add(listener);
   }
@@ -57,26 +73,31 @@ export class Loop {
   /**
    * Asks; a question that still waits is forgotten.
    * @param {Uint8Array} pixels [side][side][3]
-   * @param {any} about given back with the answer
+   * @param {import("./place.js").Subject} about given back with the answer
+   * @param {{scope?: Float32Array | null, stays?: boolean}} [options]
    */
-  ask(pixels, about) {
-    this.#next = { pixels, about, choices: this.#choices };
+  ask(pixels, about, { scope = null, stays = false } = {}) {
+    if (!this.#choices) return;
+    this.#next = { pixels, scope, stays, about, choices: this.#choices };
     if (!this.#busy) this.#run();
   }
 
   async #run() {
     this.#busy = true;
     while (this.#next) {
-      const { pixels, about, choices } = this.#next;
+      const question = this.#next;
+      const { about, choices, stays } = question;
       this.#next = null;
+      /** @type {Answer | null} */
       let answer = null;
       try {
-        answer = await this.#fromPage(pixels, choices);
+        answer = await this.#fromPage(question);
         if (choices !== this.#choices) continue;
-        answer ??= await this.#fromServer(pixels, choices);
+        if (!answer && stays) throw new Error("Your camera’s picture is not sent to the server, and your browser’s network does not run.");
+        answer ??= await this.#fromServer(question);
         if (choices === this.#choices) this.#count();
       } catch (error) {
-        this.#course(choices, { failed: error.message });
+        this.#course(choices, { failed: reasonOf(error) });
       }
       if (choices !== this.#choices) continue;
       const { course } = this;
@@ -86,48 +107,51 @@ export class Loop {
     this.#busy = false;
   }
 
+  /** @param {Answer | null} answer @param {Question["about"]} about @param {Course} course @param {Choices} choices */
   #tell(answer, about, course, choices) {
     if (choices === this.#choices) for (const listener of this.#listeners) listener(answer, about, course);
   }
 
-  /** @returns {Promise<Answer | null>} null where the page cannot */
-  async #fromPage(pixels, choices) {
+  /** @param {Question} question @returns {Promise<Answer | null>} null where the page cannot */
+  async #fromPage({ pixels, scope, choices }) {
     if (this.course.where === "server") return null;
     try {
       const network = await this.#engine.network(choices.model);
       const began = performance.now();
-      const said = await network.decompose(pixels, choices.slots);
+      const said = await network.decompose(pixels, choices.slots, scope);
       this.#course(choices, { where: "browser", milliseconds: performance.now() - began, failed: "" });
+      /** @param {Float32Array} values */
       const perSlot = (values) => {
         const length = values.length / choices.slots;
         return Array.from({ length: choices.slots }, (_, k) => values.subarray(k * length, (k + 1) * length));
       };
-      return { masks: perSlot(said.masks), decoded: perSlot(said.components) };
+      return { masks: perSlot(said.masks), decoded: perSlot(said.components), scope };
     } catch (error) {
-      this.#course(choices, { where: "server", reason: error.message, rate: 0, failed: "" });
+      this.#course(choices, { where: "server", reason: reasonOf(error), rate: 0, failed: "" });
       this.#times = [];
       return null;
     }
   }
 
-  /** @returns {Promise<Answer>} */
-  async #fromServer(pixels, choices) {
+  /** @param {Question} question @returns {Promise<Answer>} */
+  async #fromServer({ pixels, choices }) {
+    /** @type {import("../engine.js").Source} */
     const source = { origin: { kind: "picture" }, picture: { image: Array.from(pixels), of: choices.model } };
     const began = performance.now();
     const scene = sceneFrom(await this.#engine.decompose(source, choices));
     const decoded = await this.#engine.decode(choices.model, scene.mean);
     this.#course(choices, { milliseconds: performance.now() - began, failed: "" });
-    return { masks: scene.masks, decoded };
+    return { masks: scene.masks, decoded, scope: null };
   }
 
-  /** Of choices that hold no longer nothing is told. @param {Partial<Course>} change */
+  /** Of choices that hold no longer nothing is told. @param {Choices} choices @param {Partial<Course>} change */
   #course(choices, change) {
     if (choices === this.#choices) this.course = { ...this.course, ...change };
   }
 
   #count() {
     const now = performance.now();
-    if (now - this.#times.at(-1) > GAP_MS) this.#times = [];
+    if (now - (this.#times.at(-1) ?? now) > GAP_MS) this.#times = [];
     this.#times = [...this.#times, now].slice(-COUNTED);
     const passed = now - this.#times[0];
     const rate = passed ? (1000 * (this.#times.length - 1)) / passed : this.course.rate;

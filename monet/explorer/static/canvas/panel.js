@@ -7,26 +7,35 @@ import { explanation } from "../explain.js";
 import { unfold } from "../folding.js";
 import { notify } from "../notices.js";
 import { toHash as stageHash } from "../permalink.js";
+import { reasonOf } from "../reason.js";
 import { sceneFrom } from "../store.js";
 import { Desk } from "./desk.js";
 import { easel as easelOf } from "./easel.js";
+import { filming as filmingOf } from "./filming.js";
 import { canvasIn, fromText, toHash } from "./link.js";
 import { Live } from "./live.js";
+import { Place } from "./place.js";
 import { pictureOf, render } from "./render.js";
+import { scopeOf, veiled } from "./scope.js";
+import { scoping as scopingOf } from "./scoping.js";
 import { randomThings } from "./things.js";
 import { tools as toolsOf } from "./tools.js";
 import { trials as trialsOf } from "./trials.js";
 import { worldOf } from "./worlds.js";
 
-/** @param {HTMLElement} root */
+/** @typedef {import("../engine.js").Origin} Origin */
+/** @typedef {import("./render.js").Composition} Composition */
+
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, context) {
   const body = h("div", { class: "mx-compose" });
   root.append(h("div", { class: "mx-head" }, h("h2", {}, "Compose a scene"),
     h("span", { class: "mx-muted" }, "Paint a picture, and watch the network take it apart."), h("span", { class: "mx-spring" }), explanation("compose")), body);
   // Folded away it is not built; out of sight it does not ask.
+  /** @type {ReturnType<typeof build> | null} */
   let studio = null;
   new IntersectionObserver((entries) => {
-    const visible = entries.at(-1).isIntersecting;
+    const visible = entries.at(-1)?.isIntersecting ?? false;
     if (visible) studio ??= build(body, context);
     studio?.watch(visible);
   }).observe(body);
@@ -41,26 +50,31 @@ export function mount(root, context) {
   addEventListener("hashchange", followLink);
 }
 
-/** @param {HTMLElement} body */
+/** @param {HTMLElement} body @param {import("../main.js").Context} context */
 function build(body, { store, frames, engine, opening }) {
   const desk = new Desk();
   const live = new Live(engine);
-  /** What the canvas is of, as it is now. */
-  const place = { model: null, world: null, frame: null, slots: 0, rendered: null };
+  const place = new Place();
   const screen = canvas("");
   const easel = easelOf(screen, desk, place);
-  const tools = toolsOf(desk, place, easel);
+  const scoping = scopingOf(desk, live);
+  const tools = toolsOf(desk, place, easel, scoping);
+  const filming = filmingOf(desk, live, place, { engine, dataOf: (model) => opening.offer.models[model].data, draw });
   const trials = trialsOf(desk, live, place);
+  /** @type {Map<string, Composition>} */
   const kept = new Map(); // model -> composition: coming back to a model finds its canvas
+  /** @type {{text: string, model: string | null} | null} */
   let linked = null; // a canvas of a link that is still to be shown
   const note = h("p", { class: "mx-muted", role: "status" });
 
   /** Only once there is something on the canvas: not while another world comes. */
-  const ready = (act) => () => place.rendered && act();
+  /** @param {() => void} act */
+  const ready = (act) => () => place.drawn && act();
   const open = button("Open on the stage", ready(() => opening.open({
-    source: { origin: { kind: "picture" }, picture: { image: Array.from(place.rendered.pixels), of: place.model } },
+    source: { origin: { kind: "picture" }, picture: { image: Array.from(place.rendered.pixels), of: String(place.model) } },
   })), { title: "Shows this picture on the stage: drag its objects, play the story, export it", class: "mx-button mx-compose-open" });
   const take = button("Take this scene’s picture", ready(() => {
+    if (!frames.frame) return;
     const { scene, image, edited } = frames.frame;
     const origin = edited || scene.origin.kind === "picture" ? null : scene.origin;
     const pixels = pictureOf(edited ? image : scene.image, place.frame);
@@ -70,7 +84,7 @@ function build(body, { store, frames, engine, opening }) {
     try {
       history.replaceState(null, "", toHash(stageLink(), { composition: desk.composition, experiment: trials.name }, place.world));
     } catch (error) {
-      return say(note, `No link: ${error.message}`);
+      return say(note, `No link: ${reasonOf(error)}`);
     }
     const copied = await copyText(location.href);
     const { ground } = desk.composition;
@@ -79,7 +93,7 @@ function build(body, { store, frames, engine, opening }) {
   }), { title: "An address that restores this canvas, and the experiment" });
   body.append(
     h("div", { class: "mx-compose-canvas" }, easel.element, ...tools.palette), live.element, tools.element, trials.element);
-  tools.element.append(h("div", { class: "mx-row" }, open, take, link, note));
+  tools.element.append(filming.element, h("div", { class: "mx-row" }, open, take, link, note));
   body.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
     event.preventDefault();
@@ -92,78 +106,87 @@ function build(body, { store, frames, engine, opening }) {
   function stageLink() {
     if (store.scene.origin.kind !== "picture") return stageHash(store);
     const { source: { origin } } = opening.first(store.scene.model);
-    return stageHash({ scene: { ...store.scene, origin }, document: null, original: null });
+    return stageHash({ scene: { ...store.scene, origin }, document: store.original, original: store.original });
   }
 
   let visible = false;
   let scheduled = false;
   function draw() {
-    if (scheduled || !place.world) return;
+    if (scheduled || !place.furnished) return;
     scheduled = true;
     requestAnimationFrame(() => {
       scheduled = false;
       const { composition } = desk;
       const { world, frame } = place;
-      if (!world) return;
-      place.rendered = render(composition, world, frame);
-      drawColors(screen, frame.side, Float32Array.from(place.rendered.pixels, (v) => v / 255));
+      if (!place.furnished) return;
+      filming.follow();
+      const { filmed } = place;
+      const ground = filmed ? { pixels: filmed, origin: null, stays: true } : composition.ground;
+      const explained = live.course.where === "server" ? null : composition.explained; // it is not told of it
+      place.rendered = render({ ...composition, ground }, world, frame);
+      drawColors(screen, frame.side, veiled(place.rendered.pixels, explained));
       easel.mark();
       tools.follow();
-      if (visible) live.ask(place.rendered.pixels, { ...place.rendered, composition, world, side: frame.side });
+      const about = { ...place.rendered, composition, world, side: frame.side };
+      if (visible) live.ask(place.rendered.pixels, about, { scope: scopeOf(explained), stays: ground.stays });
     });
   }
   desk.subscribe(draw);
+  live.onCourse(draw);
 
   /** The world of the model on the stage. */
   async function settle() {
+    if (!store.loaded) return;
     const { scene } = store;
-    if (!scene) return;
     const { model, slots, how } = scene;
     if (slots !== place.slots) trials.resume(null); // its axes are of other slots
     place.slots = slots;
     if (visible) live.use({ model, slots, how }, scene.size);
-    if (model === place.model) return place.world && linked !== null ? follow() : draw();
-    if (place.model && place.world) kept.set(place.model, desk.composition);
-    Object.assign(place, { model, world: null, rendered: null });
+    if (model === place.model) return place.furnished && linked !== null ? follow() : draw();
+    filming.leave("The camera is off: another model is on the stage.");
+    if (place.model && place.furnished) kept.set(place.model, desk.composition);
+    place.leaveFor(model);
     trials.resume(null);
     const { data, picture } = opening.offer.models[model];
     try {
       const world = await worldOf(data);
       if (place.model !== model) return;
-      Object.assign(place, { world, frame: { picture: picture ?? scene.size, side: scene.size } });
+      place.furnish(world, { picture: picture ?? scene.size, side: scene.size });
       tools.furnish();
       desk.open(kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) });
       desk.select(desk.composition.things.at(-1)?.id ?? null); // its handles show what one can do
       if (linked !== null) follow();
     } catch (error) {
       place.model = null; // coming back to the panel tries again
-      say(note, `The shapes of this model’s data set did not arrive: ${error.message}`);
+      say(note, `The shapes of this model’s data set did not arrive: ${reasonOf(error)}`);
     }
   }
 
   /** Shows the canvas of a link, once its model is on the stage. */
   async function follow() {
+    if (!linked) return;
     const { text, model } = linked;
     if (model !== null && model !== place.model) return;
     linked = null;
     try {
-      const { things, ground, origin, experiment } = fromText(text, place.world, place.frame.picture);
+      const { things, ground, origin, explained, experiment } = fromText(text, place.world, place.frame);
       if (!ground && !origin) notify("The ground’s picture is not in the link; the objects are shown without it.");
       const found = ground ?? (origin ? await groundOf(origin) : place.world.grounds[0]);
-      desk.open({ things, ground: found });
+      desk.open({ things, ground: found, ...(explained && { explained }) });
       trials.resume(experiment);
     } catch (error) {
-      notify(`The canvas of this link cannot be shown: ${error.message.replace(/\.$/, "")}.`);
+      notify(`The canvas of this link cannot be shown: ${reasonOf(error).replace(/\.$/, "")}.`);
     }
   }
 
-  /** The picture of a scene as a ground. */
+  /** The picture of a scene as a ground. @param {Origin} origin @returns {Promise<import("./render.js").Ground>} */
   async function groundOf(origin) {
     const { model, slots, how } = store.scene;
     const scene = sceneFrom(await engine.decompose({ origin }, { model, slots, how }));
     return { pixels: pictureOf(scene.image, place.frame), origin };
   }
 
+  /** @type {import("../store.js").Scene | null} */
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;
@@ -171,12 +194,15 @@ function build(body, { store, frames, engine, opening }) {
     settle();
   });
   const studio = {
-    desk, place, live, trials,
+    desk, place, live, trials, filming,
     /** @param {boolean} now whether it is in sight */
     watch(now) {
       visible = now;
       if (visible) settle();
-      else trials.stop();
+      else {
+        trials.stop();
+        filming.leave("The camera is off: the canvas was out of sight.");
+      }
     },
     /** @param {string} text the canvas of a link, whose model comes on the stage by the rest of the link */
     restore(text) {
@@ -184,6 +210,6 @@ function build(body, { store, frames, engine, opening }) {
       settle();
     },
   };
-  window.monetExplorer.studio = studio; // for tests
+  Object.assign(Reflect.get(window, "monetExplorer"), { studio }); // for tests
   return studio;
 }

@@ -2,6 +2,8 @@
 
 import { strokes } from "./strokes.js";
 
+/** Red, green and blue, 0 to 255. @typedef {[number, number, number]} Color */
+/** A place in pixels of the picture: from the left, from the top. @typedef {[number, number]} Spot */
 /**
  * Something on the canvas. Places are in pixels of the data set's picture from its left and upper edge, so that the
  * middle of the first pixel is 0.5.
@@ -13,15 +15,20 @@ import { strokes } from "./strokes.js";
  * @property {number} scale 1 as the data set's largest
  * @property {number} angle clockwise, in radians
  * @property {number} alpha 1 opaque, 0 not to be seen
- * @property {[number, number, number] | null} color 0 to 255; null: a cut-out's own, or a stroke that shows the ground
+ * @property {Color | null} color null: a cut-out's own, or a stroke that shows the ground
  * @property {number} [width] of a stroke, in pixels
- * @property {[number, number][]} [points] of a stroke, from its middle
+ * @property {Spot[]} [points] of a stroke, from its middle
  */
 /**
- * What lies behind all things: one colour, or a picture [H][W][3] with a name to find it again by.
- * @typedef {{color: [number, number, number]} | {pixels: Uint8Array, origin: object | null}} Ground
+ * What lies behind all things: one colour, or a picture [H][W][3] with a name to find it again by. One that `stays` is
+ * not sent to the server.
+ * @typedef {{color: Color, pixels?: undefined, origin?: undefined, stays?: undefined} | {color?: undefined, pixels: Uint8Array, origin: import("../engine.js").Origin | GroundOrigin | null, stays?: boolean}} Ground
  */
-/** Things from back to front. @typedef {{things: Thing[], ground: Ground}} Composition */
+/** One of a world's own grounds. @typedef {{kind: "ground", index: number}} GroundOrigin */
+/**
+ * Things from back to front, and what of the picture counts as explained, if anything does.
+ * @typedef {{things: Thing[], ground: Ground, explained?: import("./scope.js").Explained | null}} Composition
+ */
 /** Sides in pixels: of the picture, and of what the model is fed, which has a black border around it. @typedef {{picture: number, side: number}} Frame */
 /**
  * @typedef {object} Rendered
@@ -34,7 +41,7 @@ import { strokes } from "./strokes.js";
 /** Pixels of the border to the left and above. @param {Frame} frame */
 export const margin = ({ picture, side }) => Math.floor((side - picture) / 2);
 
-/** How a thing is drawn. @param {Thing} thing @param {import("./worlds.js").World} world */
+/** How a thing is drawn. @param {Pick<Thing, "shape">} thing @param {import("./worlds.js").World} world */
 export const kindOf = (thing, world) => (thing.shape === "stroke" ? strokes : world.kind);
 
 /**
@@ -82,7 +89,10 @@ function groundPixels(ground, frame) {
   return pixels;
 }
 
-/** Which pixels a thing would have if nothing lay before it: 1 there, [side][side]. */
+/**
+ * Which pixels a thing would have if nothing lay before it: 1 there, [side][side].
+ * @param {Thing} thing @param {import("./worlds.js").World} world @param {Frame} frame
+ */
 export function outline(thing, world, frame) {
   const covered = new Uint8Array(frame.side ** 2);
   cover(thing, world, frame, (p) => (covered[p] = 1));

@@ -6,7 +6,7 @@ const NATIVE = 64;
 /** The farthest point of any shape from its centre at scale 1: a corner of the square. */
 const REACH = 9.6 * Math.SQRT2;
 
-/** Upper and lower edge of the heart curve |u| = 9.6 sin^3 t, by cos t. */
+/** Upper and lower edge of the heart curve |u| = 9.6 sin^3 t, by cos t. @param {number} cos */
 const heartEdge = (cos) => -0.66 * (4 + 19 * cos - 2 * cos ** 2 - 8 * cos ** 3 - 8 * cos ** 4) - 1.4;
 
 /** Whether a point lies inside a shape, from its centre along its own axes. @type {Record<string, (u: number, v: number) => boolean>} */
@@ -28,10 +28,13 @@ export const sprites = {
   sizes: [0.35, 1.6],
   shapes: Object.keys(INSIDE),
 
-  draw({ shape, x, y, scale, angle, color: [r, g, b] }, side, put) {
+  draw({ shape, x, y, scale, angle, color }, side, put) {
+    const [r, g, b] = /** @type {import("./render.js").Color} */ (color); // only cut-outs and erasers have none
     const unit = scale * (side / NATIVE);
     const [cos, sin, inside] = [Math.cos(angle) / unit, Math.sin(angle) / unit, INSIDE[shape]];
+    /** @param {number} at */
     const first = (at) => Math.max(0, Math.floor(at - REACH * unit));
+    /** @param {number} at */
     const last = (at) => Math.min(side - 1, Math.ceil(at + REACH * unit));
     for (let row = first(y); row <= last(y); row++) {
       for (let column = first(x); column <= last(x); column++) {

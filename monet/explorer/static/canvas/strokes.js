@@ -3,14 +3,18 @@
 /** Radius of the thinnest line that has no gaps: half a pixel's diagonal. */
 const THINNEST = Math.SQRT1_2;
 
-/** Squared distance of a point from the line between two others. */
+/** @typedef {import("./render.js").Spot} Spot */
+/** @typedef {import("./render.js").Thing} Thing */
+/** What is a stroke's own. @typedef {Thing & {width: number, points: Spot[]}} Stroke */
+
+/** Squared distance of a point from the line between two others. @param {number} x @param {number} y @param {Spot} from @param {Spot} to */
 function squaredDistance(x, y, [ax, ay], [bx, by]) {
   const [dx, dy] = [bx - ax, by - ay];
   const along = dx || dy ? Math.max(0, Math.min(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy))) : 0;
   return (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2;
 }
 
-/** The points of a stroke where they lie in the picture. @returns {[number, number][]} */
+/** The points of a stroke where they lie in the picture. @param {Stroke} stroke @returns {Spot[]} */
 function placed({ x, y, scale, angle, points }) {
   const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
   return points.map(([px, py]) => [x + cos * px - sin * py, y + sin * px + cos * py]);
@@ -24,12 +28,14 @@ export const strokes = {
   shapes: ["stroke"],
 
   draw(thing, side, put) {
-    const points = placed(thing);
-    const radius = Math.max(THINNEST, (thing.width * thing.scale) / 2);
-    const [r, g, b] = thing.color ?? [];
+    const line = /** @type {Stroke} */ (thing);
+    const points = placed(line);
+    const radius = Math.max(THINNEST, (line.width * line.scale) / 2);
+    const [r, g, b] = line.color ?? [0, 0, 0]; // an eraser's is not looked at
     const done = new Uint8Array(side * side);
     points.forEach((from, n) => {
       const to = points[n + 1] ?? from;
+      /** @param {0 | 1} c @returns {[number, number]} */
       const range = (c) => [Math.max(0, Math.floor(Math.min(from[c], to[c]) - radius)), Math.min(side - 1, Math.ceil(Math.max(from[c], to[c]) + radius))];
       const [[left, right], [top, bottom]] = [range(0), range(1)];
       for (let row = top; row <= bottom; row++) {
@@ -45,9 +51,17 @@ export const strokes = {
   fit: (thing, side) => ({ ...thing, x: Math.max(0, Math.min(side, thing.x)), y: Math.max(0, Math.min(side, thing.y)) }),
 };
 
-/** A stroke whose points are around its own middle, so that it turns and grows in place. @param {[number, number][]} points in the picture */
+/**
+ * A stroke whose points are around its own middle, so that it turns and grows in place.
+ * @param {Spot[]} points in the picture
+ * @param {number} width in pixels
+ * @param {import("./render.js").Color | null} color
+ * @returns {Omit<Stroke, "id">}
+ */
 export function stroke(points, width, color) {
+  /** @param {number} value */
   const tenths = (value) => Math.round(10 * value) / 10; // a link holds no more
+  /** @param {0 | 1} c */
   const middle = (c) => {
     const values = points.map((point) => point[c]);
     return tenths((Math.min(...values) + Math.max(...values)) / 2);

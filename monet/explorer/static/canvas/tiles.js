@@ -17,6 +17,7 @@ const quarters = (angle) => ((Math.round(angle / (Math.PI / 2)) % 4) + 4) % 4;
  */
 export function tiles({ pieces, tile, shading, step, sizes }) {
   /** A piece as it lies: its cells, and a cell's side in pixels. */
+  /** @param {import("./render.js").Thing} thing */
   const lying = ({ shape, scale, angle }) => {
     let rows = pieces[shape].split(" ");
     for (let n = quarters(angle); n > 0; n--) rows = turned(rows);
@@ -29,21 +30,23 @@ export function tiles({ pieces, tile, shading, step, sizes }) {
     whole: true,
     shapes: Object.keys(pieces),
 
-    draw(thing, side, put) {
+    draw(thing, _side, put) {
       const { rows, times } = lying(thing);
+      const [r, g, b] = /** @type {import("./render.js").Color} */ (thing.color); // only cut-outs and erasers have none
       const cell = tile * times;
       const [top, left] = [Math.round(thing.y - (rows.length * cell) / 2), Math.round(thing.x - (rows[0].length * cell) / 2)];
       for (let y = 0; y < rows.length * cell; y++) {
         for (let x = 0; x < rows[0].length * cell; x++) {
           if (rows[Math.floor(y / cell)][Math.floor(x / cell)] !== "#") continue;
           const lit = shading[Math.floor((y % cell) / times)][Math.floor((x % cell) / times)] / 255;
-          put(top + y, left + x, ...thing.color.map((c) => Math.round(lit * c)));
+          put(top + y, left + x, Math.round(lit * r), Math.round(lit * g), Math.round(lit * b));
         }
       }
     },
 
     fit(thing, side) {
       const { rows, times } = lying(thing);
+      /** @param {number} at @param {number} cells */
       const place = (at, cells) => {
         const length = cells * tile * times;
         return Math.max(0, Math.min(Math.max(0, side - length), step * Math.round((at - length / 2) / step))) + length / 2;

@@ -1,6 +1,6 @@
 // What lies beside the canvas: shapes to drag in, colours, the selected thing's buttons, the brush and the ground.
 
-import { button, h } from "../dom.js";
+import { button, context2d, h } from "../dom.js";
 import { notify } from "../notices.js";
 import { roving } from "../roving.js";
 import { added, removed, restacked } from "./desk.js";
@@ -17,16 +17,26 @@ const [CELLS, SAMPLE] = [22, 36];
 /** The scale at which a sprite fills its picture. */
 const LARGE = 2.2;
 
+/** @typedef {import("./render.js").Color} Color */
+/** @typedef {import("./render.js").Thing} Thing */
+
+/** @param {Color} color */
 const hex = (color) => `#${color.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
-const rgb = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+/** @param {string} text as hex wrote it @returns {Color} */
+const rgb = (text) => {
+  const part = (/** @type {number} */ at) => parseInt(text.slice(at, at + 2), 16);
+  return [part(1), part(3), part(5)];
+};
+/** @param {Color | null} a @param {Color | null} b */
 const same = (a, b) => a?.join() === b?.join();
 
 /**
  * @param {import("./desk.js").Desk} desk
- * @param {{world: import("./worlds.js").World, frame: import("./render.js").Frame, slots: number}} place
- * @param {ReturnType<import("./easel.js").easel>} easel
+ * @param {import("./place.js").Place} place
+ * @param {ReturnType<typeof import("./easel.js").easel>} easel
+ * @param {ReturnType<typeof import("./scoping.js").scoping>} scope
  */
-export function tools(desk, place, easel) {
+export function tools(desk, place, easel, scope) {
   const shapes = h("div", { class: "mx-row mx-compose-shapes", role: "group", "aria-label": "Shapes: drag one onto the canvas, or press Enter" });
   const colors = h("div", { class: "mx-row mx-compose-colors", role: "group", "aria-label": "Colour of the selected object and of the brush" });
   roving(shapes, "button");
@@ -43,10 +53,12 @@ export function tools(desk, place, easel) {
     else desk.edit(added(thing), { select: thing.id });
   }
 
+  /** @param {string} shape */
   function shapeButton(shape) {
     const name = nameOf(shape, place.world);
     const picture = h("canvas", { "aria-hidden": "true" });
-    let pulled = null; // where the pointer went down
+    /** Where the pointer went down, or that it came along. @type {[number, number] | "away" | null} */
+    let pulled = null;
     const element = h("button", { type: "button", class: "mx-compose-shape", title: `${name}: drag it onto the canvas, or click`, "aria-label": `Add ${name}`,
       onclick: (event) => (event.detail === 0 || pulled !== "away") && put(shape),
       onpointerdown: (event) => {
@@ -62,7 +74,10 @@ export function tools(desk, place, easel) {
     return { element, shape, picture };
   }
 
+  /** @type {ReturnType<typeof shapeButton>[]} */
   let offered = [];
+  /** @type {{patch: HTMLButtonElement, color: Color | null}[]} */
+  let swatches = [];
   /** The shapes in the colour that is in hand, where they take one. */
   function paintShapes() {
     const { world } = place;
@@ -73,10 +88,11 @@ export function tools(desk, place, easel) {
       picture.width = picture.height = side;
       const drawn = new ImageData(side, side);
       owners.forEach((owner, p) => drawn.data.set([pixels[3 * p], pixels[3 * p + 1], pixels[3 * p + 2], owner ? 255 : 0], 4 * p));
-      picture.getContext("2d").putImageData(drawn, 0, 0);
+      context2d(picture).putImageData(drawn, 0, 0);
     }
   }
 
+  /** @param {Color | null} color null: its own */
   const recolour = (color) => {
     if (color) desk.take({ color });
     const { thing } = desk;
@@ -85,26 +101,31 @@ export function tools(desk, place, easel) {
   };
   const anyColor = h("input", { type: "color", class: "mx-compose-any", title: "Any other colour", "aria-label": "Any other colour", oninput: () => recolour(rgb(anyColor.value)) });
 
+  /** @param {"front" | "back"} to */
+  const restack = (to) => desk.thing && desk.edit(restacked(desk.thing.id, to));
+  /** Label, title, and what it does. @type {Record<string, [string, string, () => void]>} */
   const acts = {
-    back: ["To back", "Behind all others (Page Down)", () => desk.edit(restacked(desk.selected, "back"))],
-    front: ["To front", "Before all others (Page Up)", () => desk.edit(restacked(desk.selected, "front"))],
+    back: ["To back", "Behind all others (Page Down)", () => restack("back")],
+    front: ["To front", "Before all others (Page Up)", () => restack("front")],
     left: ["⟲", "Turn to the left ([)", () => desk.editThing((thing) => turnedBy(thing, -1, place.world, side()))],
     right: ["⟳", "Turn to the right (])", () => desk.editThing((thing) => turnedBy(thing, 1, place.world, side()))],
     smaller: ["−", "Smaller (−)", () => desk.editThing((thing) => grown(thing, -1, place.world, side()))],
     larger: ["+", "Larger (+)", () => desk.editThing((thing) => grown(thing, 1, place.world, side()))],
-    remove: ["Delete", "Delete the object (Delete)", () => desk.edit(removed(desk.selected), { select: null })],
+    remove: ["Delete", "Delete the object (Delete)", () => desk.thing && desk.edit(removed(desk.thing.id), { select: null })],
   };
   const buttons = Object.fromEntries(Object.entries(acts).map(([name, [label, title, act]]) => [name, button(label, act, { title, "aria-label": title })]));
   const alpha = h("input", { type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", "aria-label": "Opacity of the object", title: "Opacity: to the left it fades into the ground",
     oninput: () => desk.editThing((thing) => ({ ...thing, alpha: Number(alpha.value) }), `alpha/${desk.selected}`) });
 
-  const pens = Object.fromEntries([["move", "Move", "Take hold of objects"], ["brush", "Brush", "Paint freely; what is painted is an object like the others"], ["eraser", "Eraser", "Shows the ground again, whatever lies there"]]
-    .map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]));
+  /** @type {["move" | "brush" | "eraser", string, string][]} */
+  const kinds = [["move", "Move", "Take hold of objects"], ["brush", "Brush", "Paint freely; what is painted is an object like the others"], ["eraser", "Eraser", "Shows the ground again, whatever lies there"]];
+  const pens = Object.fromEntries(kinds.map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]));
   const width = h("input", { type: "range", class: "mx-range", min: "1", max: "16", step: "1", "aria-label": "Width of the brush in pixels", title: "Width of the brush", oninput: () => desk.take({ width: Number(width.value) }) });
 
-  const grey = h("input", { type: "range", class: "mx-range", min: "0", max: "255", step: "1", "aria-label": "Grey of the ground", oninput: () => reground({ color: Array(3).fill(Number(grey.value)) }) });
+  const grey = h("input", { type: "range", class: "mx-range", min: "0", max: "255", step: "1", "aria-label": "Grey of the ground", oninput: () => reground({ color: [Number(grey.value), Number(grey.value), Number(grey.value)] }) });
   const tint = h("input", { type: "color", class: "mx-compose-any", "aria-label": "Colour of the ground", oninput: () => reground({ color: rgb(tint.value) }) });
-  const reground = (ground) => desk.edit(({ things }) => ({ things, ground }), { gesture: "ground" });
+  /** @param {import("./render.js").Ground} ground */
+  const reground = (ground) => desk.edit((composition) => ({ ...composition, ground }), { gesture: "ground" });
   const usual = button("Another ground", () => {
     const { grounds } = place.world;
     reground(grounds[(grounds.indexOf(desk.composition.ground) + 1) % grounds.length]);
@@ -114,7 +135,7 @@ export function tools(desk, place, easel) {
 
   const undo = button("Undo", () => desk.undo(), { title: "Ctrl+Z, with the focus in this panel" });
   const redo = button("Redo", () => desk.redo(), { title: "Ctrl+Shift+Z, with the focus in this panel" });
-  /** Other things on a ground of the world: a scene's picture goes, a colour or a room that was chosen stays. */
+  /** Other things on a ground of the world: a scene's picture goes, a colour or a room that was chosen stays. @param {Thing[]} things */
   const anew = (things) => desk.edit(({ ground }) => ({ things, ground: ground.color || place.world.grounds.includes(ground) ? ground : place.world.grounds[0] }), { select: null });
   const clear = button("Clear", () => anew([]), { title: "An empty canvas" });
   const random = button("Random scene", () => anew(randomThings(place.world, side(), place.slots)));
@@ -122,8 +143,8 @@ export function tools(desk, place, easel) {
 
   const element = h("div", { class: "mx-compose-tools" },
     h("div", { class: "mx-row mx-compose-acts", role: "group", "aria-label": "The selected object" }, ...Object.values(buttons), h("label", { class: "mx-label" }, "opacity ", alpha)),
-    h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), h("label", { class: "mx-label" }, "width ", width), grounds),
-    h("div", { class: "mx-row" }, random, clear, undo, redo), note);
+    h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), scope.pen, h("label", { class: "mx-label" }, "width ", width), grounds),
+    scope.element, h("div", { class: "mx-row" }, random, clear, undo, redo), note);
 
   return {
     element,
@@ -134,15 +155,17 @@ export function tools(desk, place, easel) {
       const { world } = place;
       offered = world.kind.shapes.map(shapeButton);
       shapes.replaceChildren(...offered.map(({ element: shape }) => shape));
+      /** @param {Color | null} color */
       const swatch = (color) => {
         const name = color ? `Colour ${hex(color)}` : "Its own colours";
         const patch = h("button", { type: "button", class: "mx-compose-color", title: name, "aria-label": name, onclick: () => recolour(color) });
         patch.style.background = color ? hex(color) : "conic-gradient(#d33, #dd3, #3d3, #3dd, #33d, #d3d, #d33)";
-        patch.color = color;
-        return patch;
+        return { patch, color };
       };
+      /** @type {Color[]} */
       const paints = world.colors ?? [[220, 60, 50], [60, 120, 220], [70, 170, 80], [240, 220, 70], [30, 30, 30], [240, 240, 240]];
-      colors.replaceChildren(...(world.colors ? [] : [null]).concat(paints).map(swatch), ...(world.free || !world.colors ? [anyColor] : []));
+      swatches = (world.colors ? paints : [null, ...paints]).map(swatch);
+      colors.replaceChildren(...swatches.map(({ patch }) => patch), ...(world.free || !world.colors ? [anyColor] : []));
       grey.hidden = world.ground !== "grey";
       tint.hidden = world.ground !== "colour";
       usual.hidden = world.grounds.length < 2;
@@ -161,12 +184,13 @@ export function tools(desk, place, easel) {
       width.disabled = hand.tool === "move";
       width.value = String(hand.width);
       const color = thing ? thing.color : hand.color;
-      for (const patch of colors.querySelectorAll("button")) patch.setAttribute("aria-pressed", String(same(patch.color, color)));
+      for (const swatch of swatches) swatch.patch.ariaPressed = String(same(swatch.color, color));
       anyColor.value = hex(color ?? hand.color);
       if (ground.color) {
         grey.value = String(ground.color[0]);
         tint.value = hex(ground.color);
       }
+      scope.follow();
       undo.disabled = !desk.canUndo;
       redo.disabled = !desk.canRedo;
     },

@@ -10,7 +10,7 @@ const [STEPS, STEP_MS] = [48, 40];
 /**
  * @param {import("./desk.js").Desk} desk
  * @param {import("./live.js").Live} live
- * @param {{world: import("./worlds.js").World, frame: import("./render.js").Frame, slots: number}} place
+ * @param {import("./place.js").Place} place
  */
 export function trials(desk, live, place) {
   /** @type {import("./experiments.js").Experiment | null} */
@@ -35,6 +35,7 @@ export function trials(desk, live, place) {
   }, h("strong", {}, experiment.title), h("span", {}, experiment.question)));
   const element = h("div", { class: "mx-trials" }, h("h3", {}, "Ask the network"), h("div", { class: "mx-trial-choices" }, ...choices), body);
 
+  /** @param {import("./experiments.js").Experiment | null} experiment */
   function show(experiment) {
     chosen = experiment;
     for (const choice of choices) choice.setAttribute("aria-pressed", String(choice.dataset.experiment === experiment?.name));
@@ -43,30 +44,41 @@ export function trials(desk, live, place) {
     say(title, experiment.question);
     say(hint, experiment.hint);
     say(figure, "");
-    const { x, y } = experiment;
-    chart.begin({ x: { ...x, range: x.range(table()) }, y: { ...y, range: y.range(table()) } });
+    empty(experiment);
     path.value = "0";
+  }
+
+  /** The chart without a point. @param {import("./experiments.js").Experiment} experiment */
+  function empty({ x, y }) {
+    chart.begin({ x: { ...x, range: x.range(table()) }, y: { ...y, range: y.range(table()) } });
   }
 
   /** Sets an experiment up; its scene is one step of undo. @param {string} name */
   function choose(name) {
     stop();
-    show(EXPERIMENTS.find((experiment) => experiment.name === name));
-    desk.edit(() => chosen.begin(table()), { select: null });
+    const experiment = EXPERIMENTS.find((one) => one.name === name);
+    if (!experiment) return;
+    show(experiment);
+    desk.edit(() => experiment.begin(table()), { select: null });
   }
 
+  /** @param {number} t from 0 to 1 */
   function go(t) {
+    const experiment = chosen;
+    if (!experiment) return;
     path.value = String(t);
-    desk.edit(() => chosen.at(t, table()), { gesture: "path", select: null });
+    desk.edit(() => experiment.at(t, table()), { gesture: "path", select: null });
   }
 
   /** Every step waits for its answer, so that the curve is whole however fast the network is. */
   async function start() {
+    if (!chosen) return;
     const own = (playing += 1);
     play.textContent = "❚❚ Stop";
-    chart.begin({ x: { ...chosen.x, range: chosen.x.range(table()) }, y: { ...chosen.y, range: chosen.y.range(table()) } });
+    empty(chosen);
     for (let step = 0; step <= STEPS && playing === own; step++) {
-      const seen = new Promise((resolve) => (answered = resolve));
+      const { promise: seen, resolve } = /** @type {PromiseWithResolvers<void>} */ (Promise.withResolvers());
+      answered = resolve;
       go(step / STEPS);
       await Promise.all([seen, new Promise((resolve) => setTimeout(resolve, STEP_MS))]);
     }
@@ -82,6 +94,7 @@ export function trials(desk, live, place) {
   live.onAnswer(({ masks }, about) => {
     if (about.composition === desk.composition) answered();
     if (!chosen || about.world !== place.world) return;
+    if (about.composition.explained) return say(figure, "A part counts as explained; the question is asked with everything to explain.");
     const outcome = { ...about, masks };
     const point = chosen.measure(outcome);
     if (!point) return say(figure, "Nothing is to be seen now of what the question is about.");

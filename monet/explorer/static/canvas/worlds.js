@@ -20,14 +20,17 @@ import { tiles } from "./tiles.js";
 /**
  * @typedef {object} World
  * @property {Kind} kind
- * @property {[number, number, number][] | null} colors null: things have their own, and can be given another
+ * @property {Color[] | null} colors null: things have their own, and can be given another
  * @property {boolean} free whether any other colour is of this world too
  * @property {"fixed" | "grey" | "colour" | "pictures"} ground what can be chosen of it
- * @property {import("./render.js").Ground[]} grounds the first is the usual one
+ * @property {Ground[]} grounds the first is the usual one
  * @property {number} usual scale of a thing that is put down
  * @property {[number, number]} band where things stand, from and to, in shares of the picture's height
  * @property {string} note what a person should know of it
  */
+
+/** @typedef {import("./render.js").Color} Color */
+/** @typedef {import("./render.js").Ground} Ground */
 
 const TETROMINOES = {
   I: "####", O: "## ##", T: "### .#.", L: "#.. ###", J: "..# ###", S: ".## ##.", Z: "##. .##",
@@ -36,18 +39,25 @@ const BEVEL = [
   [191, 255, 255, 255, 223], [127, 159, 159, 159, 191], [127, 159, 159, 159, 191], [127, 159, 159, 159, 191], [95, 63, 63, 63, 127],
 ];
 const CELLS = { dot: "#", bar: "###", block: "## ##", corner: "#. ##", plus: ".#. ### .#.", frame: "### #.# ###" };
+/** @param {number} side */
 const flat = (side) => Array.from({ length: side }, () => Array(side).fill(255));
 
+/** @type {Color[]} */
 const ARC = [[0, 116, 217], [255, 65, 54], [46, 204, 64], [255, 220, 0], [170, 170, 170], [240, 18, 190], [255, 133, 27], [127, 219, 255], [135, 12, 37]];
 
+/** @type {Color[]} */
 const PURE = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255], [0, 255, 255]];
+/** @type {Color[]} */
 const HUES = [
   [235, 64, 52], [240, 150, 40], [230, 220, 60], [110, 200, 60], [40, 160, 110], [60, 200, 210], [60, 120, 235], [120, 80, 220], [205, 80, 205], [235, 120, 160],
 ];
 
+/** @type {Ground} */
 const black = { color: [0, 0, 0] };
+/** @param {number} v @returns {Ground} */
 const grey = (v) => ({ color: [v, v, v] });
 
+/** @type {Record<string, World>} */
 const drawn = {
   tetrominoes: {
     kind: tiles({ pieces: TETROMINOES, tile: 5, shading: BEVEL, step: 1, sizes: [1, 1] }),
@@ -74,12 +84,13 @@ const drawn = {
 };
 
 const CUT = "The objects are cut out of samples by their true labels. Their shadows are left out, so the model sees them float: a difference from its training. In another colour they keep their shading.";
+/** What cutouts() has to know, and where things stand. @type {Record<string, {grounds: number[], empty: string | null, band: [number, number]}>} */
 const cut = {
   clevr6: { grounds: [0], empty: null, band: [0.25, 0.9] },
   objects_room: { grounds: [0, 1, 2, 3], empty: "objects_room_empty_room", band: [0.52, 0.86] },
 };
 
-/** Data sets that look like another. */
+/** The one that a data set looks like. @param {string | null} data */
 const family = (data) => [...Object.keys(drawn), ...Object.keys(cut)].sort((a, b) => b.length - a.length).find((name) => data?.startsWith(name));
 
 /**
@@ -89,7 +100,7 @@ const family = (data) => [...Object.keys(drawn), ...Object.keys(cut)].sort((a, b
  */
 export async function worldOf(data) {
   const name = data?.startsWith("arc") ? "arc" : family(data);
-  if (cut[name]) {
+  if (name && cut[name]) {
     const { kind, grounds } = await cutouts(name, cut[name]);
     return {
       kind, colors: null, free: false, ground: "pictures", usual: 1, band: cut[name].band, note: CUT,
@@ -97,5 +108,5 @@ export async function worldOf(data) {
     };
   }
   const foreign = "This model has learned from other pictures; here are the shapes of Multi-dSprites, or take a scene’s picture and paint on it.";
-  return drawn[name] ?? { ...drawn.multi_dsprites_colored_on_colored, note: foreign };
+  return (name && drawn[name]) || { ...drawn.multi_dsprites_colored_on_colored, note: foreign };
 }

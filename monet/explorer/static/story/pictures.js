@@ -2,14 +2,13 @@
 
 import { blend } from "../compose.js";
 import { context2d } from "../dom.js";
-import { drawColors } from "../draw.js";
+import { drawColors, FOG } from "../draw.js";
 import { onGround } from "../ground.js";
 
 /** @typedef {import("../store.js").Scene} Scene */
 /** What the slots are decoded to: [H*W][4] of each, and the softmax of their masks, [H*W]. @typedef {{slots: Float32Array[], masks: Float32Array[]}} Decoded */
 
-/** A fog that neither a black nor a white scene hides, and how much of it lies on the scene. */
-const FOG = [0.2, 0.24, 0.38];
+/** How much fog lies on the scene. */
 const THICKNESS = 0.76;
 
 /**
