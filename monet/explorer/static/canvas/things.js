@@ -12,6 +12,8 @@ export const between = (from, to, t) => from + (to - from) * t;
 const clamp = (value, [least, most]) => Math.max(least, Math.min(most, value));
 
 const TURN = 2 * Math.PI;
+/** Places that are tried for each of the things at random. */
+const PLACES = 16;
 
 /** Few decimals, so that a link is short and yet all of it. @param {number} value */
 const hundredths = (value) => Math.round(100 * value) / 100;
@@ -61,11 +63,19 @@ export function randomThings(world, side, slots) {
   const pick = (list) => list[Math.floor(Math.random() * list.length)];
   const most = Math.max(1, Math.min(5, slots - 1));
   const count = Math.max(1, most - Math.floor(2 * Math.random()));
-  return Array.from({ length: count }, (_, i) => {
-    const place = () => side * (0.22 + 0.56 * Math.random());
-    const { kind: { turn }, band: [top, bottom] } = world;
+  const { kind: { turn }, band: [top, bottom] } = world;
+  const place = () => 0.22 + 0.56 * Math.random();
+  /** @type {Thing[]} */
+  const things = [];
+  /** @param {Thing} thing */
+  const room = (thing) => Math.min(...things.map(({ x, y }) => Math.hypot(x - thing.x, y - thing.y)));
+  for (let id = 1; id <= count; id++) {
     const scale = world.kind.whole ? 1 : world.usual * (0.8 + 0.4 * Math.random());
     const angle = world.colors ? turn * Math.floor((TURN * Math.random()) / turn) : 0;
-    return made(world, side, { id: i + 1, shape: pick(world.kind.shapes), x: place(), y: between(top, bottom, place() / side) * side, scale, angle, color: world.colors ? pick(world.colors) : null });
-  });
+    const thing = { id, shape: pick(world.kind.shapes), scale, angle, color: world.colors ? pick(world.colors) : null };
+    // Data sets hardly let things lie on one another: of some places the one with most room.
+    const tried = Array.from({ length: PLACES }, () => made(world, side, { ...thing, x: side * place(), y: side * between(top, bottom, place()) }));
+    things.push(tried.reduce((best, other) => (room(other) > room(best) ? other : best)));
+  }
+  return things;
 }
