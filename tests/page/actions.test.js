@@ -19,9 +19,20 @@ const steps = ({ slots }) => slots.map(({ step }) => step);
 test("no action changes the document that it is given", () => {
   const { latent } = slot(2);
   const all = [
-    actions.setLatent(1, 0, 7), actions.setLatents(1, [[0, 7], [2, 8]]), actions.resetSlot(1), actions.paste(1, latent),
-    actions.sample([0, 1], "prior", () => 0.5, new Set()), actions.swap(0, 2), actions.duplicate(1, latent),
-    actions.carryOver(slot(0)), actions.remove(1), actions.move(1, 1), actions.changeSlot(1, () => ({ hidden: true })),
+    actions.setLatent(1, 0, 7),
+    actions.setLatents(1, [
+      [0, 7],
+      [2, 8],
+    ]),
+    actions.resetSlot(1),
+    actions.paste(1, latent),
+    actions.sample([0, 1], "prior", () => 0.5, new Set()),
+    actions.swap(0, 2),
+    actions.duplicate(1, latent),
+    actions.carryOver(slot(0)),
+    actions.remove(1),
+    actions.move(1, 1),
+    actions.changeSlot(1, () => ({ hidden: true })),
   ];
   for (const change of all) {
     const document = start();
@@ -32,8 +43,20 @@ test("no action changes the document that it is given", () => {
 });
 
 test("values land in their slot and dimension alone", () => {
-  assert.deepEqual(latents(actions.setLatent(1, 2, 7)(start())), [[0, -0, 0.5], [1, -1, 7], [2, -2, 0.5]]);
-  assert.deepEqual(latents(actions.setLatents(0, [[0, 3], [2, 4]])(start()))[0], [3, -0, 4]);
+  assert.deepEqual(latents(actions.setLatent(1, 2, 7)(start())), [
+    [0, -0, 0.5],
+    [1, -1, 7],
+    [2, -2, 0.5],
+  ]);
+  assert.deepEqual(
+    latents(
+      actions.setLatents(0, [
+        [0, 3],
+        [2, 4],
+      ])(start()),
+    )[0],
+    [3, -0, 4],
+  );
 });
 
 test("reset brings the mean back as the same array, so that nothing is edited", () => {
@@ -49,7 +72,11 @@ test("samples are mean + std * noise or noise, and a lock uses up its draw", () 
   let n = 0;
   const draw = () => ++n;
   const posterior = actions.sample([1, 2], "posterior", draw, new Set([1]))(start());
-  assert.deepEqual(latents(posterior), [[0, -0, 0.5], [1 + 1, -1, 0.5 + 0.25 * 3], [2 + 4, -2, 0.5 + 0.25 * 6]]);
+  assert.deepEqual(latents(posterior), [
+    [0, -0, 0.5],
+    [1 + 1, -1, 0.5 + 0.25 * 3],
+    [2 + 4, -2, 0.5 + 0.25 * 6],
+  ]);
   n = 0;
   assert.deepEqual(latents(actions.sample([0], "prior", draw, new Set())(start()))[0], [1, 2, 3]);
 });
@@ -63,7 +90,8 @@ test("swap twice, move there and back: as it was", () => {
 
 test("what would change nothing gives the same document", () => {
   const document = start();
-  for (const change of [actions.swap(1, 1), actions.move(0, -1), actions.move(2, 1)]) assert.equal(change(document), document);
+  for (const change of [actions.swap(1, 1), actions.move(0, -1), actions.move(2, 1)])
+    assert.equal(change(document), document);
   const last = { slots: [slot(0)] };
   assert.equal(actions.remove(0)(last), last);
 });

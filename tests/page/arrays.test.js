@@ -9,10 +9,19 @@ const base64 = (array) => Buffer.from(array.buffer).toString("base64");
 
 test("halves are read as IEEE 754 defines them", () => {
   const halves = [
-    [0x0000, 0], [0x3c00, 1], [0xc000, -2], [0x3555, 0.333251953125], [0x0001, 2 ** -24], [0x0400, 2 ** -14], [0x7bff, 65504],
+    [0x0000, 0],
+    [0x3c00, 1],
+    [0xc000, -2],
+    [0x3555, 0.333251953125],
+    [0x0001, 2 ** -24],
+    [0x0400, 2 ** -14],
+    [0x7bff, 65504],
   ];
   const read = float16(base64(Uint16Array.from(halves, ([bits]) => bits)));
-  assert.deepEqual([...read], halves.map(([, value]) => value));
+  assert.deepEqual(
+    [...read],
+    halves.map(([, value]) => value),
+  );
 });
 
 test("singles and bytes come back to the bit", () => {

@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blend, maskAmong, masksOf, scopes, segment, softmaxMasks, squaredError } from "../../monet/explorer/static/compose.js";
+import {
+  blend,
+  maskAmong,
+  masksOf,
+  scopes,
+  segment,
+  softmaxMasks,
+  squaredError,
+} from "../../monet/explorer/static/compose.js";
 import { normal } from "../../monet/explorer/static/random.js";
 
 const PIXELS = 30;
@@ -21,7 +29,16 @@ function attention(count) {
 }
 
 /** @param {object} [more] */
-const slot = (more) => ({ step: 0, color: 0, latent: Float32Array.of(0), mean: Float32Array.of(0), std: Float32Array.of(1), kl: [0], hidden: false, ...more });
+const slot = (more) => ({
+  step: 0,
+  color: 0,
+  latent: Float32Array.of(0),
+  mean: Float32Array.of(0),
+  std: Float32Array.of(1),
+  kl: [0],
+  hidden: false,
+  ...more,
+});
 
 test("the decoder's masks are a softmax over the slots that take part", () => {
   const present = [true, false, true, true];
@@ -37,7 +54,10 @@ test("the decoder's masks are a softmax over the slots that take part", () => {
 
 test("logits of any size make masks that sum to one", () => {
   const far = [Float32Array.of(0, 0, 0, 5000), Float32Array.of(0, 0, 0, 4000), Float32Array.of(0, 0, 0, -5000)];
-  assert.deepEqual(softmaxMasks(far, [true, true, true]).map(([share]) => share), [1, 0, 0]);
+  assert.deepEqual(
+    softmaxMasks(far, [true, true, true]).map(([share]) => share),
+    [1, 0, 0],
+  );
 });
 
 test("an unedited scene keeps the attention's masks, and none of them once all are asked for as decoded", () => {
@@ -72,7 +92,11 @@ test("a hidden slot has no share, unless it is shown alone", () => {
   const document = { slots: masks.map((_, step) => slot({ step, hidden: step === 2 })) };
   const hidden = masksOf({ masks }, document, decoded);
   assert.ok(hidden.masks[2].every((share) => share === 0));
-  for (const p of pixels) close(hidden.masks.reduce((sum, mask) => sum + mask[p], 0), 1);
+  for (const p of pixels)
+    close(
+      hidden.masks.reduce((sum, mask) => sum + mask[p], 0),
+      1,
+    );
   assert.deepEqual(masksOf({ masks }, document, decoded, { solo: 2 }).masks, masks);
 });
 
@@ -96,5 +120,12 @@ test("labels, errors and scopes", () => {
   close(map[1], 1 / 3);
   close(mse, 0.25);
   const left = scopes([Float32Array.of(0.25, 1), Float32Array.of(0.75, 0)]);
-  assert.deepEqual(left.map((scope) => [...scope]), [[1, 1], [0.75, 0], [0, 0]]);
+  assert.deepEqual(
+    left.map((scope) => [...scope]),
+    [
+      [1, 1],
+      [0.75, 0],
+      [0, 0],
+    ],
+  );
 });

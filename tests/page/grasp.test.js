@@ -43,7 +43,8 @@ test("features are the moments of the mask", () => {
   const [x, y, size, red, green, , xx, xy, yy] = features(pixels, rivalsOf([ground], SIDE * SIDE), SIDE);
   let area = 0;
   for (let p = 3; p < pixels.length; p += 4) area += 1 / (1 + Math.exp(-pixels[p]));
-  const near = (/** @type {number} */ a, /** @type {number} */ b, by = 0.01) => assert.ok(Math.abs(a - b) < by, `${a} is not ${b}`);
+  const near = (/** @type {number} */ a, /** @type {number} */ b, by = 0.01) =>
+    assert.ok(Math.abs(a - b) < by, `${a} is not ${b}`);
   near(x, 18.5);
   near(y, 11);
   near(size, Math.sqrt(area));
@@ -61,17 +62,25 @@ test("rivals are the log of the sum of their exponentials, and nobody is no riva
 });
 
 test("an object goes where the hand is, and stays what it is", async () => {
-  for (const [across, down] of [[7, 0], [-5, 6], [0.5, 0.5]]) {
+  for (const [across, down] of [
+    [7, 0],
+    [-5, 6],
+    [0.5, 0.5],
+  ]) {
     const { grasp } = await held();
     const { latent } = await settle(grasp, { ...grasp.start, x: grasp.start.x + across, y: grasp.start.y + down });
-    [across / 5, down / 5, 0, 0, 0].forEach((wanted, d) => assert.ok(Math.abs(latent[d] - wanted) < 0.1, `${d}: ${latent[d]}`));
+    [across / 5, down / 5, 0, 0, 0].forEach((wanted, d) =>
+      assert.ok(Math.abs(latent[d] - wanted) < 0.1, `${d}: ${latent[d]}`),
+    );
   }
 });
 
 test("size and colour are asked for alone", async () => {
   const { grasp } = await held();
   const larger = await settle(grasp, { ...grasp.start, size: 1.3 * grasp.start.size });
-  assert.ok(Math.abs(larger.latent[2] - Math.log(1.3) / 0.3) < 0.15 && Math.hypot(larger.latent[0], larger.latent[1]) < 0.1);
+  assert.ok(
+    Math.abs(larger.latent[2] - Math.log(1.3) / 0.3) < 0.15 && Math.hypot(larger.latent[0], larger.latent[1]) < 0.1,
+  );
   const { grasp: another } = await held();
   const redder = await settle(another, { ...another.start, red: another.start.red + 0.1 });
   assert.ok(Math.abs(redder.latent[3] - 1) < 0.3);
@@ -96,5 +105,10 @@ test("no step dissolves the object, and latents stay within the reach of the pri
 test("an object turned by a quarter has its moments change places", () => {
   const start = { x: 1, y: 2, size: 3, red: 0, green: 0, blue: 0, xx: 0.4, xy: 0.1, yy: 0.2 };
   const { xx, xy, yy, x } = turned(start, Math.PI / 2);
-  [[xx, 0.2], [xy, -0.1], [yy, 0.4], [x, 1]].forEach(([found, wanted]) => assert.ok(Math.abs(found - wanted) < 1e-12));
+  [
+    [xx, 0.2],
+    [xy, -0.1],
+    [yy, 0.4],
+    [x, 1],
+  ].forEach(([found, wanted]) => assert.ok(Math.abs(found - wanted) < 1e-12));
 });

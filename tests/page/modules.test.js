@@ -16,14 +16,22 @@ test("a seed gives the same normal numbers again, and their moments are a normal
   assert.notDeepEqual(draws.slice(0, 9), Array.from({ length: 9 }, normal(1902)));
   const moment = (/** @type {number} */ n) => draws.reduce((sum, x) => sum + x ** n, 0) / draws.length;
   // Four standard errors of each: sqrt(1, 2, 15, 96) / sqrt(n).
-  [0, 1, 0, 3].forEach((wanted, i) => assert.ok(Math.abs(moment(i + 1) - wanted) < (4 * Math.sqrt([1, 2, 15, 96][i])) / Math.sqrt(draws.length)));
+  [0, 1, 0, 3].forEach((wanted, i) =>
+    assert.ok(Math.abs(moment(i + 1) - wanted) < (4 * Math.sqrt([1, 2, 15, 96][i])) / Math.sqrt(draws.length)),
+  );
 });
 
 test("a sweep goes evenly from end to end", () => {
   const slot = { mean: Float32Array.of(1, 0), std: Float32Array.of(0.5, 1), latent: Float32Array.of(1, 0) };
   assert.deepEqual(values(slot, 0, "2", 5), [-2, -1, 0, 1, 2]);
   assert.deepEqual(values(slot, 0, "posterior", 3), [-0.5, 1, 2.5]);
-  assert.deepEqual(along(slot.latent, 1, [7, 8]).map((latent) => [...latent]), [[1, 7], [1, 8]]);
+  assert.deepEqual(
+    along(slot.latent, 1, [7, 8]).map((latent) => [...latent]),
+    [
+      [1, 7],
+      [1, 8],
+    ],
+  );
 });
 
 test("an object's box and border are those of its pixels", () => {
@@ -36,7 +44,11 @@ test("an object's box and border are those of its pixels", () => {
 });
 
 test("shares that nobody has taken show the chequer behind them", () => {
-  const image = onGround(Float32Array.from({ length: 3 * 64 }, () => 0), [new Float32Array(64).fill(0.5)], 8);
+  const image = onGround(
+    Float32Array.from({ length: 3 * 64 }, () => 0),
+    [new Float32Array(64).fill(0.5)],
+    8,
+  );
   const shades = [...new Set(image)];
   assert.deepEqual(shades.map((shade) => Number(shade.toFixed(3))).sort(), [0.21, 0.29]);
   assert.ok(onGround(new Float32Array(3), [Float32Array.of(1)], 1).every((value) => value === 0));
@@ -68,9 +80,21 @@ test("an answer in lines tells how far it is, wherever the network cuts it", asy
       },
     });
     assert.deepEqual(await lastStep(new Response(body), (...step) => told.push(step)), { name: "über" });
-    assert.deepEqual(told, [[1, 3], [2, 3]]);
+    assert.deepEqual(told, [
+      [1, 3],
+      [2, 3],
+    ]);
   }
-  await assert.rejects(lastStep(new Response('{"refused": "no such name"}\n'), () => {}), /no such name/);
-  await assert.rejects(lastStep(new Response('{"done": 1, "of": 3}\n'), () => {}), /went away/);
-  await assert.rejects(lastStep(new Response("not found", { status: 404 }), () => {}), /not found/);
+  await assert.rejects(
+    lastStep(new Response('{"refused": "no such name"}\n'), () => {}),
+    /no such name/,
+  );
+  await assert.rejects(
+    lastStep(new Response('{"done": 1, "of": 3}\n'), () => {}),
+    /went away/,
+  );
+  await assert.rejects(
+    lastStep(new Response("not found", { status: 404 }), () => {}),
+    /not found/,
+  );
 });

@@ -38,13 +38,21 @@ test("an unedited scene is its origin and its choices", () => {
 test("edits of every kind come back to the bit", () => {
   const store = opened();
   for (const change of [
-    setLatent(0, 1, 1 / 3), duplicate(1, Float32Array.of(-1e-30, 3e30)), carryOver({ ...store.document.slots[2], latent: Float32Array.of(1, 2) }),
-    remove(3), move(0, 1), changeSlot(1, () => ({ hidden: true })),
-  ]) store.edit(change);
+    setLatent(0, 1, 1 / 3),
+    duplicate(1, Float32Array.of(-1e-30, 3e30)),
+    carryOver({ ...store.document.slots[2], latent: Float32Array.of(1, 2) }),
+    remove(3),
+    move(0, 1),
+    changeSlot(1, () => ({ hidden: true })),
+  ])
+    store.edit(change);
   const { edits } = link(store);
   const restored = restore(store.original, edits).slots;
   // How much a latent of a guest says is worked out anew; everything else is the same.
-  assert.deepEqual(restored.map(({ kl, ...slot }) => slot), store.document.slots.map(({ kl, ...slot }) => slot));
+  assert.deepEqual(
+    restored.map(({ kl, ...slot }) => slot),
+    store.document.slots.map(({ kl, ...slot }) => slot),
+  );
   assert.ok(restored.every(({ kl, step }, k) => step === null || kl === store.document.slots[k].kl));
   const { edits: kept } = JSON.parse(JSON.stringify(toRequest(store)));
   assert.deepEqual(restore(store.original, kept), restore(store.original, edits));
@@ -54,7 +62,10 @@ test("a guest says of each latent how far it is from the prior", () => {
   const store = opened();
   store.edit(duplicate(1, Float32Array.of(0, 0)));
   const { kl } = restore(store.original, link(store).edits).slots[2];
-  const [mean, std] = [[2, -1], [0.5, 0.25]]; // of slot 1
+  const [mean, std] = [
+    [2, -1],
+    [0.5, 0.25],
+  ]; // of slot 1
   kl.forEach((nats, d) => assert.ok(Math.abs(nats - ((mean[d] ** 2 + std[d] ** 2 - 1) / 2 - Math.log(std[d]))) < 1e-6));
 });
 
@@ -62,7 +73,14 @@ test("a visitor's picture is sent as it was fed, but is not in a link", () => {
   const store = opened({ origin: { kind: "picture" } });
   const image = Array.from({ length: 12 }, (_, i) => 20 * i);
   assert.deepEqual(sourceOf(store), { origin: { kind: "picture" }, picture: { image, of: "toy" } });
-  assert.deepEqual(toRequest(store).request, { kind: "picture", model: "toy", slots: 3, how: "crop", image, of: "toy" });
+  assert.deepEqual(toRequest(store).request, {
+    kind: "picture",
+    model: "toy",
+    slots: 3,
+    how: "crop",
+    image,
+    of: "toy",
+  });
   assert.deepEqual(link(store).request, { kind: "picture", model: "toy", slots: 3, how: "crop" });
 });
 
@@ -77,7 +95,16 @@ test("edits that do not fit are refused", () => {
   const { original } = opened();
   const short = Buffer.from(Float32Array.of(1).buffer).toString("base64");
   const infinite = Buffer.from(Float32Array.of(1, Infinity).buffer).toString("base64");
-  for (const edits of [[], {}, Array(65).fill({ s: 0 }), [{ s: 99 }], [{ s: 0, z: short }], [{ s: 0, z: infinite }], [{ s: 0, z: "%" }], [{ c: 1 }]]) {
+  for (const edits of [
+    [],
+    {},
+    Array(65).fill({ s: 0 }),
+    [{ s: 99 }],
+    [{ s: 0, z: short }],
+    [{ s: 0, z: infinite }],
+    [{ s: 0, z: "%" }],
+    [{ c: 1 }],
+  ]) {
     assert.throws(() => restore(original, edits), Error, JSON.stringify(edits).slice(0, 60));
   }
 });

@@ -9,14 +9,33 @@ const FRAME = { picture: 11, side: 16 }; // two pixels of border to the left and
 
 test("the brush covers what is no farther from its way than half its width, in the border, too", () => {
   const wide = { width: 5, gives: false };
-  const drawn = brushed(null, [[1, 2], [8, 2]], wide, FRAME);
+  const drawn = brushed(
+    null,
+    [
+      [1, 2],
+      [8, 2],
+    ],
+    wide,
+    FRAME,
+  );
   const expected = Array.from({ length: 256 }, (_, p) => {
     const [x, y] = [(p % 16) + 0.5 - 2, Math.floor(p / 16) + 0.5 - 2];
     return Math.hypot(x - Math.max(1, Math.min(8, x)), y - 2) <= 2.5 ? 255 : 0;
   });
   assert.deepEqual([...(drawn ?? [])], expected);
   assert.ok(expected[0] === 0 && expected[2 * 16 + 1] === 255);
-  assert.equal(brushed(drawn, [[1, 2], [8, 2]], { width: 9, gives: true }, FRAME), null);
+  assert.equal(
+    brushed(
+      drawn,
+      [
+        [1, 2],
+        [8, 2],
+      ],
+      { width: 9, gives: true },
+      FRAME,
+    ),
+    null,
+  );
 });
 
 test("slots add up to what is explained, and the scope is the rest", () => {
@@ -38,6 +57,14 @@ test("a link has it to the last bit, and a damaged one has none", () => {
     assert.deepEqual(fromText(text, FRAME), explained);
   }
   assert.ok(toText(blocks).length < 12);
-  const damaged = [toText(new Uint8Array(255)), toText(new Uint8Array(257)), toText(noisy).slice(0, -8), "%", "=", "A", ""];
+  const damaged = [
+    toText(new Uint8Array(255)),
+    toText(new Uint8Array(257)),
+    toText(noisy).slice(0, -8),
+    "%",
+    "=",
+    "A",
+    "",
+  ];
   for (const text of damaged) assert.equal(fromText(text, FRAME), null, text);
 });

@@ -27,11 +27,33 @@ test("before the first scene nothing is loaded, and nothing can be undone", () =
 
 test("a scene is split by slot, and what one looks at begins with its object and the latent that says most", () => {
   const { scene, document, view } = opened();
-  assert.deepEqual(scene.masks.map((mask) => [...mask]), [[1, 0, 0, 0.5], [0, 1, 0, 0.25], [0, 0, 1, 0.25]]);
-  assert.deepEqual(scene.scopes.map((scope) => [...scope]), [[1, 1, 1, 1], [0, 1, 1, 0.5], [0, 0, 1, 0.25], [0, 0, 0, 0]]);
+  assert.deepEqual(
+    scene.masks.map((mask) => [...mask]),
+    [
+      [1, 0, 0, 0.5],
+      [0, 1, 0, 0.25],
+      [0, 0, 1, 0.25],
+    ],
+  );
+  assert.deepEqual(
+    scene.scopes.map((scope) => [...scope]),
+    [
+      [1, 1, 1, 1],
+      [0, 1, 1, 0.5],
+      [0, 0, 1, 0.25],
+      [0, 0, 0, 0],
+    ],
+  );
   assert.deepEqual([...scene.alphas[1]], [0, 1, 0, Math.fround(128 / 255)]);
   assert.deepEqual([view.slot, view.dimension], [1, 1]);
-  assert.deepEqual(document.slots.map(({ step, hidden }) => [step, hidden]), [[0, false], [1, false], [2, false]]);
+  assert.deepEqual(
+    document.slots.map(({ step, hidden }) => [step, hidden]),
+    [
+      [0, false],
+      [1, false],
+      [2, false],
+    ],
+  );
 });
 
 test("undo and redo walk a random history back and forth, state by state", () => {

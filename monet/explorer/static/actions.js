@@ -54,7 +54,9 @@ export const sample = (which, from, draw, locks) => (document) => ({
 export const swap = (a, b) => (document) => {
   const { slots } = document;
   if (a === b) return document;
-  return changeSlot(a, () => ({ latent: slots[b].latent }))(changeSlot(b, () => ({ latent: slots[a].latent }))(document));
+  return changeSlot(a, () => ({ latent: slots[b].latent }))(
+    changeSlot(b, () => ({ latent: slots[a].latent }))(document),
+  );
 };
 
 /** A copy after its original, with latents and a colour of its own. @param {number} k @param {Float32Array} latent @returns {Change} */
@@ -95,6 +97,7 @@ export function between(a, b, t, arc = false) {
   /** @param {Float32Array} x @param {Float32Array} y */
   const dot = (x, y) => x.reduce((sum, v, d) => sum + v * y[d], 0);
   const angle = Math.acos(Math.max(-1, Math.min(1, dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)))));
-  if (arc && Math.sin(angle) > 1e-6) [p, q] = [Math.sin(p * angle) / Math.sin(angle), Math.sin(q * angle) / Math.sin(angle)];
+  if (arc && Math.sin(angle) > 1e-6)
+    [p, q] = [Math.sin(p * angle) / Math.sin(angle), Math.sin(q * angle) / Math.sin(angle)];
   return a.map((v, d) => p * v + q * b[d]);
 }

@@ -34,7 +34,11 @@ export function agreement(masks, { labels, background }, slots, inside) {
   const objects = [...table].filter(([label]) => !background.includes(label)).map(([, row]) => row);
   const sizes = Array.from({ length: slots }, (_, k) => sum(rows.map((row) => row[k])));
   const best = objects.map((row) => Math.max(...row.map((both, k) => both / (sum(row) + sizes[k] - both))));
-  return { ari: randIndex(rows), ari_fg: objects.length ? randIndex(objects) : null, covering: finite(sum(best) / best.length) };
+  return {
+    ari: randIndex(rows),
+    ari_fg: objects.length ? randIndex(objects) : null,
+    covering: finite(sum(best) / best.length),
+  };
 }
 
 /** @param {number[][]} table */

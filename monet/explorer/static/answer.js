@@ -29,15 +29,28 @@ const STRANGER = { origin: { kind: "picture" }, title: "your picture", scaled: n
  * @param {Known} [known]
  * @returns {import("./store.js").ScenePayload}
  */
-export function answerTo({ model, how, slots }, { config, about }, pixels, said, { origin, title, scaled, truth } = STRANGER) {
+export function answerTo(
+  { model, how, slots },
+  { config, about },
+  pixels,
+  said,
+  { origin, title, scaled, truth } = STRANGER,
+) {
   /** @param {Float32Array} values @returns {number[][]} */
-  const rows = (values) => Array.from({ length: slots }, (_, k) =>
-    Array.from(values.subarray(k * config.latents, (k + 1) * config.latents)));
+  const rows = (values) =>
+    Array.from({ length: slots }, (_, k) => Array.from(values.subarray(k * config.latents, (k + 1) * config.latents)));
   const [mean, std] = [rows(said.latentMean), rows(said.latentStd)];
   const kl = mean.map((row, k) => row.map((m, d) => 0.5 * (m * m + std[k][d] ** 2 - 1) - Math.log(std[k][d])));
   return {
-    model, how, slots, mean, std, kl,
-    origin, title, scaled,
+    model,
+    how,
+    slots,
+    mean,
+    std,
+    kl,
+    origin,
+    title,
+    scaled,
     size: config.side,
     object: (truth && trueObjectSlot(said.masks, truth, slots)) ?? objectSlot(said.masks, slots, config.side),
     foreign: Boolean(about.data) && (origin.data ?? about.data) !== about.data,
@@ -46,7 +59,8 @@ export function answerTo({ model, how, slots }, { config, about }, pixels, said,
     alphas: Uint8Array.from(said.shares, (share) => Math.round(255 * share)),
     truth: truth?.labels ?? null,
     figures: {
-      ...errors(said, pixels, slots, config.side, about), latent_kl: kl.flat().reduce((a, b) => a + b, 0),
+      ...errors(said, pixels, slots, config.side, about),
+      latent_kl: kl.flat().reduce((a, b) => a + b, 0),
       ...(truth && agreement(said.masks, truth, slots, inside(config.side, about.pictureSize))),
     },
     usual: about.measured,
@@ -56,7 +70,8 @@ export function answerTo({ model, how, slots }, { config, about }, pixels, said,
 /** The slot with the largest share of pixels that keeps off the picture's rim. @param {Float32Array} masks @param {number} slots @param {number} side */
 function objectSlot(masks, slots, side) {
   /** @param {number} p */
-  const inside = (p) => Math.min(p % side, side - 1 - (p % side), Math.floor(p / side), side - 1 - Math.floor(p / side)) >= RIM;
+  const inside = (p) =>
+    Math.min(p % side, side - 1 - (p % side), Math.floor(p / side), side - 1 - Math.floor(p / side)) >= RIM;
   const rim = [...Array(side ** 2).keys()].filter((p) => !inside(p));
   const score = Array.from({ length: slots }, (_, k) => {
     const mask = masks.subarray(k * side ** 2, (k + 1) * side ** 2);

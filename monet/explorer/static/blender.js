@@ -27,7 +27,14 @@ export function blender({ store, frames }, { label, title, at }) {
     store.edit(() => latest, { gesture: `blend/${label}` });
   };
   const element = h("input", {
-    type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": label, title,
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    max: "1",
+    step: "0.01",
+    value: "0",
+    "aria-label": label,
+    title,
     oninput: (event) => {
       frames.answer(event);
       if (blending?.latest !== store.document) blending = { start: store.document };

@@ -9,9 +9,15 @@ import { gunzip, isSite } from "./site/site.js";
 
 /** Charts of a scene by the name of their figure (figures.js), with what they are called and what they say. @type {Record<string, [title: string, help: string]>} */
 export const CHARTS = {
-  posterior: ["Posterior of every latent", "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all."],
+  posterior: [
+    "Posterior of every latent",
+    "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all.",
+  ],
   kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],
-  scope: ["Scope left per step", "How much of the scene is unexplained before each step, and what each step takes. Click selects."],
+  scope: [
+    "Scope left per step",
+    "How much of the scene is unexplained before each step, and what each step takes. Click selects.",
+  ],
 };
 
 // Without Plotly's own bar, which would cover legends: a drag zooms, with Shift it moves, a double click shows all.
@@ -34,12 +40,19 @@ export const CONFIG = { responsive: true, displayModeBar: false };
 let library = null;
 /** Plotly is large: it is fetched when charts come into view, and only then. @returns {Promise<Plotly>} */
 export function plotly() {
-  library ??= program().then((src) => new Promise((resolve, reject) => {
-    document.head.append(h("script", { src, onload: () => resolve(Reflect.get(window, "Plotly")), onerror: reject }));
-  })).catch((cause) => {
-    library = null;
-    throw new Error("the charts’ library did not load", { cause });
-  });
+  library ??= program()
+    .then(
+      (src) =>
+        new Promise((resolve, reject) => {
+          document.head.append(
+            h("script", { src, onload: () => resolve(Reflect.get(window, "Plotly")), onerror: reject }),
+          );
+        }),
+    )
+    .catch((cause) => {
+      library = null;
+      throw new Error("the charts’ library did not load", { cause });
+    });
   return library;
 }
 
@@ -57,8 +70,10 @@ export function styled(figure, { ink, grid }, size = 11) {
   return {
     data,
     layout: {
-      ...layout, font: { ...layout.font, color: ink, size },
-      xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis },
+      ...layout,
+      font: { ...layout.font, color: ink, size },
+      xaxis: { ...axis, ...layout.xaxis },
+      yaxis: { ...axis, ...layout.yaxis },
     },
   };
 }
@@ -76,19 +91,30 @@ export function coloursAt(element) {
 export function withEdits(figure, { scene, document }) {
   const moved = document.slots
     .flatMap(({ step, color, latent, mean }) =>
-      (step === null ? [] : Array.from(latent, (value, d) => ({ step, color, value, mean: mean[d], d }))))
+      step === null ? [] : Array.from(latent, (value, d) => ({ step, color, value, mean: mean[d], d })),
+    )
     .filter(({ value, mean }) => value !== mean);
   if (!moved.length) return figure;
   return {
     ...figure,
-    data: [...figure.data, {
-      type: "scatter", mode: "markers", showlegend: false,
-      x: moved.map(({ step, d }) => d + ((step - (scene.slots - 1) / 2) * 0.8) / scene.slots),
-      y: moved.map(({ value }) => value),
-      customdata: moved.map(({ step, d }) => [step + 1, d]),
-      marker: { symbol: "diamond-open", size: 9, line: { width: 2 }, color: moved.map(({ color }) => slotColor(color)) },
-      hovertemplate: "slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}, edited<extra></extra>",
-    }],
+    data: [
+      ...figure.data,
+      {
+        type: "scatter",
+        mode: "markers",
+        showlegend: false,
+        x: moved.map(({ step, d }) => d + ((step - (scene.slots - 1) / 2) * 0.8) / scene.slots),
+        y: moved.map(({ value }) => value),
+        customdata: moved.map(({ step, d }) => [step + 1, d]),
+        marker: {
+          symbol: "diamond-open",
+          size: 9,
+          line: { width: 2 },
+          color: moved.map(({ color }) => slotColor(color)),
+        },
+        hovertemplate: "slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}, edited<extra></extra>",
+      },
+    ],
   };
 }
 
@@ -117,8 +143,16 @@ export async function drawn(figure, width, height) {
 function cells(image, z) {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(image.getAttribute(name)));
   const top = Math.max(...z.flat());
-  return z.flatMap((row, r) => row.map((value, c) => svg("rect", {
-    x: x + (c * width) / row.length, y: y + (r * height) / z.length, width: width / row.length, height: height / z.length,
-    fill: errorColor(value / top), "shape-rendering": "crispEdges",
-  })));
+  return z.flatMap((row, r) =>
+    row.map((value, c) =>
+      svg("rect", {
+        x: x + (c * width) / row.length,
+        y: y + (r * height) / z.length,
+        width: width / row.length,
+        height: height / z.length,
+        fill: errorColor(value / top),
+        "shape-rendering": "crispEdges",
+      }),
+    ),
+  );
 }

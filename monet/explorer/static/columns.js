@@ -26,7 +26,11 @@ export class Columns {
     this.store = store;
     this.rows = rows;
     this.extra = extra;
-    this.element = h("div", { class: "mx-columns", role: "group", "aria-label": "A column for each slot: arrow keys move, Enter opens a picture large" });
+    this.element = h("div", {
+      class: "mx-columns",
+      role: "group",
+      "aria-label": "A column for each slot: arrow keys move, Enter opens a picture large",
+    });
     roving(this.element, ".mx-column-head button, .mx-cell canvas");
   }
 
@@ -37,11 +41,24 @@ export class Columns {
     this.#fitted = key;
     this.#marked = "";
     this.canvases = slots.map((_, k) =>
-      Object.fromEntries(this.rows.map((row) => [row.name, zoomable(canvas(`${row.title}, slot ${k + 1}`, "mx-small"), { click: "select" })])));
+      Object.fromEntries(
+        this.rows.map((row) => [
+          row.name,
+          zoomable(canvas(`${row.title}, slot ${k + 1}`, "mx-small"), { click: "select" }),
+        ]),
+      ),
+    );
     this.heads = slots.map((slot, k) => {
-      const select = h("button", {
-        type: "button", class: "mx-chip", "aria-label": `Select slot ${k + 1}`, onclick: () => this.#select(k),
-      }, String(k + 1));
+      const select = h(
+        "button",
+        {
+          type: "button",
+          class: "mx-chip",
+          "aria-label": `Select slot ${k + 1}`,
+          onclick: () => this.#select(k),
+        },
+        String(k + 1),
+      );
       select.style.background = slotColor(slot.color);
       select.style.color = inkOn(slot.color);
       const note = h("span", { class: "mx-column-note", hidden: true });
@@ -50,12 +67,21 @@ export class Columns {
     });
     this.element.style.setProperty("--columns", String(slots.length));
     this.element.replaceChildren(
-      h("div", { class: "mx-row-label" }), ...this.heads.map((head) => head.element),
+      h("div", { class: "mx-row-label" }),
+      ...this.heads.map((head) => head.element),
       ...this.rows.flatMap((row) => [
         h("div", { class: "mx-row-label", title: row.title }, row.label),
-        ...slots.map((_, k) => h("div", {
-          class: "mx-cell", "data-row": row.name, onclick: () => this.#select(k, this.canvases[k][row.name]),
-        }, this.canvases[k][row.name])),
+        ...slots.map((_, k) =>
+          h(
+            "div",
+            {
+              class: "mx-cell",
+              "data-row": row.name,
+              onclick: () => this.#select(k, this.canvases[k][row.name]),
+            },
+            this.canvases[k][row.name],
+          ),
+        ),
       ]),
     );
   }
@@ -78,7 +104,10 @@ export class Columns {
       say(head.note, note);
       head.note.hidden = !note;
       head.select.disabled = slot === null;
-      head.select.setAttribute("aria-label", slot === null ? `Step ${k + 1}, its slot is deleted` : `Select slot ${slot + 1}`);
+      head.select.setAttribute(
+        "aria-label",
+        slot === null ? `Step ${k + 1}, its slot is deleted` : `Select slot ${slot + 1}`,
+      );
     });
   }
 

@@ -77,7 +77,8 @@ export function composeMasks(attention, decodedMasks) {
   for (const { mask } of kept) {
     for (let p = 0; p < pixels; p++) total[p] += mask[p];
   }
-  if (kept.length === attention.length && total.every((sum) => Math.abs(sum - 1) < WHOLE)) return kept.map(({ mask }) => mask);
+  if (kept.length === attention.length && total.every((sum) => Math.abs(sum - 1) < WHOLE))
+    return kept.map(({ mask }) => mask);
   const masks = decodedMasks.slice();
   const left = new Float32Array(pixels);
   const whole = new Float32Array(pixels);
@@ -115,7 +116,14 @@ export function masksOf(scene, document, decoded, { source = "auto", solo = null
     const attended = present[k] && source !== "decoder" && (source === "attention" || !isEdited(slot));
     return attended ? slot.step : null;
   });
-  return { decodedMasks, steps, masks: composeMasks(steps.map((step) => (step === null ? null : scene.masks[step])), decodedMasks) };
+  return {
+    decodedMasks,
+    steps,
+    masks: composeMasks(
+      steps.map((step) => (step === null ? null : scene.masks[step])),
+      decodedMasks,
+    ),
+  };
 }
 
 /**

@@ -24,8 +24,11 @@ export function watchServer(store) {
   let id = null;
   let lost = false;
   let shaken = 0;
-  const banner = h("div", { class: "mx-lost", role: "alert", hidden: true },
-    "The server does not answer. Your edits are kept, and the page goes on as soon as it is back.");
+  const banner = h(
+    "div",
+    { class: "mx-lost", role: "alert", hidden: true },
+    "The server does not answer. Your edits are kept, and the page goes on as soon as it is back.",
+  );
   (document.querySelector(".gradio-container") ?? document.body).append(banner);
 
   async function look() {

@@ -22,7 +22,9 @@ const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
 /** A decoder as the server sends it, with arrays in place of text. @param {DecoderPayload} spec @returns {import("./decoder/decoder.js").DecoderSpec} */
 export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
-  height, width, latentDim,
+  height,
+  width,
+  latentDim,
   weights: float32(weights),
   probe: { latent: float32(probe.latent), output: float32(probe.output) },
 });

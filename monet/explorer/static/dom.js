@@ -26,7 +26,8 @@ export function h(tag, properties, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(/** @type {Record<string, any>} */ (properties ?? {}))) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "class" || name === "for" || name === "role" || name.includes("-")) element.setAttribute(name, value);
+    else if (name === "class" || name === "for" || name === "role" || name.includes("-"))
+      element.setAttribute(name, value);
     else Object.assign(element, { [name]: value });
   }
   element.append(...children);

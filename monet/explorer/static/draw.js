@@ -4,8 +4,18 @@ import { context2d } from "./dom.js";
 
 /** One colour per slot, the same as monet.figures.SLOT_COLORS: grey, then Okabe and Ito's palette. */
 export const SLOT_COLORS = [
-  [110, 110, 110], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178],
-  [213, 94, 0], [204, 121, 167], [140, 86, 75], [148, 203, 236], [190, 190, 60], [90, 60, 140],
+  [110, 110, 110],
+  [230, 159, 0],
+  [86, 180, 233],
+  [0, 158, 115],
+  [240, 228, 66],
+  [0, 114, 178],
+  [213, 94, 0],
+  [204, 121, 167],
+  [140, 86, 75],
+  [148, 203, 236],
+  [190, 190, 60],
+  [90, 60, 140],
 ];
 
 /** @param {number} k @returns {string} CSS colour of a slot */
@@ -25,9 +35,24 @@ export function inkOn(k) {
 
 // Stops of the cividis map (Nuñez, Anderton and Renslow 2018), readable with every kind of colour vision.
 const CIVIDIS = [
-  [0, 32, 76], [0, 42, 102], [0, 52, 110], [39, 63, 108], [60, 74, 107], [76, 85, 107], [91, 95, 109], [104, 106, 112],
-  [117, 117, 117], [131, 129, 120], [146, 140, 120], [161, 152, 118], [176, 165, 114], [192, 178, 109],
-  [209, 191, 102], [225, 204, 92], [243, 219, 79], [255, 233, 69],
+  [0, 32, 76],
+  [0, 42, 102],
+  [0, 52, 110],
+  [39, 63, 108],
+  [60, 74, 107],
+  [76, 85, 107],
+  [91, 95, 109],
+  [104, 106, 112],
+  [117, 117, 117],
+  [131, 129, 120],
+  [146, 140, 120],
+  [161, 152, 118],
+  [176, 165, 114],
+  [192, 178, 109],
+  [209, 191, 102],
+  [225, 204, 92],
+  [243, 219, 79],
+  [255, 233, 69],
 ];
 /** The map of errors as CSS, from 0 to the top. */
 export const ERROR_GRADIENT = `linear-gradient(to right, ${CIVIDIS.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
@@ -60,7 +85,10 @@ const lookup = (stops) => {
   return table;
 };
 const CIVIDIS_TABLE = lookup(CIVIDIS);
-const GREY_TABLE = lookup([[0, 0, 0], [255, 255, 255]]);
+const GREY_TABLE = lookup([
+  [0, 0, 0],
+  [255, 255, 255],
+]);
 
 /** A canvas for pictures of side `size`. @param {string} label what a screen reader says */
 export function canvas(label, className = "") {
@@ -103,8 +131,7 @@ export function drawColors(element, size, colors, stride = 3, mask = null) {
     for (let p = 0; p < pixels.length; p++) {
       const m = mask ? mask[p] : 1;
       const i = stride * p;
-      pixels[p] =
-        0xff000000 | (byte(m * colors[i + 2]) << 16) | (byte(m * colors[i + 1]) << 8) | byte(m * colors[i]);
+      pixels[p] = 0xff000000 | (byte(m * colors[i + 2]) << 16) | (byte(m * colors[i + 1]) << 8) | byte(m * colors[i]);
     }
   });
 }
@@ -120,14 +147,18 @@ export function drawOnGround(element, size, decoded, mask) {
   paint(element, size, (pixels) => {
     for (let p = 0; p < pixels.length; p++) {
       const [m, rest, i] = [mask[p], GROUND * (1 - mask[p]), 4 * p];
-      pixels[p] = 0xff000000 | (byte(m * decoded[i + 2] + rest) << 16) | (byte(m * decoded[i + 1] + rest) << 8) | byte(m * decoded[i] + rest);
+      pixels[p] =
+        0xff000000 |
+        (byte(m * decoded[i + 2] + rest) << 16) |
+        (byte(m * decoded[i + 1] + rest) << 8) |
+        byte(m * decoded[i] + rest);
     }
   });
 }
 
 /** Width and height in pixels of its own. @param {HTMLCanvasElement | HTMLImageElement} picture @returns {[number, number]} */
 export const sizeOf = (picture) =>
-  (picture instanceof HTMLImageElement ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height]);
+  picture instanceof HTMLImageElement ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
 
 /** Strikes a picture through: what it shows is not to be relied on. @param {HTMLCanvasElement} element */
 export function hatch(element) {

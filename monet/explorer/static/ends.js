@@ -50,17 +50,28 @@ export class Ends {
     if (wanted === this.#drawn) return;
     this.#drawn = wanted;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#draw(wanted).catch((error) => console.warn("the ends were not drawn:", error.message)), REST_MS);
+    this.#timer = setTimeout(
+      () => this.#draw(wanted).catch((error) => console.warn("the ends were not drawn:", error.message)),
+      REST_MS,
+    );
   }
 
   /** One latent after the other; whatever else there is to do comes in between. @param {string} wanted */
   async #draw(wanted) {
     if (!this.#frame) return;
-    const { scene, document: { slots }, decoded, decodedMasks, view: { slot } } = this.#frame;
+    const {
+      scene,
+      document: { slots },
+      decoded,
+      decodedMasks,
+      view: { slot },
+    } = this.#frame;
     const others = decoded.filter((_, k) => k !== slot && !slots[k].hidden);
     const before = area(decodedMasks[slot]);
     for (const [dimension, pictures] of this.#pictures) {
-      const pixels = await this.#frames.decode(ENDS.map((value) => slots[slot].latent.map((v, d) => (d === dimension ? value : v))));
+      const pixels = await this.#frames.decode(
+        ENDS.map((value) => slots[slot].latent.map((v, d) => (d === dimension ? value : v))),
+      );
       if (this.#drawn !== wanted) return;
       pixels.forEach((pixel, end) => {
         const mask = maskAmong(others, pixel);

@@ -62,13 +62,19 @@ export class Engine {
   network(model) {
     if (this.#own?.model !== model) {
       const before = this.#own;
-      before?.opened.then((network) => network.close(), () => {});
+      before?.opened.then(
+        (network) => network.close(),
+        () => {},
+      );
       /** @type {Own} */
       const own = { model, opened: openNetwork(model), network: null };
-      own.opened.then((network) => (own.network = network), (error) => {
-        console.info("network:", error.message);
-        if (isSite && this.#own === own) this.#own = null; // nobody else could answer: the next question tries again
-      });
+      own.opened.then(
+        (network) => (own.network = network),
+        (error) => {
+          console.info("network:", error.message);
+          if (isSite && this.#own === own) this.#own = null; // nobody else could answer: the next question tries again
+        },
+      );
       this.#own = own;
     }
     return this.#own.opened;

@@ -25,7 +25,9 @@ const styled = (data, x, y, more = {}) => ({
 /** Mean and one standard deviation of every latent, a trace per slot; the prior's two sigmas behind. @param {Scene} scene */
 function posterior({ mean, std }) {
   const traces = mean.map((values, k) => ({
-    type: "scatter", mode: "markers", name: `slot ${k + 1}`,
+    type: "scatter",
+    mode: "markers",
+    name: `slot ${k + 1}`,
     // Slots side by side within a latent's column, so that their bars do not cover one another.
     x: Array.from(values, (_, d) => d + ((k - (mean.length - 1) / 2) * 0.8) / mean.length),
     y: Array.from(values),
@@ -35,16 +37,29 @@ function posterior({ mean, std }) {
     hovertemplate: "slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}<extra></extra>",
   }));
   const prior = {
-    type: "rect", xref: "x domain", x0: 0, x1: 1, yref: "y", y0: -2, y1: 2,
-    fillcolor: "rgba(128,128,128,0.15)", line: { width: 0 },
+    type: "rect",
+    xref: "x domain",
+    x0: 0,
+    x1: 1,
+    yref: "y",
+    y0: -2,
+    y1: 2,
+    fillcolor: "rgba(128,128,128,0.15)",
+    line: { width: 0 },
   };
-  return styled(traces, "latent dimension d of z<sub>d</sub>", "posterior μ ± σ, in σ of the prior", { shapes: [prior] });
+  return styled(traces, "latent dimension d of z<sub>d</sub>", "posterior μ ± σ, in σ of the prior", {
+    shapes: [prior],
+  });
 }
 
 /** D_KL of every latent from its prior, slots down, dimensions across, in nats. @param {Scene} scene */
 function kl(scene) {
   const heat = {
-    type: "heatmap", z: scene.kl, y: scene.kl.map((_, k) => `slot ${k + 1}`), colorscale: "Cividis", zmin: 0,
+    type: "heatmap",
+    z: scene.kl,
+    y: scene.kl.map((_, k) => `slot ${k + 1}`),
+    colorscale: "Cividis",
+    zmin: 0,
     colorbar: { title: { text: "nats" }, thickness: 10 },
     hovertemplate: "%{y}, z<sub>%{x}</sub>: %{z:.2f} nats<extra></extra>",
   };
@@ -60,12 +75,21 @@ function scope({ masks, scopes }) {
   const share = (image) => (100 * image.reduce((sum, value) => sum + value, 0)) / image.length;
   const steps = masks.map((_, k) => k + 1);
   const taken = {
-    type: "bar", x: steps, y: masks.map(share), marker: { color: steps.map((k) => slotColor(k - 1)) },
-    name: "mask of this step", hovertemplate: "step %{x} takes %{y:.1f} %<extra></extra>",
+    type: "bar",
+    x: steps,
+    y: masks.map(share),
+    marker: { color: steps.map((k) => slotColor(k - 1)) },
+    name: "mask of this step",
+    hovertemplate: "step %{x} takes %{y:.1f} %<extra></extra>",
   };
   const left = {
-    type: "scatter", mode: "lines+markers", x: steps, y: scopes.slice(0, masks.length).map(share), line: { shape: "hv", color: "#888" },
-    name: "scope before this step", hovertemplate: "before step %{x}: %{y:.1f} % unexplained<extra></extra>",
+    type: "scatter",
+    mode: "lines+markers",
+    x: steps,
+    y: scopes.slice(0, masks.length).map(share),
+    line: { shape: "hv", color: "#888" },
+    name: "scope before this step",
+    hovertemplate: "before step %{x}: %{y:.1f} % unexplained<extra></extra>",
   };
   return styled([taken, left], "step k", "share of the pixels, %", { xaxis: { ...axis("step k"), dtick: 1 } });
 }

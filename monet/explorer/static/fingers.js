@@ -23,28 +23,42 @@ export function guardSliders() {
   let touch = null;
   let timer = 0;
   const forget = () => (touch = null);
-  addEventListener("pointerdown", (event) => {
-    /** @type {HTMLInputElement | null} */
-    const slider = targetIn(event, "input[type=range]");
-    clearTimeout(timer);
-    touch = slider && event.pointerType === "touch"
-      ? { slider, value: slider.value, x: event.clientX, y: event.clientY, meant: false } : null;
-  }, true);
+  addEventListener(
+    "pointerdown",
+    (event) => {
+      /** @type {HTMLInputElement | null} */
+      const slider = targetIn(event, "input[type=range]");
+      clearTimeout(timer);
+      touch =
+        slider && event.pointerType === "touch"
+          ? { slider, value: slider.value, x: event.clientX, y: event.clientY, meant: false }
+          : null;
+    },
+    true,
+  );
   addEventListener("pointermove", (event) => touch && event.pointerType === "touch" && meant(touch, event), true);
   addEventListener("keydown", forget, true);
   for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
-    addEventListener(end, (event) => {
-      if (!touch || event.pointerType !== "touch") return;
-      if (!touch.meant && event.target === touch.slider) event.stopImmediatePropagation();
-      timer = setTimeout(forget, ECHO_MS);
-    }, true);
+    addEventListener(
+      end,
+      (event) => {
+        if (!touch || event.pointerType !== "touch") return;
+        if (!touch.meant && event.target === touch.slider) event.stopImmediatePropagation();
+        timer = setTimeout(forget, ECHO_MS);
+      },
+      true,
+    );
   }
   for (const name of ["input", "change"]) {
-    addEventListener(name, (event) => {
-      if (!touch || touch.meant || event.target !== touch.slider) return;
-      event.stopImmediatePropagation();
-      touch.slider.value = touch.value;
-    }, true);
+    addEventListener(
+      name,
+      (event) => {
+        if (!touch || touch.meant || event.target !== touch.slider) return;
+        event.stopImmediatePropagation();
+        touch.slider.value = touch.value;
+      },
+      true,
+    );
   }
 }
 
@@ -59,7 +73,11 @@ export function draggable(surface, handle, { follow, end }) {
   /** @type {Touch | null} */
   let touch = null;
   surface.addEventListener("pointerdown", (event) => {
-    touch = { x: event.clientX, y: event.clientY, meant: event.pointerType !== "touch" || (event.target instanceof Node && handle.contains(event.target)) };
+    touch = {
+      x: event.clientX,
+      y: event.clientY,
+      meant: event.pointerType !== "touch" || (event.target instanceof Node && handle.contains(event.target)),
+    };
     if (event.pointerType !== "touch") follow(event);
     surface.setPointerCapture(event.pointerId);
   });

@@ -21,7 +21,9 @@ function remember(name, other) {
   else all.delete(name);
   try {
     localStorage.setItem(KEY, JSON.stringify([...all]));
-  } catch { /* then it is as it was, at the next visit */ }
+  } catch {
+    /* then it is as it was, at the next visit */
+  }
 }
 
 /**
@@ -33,7 +35,11 @@ function remember(name, other) {
  * @param {boolean} folds whether it is folded at a first visit
  */
 function toggle(name, element, className, label, folds = false) {
-  const control = h("button", { type: "button", class: "mx-fold-toggle", onclick: () => fold(!element.classList.contains(className)) });
+  const control = h("button", {
+    type: "button",
+    class: "mx-fold-toggle",
+    onclick: () => fold(!element.classList.contains(className)),
+  });
   /** @param {boolean} folded */
   const show = (folded) => {
     element.classList.toggle(className, folded);

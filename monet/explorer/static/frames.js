@@ -151,9 +151,26 @@ export class FrameLoop {
  */
 function compose(scene, document, view, store, decoded) {
   const edited = !view.compare && store.edited;
-  const { decodedMasks, masks: all, steps } = masksOf(scene, document, decoded, { source: view.masks, solo: view.solo });
+  const {
+    decodedMasks,
+    masks: all,
+    steps,
+  } = masksOf(scene, document, decoded, { source: view.masks, solo: view.solo });
   const masks = view.solo === null ? all : all.map((mask, k) => (k === view.solo ? mask : null));
   const image = blend(decoded, masks);
   const { map, mse } = squaredError(scene.image, image);
-  return { scene, document, view, decoded, decodedMasks, masks, steps, image, mse, edited, error: map, labels: segment(all) };
+  return {
+    scene,
+    document,
+    view,
+    decoded,
+    decodedMasks,
+    masks,
+    steps,
+    image,
+    mse,
+    edited,
+    error: map,
+    labels: segment(all),
+  };
 }

@@ -68,8 +68,17 @@ export function features(pixels, rivals, size) {
   }
   x /= area;
   y /= area;
-  return [x, y, Math.sqrt(area), red / area, green / area, blue / area,
-    (xx / area - x * x) / area, (xy / area - x * y) / area, (yy / area - y * y) / area];
+  return [
+    x,
+    y,
+    Math.sqrt(area),
+    red / area,
+    green / area,
+    blue / area,
+    (xx / area - x * x) / area,
+    (xy / area - x * y) / area,
+    (yy / area - y * y) / area,
+  ];
 }
 
 /**
@@ -117,7 +126,12 @@ export class Grasp {
     const measure = async (latents) => (await decode(latents)).map((pixels) => features(pixels, rivals, size));
     const probes = Array.from(latent, (_, d) => latent.map((v, i) => (i === d ? v + PROBE : v)));
     const [now, ...moved] = await measure([latent, ...probes]);
-    return new Grasp(measure, latent, now, now.map((value, f) => moved.map((features) => (features[f] - value) / PROBE)));
+    return new Grasp(
+      measure,
+      latent,
+      now,
+      now.map((value, f) => moved.map((features) => (features[f] - value) / PROBE)),
+    );
   }
 
   /**
@@ -148,7 +162,8 @@ export class Grasp {
     const rest = WEIGHTS.map((weight, f) => weight * (wanted[f] - this.#now[f]));
     const asked = this.#step(rest);
     const tried = this.#latent.map((value, d) =>
-      Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + asked[d])));
+      Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + asked[d])),
+    );
     const step = tried.map((value, d) => value - this.#latent[d]);
     const column = (this.#column = (this.#column + 1) % tried.length);
     const shown = Float32Array.from(tried);

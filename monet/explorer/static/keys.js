@@ -4,7 +4,8 @@ import { paste } from "./actions.js";
 import { targetIn } from "./dom.js";
 import { present } from "./presenting.js";
 
-const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [role=combobox]), textarea, [contenteditable=true]";
+const FIELDS =
+  "input:not([type=range], [type=checkbox], [type=radio], [role=combobox]), textarea, [contenteditable=true]";
 const CHOICES = "select, [role=combobox], [role=listbox]";
 
 /** @param {import("./store.js").Store} store */
@@ -24,7 +25,12 @@ export function bindKeys(store) {
       store.redo();
     } else if (command && key === "c" && (getSelection()?.isCollapsed ?? true)) {
       store.copy(store.document.slots[store.view.slot].latent);
-    } else if (command && key === "v" && store.clipboard && store.clipboard.length === store.document.slots[0].latent.length) {
+    } else if (
+      command &&
+      key === "v" &&
+      store.clipboard &&
+      store.clipboard.length === store.document.slots[0].latent.length
+    ) {
       store.edit(paste(store.view.slot, store.clipboard));
     } else if (!command && !event.altKey && key === "c") {
       if (!store.view.compare) store.look({ compare: true });

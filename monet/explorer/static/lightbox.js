@@ -20,13 +20,35 @@ const heading = h("h2", { "aria-live": "polite" });
 const about = h("p");
 const place = h("p", { class: "mx-large-place" });
 /** @type {HTMLDialogElement} */
-const box = h("dialog", { class: "mx-lightbox", "aria-label": "Large picture", onclick: (event) => event.target === box && box.close(), onclose: () => (shown = null) },
-  screen, h("div", { class: "mx-large-text" }, heading, about, place,
-    h("div", { class: "mx-row" }, button("◀", () => step(-1), { "aria-label": "Previous picture", title: "Previous picture (left arrow)" }),
+const box = h(
+  "dialog",
+  {
+    class: "mx-lightbox",
+    "aria-label": "Large picture",
+    onclick: (event) => event.target === box && box.close(),
+    onclose: () => (shown = null),
+  },
+  screen,
+  h(
+    "div",
+    { class: "mx-large-text" },
+    heading,
+    about,
+    place,
+    h(
+      "div",
+      { class: "mx-row" },
+      button("◀", () => step(-1), { "aria-label": "Previous picture", title: "Previous picture (left arrow)" }),
       button("▶", () => step(1), { "aria-label": "Next picture", title: "Next picture (right arrow)" }),
-      button("Close", () => box.close(), { title: "Close (Escape)", autofocus: true }))));
+      button("Close", () => box.close(), { title: "Close (Escape)", autofocus: true }),
+    ),
+  ),
+);
 box.addEventListener("keydown", (event) => {
-  const by = new Map([["ArrowLeft", -1], ["ArrowRight", 1]]).get(event.key);
+  const by = new Map([
+    ["ArrowLeft", -1],
+    ["ArrowRight", 1],
+  ]).get(event.key);
   if (!by) return;
   event.preventDefault();
   step(by);
@@ -73,7 +95,12 @@ export function enlarge(picture) {
 }
 
 /** What opens a picture large, by what a click on it does: nothing else, point at a pixel, take hold, or select a slot first. */
-const HINTS = { open: "Click or Enter: large", point: "Double click or Enter: large", hold: "", select: "Click selects the slot, again or Enter: large" };
+const HINTS = {
+  open: "Click or Enter: large",
+  point: "Double click or Enter: large",
+  hold: "",
+  select: "Click selects the slot, again or Enter: large",
+};
 
 /**
  * A picture that arrow keys reach inside its group: Enter opens it large, Space does what a click does.
@@ -87,7 +114,8 @@ export function zoomable(picture, { click = "open" } = {}) {
   element.tabIndex = -1;
   element.classList.add("mx-zoomable");
   element.title = HINTS[click];
-  if (click === "open" || click === "point") element.addEventListener(click === "open" ? "click" : "dblclick", () => enlarge(picture));
+  if (click === "open" || click === "point")
+    element.addEventListener(click === "open" ? "click" : "dblclick", () => enlarge(picture));
   element.addEventListener("keydown", (event) => {
     if (event.target !== picture || !["Enter", " "].includes(event.key)) return;
     event.preventDefault();

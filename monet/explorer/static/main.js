@@ -112,7 +112,14 @@ bindKeys(store);
 guardSliders();
 floatingPreview();
 // What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
-for (const [file, media] of [["story.css", "all"], ["training.css", "all"], ["own.css", "all"], ["canvas/canvas.css", "all"], ["print.css", "print"], ["still.css", "(prefers-reduced-motion: reduce)"]]) {
+for (const [file, media] of [
+  ["story.css", "all"],
+  ["training.css", "all"],
+  ["own.css", "all"],
+  ["canvas/canvas.css", "all"],
+  ["print.css", "print"],
+  ["still.css", "(prefers-reduced-motion: reduce)"],
+]) {
   document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
 }
 // For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.

@@ -17,7 +17,8 @@ import { isSite } from "./site/site.js";
  * @throws {Error} with a sentence that says why the server has to be asked instead
  */
 export async function openNetwork(model) {
-  if (!isSite && new URLSearchParams(location.search).get("network") === "server") throw new Error("asked for in the address");
+  if (!isSite && new URLSearchParams(location.search).get("network") === "server")
+    throw new Error("asked for in the address");
   const worker = new Worker(new URL("network/worker.js", import.meta.url), { type: "module" });
   /** Who waits for the answer to a question, by its number. @type {Map<number, PromiseWithResolvers<import("./network/network.js").Decomposition>>} */
   const waiting = new Map();

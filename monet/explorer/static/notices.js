@@ -15,8 +15,12 @@ const shelf = h("div", { class: "mx-notices" });
 export function notify(words, { urgent = false } = {}) {
   if (!shelf.isConnected) (document.querySelector(".gradio-container") ?? document.body).append(shelf);
   for (const old of [...shelf.children].filter((notice) => notice.firstChild?.textContent === words)) old.remove();
-  const notice = h("div", { class: `mx-notice ${urgent ? "mx-urgent" : ""}` },
-    h("span", {}, words), button("×", () => notice.remove(), { "aria-label": "Close the message" }));
+  const notice = h(
+    "div",
+    { class: `mx-notice ${urgent ? "mx-urgent" : ""}` },
+    h("span", {}, words),
+    button("×", () => notice.remove(), { "aria-label": "Close the message" }),
+  );
   shelf.append(notice);
   announce(words);
   if (urgent) return;

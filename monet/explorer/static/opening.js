@@ -69,7 +69,9 @@ export class Opening {
    */
   offerMore(models) {
     const { models: all } = this.offer;
-    const gone = Object.keys(all).filter((name) => !this.#built.has(name) && !models[name] && name !== this.choices.model);
+    const gone = Object.keys(all).filter(
+      (name) => !this.#built.has(name) && !models[name] && name !== this.choices.model,
+    );
     const come = Object.keys(models).filter((name) => !all[name]);
     if (!gone.length && !come.length) return;
     for (const name of gone) delete all[name];
@@ -155,7 +157,11 @@ export class Opening {
 
   /** A choice that a person made in one of Gradio's inputs. @param {Partial<Choices>} change */
   choose(change) {
-    if (change.slots !== undefined && !(Number.isInteger(change.slots) && change.slots >= 1 && change.slots <= this.offer.most)) return;
+    if (
+      change.slots !== undefined &&
+      !(Number.isInteger(change.slots) && change.slots >= 1 && change.slots <= this.offer.most)
+    )
+      return;
     const { model, slots, how } = this.choices;
     const choices = { ...this.choices, ...change };
     if (choices.model === model && choices.slots === slots && choices.how === how) return;
@@ -169,8 +175,11 @@ export class Opening {
   useModel(model) {
     const { models, data } = this.offer;
     const { first, slots, data: own } = models[model];
-    const elsewhere = Object.values(models).some((m) => m.data !== own && this.#store.loaded && m.data === this.#store.scene.origin.data);
-    const source = !this.#store.loaded || (elsewhere && own && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
+    const elsewhere = Object.values(models).some(
+      (m) => m.data !== own && this.#store.loaded && m.data === this.#store.scene.origin.data,
+    );
+    const source =
+      !this.#store.loaded || (elsewhere && own && data.includes(own)) ? { origin: first } : sourceOf(this.#store);
     return this.open({ source, choices: { ...this.choices, model, slots } });
   }
 
@@ -192,9 +201,15 @@ export class Opening {
   async openLink({ request, edits }) {
     const { model, slots, how, image, of, ...origin } = request;
     const choices = { model, slots, how };
-    if (isSite && !this.offer.models[model]) return notify(`The link’s model “${model}” is not among the files here.`, { urgent: true });
+    if (isSite && !this.offer.models[model])
+      return notify(`The link’s model “${model}” is not among the files here.`, { urgent: true });
     if (origin.kind !== "picture" || image) {
-      return this.open({ source: { origin, picture: image ? { image, of: of ?? model } : null }, choices, edits, link: true });
+      return this.open({
+        source: { origin, picture: image ? { image, of: of ?? model } : null },
+        choices,
+        edits,
+        link: true,
+      });
     }
     this.#awaited = { request, edits };
     notify("The picture is not in the link: open it here, and the link’s edits are made to it.");

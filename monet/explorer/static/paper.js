@@ -89,12 +89,32 @@ function texts(label, x, y, width, { size = TEXT, anchor = "start", weight = "no
       lowered = Boolean(sub);
       return svg("tspan", attributes, text);
     });
-    return svg("text", { x, y: y + n * LINE * size, "font-size": size, "text-anchor": anchor, "font-weight": weight, "xml:space": "preserve" }, ...spans);
+    return svg(
+      "text",
+      {
+        x,
+        y: y + n * LINE * size,
+        "font-size": size,
+        "text-anchor": anchor,
+        "font-weight": weight,
+        "xml:space": "preserve",
+      },
+      ...spans,
+    );
   });
 }
 /** Letters of the sheet's size, or as much smaller as the longest word needs. @param {string | Node} label @param {number} width */
 const fitting = (label, width) =>
-  TEXT * Math.min(1, width / Math.max(...runs(label).flatMap(({ text }) => text.split(" ")).map((word) => widthOf(word, TEXT))));
+  TEXT *
+  Math.min(
+    1,
+    width /
+      Math.max(
+        ...runs(label)
+          .flatMap(({ text }) => text.split(" "))
+          .map((word) => widthOf(word, TEXT)),
+      ),
+  );
 /** @param {string | Node} label @param {number} width */
 const heightOf = (label, width, size = TEXT) => lines(label, width, size).length * LINE * size;
 
@@ -115,17 +135,28 @@ function errorScale(x, y, width, top) {
   const count = 32;
   const [left, right] = [widthOf("0 ", TEXT), widthOf(` ≥ ${top}`, TEXT)];
   const wide = width - left - right;
-  const bars = Array.from({ length: count }, (_, i) => svg("rect", {
-    x: x + left + (i * wide) / count, y, width: wide / count + 0.02, height: SCALE_BAR, fill: errorColor(i / (count - 1)),
-  }));
-  return [...bars, ...texts("0", x, y + SCALE_BAR, left), ...texts(`≥ ${top}`, x + width, y + SCALE_BAR, 99, { anchor: "end" })];
+  const bars = Array.from({ length: count }, (_, i) =>
+    svg("rect", {
+      x: x + left + (i * wide) / count,
+      y,
+      width: wide / count + 0.02,
+      height: SCALE_BAR,
+      fill: errorColor(i / (count - 1)),
+    }),
+  );
+  return [
+    ...bars,
+    ...texts("0", x, y + SCALE_BAR, left),
+    ...texts(`≥ ${top}`, x + width, y + SCALE_BAR, 99, { anchor: "end" }),
+  ];
 }
 
 /** Height by width. @param {Part} part */
 const ratio = ({ drawing }) => (drawing ? drawing.viewBox.baseVal.height / drawing.viewBox.baseVal.width : 1);
 
 /** @param {Part} part */
-const widestDrawing = ({ drawing, letters }) => (drawing && letters ? (TEXT / letters) * drawing.viewBox.baseVal.width : Infinity);
+const widestDrawing = ({ drawing, letters }) =>
+  drawing && letters ? (TEXT / letters) * drawing.viewBox.baseVal.width : Infinity;
 
 /** @param {Part} part @param {number} x @param {number} y @param {number} width @returns {{nodes: SVGElement[], height: number}} */
 function place(part, x, y, width) {
@@ -134,11 +165,19 @@ function place(part, x, y, width) {
   const nodes = [];
   if (part.drawing) {
     const drawing = document.importNode(part.drawing, true);
-    for (const [name, value] of Object.entries({ x, y, width, height: high, color: "#000", "font-family": FONT })) drawing.setAttribute(name, String(value));
+    for (const [name, value] of Object.entries({ x, y, width, height: high, color: "#000", "font-family": FONT }))
+      drawing.setAttribute(name, String(value));
     for (const name of ["class", "style", "tabindex", "role"]) drawing.removeAttribute(name);
     nodes.push(drawing);
   } else if (part.picture?.width) {
-    const image = svg("image", { x, y, width, height: high, preserveAspectRatio: "none", style: "image-rendering: pixelated" });
+    const image = svg("image", {
+      x,
+      y,
+      width,
+      height: high,
+      preserveAspectRatio: "none",
+      style: "image-rendering: pixelated",
+    });
     image.setAttributeNS(XLINK, "xlink:href", embedded(part.picture));
     // A line around it: a white mask must not vanish on white paper.
     nodes.push(image, svg("rect", { x, y, width, height: high, fill: "none", stroke: "#888", "stroke-width": 0.1 }));
@@ -193,13 +232,26 @@ export function layout({ columns = [], rows }, title, width) {
     y += Math.max(tallest, label ? heightOf(label, margin - GAP) : 0) + GAP;
   });
   const height = y + MARGIN - GAP;
-  return svg("svg", { width: `${width}mm`, height: `${height.toFixed(2)}mm`, viewBox: `0 0 ${width} ${height.toFixed(2)}`, "font-family": FONT, fill: "#000" },
-    svg("title", {}, title), svg("rect", { width, height, fill: "#fff" }), ...nodes);
+  return svg(
+    "svg",
+    {
+      width: `${width}mm`,
+      height: `${height.toFixed(2)}mm`,
+      viewBox: `0 0 ${width} ${height.toFixed(2)}`,
+      "font-family": FONT,
+      fill: "#000",
+    },
+    svg("title", {}, title),
+    svg("rect", { width, height, fill: "#fff" }),
+    ...nodes,
+  );
 }
 
 /** @param {SVGSVGElement} figure @returns {Blob} */
 export function toSvg(figure) {
-  return new Blob([`<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(figure)}\n`], { type: "image/svg+xml" });
+  return new Blob([`<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(figure)}\n`], {
+    type: "image/svg+xml",
+  });
 }
 
 /** @param {SVGSVGElement} figure @returns {Promise<Blob>} at 300 dots per inch, on white */
@@ -212,5 +264,9 @@ export async function toPng(figure) {
   [canvas.width, canvas.height] = [Math.round(width * DOTS_PER_MM), Math.round(height * DOTS_PER_MM)];
   context2d(canvas).drawImage(image, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve, reject) =>
-    canvas.toBlob((png) => (png ? resolve(png) : reject(new Error("The figure is too large for a picture."))), "image/png"));
+    canvas.toBlob(
+      (png) => (png ? resolve(png) : reject(new Error("The figure is too large for a picture."))),
+      "image/png",
+    ),
+  );
 }

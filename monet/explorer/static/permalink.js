@@ -23,7 +23,10 @@ import { bytes } from "./arrays.js";
 /** An array's bytes in base64 for addresses. @param {Float32Array | Uint8Array} array */
 export const encode = (array) => {
   const raw = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-  return btoa(String.fromCharCode(...raw)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCharCode(...raw))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 };
 /** @param {string} text @param {number} length */
 const decode = (text, length) => {
@@ -97,7 +100,10 @@ export function fromHash(hash) {
   const number = kind === "seed" ? "seed" : "index";
   /** @type {Request} */
   const request = {
-    kind, model, slots: Number(link.get("slots")), how: /** @type {How} */ (link.get("how")), // the server refuses any other
+    kind,
+    model,
+    slots: Number(link.get("slots")),
+    how: /** @type {How} */ (link.get("how")), // the server refuses any other
     ...(kind !== "picture" && { data: link.get("data") ?? "", [number]: Number(link.get(number)) }),
   };
   if (link.has("objects")) request.objects = Number(link.get("objects"));
@@ -114,8 +120,13 @@ export function fromHash(hash) {
  * @param {{origin: Origin, model: string, slots: number, how: string}} scene
  */
 export const isOf = ({ kind, data, index, seed, objects, model, slots, how }, { origin, ...scene }) =>
-  model === scene.model && slots === scene.slots && how === scene.how &&
-  kind === origin.kind && data === origin.data && index === origin.index && seed === origin.seed &&
+  model === scene.model &&
+  slots === scene.slots &&
+  how === scene.how &&
+  kind === origin.kind &&
+  data === origin.data &&
+  index === origin.index &&
+  seed === origin.seed &&
   objects === origin.objects;
 
 /**
@@ -140,6 +151,11 @@ export function restore(original, edits) {
 
 /** @param {Float32Array} mean @param {Float32Array} std @param {number} color @returns {Slot} */
 const guest = (mean, std, color) => ({
-  step: null, color, latent: mean, mean, std, hidden: false,
+  step: null,
+  color,
+  latent: mean,
+  mean,
+  std,
+  hidden: false,
   kl: Array.from(mean, (m, d) => 0.5 * (m * m + std[d] * std[d] - 1) - Math.log(std[d])),
 });

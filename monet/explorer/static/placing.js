@@ -24,9 +24,15 @@ const [SMALLEST, LARGEST] = [0.5, 1.6];
  */
 export async function seenBeside(frames, scene, document, k) {
   const { latent, kl } = document.slots[k];
-  const order = kl.map((_, d) => d).sort((a, b) => kl[b] - kl[a]).slice(0, MOST);
-  const tries = order.flatMap((d) => STEPS.map((step) => latent[d] + step).filter((value) => Math.abs(value) <= REACH)
-    .map((value) => latent.map((v, i) => (i === d ? value : v))));
+  const order = kl
+    .map((_, d) => d)
+    .sort((a, b) => kl[b] - kl[a])
+    .slice(0, MOST);
+  const tries = order.flatMap((d) =>
+    STEPS.map((step) => latent[d] + step)
+      .filter((value) => Math.abs(value) <= REACH)
+      .map((value) => latent.map((v, i) => (i === d ? value : v))),
+  );
   if (!tries.length) return latent;
   const slots = await frames.decode(document.slots.map((slot) => slot.latent));
   const decoded = await frames.decode(tries);

@@ -29,9 +29,18 @@ export function player({ store, frames }) {
     mask: canvas("The traversal’s mask", "mx-small"),
     scene: canvas("The traversal’s scene", "mx-small"),
   };
-  const play = button("▶ Play", () => (playing === null ? start() : stop()), { class: "mx-button mx-play", "aria-label": "Play the traversal" });
+  const play = button("▶ Play", () => (playing === null ? start() : stop()), {
+    class: "mx-button mx-play",
+    "aria-label": "Play the traversal",
+  });
   const scrub = h("input", {
-    type: "range", class: "mx-range", min: "0", max: "1", step: "any", value: "0.5", "aria-label": "Place in the traversal",
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    max: "1",
+    step: "any",
+    value: "0.5",
+    "aria-label": "Place in the traversal",
     oninput: () => {
       stop();
       place = Number(scrub.value);
@@ -39,10 +48,18 @@ export function player({ store, frames }) {
     },
   });
   const where = h("output", { class: "mx-z" });
-  const element = h("div", { class: "mx-player" },
-    h("div", { class: "mx-previews" }, ...Object.entries(pictures).map(([name, picture]) =>
-      h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, name)))),
-    h("div", { class: "mx-row mx-nowrap" }, play, scrub, where));
+  const element = h(
+    "div",
+    { class: "mx-player" },
+    h(
+      "div",
+      { class: "mx-previews" },
+      ...Object.entries(pictures).map(([name, picture]) =>
+        h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, name)),
+      ),
+    ),
+    h("div", { class: "mx-row mx-nowrap" }, play, scrub, where),
+  );
 
   /** Of the film; null until it is asked for, and again after an edit. @type {Still[] | null} */
   let stills = null;

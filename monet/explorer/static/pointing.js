@@ -7,7 +7,8 @@ export function positionOn(picture, event, size) {
 }
 
 /** The number of the pixel at a position, null outside the scene. @param {[number, number]} position @param {number} size */
-export const pixelAt = ([x, y], size) => (x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null);
+export const pixelAt = ([x, y], size) =>
+  x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null;
 
 /**
  * The pixel under the pointer becomes the page's. A finger points by a tap, and what it has pointed at stays: one that

@@ -15,22 +15,37 @@ export function toPython({ scene, document, masks, steps, view }) {
   }[kind];
   const lines = [
     "# Runs in any folder, by the Python that MONet Explorer was installed for (pip install -e .).",
-    "import numpy as np", "", "import monet",
-    ...{ sample: ["from monet.data import samples"], seed: ["from monet.data import DATASETS"], stored: ["from monet.data import stored"], picture: [] }[kind],
-    "", `model = monet.load(${JSON.stringify(scene.model)})`, source,
+    "import numpy as np",
+    "",
+    "import monet",
+    ...{
+      sample: ["from monet.data import samples"],
+      seed: ["from monet.data import DATASETS"],
+      stored: ["from monet.data import stored"],
+      picture: [],
+    }[kind],
+    "",
+    `model = monet.load(${JSON.stringify(scene.model)})`,
+    source,
     `scene = monet.decompose(model, picture, num_slots=${scene.slots}, how="${scene.how}")`,
   ];
-  const asAttended = document.slots.length === scene.slots && document.slots.every((s, k) => s.latent === s.mean && steps[k] === k && masks[k]);
+  const asAttended =
+    document.slots.length === scene.slots &&
+    document.slots.every((s, k) => s.latent === s.mean && steps[k] === k && masks[k]);
   if (asAttended) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
-  const present = document.slots.map((slot, k) => ({ ...slot, kept: steps[k], shown: Boolean(masks[k]), k }))
+  const present = document.slots
+    .map((slot, k) => ({ ...slot, kept: steps[k], shown: Boolean(masks[k]), k }))
     .filter(({ hidden, k }) => !hidden || k === view.solo);
   if (!present.length) return [...lines, "image = np.zeros_like(scene.image)  # every slot is hidden", ""].join("\n");
   const truths = present.map(({ kept }) => (kept === null ? "True" : "False"));
   lines.push(
-    "", "latents = np.array([",
+    "",
+    "latents = np.array([",
     ...present.map(({ step, latent, mean }) =>
-      (step !== null && latent === mean ? `    scene.latent_mean[${step}],` : `    ${list(latent)},`)),
-    "], np.float32)", "components, mask_logits = monet.decode(model, latents)",
+      step !== null && latent === mean ? `    scene.latent_mean[${step}],` : `    ${list(latent)},`,
+    ),
+    "], np.float32)",
+    "components, mask_logits = monet.decode(model, latents)",
     `as_decoded = [${truths.join(", ")}]`,
     `attention = scene.masks[[${present.map(({ kept }) => kept ?? 0).join(", ")}]]  # only those of the other slots count`,
     "masks = monet.compose_masks(attention, mask_logits, as_decoded)",

@@ -63,14 +63,22 @@ export function roving(group, selector) {
     const at = all.indexOf(item);
     /** @type {Record<string, () => Item | undefined>} */
     const ways = {
-      ArrowRight: () => all[at + 1], ArrowLeft: () => all[at - 1], Home: () => all[0], End: () => all.at(-1),
-      ArrowDown: () => beyond(all, item, 1), ArrowUp: () => beyond(all, item, -1),
+      ArrowRight: () => all[at + 1],
+      ArrowLeft: () => all[at - 1],
+      Home: () => all[0],
+      End: () => all.at(-1),
+      ArrowDown: () => beyond(all, item, 1),
+      ArrowUp: () => beyond(all, item, -1),
     };
     const next = ways[event.key]?.();
     if (!next) return;
     event.preventDefault();
     next.focus();
   });
-  new MutationObserver(refresh).observe(group, { childList: true, subtree: true, attributeFilter: ["hidden", "disabled"] });
+  new MutationObserver(refresh).observe(group, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ["hidden", "disabled"],
+  });
   refresh();
 }

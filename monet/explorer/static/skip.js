@@ -12,15 +12,24 @@ const TARGETS = {
 };
 
 export function skipLinks() {
-  const links = Object.entries(TARGETS).map(([name, [label, selector]]) => h("a", {
-    href: `#mx-${name}`, onclick: (event) => {
-      event.preventDefault(); // what stands behind # is the scene
-      const panel = document.querySelector(`#mx-${name}`);
-      panel?.scrollIntoView({ block: "nearest" });
-      /** @type {HTMLElement | null | undefined} */
-      const target = panel?.querySelector(`${selector}:not([tabindex="-1"])`);
-      target?.focus();
-    },
-  }, label));
-  document.querySelector(".gradio-container .contain")?.prepend(h("nav", { class: "mx-skip", "aria-label": "Skip to a panel" }, ...links));
+  const links = Object.entries(TARGETS).map(([name, [label, selector]]) =>
+    h(
+      "a",
+      {
+        href: `#mx-${name}`,
+        onclick: (event) => {
+          event.preventDefault(); // what stands behind # is the scene
+          const panel = document.querySelector(`#mx-${name}`);
+          panel?.scrollIntoView({ block: "nearest" });
+          /** @type {HTMLElement | null | undefined} */
+          const target = panel?.querySelector(`${selector}:not([tabindex="-1"])`);
+          target?.focus();
+        },
+      },
+      label,
+    ),
+  );
+  document
+    .querySelector(".gradio-container .contain")
+    ?.prepend(h("nav", { class: "mx-skip", "aria-label": "Skip to a panel" }, ...links));
 }

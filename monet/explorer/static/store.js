@@ -95,7 +95,13 @@ export function sceneFrom(payload) {
 /** @param {Scene} scene @returns {Document} the scene as the model saw it: every slot at its posterior's mean */
 const unedited = (scene) => ({
   slots: scene.mean.map((mean, step) => ({
-    step, color: step, latent: mean, mean, std: scene.std[step], kl: scene.kl[step], hidden: false,
+    step,
+    color: step,
+    latent: mean,
+    mean,
+    std: scene.std[step],
+    kl: scene.kl[step],
+    hidden: false,
   })),
 });
 
@@ -120,7 +126,15 @@ export class Store {
   document = unset();
   /** @type {View} */
   view = {
-    slot: 0, dimension: 0, reach: "2", step: null, solo: null, masks: "auto", compare: false, pixel: null, locks: new Set(),
+    slot: 0,
+    dimension: 0,
+    reach: "2",
+    step: null,
+    solo: null,
+    masks: "auto",
+    compare: false,
+    pixel: null,
+    locks: new Set(),
   };
   /** A latent that was copied. @type {Float32Array | null} */
   clipboard = null;
@@ -161,7 +175,12 @@ export class Store {
     this.document = edits ? edits(this.original) : this.original;
     this.#look(Math.min(payload.object, this.document.slots.length - 1));
     const [last, after] = [this.#past.at(-1), this.#moment()];
-    if (before && before.document === before.original && last?.after.scene === before.scene && last.before.scene !== before.scene) {
+    if (
+      before &&
+      before.document === before.original &&
+      last?.after.scene === before.scene &&
+      last.before.scene !== before.scene
+    ) {
       last.after = after;
       this.#future = [];
     } else if (before && (last || before.document !== before.original)) this.#push({ before, after });
@@ -174,7 +193,16 @@ export class Store {
   #look(slot) {
     const { kl } = this.document.slots[slot];
     const dimension = kl.indexOf(Math.max(...kl));
-    this.view = { ...this.view, slot, dimension, locks: new Set(), step: null, solo: null, pixel: null, compare: false };
+    this.view = {
+      ...this.view,
+      slot,
+      dimension,
+      locks: new Set(),
+      step: null,
+      solo: null,
+      pixel: null,
+      compare: false,
+    };
   }
 
   /** Looks at something else; a slot that is not there is not looked at. @param {Partial<View>} change */

@@ -36,17 +36,26 @@ export function strangerNote({ store, engine, opening }) {
     const far = ratio >= FAR;
     element.hidden = !far && !scene.foreign;
     if (element.hidden) return;
-    element.replaceChildren(h("span", {}, far
-      ? `Error ${times(ratio)} times the usual of this data set: this model has never seen such pictures.`
-      : "This model was not trained on such pictures."));
+    element.replaceChildren(
+      h(
+        "span",
+        {},
+        far
+          ? `Error ${times(ratio)} times the usual of this data set: this model has never seen such pictures.`
+          : "This model was not trained on such pictures.",
+      ),
+    );
     const home = Object.keys(models).find((name) => name !== scene.model && models[name].data === scene.origin.data);
     if (home) offer(`Use ${models[home].title}`, home);
-    else if (scene.origin.kind === "picture" && !isSite) nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
+    else if (scene.origin.kind === "picture" && !isSite)
+      nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
   }
 
   /** @param {string} label @param {string} model */
   function offer(label, model) {
-    element.append(button(label, () => opening.open({ choices: { ...opening.choices, model, slots: models[model].slots } })));
+    element.append(
+      button(label, () => opening.open({ choices: { ...opening.choices, model, slots: models[model].slots } })),
+    );
   }
 
   /** Asks the other models one by one, as long as the picture is on screen; plain files would each have to be fetched. @param {Scene} scene @param {number} own how many times its usual error this model makes */

@@ -49,7 +49,14 @@ export async function film(frames, { scene, document, view }) {
   const others = await frames.decode(document.slots.map((s) => s.latent));
   const swept = await frames.decode(latents);
   return swept.map((decoded, i) =>
-    still(steps[i], scene, changeSlot(view.slot, () => ({ latent: latents[i] }))(document), others.with(view.slot, decoded), view));
+    still(
+      steps[i],
+      scene,
+      changeSlot(view.slot, () => ({ latent: latents[i] }))(document),
+      others.with(view.slot, decoded),
+      view,
+    ),
+  );
 }
 
 /**

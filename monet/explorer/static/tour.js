@@ -4,11 +4,31 @@ import { button, h } from "./dom.js";
 
 const SEEN = "monet-explorer-tour";
 const STOPS = [
-  ["scene", "Take hold of an object", "The large picture is what the model makes of the small one beside it. Point at an object: its slot lights up. Press and drag: the object follows your hand. A double click puts it back."],
-  ["latents", "What moved it", "An object is 16 numbers. These are the ones that your hand changed; drag one by itself to see what it does. Nothing breaks: undo brings everything back."],
-  ["attention", "How the scene was taken apart", "The attention hands out the scene step by step: each step takes a share of what is still unexplained. Press Play."],
-  ["slots", "Slots", "Every step fills a slot. The decoder paints its component and its mask from its 16 numbers alone. Hide a slot, copy it, swap two."],
-  ["gallery", "Your turn", "Open another scene, a new random one or your own picture. What you find leaves as a figure, a file or a link at the foot of the page."],
+  [
+    "scene",
+    "Take hold of an object",
+    "The large picture is what the model makes of the small one beside it. Point at an object: its slot lights up. Press and drag: the object follows your hand. A double click puts it back.",
+  ],
+  [
+    "latents",
+    "What moved it",
+    "An object is 16 numbers. These are the ones that your hand changed; drag one by itself to see what it does. Nothing breaks: undo brings everything back.",
+  ],
+  [
+    "attention",
+    "How the scene was taken apart",
+    "The attention hands out the scene step by step: each step takes a share of what is still unexplained. Press Play.",
+  ],
+  [
+    "slots",
+    "Slots",
+    "Every step fills a slot. The decoder paints its component and its mask from its 16 numbers alone. Hide a slot, copy it, swap two.",
+  ],
+  [
+    "gallery",
+    "Your turn",
+    "Open another scene, a new random one or your own picture. What you find leaves as a figure, a file or a link at the foot of the page.",
+  ],
 ];
 
 const remembered = () => {
@@ -27,8 +47,13 @@ export function tour(again = false) {
   const text = h("p");
   const count = h("span", { class: "mx-muted" });
   const next = button("Next", () => go(stop + 1));
-  const box = h("div", { class: "mx-panel mx-tour", role: "dialog", "aria-label": "Guided tour" },
-    title, text, h("div", { class: "mx-row" }, count, h("span", { class: "mx-spring" }), button("Skip", end), next));
+  const box = h(
+    "div",
+    { class: "mx-panel mx-tour", role: "dialog", "aria-label": "Guided tour" },
+    title,
+    text,
+    h("div", { class: "mx-row" }, count, h("span", { class: "mx-spring" }), button("Skip", end), next),
+  );
   box.addEventListener("keydown", (event) => event.key === "Escape" && end());
 
   function end() {
@@ -36,7 +61,9 @@ export function tour(again = false) {
     box.remove();
     try {
       localStorage.setItem(SEEN, "seen");
-    } catch { /* then it comes again */ }
+    } catch {
+      /* then it comes again */
+    }
   }
   /** @param {Element | null} panel */
   function mark(panel) {

@@ -10,7 +10,8 @@ const REFUSALS = {
   OverconstrainedError: "No camera was found.",
   NotReadableError: "The camera does not answer; another program may be using it.",
 };
-const INSECURE = "A browser lends its camera only to a page that came by https, or from this machine as http://localhost.";
+const INSECURE =
+  "A browser lends its camera only to a page that came by https, or from this machine as http://localhost.";
 
 /** What is asked of the camera: few pixels are enough. On a phone, the one that looks away from the person. */
 const WANTED = { audio: false, video: { width: { ideal: 320 }, height: { ideal: 240 }, facingMode: "environment" } };
@@ -51,7 +52,8 @@ export class Camera {
     for (const track of stream.getTracks()) track.addEventListener("ended", () => turn === this.#turn && ended());
     video.play().catch(() => {}); // stopped before it began
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-      new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true }));
+      new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true })
+    );
     context.imageSmoothingQuality = "high";
     let seen = -1;
     const look = () => {

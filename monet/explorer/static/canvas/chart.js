@@ -18,7 +18,9 @@ export function ticks([low, high]) {
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough - 1e-9) ?? rough;
   const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) =>
+    Number(((first + i) * step).toPrecision(6)),
+  );
 }
 
 export class Chart {
@@ -39,7 +41,19 @@ export class Chart {
     this.#axes = axes;
     this.#points.clear();
     const { lines } = axes.y;
-    this.#key.replaceChildren(h("span", {}, `↑ ${axes.y.label}`), ...(lines.length > 1 ? lines.map((name, i) => h("span", { class: `mx-key mx-trial-line-${i}` }, svg("svg", { viewBox: "0 0 22 6" }, svg("path", { d: "M0 3H22" })), name)) : []));
+    this.#key.replaceChildren(
+      h("span", {}, `↑ ${axes.y.label}`),
+      ...(lines.length > 1
+        ? lines.map((name, i) =>
+            h(
+              "span",
+              { class: `mx-key mx-trial-line-${i}` },
+              svg("svg", { viewBox: "0 0 22 6" }, svg("path", { d: "M0 3H22" })),
+              name,
+            ),
+          )
+        : []),
+    );
     this.#draw(null);
   }
 
@@ -67,21 +81,33 @@ export class Chart {
     /** @param {string} words @param {Record<string, string | number>} attributes */
     const text = (words, attributes) => svg("text", attributes, words);
     const grid = [
-      ...ticks(x.range).flatMap((v) => [svg("line", { x1: across(v), x2: across(v), y1: TOP, y2: HEIGHT - BOTTOM }),
-        text(String(v), { x: across(v), y: HEIGHT - BOTTOM + 11, "text-anchor": "middle" })]),
-      ...ticks(y.range).flatMap((v) => [svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up(v), y2: up(v) }),
-        text(String(v), { x: LEFT - 4, y: up(v) + 3.5, "text-anchor": "end" })]),
+      ...ticks(x.range).flatMap((v) => [
+        svg("line", { x1: across(v), x2: across(v), y1: TOP, y2: HEIGHT - BOTTOM }),
+        text(String(v), { x: across(v), y: HEIGHT - BOTTOM + 11, "text-anchor": "middle" }),
+      ]),
+      ...ticks(y.range).flatMap((v) => [
+        svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up(v), y2: up(v) }),
+        text(String(v), { x: LEFT - 4, y: up(v) + 3.5, "text-anchor": "end" }),
+      ]),
     ];
     const { points } = this;
     const curves = y.lines.flatMap((_, i) => {
-      const known = points.flatMap(({ x: at, y: { [i]: value } }) => (value === null ? [] : [`${across(at).toFixed(1)} ${up(value).toFixed(1)}`]));
+      const known = points.flatMap(({ x: at, y: { [i]: value } }) =>
+        value === null ? [] : [`${across(at).toFixed(1)} ${up(value).toFixed(1)}`],
+      );
       const d = known.join("L");
       const newest = now?.y[i] ?? null;
-      const dot = now && newest !== null ? [svg("circle", { class: `mx-trial-line-${i}`, cx: across(now.x), cy: up(newest), r: 4.5 })] : [];
+      const dot =
+        now && newest !== null
+          ? [svg("circle", { class: `mx-trial-line-${i}`, cx: across(now.x), cy: up(newest), r: 4.5 })]
+          : [];
       return [svg("path", { class: `mx-trial-line-${i}`, d: d && `M${d}` }), ...dot];
     });
     this.#plot.setAttribute("aria-label", `${y.label} by ${x.label}, ${points.length} points`);
-    this.#plot.replaceChildren(svg("g", { class: "mx-trial-grid" }, ...grid), ...curves,
-      text(x.label, { class: "mx-trial-axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }));
+    this.#plot.replaceChildren(
+      svg("g", { class: "mx-trial-grid" }, ...grid),
+      ...curves,
+      text(x.label, { class: "mx-trial-axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }),
+    );
   }
 }

@@ -32,14 +32,19 @@ export async function readPixels(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`a sample is missing: ${response.status}`);
   const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d"));
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d")
+  );
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
 /** @param {string} data @param {number} index @returns {Promise<Sample>} */
 async function readSample(data, index) {
-  const [image, labels] = await Promise.all([readPixels(address(data, index, "")), readPixels(address(data, index, ".labels"))]);
+  const [image, labels] = await Promise.all([
+    readPixels(address(data, index, "")),
+    readPixels(address(data, index, ".labels")),
+  ]);
   return { image, labels: Uint8Array.from({ length: image.width * image.height }, (_, p) => labels.data[4 * p]) };
 }
 
@@ -52,8 +57,13 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
   const own = [...labels.keys()].filter((p) => labels[p] === label);
   const whole = own.every((p) => {
     const [x, y] = [p % width, Math.floor(p / width)];
-    return x > 0 && y > 0 && x < width - 1 && y < height - 1 &&
-      [p - 1, p + 1, p - width, p + width].every((q) => labels[q] === label || grounds.includes(labels[q]));
+    return (
+      x > 0 &&
+      y > 0 &&
+      x < width - 1 &&
+      y < height - 1 &&
+      [p - 1, p + 1, p - width, p + width].every((q) => labels[q] === label || grounds.includes(labels[q]))
+    );
   });
   if (!whole || own.length < FEWEST || own.length > LARGEST) return null;
   /** @param {(pixel: number) => number} of @returns {[number, number]} */
@@ -65,7 +75,12 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
     const at = (Math.floor(p / width) - top) * size.width + (p % width) - left;
     pixels.set(data.subarray(4 * p, 4 * p + 4), 4 * at);
   }
-  return { ...size, pixels, area: own.length, light: own.reduce((sum, p) => sum + lightOf(data, 4 * p), 0) / own.length };
+  return {
+    ...size,
+    pixels,
+    area: own.length,
+    light: own.reduce((sum, p) => sum + lightOf(data, 4 * p), 0) / own.length,
+  };
 }
 
 /** Large and compact ones are offered first. @param {Cutout} piece */
@@ -83,7 +98,8 @@ function emptied(samples, grounds) {
 }
 
 /** @param {ArrayLike<number>} data RGBA */
-export const withoutAlpha = (data) => Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
+export const withoutAlpha = (data) =>
+  Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
 
 /**
  * @param {string} data name of the data set
@@ -96,14 +112,19 @@ export async function cutouts(data, { grounds, empty }) {
   const indices = Array.from({ length: SAMPLES }, (_, index) => index);
   const samples = await Promise.all(indices.map((index) => readSample(data, index)));
   /** @type {[string, Cutout][]} */
-  const found = samples.flatMap((sample, index) => [...new Set(sample.labels)].filter((label) => !grounds.includes(label))
-    .flatMap((label) => {
-      const piece = cut(sample, label, grounds);
-      return piece ? [/** @type {[string, Cutout]} */ ([`${index}.${label}`, piece])] : [];
-    }));
+  const found = samples.flatMap((sample, index) =>
+    [...new Set(sample.labels)]
+      .filter((label) => !grounds.includes(label))
+      .flatMap((label) => {
+        const piece = cut(sample, label, grounds);
+        return piece ? [/** @type {[string, Cutout]} */ ([`${index}.${label}`, piece])] : [];
+      }),
+  );
   const pieces = new Map(found.sort(([, a], [, b]) => worth(b) - worth(a)).slice(0, MOST));
   const rooms = empty
-    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(({ data: pixels }) => withoutAlpha(pixels))
+    ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(({ data: pixels }) =>
+        withoutAlpha(pixels),
+      )
     : [emptied(samples, grounds)];
 
   /** @param {string} shape one of those that are offered */
@@ -128,7 +149,10 @@ export async function cutouts(data, { grounds, empty }) {
         for (let row = Math.floor(y - reach); row <= y + reach; row++) {
           for (let column = Math.floor(x - reach); column <= x + reach; column++) {
             const [down, right] = [row + 0.5 - y, column + 0.5 - x];
-            const [u, v] = [Math.floor(cos * right + sin * down + width / 2), Math.floor(cos * down - sin * right + height / 2)];
+            const [u, v] = [
+              Math.floor(cos * right + sin * down + width / 2),
+              Math.floor(cos * down - sin * right + height / 2),
+            ];
             const at = 4 * (v * width + u);
             if (u < 0 || v < 0 || u >= width || v >= height || !pixels[at + 3]) continue;
             const lit = lightOf(pixels, at) / light;

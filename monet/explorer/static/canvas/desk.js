@@ -81,7 +81,13 @@ export class Desk {
 
   /** Changes the selected thing. @param {(thing: Thing) => Thing} change @param {string | null} gesture */
   editThing(change, gesture = null) {
-    this.edit(({ things, ...rest }) => ({ ...rest, things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)) }), { gesture });
+    this.edit(
+      ({ things, ...rest }) => ({
+        ...rest,
+        things: things.map((thing) => (thing.id === this.selected ? change(thing) : thing)),
+      }),
+      { gesture },
+    );
   }
 
   /** The next change is a step of its own again. */
@@ -129,14 +135,20 @@ export class Desk {
 }
 
 /** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front */
-export const added = (thing) => ({ things, ...rest }) => ({ ...rest, things: [...things, thing] });
+export const added =
+  (thing) =>
+  ({ things, ...rest }) => ({ ...rest, things: [...things, thing] });
 
 /** @param {number} id @returns {(composition: Composition) => Composition} */
-export const removed = (id) => ({ things, ...rest }) => ({ ...rest, things: things.filter((thing) => thing.id !== id) });
+export const removed =
+  (id) =>
+  ({ things, ...rest }) => ({ ...rest, things: things.filter((thing) => thing.id !== id) });
 
 /** @param {number} id @param {"front" | "back"} to @returns {(composition: Composition) => Composition} */
-export const restacked = (id, to) => ({ things, ...rest }) => {
-  const own = things.filter((thing) => thing.id === id);
-  const others = things.filter((thing) => thing.id !== id);
-  return { ...rest, things: to === "front" ? [...others, ...own] : [...own, ...others] };
-};
+export const restacked =
+  (id, to) =>
+  ({ things, ...rest }) => {
+    const own = things.filter((thing) => thing.id === id);
+    const others = things.filter((thing) => thing.id !== id);
+    return { ...rest, things: to === "front" ? [...others, ...own] : [...own, ...others] };
+  };

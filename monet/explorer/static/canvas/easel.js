@@ -34,13 +34,21 @@ export function easel(screen, desk, place) {
   const tip = svg("circle", { class: "mx-border mx-border-pointed" });
   const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, pointed, border, tip);
   /** @param {string} name @param {string} title @param {string} label */
-  const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
+  const handle = (name, title, label) =>
+    h(
+      "button",
+      { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true },
+      label,
+    );
   const grow = handle("size", "Size: drag away from the middle or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
   const said = h("span", { class: "mx-sr", "aria-live": "polite" });
   const element = h("div", { class: "mx-frame mx-stage mx-easel" }, screen, drawing, grow, turn, said);
   Object.assign(screen, { tabIndex: 0, role: "application" });
-  screen.setAttribute("aria-label", "Canvas. Space selects the next object, arrow keys move it, [ and ] turn it, plus and minus size it, Delete removes it");
+  screen.setAttribute(
+    "aria-label",
+    "Canvas. Space selects the next object, arrow keys move it, [ and ] turn it, plus and minus size it, Delete removes it",
+  );
 
   /** @param {PointerEvent} event @returns {Spot} */
   const at = (event) => {
@@ -81,7 +89,9 @@ export function easel(screen, desk, place) {
 
   /** @param {PointerEvent} event @param {Thing} thing @param {Spot} from */
   function drag(event, thing, from) {
-    begin(event, ([x, y]) => change((now) => movedTo(now, thing.x + x - from[0], thing.y + y - from[1], place.world, side())));
+    begin(event, ([x, y]) =>
+      change((now) => movedTo(now, thing.x + x - from[0], thing.y + y - from[1], place.world, side())),
+    );
   }
 
   /** @param {PointerEvent} event @param {"size" | "turn"} mode */
@@ -93,9 +103,13 @@ export function easel(screen, desk, place) {
     const far = ([x, y]) => Math.max(1, Math.hypot(x - thing.x, y - thing.y));
     /** @param {Spot} spot */
     const round = ([x, y]) => Math.atan2(y - thing.y, x - thing.x);
-    begin(event, mode === "size"
-      ? (spot) => change(() => sizedTo(thing, (thing.scale * far(spot)) / far(from), place.world, side()))
-      : (spot) => change(() => fitted({ ...thing, angle: thing.angle + round(spot) - round(from) }, place.world, side())));
+    begin(
+      event,
+      mode === "size"
+        ? (spot) => change(() => sizedTo(thing, (thing.scale * far(spot)) / far(from), place.world, side()))
+        : (spot) =>
+            change(() => fitted({ ...thing, angle: thing.angle + round(spot) - round(from) }, place.world, side())),
+    );
   }
 
   /** @param {PointerEvent} event @param {Spot} from */
@@ -123,7 +137,13 @@ export function easel(screen, desk, place) {
     let last = from;
     /** @param {Spot} spot */
     const lay = (spot) => {
-      desk.edit((composition) => ({ ...composition, explained: brushed(composition.explained, [last, spot], hand, place.frame) }), { gesture, select: null });
+      desk.edit(
+        (composition) => ({
+          ...composition,
+          explained: brushed(composition.explained, [last, spot], hand, place.frame),
+        }),
+        { gesture, select: null },
+      );
       last = spot;
     };
     begin(event, lay);
@@ -178,13 +198,19 @@ export function easel(screen, desk, place) {
     const start = margin(place.frame);
     tip.style.display = brush && spot ? "" : "none";
     if (brush && spot) {
-      for (const [name, value] of Object.entries({ cx: spot[0] + start, cy: spot[1] + start, r: desk.hand.width / 2 })) tip.setAttribute(name, String(value));
+      for (const [name, value] of Object.entries({ cx: spot[0] + start, cy: spot[1] + start, r: desk.hand.width / 2 }))
+        tip.setAttribute(name, String(value));
     }
     const thing = brush || follow || !spot ? null : under(spot);
     screen.style.cursor = brush ? "crosshair" : thing ? "grab" : "default";
     if (thing === marked) return;
     marked = thing;
-    pointed.setAttribute("d", thing && thing.id !== desk.selected ? borderOf(outline(thing, place.world, place.frame), place.frame.side, 1) : "");
+    pointed.setAttribute(
+      "d",
+      thing && thing.id !== desk.selected
+        ? borderOf(outline(thing, place.world, place.frame), place.frame.side, 1)
+        : "",
+    );
   }
 
   screen.addEventListener("keydown", (event) => {
@@ -202,12 +228,18 @@ export function easel(screen, desk, place) {
     const others = {
       "[": act((now) => turnedBy(now, -1, world, side())),
       "]": act((now) => turnedBy(now, 1, world, side())),
-      "+": grows(1), "=": grows(1), "-": grows(-1),
+      "+": grows(1),
+      "=": grows(1),
+      "-": grows(-1),
       Delete: () => thing && desk.edit(removed(thing.id), { select: null }),
       Backspace: () => thing && desk.edit(removed(thing.id), { select: null }),
       PageUp: () => thing && desk.edit(restacked(thing.id, "front")),
       PageDown: () => thing && desk.edit(restacked(thing.id, "back")),
-      " ": () => things.length && desk.select(things[((thing ? things.indexOf(thing) : -1) + (event.shiftKey ? things.length - 1 : 1)) % things.length].id),
+      " ": () =>
+        things.length &&
+        desk.select(
+          things[((thing ? things.indexOf(thing) : -1) + (event.shiftKey ? things.length - 1 : 1)) % things.length].id,
+        ),
       Escape: () => desk.select(null),
     };
     const does = by ? act((now) => movedTo(now, now.x + by[0], now.y + by[1], world, side())) : others[event.key];
@@ -216,7 +248,14 @@ export function easel(screen, desk, place) {
     event.stopPropagation();
     does();
     const now = desk.thing;
-    say(said, now ? `${nameOf(now.shape, world)}, column ${Math.round(now.x)}, row ${Math.round(now.y)}` : things.length ? "Nothing is selected; Space selects the next object." : "The canvas is empty.");
+    say(
+      said,
+      now
+        ? `${nameOf(now.shape, world)}, column ${Math.round(now.x)}, row ${Math.round(now.y)}`
+        : things.length
+          ? "Nothing is selected; Space selects the next object."
+          : "The canvas is empty.",
+    );
   });
 
   return {

@@ -25,10 +25,22 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   });
 
   const note = h("p", { class: "mx-muted", role: "status" });
-  const start = button("Camera", () => begin(), { title: "Takes what your camera sees apart, live; the picture does not leave this page" });
-  const freeze = button("Freeze", () => keep(), { title: "Keeps this picture as the ground, to paint on", hidden: true });
+  const start = button("Camera", () => begin(), {
+    title: "Takes what your camera sees apart, live; the picture does not leave this page",
+  });
+  const freeze = button("Freeze", () => keep(), {
+    title: "Keeps this picture as the ground, to paint on",
+    hidden: true,
+  });
   const halt = button("Stop", () => stop("The camera is off."), { title: "Switches the camera off", hidden: true });
-  const element = h("div", { class: "mx-row mx-compose-camera", role: "group", "aria-label": "Camera" }, start, freeze, halt, note);
+  const element = h(
+    "div",
+    { class: "mx-row mx-compose-camera", role: "group", "aria-label": "Camera" },
+    start,
+    freeze,
+    halt,
+    note,
+  );
 
   /** What a model makes of it, honestly. @param {string} model */
   function warning(model) {
@@ -62,7 +74,9 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
 
   /** @param {unknown} reason @returns {never} */
   function refuse(reason) {
-    throw new Error(`The camera stays off: here the server answers, and your pictures are not sent to it. (${reasonOf(reason)})`);
+    throw new Error(
+      `The camera stays off: here the server answers, and your pictures are not sent to it. (${reasonOf(reason)})`,
+    );
   }
 
   /** @param {Uint8Array} pixels */
@@ -97,7 +111,10 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
 
   /** @param {string} words why it is off, if it is on or asked for */
   const leave = (words) => (camera.running || asking) && stop(words);
-  document.addEventListener("visibilitychange", () => document.hidden && leave("The camera is off: the page was out of sight."));
+  document.addEventListener(
+    "visibilitychange",
+    () => document.hidden && leave("The camera is off: the page was out of sight."),
+  );
   addEventListener("pagehide", () => leave(""));
 
   return {

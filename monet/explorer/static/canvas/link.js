@@ -33,8 +33,17 @@ export function toHash(stage, { composition: { things, ground, explained }, expe
     ...(experiment && { e: experiment }),
     g: ground.color ?? (picture >= 0 ? picture : ground.origin), // null: a picture that no link can hold
     ...(explained && { s: toText(explained) }),
-    t: things.map(({ id, shape, x, y, scale, angle, alpha, color, width, points }) =>
-      [id, shape, x, y, scale, angle, alpha, color, ...(points ? [width, points.flat()] : [])]),
+    t: things.map(({ id, shape, x, y, scale, angle, alpha, color, width, points }) => [
+      id,
+      shape,
+      x,
+      y,
+      scale,
+      angle,
+      alpha,
+      color,
+      ...(points ? [width, points.flat()] : []),
+    ]),
   };
   const hash = `${stage}&${new URLSearchParams({ [NAME]: JSON.stringify(state) })}`;
   if (hash.length > MOST_LETTERS) throw new Error("too much is painted for a link; fewer strokes fit.");
@@ -45,7 +54,8 @@ export function toHash(stage, { composition: { things, ground, explained }, expe
 export const canvasIn = (hash) => new URLSearchParams(hash.replace(/^#/, "")).get(NAME);
 
 /** @param {unknown} value @returns {value is import("./render.js").Color} */
-const isColor = (value) => Array.isArray(value) && value.length === 3 && value.every((v) => Number.isInteger(v) && v >= 0 && v <= 255);
+const isColor = (value) =>
+  Array.isArray(value) && value.length === 3 && value.every((v) => Number.isInteger(v) && v >= 0 && v <= 255);
 /** @param {unknown} value @param {number} least @param {number} most @returns {value is number} */
 const isBetween = (value, least, most) => typeof value === "number" && value >= least && value <= most;
 /** @param {unknown} holds @param {string} what @throws {Error} with a sentence, if it does not hold */
@@ -65,7 +75,9 @@ export function fromText(text, world, frame) {
   let state = null;
   try {
     state = text.length <= MOST_LETTERS ? JSON.parse(text) : null;
-  } catch { /* what is no JSON is no canvas */ }
+  } catch {
+    /* what is no JSON is no canvas */
+  }
   check(state?.v === VERSION && Array.isArray(state.t) && state.t.length <= MOST_THINGS, "canvas");
   /** @type {Thing[]} */
   const things = state.t.map((/** @type {unknown} */ row) => thingOf(row, world, frame.picture));
@@ -89,9 +101,27 @@ function thingOf(row, world, side) {
   check(color === null ? drawn || !world.colors : isColor(color), "colour");
   const thing = { id, shape, x, y, scale, angle, alpha, color };
   if (!drawn) return fitted(thing, world, side);
-  check(isBetween(width, 1, 16) && Array.isArray(points) && points.length >= 2 && points.length % 2 === 0 && points.length <= 2 * MOST_POINTS, "stroke");
-  check(points.every((/** @type {unknown} */ v) => isBetween(v, -side, side)), "stroke");
-  return fitted({ ...thing, width, points: Array.from({ length: points.length / 2 }, (_, i) => [points[2 * i], points[2 * i + 1]]) }, world, side);
+  check(
+    isBetween(width, 1, 16) &&
+      Array.isArray(points) &&
+      points.length >= 2 &&
+      points.length % 2 === 0 &&
+      points.length <= 2 * MOST_POINTS,
+    "stroke",
+  );
+  check(
+    points.every((/** @type {unknown} */ v) => isBetween(v, -side, side)),
+    "stroke",
+  );
+  return fitted(
+    {
+      ...thing,
+      width,
+      points: Array.from({ length: points.length / 2 }, (_, i) => [points[2 * i], points[2 * i + 1]]),
+    },
+    world,
+    side,
+  );
 }
 
 /** @param {any} given as somebody wrote it: looked at before it is used @param {World} world @returns {{ground: Ground | null, origin: Origin | null}} */
@@ -102,7 +132,10 @@ function groundOf(given, world) {
     return { ground: world.grounds[given], origin: null };
   }
   if (given === null) return { ground: null, origin: null };
-  check(typeof given === "object" && ["sample", "seed", "stored"].includes(given.kind) && typeof given.data === "string", "ground");
+  check(
+    typeof given === "object" && ["sample", "seed", "stored"].includes(given.kind) && typeof given.data === "string",
+    "ground",
+  );
   const { kind, data, index, seed, objects } = given;
   for (const number of [index, seed, objects]) check(number === undefined || isBetween(number, 0, 1e9), "ground");
   return { ground: null, origin: { kind, data, index, seed, objects } };

@@ -17,7 +17,8 @@ const STREAM = 1.5;
 function sentence({ where, reason, rate, milliseconds, failed }) {
   if (failed) return `No answer: ${failed}`;
   if (!where) return "Loading the network into your browser…";
-  const often = rate >= STREAM ? `${Math.round(rate)} frames a second` : `${Math.round(milliseconds)} ms for the last one`;
+  const often =
+    rate >= STREAM ? `${Math.round(rate)} frames a second` : `${Math.round(milliseconds)} ms for the last one`;
   return where === "browser" ? `in your browser, ${often}` : `by the server, ${often}. ${reason}`;
 }
 
@@ -35,7 +36,11 @@ export class Live {
   #status = h("p", { class: "mx-live-status mx-muted" });
   #segments = canvas("Segmentation of the canvas: the slot with the largest mask at each pixel");
   #whole = canvas("Reconstruction of the canvas: the sum of the slots");
-  #slots = h("div", { class: "mx-live-slots", role: "group", "aria-label": "Slots: arrow keys move, Enter opens a picture large" });
+  #slots = h("div", {
+    class: "mx-live-slots",
+    role: "group",
+    "aria-label": "Slots: arrow keys move, Enter opens a picture large",
+  });
   /** @type {{mask: HTMLCanvasElement, piece: HTMLCanvasElement, share: HTMLElement}[]} */
   #tiles = [];
   #told = 0;
@@ -46,10 +51,26 @@ export class Live {
   constructor(engine) {
     this.#loop = new Loop(engine);
     /** @param {HTMLCanvasElement} picture @param {string} caption */
-    const figure = (picture, caption) => h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, caption));
-    const pair = h("div", { class: "mx-live-pair" }, figure(this.#segments, "segmentation"), figure(this.#whole, "reconstruction"));
-    this.element = h("div", { class: "mx-live" }, this.#status, pair,
-      h("figure", { class: "mx-figure" }, this.#slots, h("figcaption", {}, "each slot’s share of the picture, its mask, and the piece that it paints")));
+    const figure = (picture, caption) =>
+      h("figure", { class: "mx-figure" }, zoomable(picture), h("figcaption", {}, caption));
+    const pair = h(
+      "div",
+      { class: "mx-live-pair" },
+      figure(this.#segments, "segmentation"),
+      figure(this.#whole, "reconstruction"),
+    );
+    this.element = h(
+      "div",
+      { class: "mx-live" },
+      this.#status,
+      pair,
+      h(
+        "figure",
+        { class: "mx-figure" },
+        this.#slots,
+        h("figcaption", {}, "each slot’s share of the picture, its mask, and the piece that it paints"),
+      ),
+    );
     roving(pair, ".mx-canvas");
     roving(this.#slots, ".mx-canvas");
     say(this.#status, sentence(this.#loop.course));
@@ -102,7 +123,9 @@ export class Live {
 
   #title() {
     this.#tiles.forEach(({ mask, piece }, k) => {
-      mask.title = piece.title = this.#pick ? `Click: count slot ${k + 1} as explained; Enter: large` : "Click or Enter: large";
+      mask.title = piece.title = this.#pick
+        ? `Click: count slot ${k + 1} as explained; Enter: large`
+        : "Click or Enter: large";
     });
   }
 
@@ -120,7 +143,11 @@ export class Live {
     // What counts as explained is one more part of the picture, which no slot has.
     const explained = scope ? [scope.map((s) => 1 - s)] : [];
     drawLabels(this.#segments, this.#size, segment([...masks, ...explained]), [...masks.keys(), VEIL]);
-    drawColors(this.#whole, this.#size, blend([...decoded, ...explained.map((e) => fog(e.length))], [...masks, ...explained]));
+    drawColors(
+      this.#whole,
+      this.#size,
+      blend([...decoded, ...explained.map((e) => fog(e.length))], [...masks, ...explained]),
+    );
     this.#tiles.forEach(({ mask, piece, share }, k) => {
       say(share, `${Math.round(100 * mean(masks[k]))} %`);
       drawValues(mask, this.#size, masks[k]);
@@ -138,7 +165,8 @@ export class Live {
       return element;
     };
     this.#tiles = Array.from({ length: count }, (_, k) => ({
-      mask: picture(`Mask of slot ${k + 1}`, k), piece: picture(`Slot ${k + 1}: its component under its mask`, k),
+      mask: picture(`Mask of slot ${k + 1}`, k),
+      piece: picture(`Slot ${k + 1}: its component under its mask`, k),
       share: h("span", { class: "mx-live-share mx-muted" }),
     }));
     this.#title();
@@ -150,7 +178,10 @@ export class Live {
       chip.style.color = inkOn(k);
       return h("span", { class: "mx-live-head" }, chip, share);
     };
-    this.#slots.replaceChildren(...this.#tiles.map(({ share }, k) => head(k, share)),
-      ...this.#tiles.map(({ mask }) => mask), ...this.#tiles.map(({ piece }) => piece));
+    this.#slots.replaceChildren(
+      ...this.#tiles.map(({ share }, k) => head(k, share)),
+      ...this.#tiles.map(({ mask }) => mask),
+      ...this.#tiles.map(({ piece }) => piece),
+    );
   }
 }

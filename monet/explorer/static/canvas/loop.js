@@ -93,7 +93,8 @@ export class Loop {
       try {
         answer = await this.#fromPage(question);
         if (choices !== this.#choices) continue;
-        if (!answer && stays) throw new Error("Your camera’s picture is not sent to the server, and your browser’s network does not run.");
+        if (!answer && stays)
+          throw new Error("Your camera’s picture is not sent to the server, and your browser’s network does not run.");
         answer ??= await this.#fromServer(question);
         if (choices === this.#choices) this.#count();
       } catch (error) {

@@ -51,7 +51,8 @@ export const visibleShare = ({ owners, areas }, n) => (areas[n - 1] ? pixelsOf(o
 /** How many objects have a best slot that is nobody else's, nor the ground's. @param {Answered} answered */
 export function ownSlots({ owners, areas, masks }) {
   const slots = Array.from({ length: areas.length + 1 }, (_, n) => bestSlot(masks, pixelsOf(owners, n)));
-  return slots.slice(1).filter((slot, i) => slot !== null && slots.every((other, j) => j === i + 1 || other !== slot)).length;
+  return slots.slice(1).filter((slot, i) => slot !== null && slots.every((other, j) => j === i + 1 || other !== slot))
+    .length;
 }
 
 /** The step, from 1, by which more than half of an object is explained; null if it is not seen. @param {Pick<Answered, "owners" | "masks">} answered @param {number} n */

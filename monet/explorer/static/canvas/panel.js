@@ -29,8 +29,17 @@ import { worldOf } from "./worlds.js";
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, context) {
   const body = h("div", { class: "mx-compose" });
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Compose a scene"),
-    h("span", { class: "mx-muted" }, "Paint a picture, and watch the network take it apart."), h("span", { class: "mx-spring" }), explanation("compose")), body);
+  root.append(
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Compose a scene"),
+      h("span", { class: "mx-muted" }, "Paint a picture, and watch the network take it apart."),
+      h("span", { class: "mx-spring" }),
+      explanation("compose"),
+    ),
+    body,
+  );
   // Folded away it is not built; out of sight it does not ask.
   /** @type {ReturnType<typeof build> | null} */
   let studio = null;
@@ -70,29 +79,60 @@ function build(body, { store, frames, engine, opening }) {
   /** Only once there is something on the canvas: not while another world comes. */
   /** @param {() => void} act */
   const ready = (act) => () => place.drawn && act();
-  const open = button("Open on the stage", ready(() => opening.open({
-    source: { origin: { kind: "picture" }, picture: { image: Array.from(place.rendered.pixels), of: String(place.model) } },
-  })), { title: "Shows this picture on the stage: drag its objects, play the story, export it", class: "mx-button mx-compose-open" });
-  const take = button("Take this scene’s picture", ready(() => {
-    if (!frames.frame) return;
-    const { scene, image, edited } = frames.frame;
-    const origin = edited || scene.origin.kind === "picture" ? null : scene.origin;
-    const pixels = pictureOf(edited ? image : scene.image, place.frame);
-    desk.edit(() => ({ things: [], ground: { pixels, origin } }), { select: null });
-  }), { title: "The picture on the stage becomes the ground of the canvas, to paint on" });
-  const link = button("Copy link", ready(async () => {
-    try {
-      history.replaceState(null, "", toHash(stageLink(), { composition: desk.composition, experiment: trials.name }, place.world));
-    } catch (error) {
-      return say(note, `No link: ${reasonOf(error)}`);
-    }
-    const copied = await copyText(location.href);
-    const { ground } = desk.composition;
-    const missing = ground.pixels && !ground.origin ? " The ground’s picture is not in it." : "";
-    say(note, `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`);
-  }), { title: "An address that restores this canvas, and the experiment" });
+  const open = button(
+    "Open on the stage",
+    ready(() =>
+      opening.open({
+        source: {
+          origin: { kind: "picture" },
+          picture: { image: Array.from(place.rendered.pixels), of: String(place.model) },
+        },
+      }),
+    ),
+    {
+      title: "Shows this picture on the stage: drag its objects, play the story, export it",
+      class: "mx-button mx-compose-open",
+    },
+  );
+  const take = button(
+    "Take this scene’s picture",
+    ready(() => {
+      if (!frames.frame) return;
+      const { scene, image, edited } = frames.frame;
+      const origin = edited || scene.origin.kind === "picture" ? null : scene.origin;
+      const pixels = pictureOf(edited ? image : scene.image, place.frame);
+      desk.edit(() => ({ things: [], ground: { pixels, origin } }), { select: null });
+    }),
+    { title: "The picture on the stage becomes the ground of the canvas, to paint on" },
+  );
+  const link = button(
+    "Copy link",
+    ready(async () => {
+      try {
+        history.replaceState(
+          null,
+          "",
+          toHash(stageLink(), { composition: desk.composition, experiment: trials.name }, place.world),
+        );
+      } catch (error) {
+        return say(note, `No link: ${reasonOf(error)}`);
+      }
+      const copied = await copyText(location.href);
+      const { ground } = desk.composition;
+      const missing = ground.pixels && !ground.origin ? " The ground’s picture is not in it." : "";
+      say(
+        note,
+        `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`,
+      );
+    }),
+    { title: "An address that restores this canvas, and the experiment" },
+  );
   body.append(
-    h("div", { class: "mx-compose-canvas" }, easel.element, ...tools.palette), live.element, tools.element, trials.element);
+    h("div", { class: "mx-compose-canvas" }, easel.element, ...tools.palette),
+    live.element,
+    tools.element,
+    trials.element,
+  );
   tools.element.append(filming.element, h("div", { class: "mx-row" }, open, take, link, note));
   body.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
@@ -105,7 +145,9 @@ function build(body, { store, frames, engine, opening }) {
   /** The stage's part of a link; a picture is in no link, so there the model's first scene stands for it. */
   function stageLink() {
     if (store.scene.origin.kind !== "picture") return stageHash(store);
-    const { source: { origin } } = opening.first(store.scene.model);
+    const {
+      source: { origin },
+    } = opening.first(store.scene.model);
     return stageHash({ scene: { ...store.scene, origin }, document: store.original, original: store.original });
   }
 
@@ -153,7 +195,9 @@ function build(body, { store, frames, engine, opening }) {
       if (place.model !== model) return;
       place.furnish(world, { picture: picture ?? scene.size, side: scene.size });
       tools.furnish();
-      desk.open(kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) });
+      desk.open(
+        kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) },
+      );
       desk.select(desk.composition.things.at(-1)?.id ?? null); // its handles show what one can do
       if (linked !== null) follow();
     } catch (error) {
@@ -194,7 +238,11 @@ function build(body, { store, frames, engine, opening }) {
     settle();
   });
   const studio = {
-    desk, place, live, trials, filming,
+    desk,
+    place,
+    live,
+    trials,
+    filming,
     /** @param {boolean} now whether it is in sight */
     watch(now) {
       visible = now;

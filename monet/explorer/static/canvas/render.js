@@ -52,7 +52,8 @@ export const kindOf = (thing, world) => (thing.shape === "stroke" ? strokes : wo
 function cover(thing, world, frame, put) {
   const [start, { picture, side }] = [margin(frame), frame];
   kindOf(thing, world).draw(thing, picture, (row, column, r, g, b) => {
-    if (row >= 0 && column >= 0 && row < picture && column < picture) put((start + row) * side + start + column, r, g, b);
+    if (row >= 0 && column >= 0 && row < picture && column < picture)
+      put((start + row) * side + start + column, r, g, b);
   });
 }
 

@@ -43,10 +43,11 @@ export const withSlot = (before, mask) =>
 export const scopeOf = (explained) => (explained ? Float32Array.from(explained, (e) => 1 - e / WHOLE) : null);
 
 /** Pixels under the veil, 0 to 1. @param {Uint8Array} pixels [side][side][3] @param {Explained | null | undefined} explained @returns {Float32Array} */
-export const veiled = (pixels, explained) => Float32Array.from(pixels, (value, i) => {
-  const fog = explained ? (THICKNESS * explained[Math.floor(i / 3)]) / WHOLE : 0;
-  return value / 255 + fog * (FOG[i % 3] - value / 255);
-});
+export const veiled = (pixels, explained) =>
+  Float32Array.from(pixels, (value, i) => {
+    const fog = explained ? (THICKNESS * explained[Math.floor(i / 3)]) / WHOLE : 0;
+    return value / 255 + fog * (FOG[i % 3] - value / 255);
+  });
 
 /** For a link: pairs of bytes, how often and what, in letters for addresses. @param {Explained} explained */
 export function toText(explained) {

@@ -44,5 +44,9 @@ export const sprites = {
     }
   },
 
-  fit: (thing, side) => ({ ...thing, x: Math.max(0, Math.min(side, thing.x)), y: Math.max(0, Math.min(side, thing.y)) }),
+  fit: (thing, side) => ({
+    ...thing,
+    x: Math.max(0, Math.min(side, thing.x)),
+    y: Math.max(0, Math.min(side, thing.y)),
+  }),
 };

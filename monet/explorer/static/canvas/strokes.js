@@ -36,11 +36,15 @@ export const strokes = {
     points.forEach((from, n) => {
       const to = points[n + 1] ?? from;
       /** @param {0 | 1} c @returns {[number, number]} */
-      const range = (c) => [Math.max(0, Math.floor(Math.min(from[c], to[c]) - radius)), Math.min(side - 1, Math.ceil(Math.max(from[c], to[c]) + radius))];
+      const range = (c) => [
+        Math.max(0, Math.floor(Math.min(from[c], to[c]) - radius)),
+        Math.min(side - 1, Math.ceil(Math.max(from[c], to[c]) + radius)),
+      ];
       const [[left, right], [top, bottom]] = [range(0), range(1)];
       for (let row = top; row <= bottom; row++) {
         for (let column = left; column <= right; column++) {
-          if (done[row * side + column] || squaredDistance(column + 0.5, row + 0.5, from, to) > radius * radius) continue;
+          if (done[row * side + column] || squaredDistance(column + 0.5, row + 0.5, from, to) > radius * radius)
+            continue;
           done[row * side + column] = 1;
           put(row, column, r, g, b);
         }
@@ -48,7 +52,11 @@ export const strokes = {
     });
   },
 
-  fit: (thing, side) => ({ ...thing, x: Math.max(0, Math.min(side, thing.x)), y: Math.max(0, Math.min(side, thing.y)) }),
+  fit: (thing, side) => ({
+    ...thing,
+    x: Math.max(0, Math.min(side, thing.x)),
+    y: Math.max(0, Math.min(side, thing.y)),
+  }),
 };
 
 /**
@@ -67,5 +75,15 @@ export function stroke(points, width, color) {
     return tenths((Math.min(...values) + Math.max(...values)) / 2);
   };
   const [x, y] = [middle(0), middle(1)];
-  return { shape: "stroke", x, y, scale: 1, angle: 0, alpha: 1, color, width, points: points.map(([px, py]) => [tenths(px - x), tenths(py - y)]) };
+  return {
+    shape: "stroke",
+    x,
+    y,
+    scale: 1,
+    angle: 0,
+    alpha: 1,
+    color,
+    width,
+    points: points.map(([px, py]) => [tenths(px - x), tenths(py - y)]),
+  };
 }

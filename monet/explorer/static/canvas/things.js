@@ -23,15 +23,40 @@ const thousandths = (value) => Math.round(1000 * value) / 1000;
 /** Where its world could have it. @param {Thing} thing @param {World} world @param {number} side of the picture @returns {Thing} */
 export function fitted(thing, world, side) {
   const kind = kindOf(thing, world);
-  const fit = kind.fit({ ...thing, scale: clamp(thing.scale, kind.sizes), angle: thousandths(thing.angle - TURN * Math.floor(thing.angle / TURN)) }, side);
-  return { ...fit, x: hundredths(fit.x), y: hundredths(fit.y), scale: thousandths(fit.scale), alpha: hundredths(fit.alpha) };
+  const fit = kind.fit(
+    {
+      ...thing,
+      scale: clamp(thing.scale, kind.sizes),
+      angle: thousandths(thing.angle - TURN * Math.floor(thing.angle / TURN)),
+    },
+    side,
+  );
+  return {
+    ...fit,
+    x: hundredths(fit.x),
+    y: hundredths(fit.y),
+    scale: thousandths(fit.scale),
+    alpha: hundredths(fit.alpha),
+  };
 }
 
 /** @param {World} world @param {number} side @param {Partial<Thing>} given @returns {Thing} */
-export const made = (world, side, given) => fitted({
-  id: 1, shape: world.kind.shapes[0], x: side / 2, y: side / 2, scale: world.usual, angle: 0, alpha: 1,
-  color: world.colors?.[0] ?? null, ...given,
-}, world, side);
+export const made = (world, side, given) =>
+  fitted(
+    {
+      id: 1,
+      shape: world.kind.shapes[0],
+      x: side / 2,
+      y: side / 2,
+      scale: world.usual,
+      angle: 0,
+      alpha: 1,
+      color: world.colors?.[0] ?? null,
+      ...given,
+    },
+    world,
+    side,
+  );
 
 /** @param {Thing} thing @param {number} turns of the world's own size, clockwise @param {World} world @param {number} side */
 export const turnedBy = (thing, turns, world, side) =>
@@ -63,7 +88,10 @@ export function randomThings(world, side, slots) {
   const pick = (list) => list[Math.floor(Math.random() * list.length)];
   const most = Math.max(1, Math.min(5, slots - 1));
   const count = Math.max(1, most - Math.floor(2 * Math.random()));
-  const { kind: { turn }, band: [top, bottom] } = world;
+  const {
+    kind: { turn },
+    band: [top, bottom],
+  } = world;
   const place = () => 0.22 + 0.56 * Math.random();
   /** @type {Thing[]} */
   const things = [];
@@ -74,7 +102,9 @@ export function randomThings(world, side, slots) {
     const angle = world.colors ? turn * Math.floor((TURN * Math.random()) / turn) : 0;
     const thing = { id, shape: pick(world.kind.shapes), scale, angle, color: world.colors ? pick(world.colors) : null };
     // Data sets hardly let things lie on one another: of some places the one with most room.
-    const tried = Array.from({ length: PLACES }, () => made(world, side, { ...thing, x: side * place(), y: side * between(top, bottom, place()) }));
+    const tried = Array.from({ length: PLACES }, () =>
+      made(world, side, { ...thing, x: side * place(), y: side * between(top, bottom, place()) }),
+    );
     things.push(tried.reduce((best, other) => (room(other) > room(best) ? other : best)));
   }
   return things;

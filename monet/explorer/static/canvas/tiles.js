@@ -1,7 +1,13 @@
 // Pieces made of square cells: Tetrominoes as monet.data.generators.tetrominoes draws them, and ARC's flat cells.
 
 /** Cells by row; a quarter turn clockwise of h x w cells. @param {string[]} rows */
-const turned = (rows) => Array.from(rows[0], (_, c) => rows.map((row) => row[c]).reverse().join(""));
+const turned = (rows) =>
+  Array.from(rows[0], (_, c) =>
+    rows
+      .map((row) => row[c])
+      .reverse()
+      .join(""),
+  );
 
 /** @param {number} angle @returns {number} quarters of a turn, 0 to 3 */
 const quarters = (angle) => ((Math.round(angle / (Math.PI / 2)) % 4) + 4) % 4;
@@ -34,7 +40,10 @@ export function tiles({ pieces, tile, shading, step, sizes }) {
       const { rows, times } = lying(thing);
       const [r, g, b] = /** @type {import("./render.js").Color} */ (thing.color); // only cut-outs and erasers have none
       const cell = tile * times;
-      const [top, left] = [Math.round(thing.y - (rows.length * cell) / 2), Math.round(thing.x - (rows[0].length * cell) / 2)];
+      const [top, left] = [
+        Math.round(thing.y - (rows.length * cell) / 2),
+        Math.round(thing.x - (rows[0].length * cell) / 2),
+      ];
       for (let y = 0; y < rows.length * cell; y++) {
         for (let x = 0; x < rows[0].length * cell; x++) {
           if (rows[Math.floor(y / cell)][Math.floor(x / cell)] !== "#") continue;
@@ -49,7 +58,9 @@ export function tiles({ pieces, tile, shading, step, sizes }) {
       /** @param {number} at @param {number} cells */
       const place = (at, cells) => {
         const length = cells * tile * times;
-        return Math.max(0, Math.min(Math.max(0, side - length), step * Math.round((at - length / 2) / step))) + length / 2;
+        return (
+          Math.max(0, Math.min(Math.max(0, side - length), step * Math.round((at - length / 2) / step))) + length / 2
+        );
       };
       return { ...thing, x: place(thing.x, rows[0].length), y: place(thing.y, rows.length) };
     },

@@ -37,8 +37,16 @@ const same = (a, b) => a?.join() === b?.join();
  * @param {ReturnType<typeof import("./scoping.js").scoping>} scope
  */
 export function tools(desk, place, easel, scope) {
-  const shapes = h("div", { class: "mx-row mx-compose-shapes", role: "group", "aria-label": "Shapes: drag one onto the canvas, or press Enter" });
-  const colors = h("div", { class: "mx-row mx-compose-colors", role: "group", "aria-label": "Colour of the selected object and of the brush" });
+  const shapes = h("div", {
+    class: "mx-row mx-compose-shapes",
+    role: "group",
+    "aria-label": "Shapes: drag one onto the canvas, or press Enter",
+  });
+  const colors = h("div", {
+    class: "mx-row mx-compose-colors",
+    role: "group",
+    "aria-label": "Colour of the selected object and of the brush",
+  });
   roving(shapes, "button");
   roving(colors, "button");
   const side = () => place.frame.picture;
@@ -47,7 +55,13 @@ export function tools(desk, place, easel, scope) {
   function put(shape, event = null) {
     if (desk.isFull) return notify(FULL);
     const [x, y] = event ? easel.at(event) : [side() / 2, side() / 2];
-    const thing = made(place.world, side(), { id: desk.nextId, shape, x, y, ...(place.world.colors && { color: desk.hand.color }) });
+    const thing = made(place.world, side(), {
+      id: desk.nextId,
+      shape,
+      x,
+      y,
+      ...(place.world.colors && { color: desk.hand.color }),
+    });
     desk.take({ tool: "move" });
     if (event) easel.carry(event, thing);
     else desk.edit(added(thing), { select: thing.id });
@@ -59,18 +73,31 @@ export function tools(desk, place, easel, scope) {
     const picture = h("canvas", { "aria-hidden": "true" });
     /** Where the pointer went down, or that it came along. @type {[number, number] | "away" | null} */
     let pulled = null;
-    const element = h("button", { type: "button", class: "mx-compose-shape", title: `${name}: drag it onto the canvas, or click`, "aria-label": `Add ${name}`,
-      onclick: (event) => (event.detail === 0 || pulled !== "away") && put(shape),
-      onpointerdown: (event) => {
-        pulled = [event.clientX, event.clientY];
-        element.setPointerCapture(event.pointerId); // it leaves the button before it has gone far enough
+    const element = h(
+      "button",
+      {
+        type: "button",
+        class: "mx-compose-shape",
+        title: `${name}: drag it onto the canvas, or click`,
+        "aria-label": `Add ${name}`,
+        onclick: (event) => (event.detail === 0 || pulled !== "away") && put(shape),
+        onpointerdown: (event) => {
+          pulled = [event.clientX, event.clientY];
+          element.setPointerCapture(event.pointerId); // it leaves the button before it has gone far enough
+        },
+        onpointermove: (event) => {
+          if (
+            !Array.isArray(pulled) ||
+            !event.buttons ||
+            Math.hypot(event.clientX - pulled[0], event.clientY - pulled[1]) < PULL_PX
+          )
+            return;
+          pulled = "away";
+          put(shape, event);
+        },
       },
-      onpointermove: (event) => {
-        if (!Array.isArray(pulled) || !event.buttons || Math.hypot(event.clientX - pulled[0], event.clientY - pulled[1]) < PULL_PX) return;
-        pulled = "away";
-        put(shape, event);
-      },
-    }, picture);
+      picture,
+    );
     return { element, shape, picture };
   }
 
@@ -83,11 +110,19 @@ export function tools(desk, place, easel, scope) {
     const { world } = place;
     const side = world.kind.whole ? CELLS : SAMPLE;
     for (const { shape, picture } of offered) {
-      const thing = { ...made(world, side, { shape, color: world.colors && desk.hand.color }), scale: world.colors && !world.kind.whole ? LARGE : 1 };
-      const { pixels, owners } = render({ things: [thing], ground: { color: [0, 0, 0] } }, world, { picture: side, side });
+      const thing = {
+        ...made(world, side, { shape, color: world.colors && desk.hand.color }),
+        scale: world.colors && !world.kind.whole ? LARGE : 1,
+      };
+      const { pixels, owners } = render({ things: [thing], ground: { color: [0, 0, 0] } }, world, {
+        picture: side,
+        side,
+      });
       picture.width = picture.height = side;
       const drawn = new ImageData(side, side);
-      owners.forEach((owner, p) => drawn.data.set([pixels[3 * p], pixels[3 * p + 1], pixels[3 * p + 2], owner ? 255 : 0], 4 * p));
+      owners.forEach((owner, p) =>
+        drawn.data.set([pixels[3 * p], pixels[3 * p + 1], pixels[3 * p + 2], owner ? 255 : 0], 4 * p),
+      );
       context2d(picture).putImageData(drawn, 0, 0);
     }
   }
@@ -96,10 +131,17 @@ export function tools(desk, place, easel, scope) {
   const recolour = (color) => {
     if (color) desk.take({ color });
     const { thing } = desk;
-    if (thing && (thing.shape !== "stroke" || (thing.color && color))) desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
+    if (thing && (thing.shape !== "stroke" || (thing.color && color)))
+      desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
     paintShapes();
   };
-  const anyColor = h("input", { type: "color", class: "mx-compose-any", title: "Any other colour", "aria-label": "Any other colour", oninput: () => recolour(rgb(anyColor.value)) });
+  const anyColor = h("input", {
+    type: "color",
+    class: "mx-compose-any",
+    title: "Any other colour",
+    "aria-label": "Any other colour",
+    oninput: () => recolour(rgb(anyColor.value)),
+  });
 
   /** @param {"front" | "back"} to */
   const restack = (to) => desk.thing && desk.edit(restacked(desk.thing.id, to));
@@ -111,19 +153,64 @@ export function tools(desk, place, easel, scope) {
     right: ["⟳", "Turn to the right (])", () => desk.editThing((thing) => turnedBy(thing, 1, place.world, side()))],
     smaller: ["−", "Smaller (−)", () => desk.editThing((thing) => grown(thing, -1, place.world, side()))],
     larger: ["+", "Larger (+)", () => desk.editThing((thing) => grown(thing, 1, place.world, side()))],
-    remove: ["Delete", "Delete the object (Delete)", () => desk.thing && desk.edit(removed(desk.thing.id), { select: null })],
+    remove: [
+      "Delete",
+      "Delete the object (Delete)",
+      () => desk.thing && desk.edit(removed(desk.thing.id), { select: null }),
+    ],
   };
-  const buttons = Object.fromEntries(Object.entries(acts).map(([name, [label, title, act]]) => [name, button(label, act, { title, "aria-label": title })]));
-  const alpha = h("input", { type: "range", class: "mx-range", min: "0", max: "1", step: "0.01", "aria-label": "Opacity of the object", title: "Opacity: to the left it fades into the ground",
-    oninput: () => desk.editThing((thing) => ({ ...thing, alpha: Number(alpha.value) }), `alpha/${desk.selected}`) });
+  const buttons = Object.fromEntries(
+    Object.entries(acts).map(([name, [label, title, act]]) => [
+      name,
+      button(label, act, { title, "aria-label": title }),
+    ]),
+  );
+  const alpha = h("input", {
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    max: "1",
+    step: "0.01",
+    "aria-label": "Opacity of the object",
+    title: "Opacity: to the left it fades into the ground",
+    oninput: () => desk.editThing((thing) => ({ ...thing, alpha: Number(alpha.value) }), `alpha/${desk.selected}`),
+  });
 
   /** @type {["move" | "brush" | "eraser", string, string][]} */
-  const kinds = [["move", "Move", "Take hold of objects"], ["brush", "Brush", "Paint freely; what is painted is an object like the others"], ["eraser", "Eraser", "Shows the ground again, whatever lies there"]];
-  const pens = Object.fromEntries(kinds.map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]));
-  const width = h("input", { type: "range", class: "mx-range", min: "1", max: "16", step: "1", "aria-label": "Width of the brush in pixels", title: "Width of the brush", oninput: () => desk.take({ width: Number(width.value) }) });
+  const kinds = [
+    ["move", "Move", "Take hold of objects"],
+    ["brush", "Brush", "Paint freely; what is painted is an object like the others"],
+    ["eraser", "Eraser", "Shows the ground again, whatever lies there"],
+  ];
+  const pens = Object.fromEntries(
+    kinds.map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]),
+  );
+  const width = h("input", {
+    type: "range",
+    class: "mx-range",
+    min: "1",
+    max: "16",
+    step: "1",
+    "aria-label": "Width of the brush in pixels",
+    title: "Width of the brush",
+    oninput: () => desk.take({ width: Number(width.value) }),
+  });
 
-  const grey = h("input", { type: "range", class: "mx-range", min: "0", max: "255", step: "1", "aria-label": "Grey of the ground", oninput: () => reground({ color: [Number(grey.value), Number(grey.value), Number(grey.value)] }) });
-  const tint = h("input", { type: "color", class: "mx-compose-any", "aria-label": "Colour of the ground", oninput: () => reground({ color: rgb(tint.value) }) });
+  const grey = h("input", {
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    max: "255",
+    step: "1",
+    "aria-label": "Grey of the ground",
+    oninput: () => reground({ color: [Number(grey.value), Number(grey.value), Number(grey.value)] }),
+  });
+  const tint = h("input", {
+    type: "color",
+    class: "mx-compose-any",
+    "aria-label": "Colour of the ground",
+    oninput: () => reground({ color: rgb(tint.value) }),
+  });
   /** @param {import("./render.js").Ground} ground */
   const reground = (ground) => desk.edit((composition) => ({ ...composition, ground }), { gesture: "ground" });
   const usual = button("Another ground", () => {
@@ -136,15 +223,39 @@ export function tools(desk, place, easel, scope) {
   const undo = button("Undo", () => desk.undo(), { title: "Ctrl+Z, with the focus in this panel" });
   const redo = button("Redo", () => desk.redo(), { title: "Ctrl+Shift+Z, with the focus in this panel" });
   /** Other things on a ground of the world: a scene's picture goes, a colour or a room that was chosen stays. @param {Thing[]} things */
-  const anew = (things) => desk.edit(({ ground }) => ({ things, ground: ground.color || place.world.grounds.includes(ground) ? ground : place.world.grounds[0] }), { select: null });
+  const anew = (things) =>
+    desk.edit(
+      ({ ground }) => ({
+        things,
+        ground: ground.color || place.world.grounds.includes(ground) ? ground : place.world.grounds[0],
+      }),
+      { select: null },
+    );
   const clear = button("Clear", () => anew([]), { title: "An empty canvas" });
   const random = button("Random scene", () => anew(randomThings(place.world, side(), place.slots)));
   const note = h("p", { class: "mx-muted mx-compose-note" });
 
-  const element = h("div", { class: "mx-compose-tools" },
-    h("div", { class: "mx-row mx-compose-acts", role: "group", "aria-label": "The selected object" }, ...Object.values(buttons), h("label", { class: "mx-label" }, "opacity ", alpha)),
-    h("div", { class: "mx-row", role: "group", "aria-label": "Tools" }, ...Object.values(pens), scope.pen, h("label", { class: "mx-label" }, "width ", width), grounds),
-    scope.element, h("div", { class: "mx-row" }, random, clear, undo, redo), note);
+  const element = h(
+    "div",
+    { class: "mx-compose-tools" },
+    h(
+      "div",
+      { class: "mx-row mx-compose-acts", role: "group", "aria-label": "The selected object" },
+      ...Object.values(buttons),
+      h("label", { class: "mx-label" }, "opacity ", alpha),
+    ),
+    h(
+      "div",
+      { class: "mx-row", role: "group", "aria-label": "Tools" },
+      ...Object.values(pens),
+      scope.pen,
+      h("label", { class: "mx-label" }, "width ", width),
+      grounds,
+    ),
+    scope.element,
+    h("div", { class: "mx-row" }, random, clear, undo, redo),
+    note,
+  );
 
   return {
     element,
@@ -158,12 +269,25 @@ export function tools(desk, place, easel, scope) {
       /** @param {Color | null} color */
       const swatch = (color) => {
         const name = color ? `Colour ${hex(color)}` : "Its own colours";
-        const patch = h("button", { type: "button", class: "mx-compose-color", title: name, "aria-label": name, onclick: () => recolour(color) });
+        const patch = h("button", {
+          type: "button",
+          class: "mx-compose-color",
+          title: name,
+          "aria-label": name,
+          onclick: () => recolour(color),
+        });
         patch.style.background = color ? hex(color) : "conic-gradient(#d33, #dd3, #3d3, #3dd, #33d, #d3d, #d33)";
         return { patch, color };
       };
       /** @type {Color[]} */
-      const paints = world.colors ?? [[220, 60, 50], [60, 120, 220], [70, 170, 80], [240, 220, 70], [30, 30, 30], [240, 240, 240]];
+      const paints = world.colors ?? [
+        [220, 60, 50],
+        [60, 120, 220],
+        [70, 170, 80],
+        [240, 220, 70],
+        [30, 30, 30],
+        [240, 240, 240],
+      ];
       swatches = (world.colors ? paints : [null, ...paints]).map(swatch);
       colors.replaceChildren(...swatches.map(({ patch }) => patch), ...(world.free || !world.colors ? [anyColor] : []));
       grey.hidden = world.ground !== "grey";
@@ -176,9 +300,14 @@ export function tools(desk, place, easel, scope) {
     },
     /** The tools as the selection and the hand are now. */
     follow() {
-      const { thing, hand, composition: { ground } } = desk;
+      const {
+        thing,
+        hand,
+        composition: { ground },
+      } = desk;
       for (const control of [...Object.values(buttons), alpha]) control.disabled = !thing;
-      for (const name of ["smaller", "larger"]) buttons[name].hidden = !sizable(thing ?? { shape: place.world.kind.shapes[0] }, place.world);
+      for (const name of ["smaller", "larger"])
+        buttons[name].hidden = !sizable(thing ?? { shape: place.world.kind.shapes[0] }, place.world);
       alpha.value = String(thing?.alpha ?? 1);
       for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(hand.tool === tool));
       width.disabled = hand.tool === "move";

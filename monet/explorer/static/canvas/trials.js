@@ -23,22 +23,58 @@ export function trials(desk, live, place) {
   const title = h("p", { class: "mx-trial-question" });
   const hint = h("p", { class: "mx-muted" });
   const figure = h("p", { class: "mx-trial-answer" });
-  const path = h("input", { type: "range", class: "mx-range", min: "0", max: "1", step: "any", value: "0", "aria-label": "Along the experiment’s path",
+  const path = h("input", {
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    max: "1",
+    step: "any",
+    value: "0",
+    "aria-label": "Along the experiment’s path",
     oninput: () => {
       stop();
       go(Number(path.value));
-    } });
-  const play = button("▶ Play", () => (playing % 2 ? stop() : start()), { class: "mx-button mx-play", title: "Moves it along the path by itself and draws the curve" });
-  const body = h("div", { class: "mx-trial", hidden: true }, title, chart.element, figure, h("div", { class: "mx-row mx-nowrap" }, play, path), hint);
-  const choices = EXPERIMENTS.map((experiment) => h("button", {
-    type: "button", class: "mx-unusual", "data-experiment": experiment.name, onclick: () => choose(experiment.name),
-  }, h("strong", {}, experiment.title), h("span", {}, experiment.question)));
-  const element = h("div", { class: "mx-trials" }, h("h3", {}, "Ask the network"), h("div", { class: "mx-trial-choices" }, ...choices), body);
+    },
+  });
+  const play = button("▶ Play", () => (playing % 2 ? stop() : start()), {
+    class: "mx-button mx-play",
+    title: "Moves it along the path by itself and draws the curve",
+  });
+  const body = h(
+    "div",
+    { class: "mx-trial", hidden: true },
+    title,
+    chart.element,
+    figure,
+    h("div", { class: "mx-row mx-nowrap" }, play, path),
+    hint,
+  );
+  const choices = EXPERIMENTS.map((experiment) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "mx-unusual",
+        "data-experiment": experiment.name,
+        onclick: () => choose(experiment.name),
+      },
+      h("strong", {}, experiment.title),
+      h("span", {}, experiment.question),
+    ),
+  );
+  const element = h(
+    "div",
+    { class: "mx-trials" },
+    h("h3", {}, "Ask the network"),
+    h("div", { class: "mx-trial-choices" }, ...choices),
+    body,
+  );
 
   /** @param {import("./experiments.js").Experiment | null} experiment */
   function show(experiment) {
     chosen = experiment;
-    for (const choice of choices) choice.setAttribute("aria-pressed", String(choice.dataset.experiment === experiment?.name));
+    for (const choice of choices)
+      choice.setAttribute("aria-pressed", String(choice.dataset.experiment === experiment?.name));
     body.hidden = !experiment;
     if (!experiment) return;
     say(title, experiment.question);
@@ -94,7 +130,8 @@ export function trials(desk, live, place) {
   live.onAnswer(({ masks }, about) => {
     if (about.composition === desk.composition) answered();
     if (!chosen || about.world !== place.world) return;
-    if (about.composition.explained) return say(figure, "A part counts as explained; the question is asked with everything to explain.");
+    if (about.composition.explained)
+      return say(figure, "A part counts as explained; the question is asked with everything to explain.");
     const outcome = { ...about, masks };
     const point = chosen.measure(outcome);
     if (!point) return say(figure, "Nothing is to be seen now of what the question is about.");
@@ -103,7 +140,10 @@ export function trials(desk, live, place) {
   });
 
   return {
-    element, choose, stop, chart,
+    element,
+    choose,
+    stop,
+    chart,
     /** Goes on with an experiment whose scene is there already, as a link brings it. @param {string | null} name */
     resume(name) {
       stop();

@@ -33,23 +33,59 @@ import { tiles } from "./tiles.js";
 /** @typedef {import("./render.js").Ground} Ground */
 
 const TETROMINOES = {
-  I: "####", O: "## ##", T: "### .#.", L: "#.. ###", J: "..# ###", S: ".## ##.", Z: "##. .##",
+  I: "####",
+  O: "## ##",
+  T: "### .#.",
+  L: "#.. ###",
+  J: "..# ###",
+  S: ".## ##.",
+  Z: "##. .##",
 };
 const BEVEL = [
-  [191, 255, 255, 255, 223], [127, 159, 159, 159, 191], [127, 159, 159, 159, 191], [127, 159, 159, 159, 191], [95, 63, 63, 63, 127],
+  [191, 255, 255, 255, 223],
+  [127, 159, 159, 159, 191],
+  [127, 159, 159, 159, 191],
+  [127, 159, 159, 159, 191],
+  [95, 63, 63, 63, 127],
 ];
 const CELLS = { dot: "#", bar: "###", block: "## ##", corner: "#. ##", plus: ".#. ### .#.", frame: "### #.# ###" };
 /** @param {number} side */
 const flat = (side) => Array.from({ length: side }, () => Array(side).fill(255));
 
 /** @type {Color[]} */
-const ARC = [[0, 116, 217], [255, 65, 54], [46, 204, 64], [255, 220, 0], [170, 170, 170], [240, 18, 190], [255, 133, 27], [127, 219, 255], [135, 12, 37]];
+const ARC = [
+  [0, 116, 217],
+  [255, 65, 54],
+  [46, 204, 64],
+  [255, 220, 0],
+  [170, 170, 170],
+  [240, 18, 190],
+  [255, 133, 27],
+  [127, 219, 255],
+  [135, 12, 37],
+];
 
 /** @type {Color[]} */
-const PURE = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255], [0, 255, 255]];
+const PURE = [
+  [255, 0, 0],
+  [0, 255, 0],
+  [0, 0, 255],
+  [255, 255, 0],
+  [255, 0, 255],
+  [0, 255, 255],
+];
 /** @type {Color[]} */
 const HUES = [
-  [235, 64, 52], [240, 150, 40], [230, 220, 60], [110, 200, 60], [40, 160, 110], [60, 200, 210], [60, 120, 235], [120, 80, 220], [205, 80, 205], [235, 120, 160],
+  [235, 64, 52],
+  [240, 150, 40],
+  [230, 220, 60],
+  [110, 200, 60],
+  [40, 160, 110],
+  [60, 200, 210],
+  [60, 120, 235],
+  [120, 80, 220],
+  [205, 80, 205],
+  [235, 120, 160],
 ];
 
 /** @type {Ground} */
@@ -61,29 +97,58 @@ const grey = (v) => ({ color: [v, v, v] });
 const drawn = {
   tetrominoes: {
     kind: tiles({ pieces: TETROMINOES, tile: 5, shading: BEVEL, step: 1, sizes: [1, 1] }),
-    colors: PURE, free: false, ground: "fixed", grounds: [black], usual: 1, band: [0, 1],
+    colors: PURE,
+    free: false,
+    ground: "fixed",
+    grounds: [black],
+    usual: 1,
+    band: [0, 1],
     note: "Seven pieces, of which turns make all nineteen; six pure colours; at any pixel, inside the frame.",
   },
   multi_dsprites: {
-    kind: sprites, colors: HUES, free: true, ground: "grey", grounds: [grey(90)], usual: 0.75, band: [0, 1],
+    kind: sprites,
+    colors: HUES,
+    free: true,
+    ground: "grey",
+    grounds: [grey(90)],
+    usual: 0.75,
+    band: [0, 1],
     note: "The data set’s three shapes, hard-edged as there. Scales from 0.5 to 1 and all but dull colours are what the model has seen.",
   },
   multi_dsprites_colored_on_colored: {
-    kind: sprites, colors: HUES, free: true, ground: "colour", grounds: [{ color: [70, 90, 130] }], usual: 0.75, band: [0, 1],
+    kind: sprites,
+    colors: HUES,
+    free: true,
+    ground: "colour",
+    grounds: [{ color: [70, 90, 130] }],
+    usual: 0.75,
+    band: [0, 1],
     note: "The data set’s three shapes, hard-edged as there, in any colour on any ground.",
   },
   multi_dsprites_binarized: {
-    kind: sprites, colors: [[255, 255, 255]], free: false, ground: "fixed", grounds: [black], usual: 0.75, band: [0, 1],
+    kind: sprites,
+    colors: [[255, 255, 255]],
+    free: false,
+    ground: "fixed",
+    grounds: [black],
+    usual: 0.75,
+    band: [0, 1],
     note: "The data set’s three shapes, white on black.",
   },
   arc: {
     kind: tiles({ pieces: CELLS, tile: 4, shading: flat(4), step: 4, sizes: [1, 3] }),
-    colors: ARC, free: false, ground: "fixed", grounds: [black], usual: 1, band: [0, 1],
+    colors: ARC,
+    free: false,
+    ground: "fixed",
+    grounds: [black],
+    usual: 1,
+    band: [0, 1],
     note: "Cells of four pixels on a grid of sixteen by sixteen, in ARC’s nine colours.",
   },
 };
 
-const CUT = "The objects are cut out of samples by their true labels. Their shadows are left out, so the model sees them float: a difference from its training. In another colour they keep their shading.";
+const CUT =
+  "The objects are cut out of samples by their true labels. Their shadows are left out, so the model sees them float: a difference from its training. In another colour they keep their shading.";
 /** What cutouts() has to know, and where things stand. @type {Record<string, {grounds: number[], empty: string | null, band: [number, number]}>} */
 const cut = {
   clevr6: { grounds: [0], empty: null, band: [0.25, 0.9] },
@@ -91,7 +156,10 @@ const cut = {
 };
 
 /** The one that a data set looks like. @param {string | null} data */
-const family = (data) => [...Object.keys(drawn), ...Object.keys(cut)].sort((a, b) => b.length - a.length).find((name) => data?.startsWith(name));
+const family = (data) =>
+  [...Object.keys(drawn), ...Object.keys(cut)]
+    .sort((a, b) => b.length - a.length)
+    .find((name) => data?.startsWith(name));
 
 /**
  * @param {string | null} data name of the data set that a model was trained on
@@ -103,10 +171,17 @@ export async function worldOf(data) {
   if (name && cut[name]) {
     const { kind, grounds } = await cutouts(name, cut[name]);
     return {
-      kind, colors: null, free: false, ground: "pictures", usual: 1, band: cut[name].band, note: CUT,
+      kind,
+      colors: null,
+      free: false,
+      ground: "pictures",
+      usual: 1,
+      band: cut[name].band,
+      note: CUT,
       grounds: grounds.map((pixels, ground) => ({ pixels, origin: { kind: "ground", index: ground } })),
     };
   }
-  const foreign = "This model has learned from other pictures; here are the shapes of Multi-dSprites, or take a scene’s picture and paint on it.";
+  const foreign =
+    "This model has learned from other pictures; here are the shapes of Multi-dSprites, or take a scene’s picture and paint on it.";
   return (name && drawn[name]) || { ...drawn.multi_dsprites_colored_on_colored, note: foreign };
 }

@@ -18,7 +18,9 @@ export class Sheet {
   /** @param {ImageBitmap} image @param {Course} course */
   constructor(image, course) {
     const surface = new OffscreenCanvas(image.width, image.height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (surface.getContext("2d", { willReadFrequently: true }));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      surface.getContext("2d", { willReadFrequently: true })
+    );
     context.drawImage(image, 0, 0);
     this.#pixels = context.getImageData(0, 0, image.width, image.height).data;
     this.#width = image.width;
@@ -51,13 +53,16 @@ export class Sheet {
 /** The reconstruction, sum over k of m_k x_k, [H*W*3]. @param {Tile[]} tiles */
 export function sum(tiles) {
   const total = new Float32Array(tiles[0].colors.length);
-  for (const { colors, mask } of tiles) for (let i = 0; i < total.length; i++) total[i] += mask[(i / 3) | 0] * colors[i];
+  for (const { colors, mask } of tiles)
+    for (let i = 0; i < total.length; i++) total[i] += mask[(i / 3) | 0] * colors[i];
   return total;
 }
 
 /** The slot that has most of each pixel, [H*W]. @param {Tile[]} tiles */
 export function labels(tiles) {
-  return Uint8Array.from(tiles[0].mask, (_, p) => tiles.reduce((best, { mask }, k) => (mask[p] > tiles[best].mask[p] ? k : best), 0));
+  return Uint8Array.from(tiles[0].mask, (_, p) =>
+    tiles.reduce((best, { mask }, k) => (mask[p] > tiles[best].mask[p] ? k : best), 0),
+  );
 }
 
 /** @param {string} model @returns {Promise<Sheet | null>} null if the model keeps no moments */

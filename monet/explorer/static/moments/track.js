@@ -21,30 +21,52 @@ export function place(step, moments) {
 }
 
 /** A figure; a dash where nothing was measured at that step. @param {number | null | undefined} value @param {number} digits */
-const written = (value, digits) => (value == null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−"));
+const written = (value, digits) =>
+  value == null
+    ? "–"
+    : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 
 /** @param {string} className */
-const sample = (className) => svg("svg", { viewBox: "0 0 22 6", "aria-hidden": "true" }, svg("path", { class: className, d: "M0 3H22" }));
+const sample = (className) =>
+  svg("svg", { viewBox: "0 0 22 6", "aria-hidden": "true" }, svg("path", { class: className, d: "M0 3H22" }));
 
 /** The curves, and their key with the figures of a moment. @param {(share: number) => void} pick a click, 0 to 1 from the left */
 export function track(pick) {
   const now = h("i", { class: "mx-course-now" });
   const picture = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
-  const plot = h("div", { class: "mx-course-plot", onclick: ({ clientX }) => {
-    const { left, width } = plot.getBoundingClientRect();
-    pick((clientX - left) / width);
-  } }, picture, now);
+  const plot = h(
+    "div",
+    {
+      class: "mx-course-plot",
+      onclick: ({ clientX }) => {
+        const { left, width } = plot.getBoundingClientRect();
+        pick((clientX - left) / width);
+      },
+    },
+    picture,
+    now,
+  );
   const values = Object.fromEntries(Object.keys(CURVES).map((name) => [name, h("b")]));
-  const key = h("div", { class: "mx-row mx-course-key" }, ...Object.entries(CURVES).map(([name, { className, words }]) =>
-    h("span", { class: "mx-key" }, sample(className), words, values[name])));
+  const key = h(
+    "div",
+    { class: "mx-row mx-course-key" },
+    ...Object.entries(CURVES).map(([name, { className, words }]) =>
+      h("span", { class: "mx-key" }, sample(className), words, values[name]),
+    ),
+  );
   return {
-    plot, key,
+    plot,
+    key,
     /** @param {import("./sheet.js").Course} course */
     draw({ moments, steps, figures }) {
       const paths = Object.entries(CURVES).map(([name, { className, range }]) => {
-        const known = figures[name].flatMap((value, i) => (value === null ? [] : [{ x: place(steps[i], moments), value }]));
+        const known = figures[name].flatMap((value, i) =>
+          value === null ? [] : [{ x: place(steps[i], moments), value }],
+        );
         const [low, high] = range ?? [Math.min(...known.map((v) => v.value)), Math.max(...known.map((v) => v.value))];
-        const points = known.map(({ x, value }) => `${x.toFixed(4)} ${(1 - (value - low) / (high - low || 1)).toFixed(4)}`);
+        const points = known.map(
+          ({ x, value }) => `${x.toFixed(4)} ${(1 - (value - low) / (high - low || 1)).toFixed(4)}`,
+        );
         return svg("path", { class: className, d: points.length ? `M${points.join("L")}` : "" });
       });
       picture.replaceChildren(svg("line", { x1: 0, x2: 1, y1: 1, y2: 1 }), ...paths);
@@ -53,7 +75,8 @@ export function track(pick) {
     show({ moments, steps, figures }, moment) {
       now.style.left = `${100 * place(moments[moment], moments)}%`;
       const row = steps.indexOf(moments[moment]);
-      for (const [name, { digits }] of Object.entries(CURVES)) values[name].textContent = written(figures[name][row], digits);
+      for (const [name, { digits }] of Object.entries(CURVES))
+        values[name].textContent = written(figures[name][row], digits);
     },
   };
 }

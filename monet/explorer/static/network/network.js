@@ -106,12 +106,17 @@ export async function loadBrowserNetwork({ config, weights, probe }, decoder, ba
     const rows = (address) => view(address, slots * config.latents).slice();
     const latentMean = rows(kernel.means());
     const components = new Float32Array(slots * pixelCount * 4);
-    const decoded = Array.from({ length: slots }, (_, k) => decoder.decode(
-      latentMean.subarray(k * config.latents, (k + 1) * config.latents),
-      components.subarray(k * pixelCount * 4, (k + 1) * pixelCount * 4),
-    ));
+    const decoded = Array.from({ length: slots }, (_, k) =>
+      decoder.decode(
+        latentMean.subarray(k * config.latents, (k + 1) * config.latents),
+        components.subarray(k * pixelCount * 4, (k + 1) * pixelCount * 4),
+      ),
+    );
     const decodedMasks = new Float32Array(slots * pixelCount);
-    softmaxMasks(decoded, decoded.map(() => true)).forEach((mask, k) => decodedMasks.set(mask, k * pixelCount));
+    softmaxMasks(
+      decoded,
+      decoded.map(() => true),
+    ).forEach((mask, k) => decodedMasks.set(mask, k * pixelCount));
     return {
       masks: images(kernel.masks()),
       scopes: images(kernel.scopes()),
@@ -145,9 +150,18 @@ function settingsOf(config) {
   /** @param {number[]} channels */
   const widths = (channels) => Array.from({ length: MOST_LEVELS }, (_, level) => channels[level] ?? 0);
   return [
-    config.side, config.slots, config.latents, config.logMaskFloor ?? -Infinity, config.attentionHidden,
-    config.encoderHidden, Number(config.encoderActivation), config.encoderResiduals, config.attentionChannels.length,
-    config.encoderChannels.length, ...widths(config.attentionChannels), ...widths(config.encoderChannels),
+    config.side,
+    config.slots,
+    config.latents,
+    config.logMaskFloor ?? -Infinity,
+    config.attentionHidden,
+    config.encoderHidden,
+    Number(config.encoderActivation),
+    config.encoderResiduals,
+    config.attentionChannels.length,
+    config.encoderChannels.length,
+    ...widths(config.attentionChannels),
+    ...widths(config.encoderChannels),
   ];
 }
 

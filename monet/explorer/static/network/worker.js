@@ -57,7 +57,10 @@ scope.addEventListener("message", async ({ data }) => {
   try {
     if (!network) throw new Error("The browser's network is not open.");
     const answer = network.decompose(pixels, slots, given);
-    scope.postMessage({ id, answer }, Object.values(answer).map((array) => array.buffer));
+    scope.postMessage(
+      { id, answer },
+      Object.values(answer).map((array) => array.buffer),
+    );
   } catch (error) {
     scope.postMessage({ id, failed: reasonOf(error) });
   }

@@ -18,7 +18,9 @@ const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || 
  * @param {DataTransfer} transfer
  */
 export const isMany = (transfer) =>
-  transfer.items.length > 1 || [...transfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory || /zip/.test(item.type)) || [...transfer.files].some(isArchive);
+  transfer.items.length > 1 ||
+  [...transfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory || /zip/.test(item.type)) ||
+  [...transfer.files].some(isArchive);
 
 /** @param {FileSystemEntry} entry @returns {entry is FileSystemFileEntry} */
 const isFile = (entry) => entry.isFile;
@@ -59,21 +61,34 @@ export async function dropped(transfer) {
 }
 
 /** @param {FileList | File[]} list of an input; with `webkitdirectory` its files know their folders @returns {Chosen} */
-export const chosen = (list) => bounded([...list].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => !hidden(path)));
+export const chosen = (list) =>
+  bounded(
+    [...list].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => !hidden(path)),
+  );
 
-const tooMany = () => new Error(`These are more than ${MAX_FILES.toLocaleString("en")} files: add them on the command line, python -m monet.data add.`);
+const tooMany = () =>
+  new Error(
+    `These are more than ${MAX_FILES.toLocaleString("en")} files: add them on the command line, python -m monet.data add.`,
+  );
 
 /** @param {Sent[]} files @returns {Chosen} */
 function bounded(files) {
   if (!files.length) throw new Error("There is no file in it.");
   if (files.length > MAX_FILES) throw tooMany();
-  if (bytes(files) > MAX_BYTES) throw new Error(`These are ${(bytes(files) / 2 ** 30).toFixed(1)} GB, more than 2: add them on the command line, python -m monet.data add.`);
-  if (files.length > 1 && files.some(({ file }) => isArchive(file))) throw new Error("Drop one ZIP file alone, or a folder of pictures.");
+  if (bytes(files) > MAX_BYTES)
+    throw new Error(
+      `These are ${(bytes(files) / 2 ** 30).toFixed(1)} GB, more than 2: add them on the command line, python -m monet.data add.`,
+    );
+  if (files.length > 1 && files.some(({ file }) => isArchive(file)))
+    throw new Error("Drop one ZIP file alone, or a folder of pictures.");
   // One folder around everything is only its name.
   const [top] = files[0].path.split("/");
   const inside = files.every(({ path }) => path.startsWith(`${top}/`));
   const stem = inside ? top : isArchive(files[0].file) ? files[0].file.name.replace(/\.zip$/i, "") : "pictures";
-  return { name: stem, files: inside ? files.map(({ path, file }) => ({ path: path.slice(top.length + 1), file })) : files };
+  return {
+    name: stem,
+    files: inside ? files.map(({ path, file }) => ({ path: path.slice(top.length + 1), file })) : files,
+  };
 }
 
 /** @param {Sent[]} files */
@@ -91,7 +106,10 @@ export async function send(files, name, fit, progress, signal) {
   const list = JSON.stringify({ files: files.map(({ path, file }) => ({ path, size: file.size })) });
   const address = new URL(`monet/own/${encodeURIComponent(name)}?${new URLSearchParams({ fit })}`, document.baseURI);
   const response = await fetch(address, {
-    method: "POST", body: new Blob([list, "\n", ...files.map(({ file }) => file)]), headers: { "content-type": "application/octet-stream" }, signal,
+    method: "POST",
+    body: new Blob([list, "\n", ...files.map(({ file }) => file)]),
+    headers: { "content-type": "application/octet-stream" },
+    signal,
   });
   return (await lastStep(response, progress)).report;
 }

@@ -25,7 +25,10 @@ export function mount(root, { request }) {
   /** @param {import("../dom.js").Properties<"input">} properties */
   const picker = (properties) => {
     const input = h("input", {
-      type: "file", hidden: true, ...properties, onchange: () => {
+      type: "file",
+      hidden: true,
+      ...properties,
+      onchange: () => {
         open(() => chosen(input.files ?? [])).then(() => (input.value = "")); // the same one can be chosen again
       },
     });
@@ -33,8 +36,20 @@ export function mount(root, { request }) {
   };
   const folder = picker({ webkitdirectory: true, "aria-label": "Folder of pictures" });
   const archive = picker({ accept: ".zip", "aria-label": "ZIP file of pictures" });
-  const zone = h("div", { class: "mx-own" }, h("strong", {}, "Your pictures"), h("span", { class: "mx-muted" }, "Drop a folder or a ZIP file of them."),
-    h("div", { class: "mx-row" }, button("Folder…", () => folder.click()), button("ZIP…", () => archive.click())), folder, archive);
+  const zone = h(
+    "div",
+    { class: "mx-own" },
+    h("strong", {}, "Your pictures"),
+    h("span", { class: "mx-muted" }, "Drop a folder or a ZIP file of them."),
+    h(
+      "div",
+      { class: "mx-row" },
+      button("Folder…", () => folder.click()),
+      button("ZIP…", () => archive.click()),
+    ),
+    folder,
+    archive,
+  );
   const why = h("p", { class: "mx-muted" });
   root.append(zone, why);
 
@@ -46,15 +61,20 @@ export function mount(root, { request }) {
       event.preventDefault();
       zone.classList.add("mx-own-over");
     });
-    for (const end of ["dragleave", "drop"]) place.addEventListener(end, () => zone.classList.remove("mx-own-over"), { capture: true });
-    place.addEventListener("drop", (event) => {
-      const { dataTransfer: transfer } = event;
-      if (!transfer || (place !== root && !isMany(transfer))) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const all = dropped(transfer);
-      open(() => all);
-    }, { capture: true });
+    for (const end of ["dragleave", "drop"])
+      place.addEventListener(end, () => zone.classList.remove("mx-own-over"), { capture: true });
+    place.addEventListener(
+      "drop",
+      (event) => {
+        const { dataTransfer: transfer } = event;
+        if (!transfer || (place !== root && !isMany(transfer))) return;
+        event.preventDefault();
+        event.stopPropagation();
+        const all = dropped(transfer);
+        open(() => all);
+      },
+      { capture: true },
+    );
   }
 
   onGalleries((known) => {

@@ -10,7 +10,13 @@ export function mount(root, context) {
   const film = story(context);
   const table = stepsTable(context);
   root.append(
-    h("div", { class: "mx-head mx-story-head" }, h("h2", {}, "Attention, step by step"), h("span", { class: "mx-row mx-nowrap" }, ...film.controls), explanation("attention")),
+    h(
+      "div",
+      { class: "mx-head mx-story-head" },
+      h("h2", {}, "Attention, step by step"),
+      h("span", { class: "mx-row mx-nowrap" }, ...film.controls),
+      explanation("attention"),
+    ),
     film.element,
     h("h3", { class: "mx-story-table-title" }, "All steps side by side"),
     table.element,

@@ -8,12 +8,22 @@ import { explanation } from "../explain.js";
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
-  const holders = Object.fromEntries(Object.entries(CHARTS).map(([name, [title, help]]) => [
-    name, h("div", { class: "mx-plot", role: "img", "aria-label": `${title}. ${help}` }),
-  ]));
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Charts"), h("span", { class: "mx-spring" }), explanation("charts")),
-    h("div", { class: "mx-charts" }, ...Object.entries(CHARTS).map(([name, [title, help]]) =>
-      h("section", {}, h("h3", {}, title), holders[name], h("p", { class: "mx-muted" }, help)))));
+  const holders = Object.fromEntries(
+    Object.entries(CHARTS).map(([name, [title, help]]) => [
+      name,
+      h("div", { class: "mx-plot", role: "img", "aria-label": `${title}. ${help}` }),
+    ]),
+  );
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Charts"), h("span", { class: "mx-spring" }), explanation("charts")),
+    h(
+      "div",
+      { class: "mx-charts" },
+      ...Object.entries(CHARTS).map(([name, [title, help]]) =>
+        h("section", {}, h("h3", {}, title), holders[name], h("p", { class: "mx-muted" }, help)),
+      ),
+    ),
+  );
 
   Object.values(holders).forEach(leaveTouches);
 
@@ -41,7 +51,12 @@ export function mount(root, { store, frames }) {
       drawn[name] = shows;
       const chart = FIGURES[name](scene);
       const { data, layout } = styled(name === "posterior" ? withEdits(chart, store) : chart, coloursAt(root));
-      const plot = await Plotly.react(holders[name], data, { ...layout, height: Math.max(280, parseFloat(getComputedStyle(holders[name]).minHeight)), autosize: true }, CONFIG);
+      const plot = await Plotly.react(
+        holders[name],
+        data,
+        { ...layout, height: Math.max(280, parseFloat(getComputedStyle(holders[name]).minHeight)), autosize: true },
+        CONFIG,
+      );
       if (!listening.has(name)) {
         listening.add(name);
         plot.on("plotly_click", ({ points: [point] }) => select(name, point));

@@ -26,7 +26,13 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   let galleries = first;
   const thumbnails = h("div", { role: "group", "aria-label": "Sample scenes" });
   const seed = h("input", {
-    type: "number", class: "mx-number", min: "0", max: "999999", step: "1", value: "1", "aria-label": "Seed of the scene",
+    type: "number",
+    class: "mx-number",
+    min: "0",
+    max: "999999",
+    step: "1",
+    value: "1",
+    "aria-label": "Seed of the scene",
     title: "The same seed gives the same scene",
   });
   /** An option's value for a gallery or for where a scene comes from. @param {{kind: string, name?: string, data?: string}} of */
@@ -38,9 +44,11 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   const offerAll = () => {
     const { value: chosen } = select;
     const yours = options("stored");
-    select.replaceChildren(...options("sample"),
+    select.replaceChildren(
+      ...options("sample"),
       ...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours)] : []),
-      h("option", { value: UNUSUAL }, "Out of distribution"));
+      h("option", { value: UNUSUAL }, "Out of distribution"),
+    );
     if (chosen) select.value = chosen;
   };
   offerAll();
@@ -49,7 +57,10 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   const corner = () => unusual[store.scene?.model] ?? [];
   /** @param {Gallery} gallery @param {number} index */
   const picture = ({ kind, name }, index) => {
-    const file = kind === "stored" ? `stored/${encodeURIComponent(name)}/${index}` : `samples/${name}/${String(index).padStart(2, "0")}`;
+    const file =
+      kind === "stored"
+        ? `stored/${encodeURIComponent(name)}/${index}`
+        : `samples/${name}/${String(index).padStart(2, "0")}`;
     return h("img", { src: new URL(`monet/${file}.png`, document.baseURI).href, alt: "", loading: "lazy" });
   };
   /** The origin that each child of the group opens. @type {Origin[]} */
@@ -60,18 +71,27 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     /** @type {{origin: Origin, properties: import("../dom.js").Properties<"button">, children: Node[]}[]} */
     const list = gallery
       ? Array.from({ length: gallery.samples }, (_, index) => ({
-        origin: { kind: gallery.kind, data: gallery.name, index },
-        properties: { class: "mx-thumbnail", "aria-label": `${gallery.title}, ${gallery.kind === "stored" ? "scene" : "sample"} ${index + 1}` },
-        children: [picture(gallery, index)],
-      }))
+          origin: { kind: gallery.kind, data: gallery.name, index },
+          properties: {
+            class: "mx-thumbnail",
+            "aria-label": `${gallery.title}, ${gallery.kind === "stored" ? "scene" : "sample"} ${index + 1}`,
+          },
+          children: [picture(gallery, index)],
+        }))
       : corner().map(({ title, expect, origin }) => ({
-        origin, properties: { class: "mx-unusual" }, children: [h("strong", {}, title), h("span", {}, expect)],
-      }));
+          origin,
+          properties: { class: "mx-unusual" },
+          children: [h("strong", {}, title), h("span", {}, expect)],
+        }));
     entries = list.map(({ origin }) => origin);
     thumbnails.className = gallery ? "mx-thumbnails" : "mx-corner";
-    thumbnails.replaceChildren(...list.map(({ origin, properties, children }) =>
-      h("button", { type: "button", ...properties, onclick: () => request(origin) }, ...children)));
-    if (!list.length) thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
+    thumbnails.replaceChildren(
+      ...list.map(({ origin, properties, children }) =>
+        h("button", { type: "button", ...properties, onclick: () => request(origin) }, ...children),
+      ),
+    );
+    if (!list.length)
+      thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
     more.hidden = isSite || gallery?.kind !== "sample";
     offer();
     mark();
@@ -87,16 +107,26 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     own.hidden = false;
     own.replaceChildren(
       h("span", {}, `“${model.title}” has never seen this data set.`),
-      button(`Switch to “${models[home].title}”`, () => {
-        const { origin } = store.scene;
-        /** @type {Origin} */
-        const scene = origin.data === gallery.name ? origin : { kind: "sample", data: gallery.name, index: 0 };
-        opening.open({ source: { origin: scene }, choices: { ...opening.choices, model: home, slots: models[home].slots } });
-      }, { title: "The model that was trained on these scenes, with its own number of slots" }));
+      button(
+        `Switch to “${models[home].title}”`,
+        () => {
+          const { origin } = store.scene;
+          /** @type {Origin} */
+          const scene = origin.data === gallery.name ? origin : { kind: "sample", data: gallery.name, index: 0 };
+          opening.open({
+            source: { origin: scene },
+            choices: { ...opening.choices, model: home, slots: models[home].slots },
+          });
+        },
+        { title: "The model that was trained on these scenes, with its own number of slots" },
+      ),
+    );
   };
   const own = h("div", { class: "mx-offer", role: "status", hidden: true });
   const mark = () => {
-    entries.forEach((origin, at) => thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))));
+    entries.forEach((origin, at) =>
+      thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))),
+    );
   };
   let typed = false; // a seed that has not been used yet
   const generate = () => {
@@ -107,12 +137,19 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     seed.value = String(number);
     request({ kind: "seed", data: gallery.name, seed: number });
   };
-  const more = h("div", { class: "mx-row" },
-    button("New random scene", () => {
-      if (!typed) seed.value = String(Math.floor(Math.random() * 1e6));
-      generate();
-    }, { title: "A scene that nobody has seen, from this data set's generator; a seed that you typed is used first" }),
-    h("label", { class: "mx-label" }, "seed ", seed));
+  const more = h(
+    "div",
+    { class: "mx-row" },
+    button(
+      "New random scene",
+      () => {
+        if (!typed) seed.value = String(Math.floor(Math.random() * 1e6));
+        generate();
+      },
+      { title: "A scene that nobody has seen, from this data set's generator; a seed that you typed is used first" },
+    ),
+    h("label", { class: "mx-label" }, "seed ", seed),
+  );
   select.addEventListener("change", show);
   seed.addEventListener("input", () => (typed = true));
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());

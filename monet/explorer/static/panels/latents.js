@@ -18,7 +18,10 @@ const FAR = 3;
 
 /** @param {number[]} dimensions */
 const names = (dimensions) =>
-  dimensions.slice(0, 3).map((d) => `z${subscript(d)}`).join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
+  dimensions
+    .slice(0, 3)
+    .map((d) => `z${subscript(d)}`)
+    .join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
 
 /** So many steps a key goes on a slider. @type {Record<string, number | undefined>} */
 const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
@@ -39,13 +42,28 @@ function focusSlider(element) {
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames, opening }) {
   const chip = h("span", { class: "mx-chip mx-static" });
-  const sort = h("select", {
-    class: "mx-select", "aria-label": "Order of the latents", onchange: () => {
-      built = null;
-      frames.redraw();
+  const sort = h(
+    "select",
+    {
+      class: "mx-select",
+      "aria-label": "Order of the latents",
+      onchange: () => {
+        built = null;
+        frames.redraw();
+      },
     },
-  }, h("option", { value: "kl" }, "by KL"), h("option", { value: "name" }, "by name"), h("option", { value: "index" }, "by number"));
-  const seed = h("input", { type: "number", class: "mx-number", value: "0", min: "0", max: "999999", "aria-label": "Seed of the samples" });
+    h("option", { value: "kl" }, "by KL"),
+    h("option", { value: "name" }, "by name"),
+    h("option", { value: "index" }, "by number"),
+  );
+  const seed = h("input", {
+    type: "number",
+    class: "mx-number",
+    value: "0",
+    min: "0",
+    max: "999999",
+    "aria-label": "Seed of the samples",
+  });
   const undo = button("↶", () => store.undo(), { "aria-label": "Undo", title: "Undo (Ctrl+Z)" });
   const redo = button("↷", () => store.redo(), { "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)" });
   const rows = h("div", { class: "mx-latents" });
@@ -53,7 +71,11 @@ export function mount(root, { store, frames, opening }) {
   const deadTitle = h("summary");
   const fold = h("details", { class: "mx-fold" }, deadTitle, dead);
   const note = h("div", { class: "mx-note", role: "status" });
-  const picture = h("details", { class: "mx-evidence", hidden: true }, h("summary", {}, "What each latent changes, as a picture"));
+  const picture = h(
+    "details",
+    { class: "mx-evidence", hidden: true },
+    h("summary", {}, "What each latent changes, as a picture"),
+  );
   const ends = new Ends(frames);
   const previews = {
     component: canvas("Component of the selected slot", "mx-medium"),
@@ -78,24 +100,56 @@ export function mount(root, { store, frames, opening }) {
     seed.value = String(number + 1); // the next draw is another one; the old seed brings this one back
   };
 
-  const shown = h("div", { class: "mx-previews" },
+  const shown = h(
+    "div",
+    { class: "mx-previews" },
     h("figure", { class: "mx-figure" }, zoomable(previews.component), h("figcaption", {}, "component")),
     h("figure", { class: "mx-figure" }, zoomable(previews.mask), h("figcaption", {}, "decoded mask")),
-    h("figure", { class: "mx-figure" }, zoomable(previews.scene), h("figcaption", {}, "scene")));
+    h("figure", { class: "mx-figure" }, zoomable(previews.scene), h("figcaption", {}, "scene")),
+  );
   roving(shown, ".mx-canvas");
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Latents of slot"), chip, h("span", { class: "mx-spring" }), status, undo, redo, explanation("latents")),
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Latents of slot"),
+      chip,
+      h("span", { class: "mx-spring" }),
+      status,
+      undo,
+      redo,
+      explanation("latents"),
+    ),
     shown,
-    h("div", { class: "mx-row" },
-      button("Reset slot", () => store.edit(resetSlot(store.view.slot)), { title: "Every latent of this slot back to its posterior mean" }),
+    h(
+      "div",
+      { class: "mx-row" },
+      button("Reset slot", () => store.edit(resetSlot(store.view.slot)), {
+        title: "Every latent of this slot back to its posterior mean",
+      }),
       button("Reset scene", () => store.reset(), { title: "Everything as the model saw it" }),
-      h("span", { class: "mx-spring" }), sort),
-    h("div", { class: "mx-row mx-sample" }, h("span", { class: "mx-muted" }, "Sample"),
-      button("posterior", take("posterior"), { "aria-label": "Sample posterior", title: "Draw from q(z|x, m): mean plus sigma times noise" }),
-      button("prior", take("prior"), { "aria-label": "Sample prior", title: "Draw from N(0, 1): an object that was never seen" }),
+      h("span", { class: "mx-spring" }),
+      sort,
+    ),
+    h(
+      "div",
+      { class: "mx-row mx-sample" },
+      h("span", { class: "mx-muted" }, "Sample"),
+      button("posterior", take("posterior"), {
+        "aria-label": "Sample posterior",
+        title: "Draw from q(z|x, m): mean plus sigma times noise",
+      }),
+      button("prior", take("prior"), {
+        "aria-label": "Sample prior",
+        title: "Draw from N(0, 1): an object that was never seen",
+      }),
       h("label", { class: "mx-label" }, "seed ", seed),
-      h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots")),
-    note, rows, fold, picture,
+      h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots"),
+    ),
+    note,
+    rows,
+    fold,
+    picture,
   );
 
   /** What the rows were built for. @type {{mean: Float32Array, index: number} | null} */
@@ -130,8 +184,13 @@ export function mount(root, { store, frames, opening }) {
         store.endGesture();
       };
       const range = h("input", {
-        type: "range", class: "mx-range", min: String(low), max: String(high), step: "any",
-        "aria-label": `Latent ${d} of slot ${view.slot + 1}`, "aria-description": nameOf(d),
+        type: "range",
+        class: "mx-range",
+        min: String(low),
+        max: String(high),
+        step: "any",
+        "aria-label": `Latent ${d} of slot ${view.slot + 1}`,
+        "aria-description": nameOf(d),
         title: `posterior ${mean.toFixed(2)} ± ${std.toFixed(2)}; double click resets`,
         oninput: (event) => {
           frames.answer(event);
@@ -161,7 +220,10 @@ export function mount(root, { store, frames, opening }) {
         range.style.setProperty("--dead-from", inside(above));
       }
       const entry = h("input", {
-        type: "number", class: "mx-number", step: "0.05", "aria-label": `Value of latent ${d}`,
+        type: "number",
+        class: "mx-number",
+        step: "0.05",
+        "aria-label": `Value of latent ${d}`,
         onchange: () => {
           const value = Number(entry.value);
           store.endGesture();
@@ -173,29 +235,72 @@ export function mount(root, { store, frames, opening }) {
       });
       const amount = h("span");
       amount.style.width = `${(100 * kl) / most}%`;
-      const bar = h("span", { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` }, amount);
-      const reset = h("button", {
-        type: "button", class: "mx-toggle", "aria-label": `Reset latent ${d}`, title: "Back to the posterior mean",
-        onclick: back,
-      }, "⟲");
-      const lock = h("button", {
-        type: "button", class: "mx-toggle", "data-toggle": "lock", "aria-label": `Lock latent ${d}`,
-        title: "A locked latent keeps its value when you sample",
-        onclick: () => {
-          const locks = new Set(store.view.locks);
-          if (!locks.delete(d)) locks.add(d);
-          store.look({ locks });
+      const bar = h(
+        "span",
+        { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` },
+        amount,
+      );
+      const reset = h(
+        "button",
+        {
+          type: "button",
+          class: "mx-toggle",
+          "aria-label": `Reset latent ${d}`,
+          title: "Back to the posterior mean",
+          onclick: back,
         },
-      }, svg("svg", { viewBox: "0 0 12 12", width: 11, height: 11 },
-        svg("path", { d: "M3 5V3.5a3 3 0 0 1 6 0V5M2 5h8v6H2z", fill: "none", stroke: "currentColor", "stroke-width": 1.4 })));
+        "⟲",
+      );
+      const lock = h(
+        "button",
+        {
+          type: "button",
+          class: "mx-toggle",
+          "data-toggle": "lock",
+          "aria-label": `Lock latent ${d}`,
+          title: "A locked latent keeps its value when you sample",
+          onclick: () => {
+            const locks = new Set(store.view.locks);
+            if (!locks.delete(d)) locks.add(d);
+            store.look({ locks });
+          },
+        },
+        svg(
+          "svg",
+          { viewBox: "0 0 12 12", width: 11, height: 11 },
+          svg("path", {
+            d: "M3 5V3.5a3 3 0 0 1 6 0V5M2 5h8v6H2z",
+            fill: "none",
+            stroke: "currentColor",
+            "stroke-width": 1.4,
+          }),
+        ),
+      );
       inputs.push({ d, mean, std, range, entry, reset, lock });
       const dormant = kl < DEAD_NATS;
       const [first, final] = dormant ? [] : ends.pair(d);
-      const words = evidence && !dormant ? nameOf(d) + (evidence.latents[d].evidence && `, ${evidence.latents[d].evidence}`) : "";
-      const row = h("div", { class: `mx-latent${words ? " mx-named" : ""}`, "data-dimension": String(d) },
-        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))), bar,
-        h("span", { class: "mx-name", title: evidence ? `Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}` : "" }, words),
-        h("span", { class: "mx-track" }, ...(first ? [first, range, final] : [range])), entry, reset, lock);
+      const words =
+        evidence && !dormant ? nameOf(d) + (evidence.latents[d].evidence && `, ${evidence.latents[d].evidence}`) : "";
+      const row = h(
+        "div",
+        { class: `mx-latent${words ? " mx-named" : ""}`, "data-dimension": String(d) },
+        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))),
+        bar,
+        h(
+          "span",
+          {
+            class: "mx-name",
+            title: evidence
+              ? `Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}`
+              : "",
+          },
+          words,
+        ),
+        h("span", { class: "mx-track" }, ...(first ? [first, range, final] : [range])),
+        entry,
+        reset,
+        lock,
+      );
       (dormant ? sleeping : living).push(row);
     }
     const held = rows.contains(document.activeElement) || dead.contains(document.activeElement);
@@ -206,11 +311,13 @@ export function mount(root, { store, frames, opening }) {
     if (evidence && mapped !== store.scene.model) {
       mapped = store.scene.model;
       picture.querySelector("figure")?.remove();
-      picture.append(heatMap(evidence, (dimension) => {
-        store.look({ dimension });
-        const row = root.querySelector(`.mx-latent[data-dimension="${dimension}"]`);
-        if (row) focusSlider(row);
-      }));
+      picture.append(
+        heatMap(evidence, (dimension) => {
+          store.look({ dimension });
+          const row = root.querySelector(`.mx-latent[data-dimension="${dimension}"]`);
+          if (row) focusSlider(row);
+        }),
+      );
     }
     fold.hidden = sleeping.length === 0;
     deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
@@ -257,7 +364,9 @@ export function mount(root, { store, frames, opening }) {
     const said = [
       offPrior.length ? `beyond ${FAR} σ of the prior: ${names(offPrior)}` : "",
       offPosterior.length ? `off the posterior by over ${FAR} σ: ${names(offPosterior)}` : "",
-    ].filter(Boolean).join("; ");
+    ]
+      .filter(Boolean)
+      .join("; ");
     say(note, said);
     note.classList.toggle("mx-far", offPrior.length > 0);
     ends.follow(frame);

@@ -31,32 +31,58 @@ async function ask(model) {
 export function mount(root, { store, frames, request }) {
   const plot = h("div", { class: "mx-plot" });
   leaveTouches(plot);
-  const surface = h("div", {
-    class: "mx-map", tabIndex: 0, role: "application",
-    "aria-label": "Map of slots: left and right go from slot to slot, up and down from scene to scene, Enter opens the scene",
-    onkeydown: (event) => {
-      const by = KEYS[event.key];
-      if (event.key === "Enter" && at !== null) open(at);
-      if (!by || !map) return;
-      event.preventDefault();
-      const steps = map.slots.filter((s) => s.index === 0).length;
-      const next = (at ?? -by[0] - steps * by[1]) + by[0] + steps * by[1];
-      if (next >= 0 && next < map.slots.length) point(next);
+  const surface = h(
+    "div",
+    {
+      class: "mx-map",
+      tabIndex: 0,
+      role: "application",
+      "aria-label":
+        "Map of slots: left and right go from slot to slot, up and down from scene to scene, Enter opens the scene",
+      onkeydown: (event) => {
+        const by = KEYS[event.key];
+        if (event.key === "Enter" && at !== null) open(at);
+        if (!by || !map) return;
+        event.preventDefault();
+        const steps = map.slots.filter((s) => s.index === 0).length;
+        const next = (at ?? -by[0] - steps * by[1]) + by[0] + steps * by[1];
+        if (next >= 0 && next < map.slots.length) point(next);
+      },
     },
-  }, plot);
+    plot,
+  );
   const component = canvas("Component of the slot on the map", "mx-small");
   const scene = h("img", { class: "mx-canvas", alt: "" });
-  const words = h("p", { class: "mx-muted", role: "status" }, "Point at a slot to see what it paints and where it comes from; click to open its scene.");
+  const words = h(
+    "p",
+    { class: "mx-muted", role: "status" },
+    "Point at a slot to see what it paints and where it comes from; click to open its scene.",
+  );
   const go = button("Open this scene", () => at !== null && open(at), { disabled: true });
-  const detail = h("div", { class: "mx-map-detail" },
+  const detail = h(
+    "div",
+    { class: "mx-map-detail" },
     h("figure", { class: "mx-figure" }, zoomable(component), h("figcaption", {}, "component")),
-    h("figure", { class: "mx-figure" }, zoomable(scene), h("figcaption", {}, "scene")), words, go);
+    h("figure", { class: "mx-figure" }, zoomable(scene), h("figcaption", {}, "scene")),
+    words,
+    go,
+  );
   roving(detail, ".mx-canvas");
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Map of slots"),
-      h("span", { class: "mx-muted" }, "slots of all sample scenes: near one another if their latents are; rings are this scene’s; axes: principal components and their share of the variance"),
-      h("span", { class: "mx-spring" }), explanation("map")),
-    h("div", { class: "mx-with-side" }, surface, detail));
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Map of slots"),
+      h(
+        "span",
+        { class: "mx-muted" },
+        "slots of all sample scenes: near one another if their latents are; rings are this scene’s; axes: principal components and their share of the variance",
+      ),
+      h("span", { class: "mx-spring" }),
+      explanation("map"),
+    ),
+    h("div", { class: "mx-with-side" }, surface, detail),
+  );
 
   /** @type {SlotMap | null} */
   let map = null;
@@ -66,7 +92,8 @@ export function mount(root, { store, frames, request }) {
   let wanted = null;
 
   /** A latent's place, two coordinates. @param {SlotMap} map @param {Float32Array} latent */
-  const project = ({ axes, mean }, latent) => axes.map((axis) => axis.reduce((sum, a, d) => sum + a * (latent[d] - mean[d]), 0));
+  const project = ({ axes, mean }, latent) =>
+    axes.map((axis) => axis.reduce((sum, a, d) => sum + a * (latent[d] - mean[d]), 0));
 
   /** @param {number} number */
   function open(number) {
@@ -100,28 +127,58 @@ export function mount(root, { store, frames, request }) {
     const own = store.document.slots.map((slot) => project(map, slot.latent));
     /** @param {number} i */
     const axis = (i) => ({
-      title: { text: `PC ${i + 1}, in σ of the prior (${(100 * map.explained[i]).toFixed(0)} %)` }, zeroline: false,
+      title: { text: `PC ${i + 1}, in σ of the prior (${(100 * map.explained[i]).toFixed(0)} %)` },
+      zeroline: false,
     });
     return {
-      data: [{
-        type: "scatter", mode: "markers", x: places.map(([x]) => x), y: places.map(([, y]) => y),
-        marker: {
-          // area as the slot's share of the scene; an empty slot is a dot
-          size: map.slots.map((slot) => 6 + 26 * Math.sqrt(slot.share)), opacity: 0.75,
-          color: map.slots.map((slot) => slotColor(slot.step)), line: { width: 1, color: "#8888" },
+      data: [
+        {
+          type: "scatter",
+          mode: "markers",
+          x: places.map(([x]) => x),
+          y: places.map(([, y]) => y),
+          marker: {
+            // area as the slot's share of the scene; an empty slot is a dot
+            size: map.slots.map((slot) => 6 + 26 * Math.sqrt(slot.share)),
+            opacity: 0.75,
+            color: map.slots.map((slot) => slotColor(slot.step)),
+            line: { width: 1, color: "#8888" },
+          },
+          hovertemplate: map.slots.map((slot) => `slot ${slot.step + 1}, sample ${slot.index + 1}<extra></extra>`),
         },
-        hovertemplate: map.slots.map((slot) => `slot ${slot.step + 1}, sample ${slot.index + 1}<extra></extra>`),
-      }, {
-        type: "scatter", mode: "markers+text", x: own.map(([x]) => x), y: own.map(([, y]) => y), hoverinfo: "skip",
-        marker: { symbol: "circle-open", size: 20, line: { width: 2.5 }, color: store.document.slots.map((s) => slotColor(s.color)) },
-        text: own.map((_, k) => String(k + 1)), textposition: "top right",
-      }, {
-        type: "scatter", mode: "markers", hoverinfo: "skip", x: at === null ? [] : [places[at][0]], y: at === null ? [] : [places[at][1]],
-        marker: { symbol: "cross-thin", size: 18, line: { width: 2, color: "#888" } },
-      }],
+        {
+          type: "scatter",
+          mode: "markers+text",
+          x: own.map(([x]) => x),
+          y: own.map(([, y]) => y),
+          hoverinfo: "skip",
+          marker: {
+            symbol: "circle-open",
+            size: 20,
+            line: { width: 2.5 },
+            color: store.document.slots.map((s) => slotColor(s.color)),
+          },
+          text: own.map((_, k) => String(k + 1)),
+          textposition: "top right",
+        },
+        {
+          type: "scatter",
+          mode: "markers",
+          hoverinfo: "skip",
+          x: at === null ? [] : [places[at][0]],
+          y: at === null ? [] : [places[at][1]],
+          marker: { symbol: "cross-thin", size: 18, line: { width: 2, color: "#888" } },
+        },
+      ],
       layout: {
-        margin: { l: 48, r: 8, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-        showlegend: false, uirevision: map.data, hovermode: "closest", xaxis: axis(0), yaxis: axis(1),
+        margin: { l: 48, r: 8, t: 8, b: 40 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        showlegend: false,
+        uirevision: map.data,
+        hovermode: "closest",
+        xaxis: axis(0),
+        yaxis: axis(1),
       },
     };
   }
@@ -157,7 +214,12 @@ export function mount(root, { store, frames, request }) {
       const [Plotly] = await Promise.all([plotly(), load()]);
       if (!map) return;
       const { data, layout } = styled(figure(map), coloursAt(root));
-      const chart = await Plotly.react(plot, data, { ...layout, height: Math.max(340, parseFloat(getComputedStyle(plot).minHeight)), autosize: true }, CONFIG);
+      const chart = await Plotly.react(
+        plot,
+        data,
+        { ...layout, height: Math.max(340, parseFloat(getComputedStyle(plot).minHeight)), autosize: true },
+        CONFIG,
+      );
       if (library) return;
       library = Plotly;
       /** @param {{points: Record<string, any>[]}} event @returns {number | null} */

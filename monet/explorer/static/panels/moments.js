@@ -18,21 +18,45 @@ const STAY_MS = 650;
 export function mount(root, { store, frames, request }) {
   const curves = track((share) => sheet && go(Math.round(share * (sheet.course.moments.length - 1))));
   const slider = h("input", {
-    type: "range", class: "mx-range", min: "0", step: "1", "aria-label": "Moment of the training",
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    step: "1",
+    "aria-label": "Moment of the training",
     oninput: () => {
       pause();
       show(Number(slider.value));
     },
   });
-  const play = button("▶ Play", () => (timer === null ? start() : pause()), { class: "mx-button mx-play", hidden: true });
+  const play = button("▶ Play", () => (timer === null ? start() : pause()), {
+    class: "mx-button mx-play",
+    hidden: true,
+  });
   const step = h("output", { class: "mx-course-step" });
   const masks = h("input", { type: "checkbox", onchange: () => show(moment) });
   const scenes = h("div", { class: "mx-course-scenes" });
   const note = h("p", { class: "mx-muted" });
   const body = h("div", { class: "mx-course", hidden: true }, curves.plot, slider, curves.key, scenes, note);
-  const empty = h("p", { class: "mx-muted", hidden: true }, "This model’s checkpoint keeps no moments of its training.");
+  const empty = h(
+    "p",
+    { class: "mx-muted", hidden: true },
+    "This model’s checkpoint keeps no moments of its training.",
+  );
   const instead = h("label", { class: "mx-label", hidden: true }, masks, "masks instead of slots");
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Through training"), play, step, instead, h("span", { class: "mx-spring" }), explanation("moments")), body, empty);
+  root.append(
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Through training"),
+      play,
+      step,
+      instead,
+      h("span", { class: "mx-spring" }),
+      explanation("moments"),
+    ),
+    body,
+    empty,
+  );
   roving(scenes, ".mx-canvas");
 
   /** @typedef {import("../moments/sheet.js").Sheet} Sheet @typedef {import("../moments/sheet.js").Course} Course */
@@ -49,12 +73,19 @@ export function mount(root, { store, frames, request }) {
     const { course } = sheet;
     const slots = Array.from({ length: course.slots }, (_, k) => k);
     const names = ["picture", "sum of the slots", "segmentation", ...slots.map((k) => `slot ${k + 1}`)];
-    const heads = [...["scene", "sum", "parts"].map((word) => h("span", {}, word)), ...slots.map((k) => numbered(h("span", { class: "mx-chip mx-static" }), k))];
+    const heads = [
+      ...["scene", "sum", "parts"].map((word) => h("span", {}, word)),
+      ...slots.map((k) => numbered(h("span", { class: "mx-chip mx-static" }), k)),
+    ];
     tiles = course.scenes.map((title) => names.map((name) => canvas(`${title}, ${name}`)));
     scenes.style.setProperty("--columns", String(course.slots));
-    scenes.replaceChildren(...heads, ...tiles.flatMap(([picture, ...others], i) => [
-      course.samples.length ? opener(course, i, picture) : zoomable(picture), ...others.map((tile) => zoomable(tile)),
-    ]));
+    scenes.replaceChildren(
+      ...heads,
+      ...tiles.flatMap(([picture, ...others], i) => [
+        course.samples.length ? opener(course, i, picture) : zoomable(picture),
+        ...others.map((tile) => zoomable(tile)),
+      ]),
+    );
     note.textContent = course.note;
     slider.max = String(course.moments.length - 1);
     curves.draw(course);
@@ -63,10 +94,18 @@ export function mount(root, { store, frames, request }) {
   }
 
   /** @param {Course} course @param {number} i @param {HTMLCanvasElement} picture */
-  const opener = ({ scenes: titles, data, samples }, i, picture) => h("button", {
-    type: "button", class: "mx-thumbnail", title: "Open this scene", "aria-label": `Open ${titles[i]}`,
-    onclick: () => request({ kind: "sample", data, index: samples[i] }),
-  }, picture);
+  const opener = ({ scenes: titles, data, samples }, i, picture) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "mx-thumbnail",
+        title: "Open this scene",
+        "aria-label": `Open ${titles[i]}`,
+        onclick: () => request({ kind: "sample", data, index: samples[i] }),
+      },
+      picture,
+    );
 
   /** @param {number} number */
   function show(number) {
@@ -83,7 +122,11 @@ export function mount(root, { store, frames, request }) {
       const now = shown.at(moment, i).tiles;
       drawColors(whole, course.size, sum(now));
       drawLabels(segments, course.size, labels(now), identity);
-      slots.forEach((tile, k) => (masks.checked ? drawValues(tile, course.size, now[k].mask) : drawColors(tile, course.size, now[k].colors, 3, now[k].mask)));
+      slots.forEach((tile, k) =>
+        masks.checked
+          ? drawValues(tile, course.size, now[k].mask)
+          : drawColors(tile, course.size, now[k].colors, 3, now[k].mask),
+      );
     });
   }
 
@@ -134,10 +177,13 @@ export function mount(root, { store, frames, request }) {
     }
   }
 
-  new IntersectionObserver((entries) => {
-    visible = Boolean(entries.at(-1)?.isIntersecting);
-    draw();
-  }, { rootMargin: "200px" }).observe(root);
+  new IntersectionObserver(
+    (entries) => {
+      visible = Boolean(entries.at(-1)?.isIntersecting);
+      draw();
+    },
+    { rootMargin: "200px" },
+  ).observe(root);
   frames.onFrame(draw);
   onMotionChange(pause);
 }

@@ -25,27 +25,63 @@ export function mount(root, { store, frames }) {
   const knob = svg("circle", { r: 0.16, stroke: "currentColor", "stroke-width": 0.04 });
   const grip = svg("circle", { class: "mx-grip", r: 0.8, fill: "transparent" }); // what a finger takes hold of
   /** @param {string} words @param {number} x @param {number} y @param {Record<string, string>} attributes */
-  const text = (words, x, y, attributes = {}) => svg("text", { x, y, "font-size": 0.4, "text-anchor": "middle", ...attributes }, words);
+  const text = (words, x, y, attributes = {}) =>
+    svg("text", { x, y, "font-size": 0.4, "text-anchor": "middle", ...attributes }, words);
   const up90 = { transform: `rotate(-90 ${-REACH - 0.85} 0)` };
   const names = { across: text("", 0, REACH + 1.1), up: text("", -REACH - 0.85, 0, up90) };
-  const surface = svg("svg", {
-    viewBox: `${-REACH - MARGIN} ${-REACH - RIM} ${2 * REACH + MARGIN + RIM} ${2 * REACH + MARGIN + RIM}`, class: "mx-pad", tabindex: 0, role: "application",
-    "aria-label": "Pad for two latents; arrow keys move",
-  },
-    ...[1, 2].map((r) => svg("circle", { r, fill: "none", stroke: "currentColor", "stroke-width": 0.015, opacity: 0.5 })),
-    svg("path", { d: `M${-REACH},0H${REACH}M0,${-REACH}V${REACH}`, stroke: "currentColor", "stroke-width": 0.012, opacity: 0.5 }),
-    svg("rect", { x: -REACH, y: -REACH, width: 2 * REACH, height: 2 * REACH, fill: "none", stroke: "currentColor", "stroke-width": 0.02 }),
+  const surface = svg(
+    "svg",
+    {
+      viewBox: `${-REACH - MARGIN} ${-REACH - RIM} ${2 * REACH + MARGIN + RIM} ${2 * REACH + MARGIN + RIM}`,
+      class: "mx-pad",
+      tabindex: 0,
+      role: "application",
+      "aria-label": "Pad for two latents; arrow keys move",
+    },
+    ...[1, 2].map((r) =>
+      svg("circle", { r, fill: "none", stroke: "currentColor", "stroke-width": 0.015, opacity: 0.5 }),
+    ),
+    svg("path", {
+      d: `M${-REACH},0H${REACH}M0,${-REACH}V${REACH}`,
+      stroke: "currentColor",
+      "stroke-width": 0.012,
+      opacity: 0.5,
+    }),
+    svg("rect", {
+      x: -REACH,
+      y: -REACH,
+      width: 2 * REACH,
+      height: 2 * REACH,
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 0.02,
+    }),
     ...TICKS.flatMap((value) => [
-      text(String(value).replace("-", "−"), value, REACH + 0.5), text(String(value).replace("-", "−"), -REACH - 0.3, -value + 0.14),
+      text(String(value).replace("-", "−"), value, REACH + 0.5),
+      text(String(value).replace("-", "−"), -REACH - 0.3, -value + 0.14),
     ]),
-    names.across, names.up,
-    svg("clipPath", { id: "mx-pad-inside" }, svg("rect", { x: -REACH, y: -REACH, width: 2 * REACH, height: 2 * REACH })),
-    svg("g", { "clip-path": "url(#mx-pad-inside)" }, spread), knob, grip);
+    names.across,
+    names.up,
+    svg(
+      "clipPath",
+      { id: "mx-pad-inside" },
+      svg("rect", { x: -REACH, y: -REACH, width: 2 * REACH, height: 2 * REACH }),
+    ),
+    svg("g", { "clip-path": "url(#mx-pad-inside)" }, spread),
+    knob,
+    grip,
+  );
   /** @param {number} x @param {number} y @param {string} gesture */
   const set = (x, y, gesture) => {
     /** @param {number} v */
     const clamp = (v) => Math.max(-REACH, Math.min(REACH, v));
-    store.edit(setLatents(store.view.slot, [[Number(across.value), clamp(x)], [Number(up.value), clamp(y)]]), { gesture });
+    store.edit(
+      setLatents(store.view.slot, [
+        [Number(across.value), clamp(x)],
+        [Number(up.value), clamp(y)],
+      ]),
+      { gesture },
+    );
   };
   /** @param {PointerEvent} event */
   const follow = (event) => {
@@ -64,10 +100,21 @@ export function mount(root, { store, frames }) {
     const { latent } = store.document.slots[store.view.slot];
     set(latent[Number(across.value)] + step[0], latent[Number(up.value)] + step[1], "pad");
   });
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Two at once"), h("span", { class: "mx-spring" }), explanation("pad")),
-    h("div", { class: "mx-pad-row" }, surface, h("div", { class: "mx-pad-text" },
-      h("label", { class: "mx-label" }, "across ", across), h("label", { class: "mx-label" }, "up ", up),
-      h("span", { class: "mx-muted" }, "rings: 1 and 2 σ of the prior; ellipse: the posterior"))));
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Two at once"), h("span", { class: "mx-spring" }), explanation("pad")),
+    h(
+      "div",
+      { class: "mx-pad-row" },
+      surface,
+      h(
+        "div",
+        { class: "mx-pad-text" },
+        h("label", { class: "mx-label" }, "across ", across),
+        h("label", { class: "mx-label" }, "up ", up),
+        h("span", { class: "mx-muted" }, "rings: 1 and 2 σ of the prior; ellipse: the posterior"),
+      ),
+    ),
+  );
 
   /** @type {{mean: Float32Array} | null} */
   let last = null;
@@ -76,7 +123,10 @@ export function mount(root, { store, frames }) {
     if (!slot) return;
     if (last?.mean !== slot.mean) {
       const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
-      for (const { select, first } of [{ select: across, first: order[0] }, { select: up, first: order[1] }]) {
+      for (const { select, first } of [
+        { select: across, first: order[0] },
+        { select: up, first: order[1] },
+      ]) {
         select.replaceChildren(...order.map((d) => h("option", { value: String(d) }, `z${subscript(d)}`)));
         select.value = String(first);
       }

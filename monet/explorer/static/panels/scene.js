@@ -36,11 +36,16 @@ const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDo
 
 /** Numbers of slots in words: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
 const named = (slots) =>
-  `${slots.length === 1 ? "slot" : "slots"} ${slots.map((k) => k + 1).join(", ").replace(/, (\d+)$/, " and $1")}`;
+  `${slots.length === 1 ? "slot" : "slots"} ${slots
+    .map((k) => k + 1)
+    .join(", ")
+    .replace(/, (\d+)$/, " and $1")}`;
 
 /** Where the masks of a picture come from, slot by slot. @param {import("../frames.js").Frame} frame */
 export function provenance({ scene, document, steps, view }) {
-  const present = document.slots.map((slot, k) => (!slot.hidden || k === view.solo ? k : null)).filter((k) => k !== null);
+  const present = document.slots
+    .map((slot, k) => (!slot.hidden || k === view.solo ? k : null))
+    .filter((k) => k !== null);
   const decoded = present.filter((k) => steps[k] === null);
   const gone = scene.slots - present.filter((k) => document.slots[k].step !== null).length;
   if (!present.length) return "every slot is hidden";
@@ -65,27 +70,61 @@ export function mount(root, { store, frames, engine, opening }) {
   const figure = (name) => {
     const mark = h("i", { class: "mx-mark", hidden: true });
     marks.push(mark);
-    return h("figure", { class: "mx-figure", "data-name": name }, h("div", { class: "mx-frame" }, zoomable(panels[name], { click: name === "image" ? "hold" : "point" }), mark, large(name)),
-      captions[name], ...(name === "error" ? [scale()] : []));
+    return h(
+      "figure",
+      { class: "mx-figure", "data-name": name },
+      h(
+        "div",
+        { class: "mx-frame" },
+        zoomable(panels[name], { click: name === "image" ? "hold" : "point" }),
+        mark,
+        large(name),
+      ),
+      captions[name],
+      ...(name === "error" ? [scale()] : []),
+    );
   };
   const scale = () => {
     const bar = h("i");
     bar.style.background = ERROR_GRADIENT;
-    return h("div", { class: "mx-scale", "data-top": String(ERROR_TOP), title: "Squared error of a pixel, mean over its three channels, which go from 0 to 1" }, "0", bar, `≥ ${ERROR_TOP}`);
+    return h(
+      "div",
+      {
+        class: "mx-scale",
+        "data-top": String(ERROR_TOP),
+        title: "Squared error of a pixel, mean over its three channels, which go from 0 to 1",
+      },
+      "0",
+      bar,
+      `≥ ${ERROR_TOP}`,
+    );
   };
   /** @param {string} name */
-  const large = (name) => h("button", {
-    type: "button", class: "mx-toggle mx-enlarge", tabIndex: -1, title: "Large (Enter on the picture)", "aria-label": `Open ${name} large`,
-    onclick: () => enlarge(panels[name]),
-  }, "⤢");
+  const large = (name) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "mx-toggle mx-enlarge",
+        tabIndex: -1,
+        title: "Large (Enter on the picture)",
+        "aria-label": `Open ${name} large`,
+        onclick: () => enlarge(panels[name]),
+      },
+      "⤢",
+    );
   const title = h("span", { class: "mx-muted" });
   const figures = h("dl", { class: "mx-figures" });
   const stranger = strangerNote({ store, engine, opening });
   const back = h("p", { class: "mx-back", role: "status", hidden: true });
   const stale = h("p", { class: "mx-stale-note", hidden: true }, "of the unedited scene");
   const inspector = h("div", {
-    class: "mx-inspector", tabIndex: 0, role: "application", "aria-label": "Pixel inspector: arrow keys move, Enter selects the slot",
-    onfocus: () => inspector.matches(":focus-visible") && store.loaded && store.look({ pixel: store.view.pixel ?? middle() }),
+    class: "mx-inspector",
+    tabIndex: 0,
+    role: "application",
+    "aria-label": "Pixel inspector: arrow keys move, Enter selects the slot",
+    onfocus: () =>
+      inspector.matches(":focus-visible") && store.loaded && store.look({ pixel: store.view.pixel ?? middle() }),
     onblur: () => store.loaded && store.look({ pixel: null }),
     onkeydown: (event) => {
       const by = KEYS[event.key];
@@ -105,19 +144,25 @@ export function mount(root, { store, frames, engine, opening }) {
   const middle = () => (store.scene.size * (store.scene.size + 1)) / 2;
   /** @param {number} pixel */
   const own = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
-  const masks = h("select", {
-    class: "mx-select", "aria-label": "Masks that recompose the scene",
-    title: "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
-    onchange: () => store.look({ masks: /** @type {import("../compose.js").MaskSource} */ (masks.value) }),
-  },
+  const masks = h(
+    "select",
+    {
+      class: "mx-select",
+      "aria-label": "Masks that recompose the scene",
+      title:
+        "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
+      onchange: () => store.look({ masks: /** @type {import("../compose.js").MaskSource} */ (masks.value) }),
+    },
     h("option", { value: "auto" }, "automatic"),
     h("option", { value: "attention" }, "attention’s"),
-    h("option", { value: "decoder" }, "decoder’s"));
+    h("option", { value: "decoder" }, "decoder’s"),
+  );
   const compare = button("Hold to compare", () => {}, { title: "Shows the scene before the edits (key C)" });
   /** @param {boolean} on */
   const hold = (on) => () => store.view.compare !== on && store.look({ compare: on });
   compare.addEventListener("pointerdown", hold(true));
-  for (const event of ["pointerup", "pointerleave", "pointercancel", "blur"]) compare.addEventListener(event, hold(false));
+  for (const event of ["pointerup", "pointerleave", "pointercancel", "blur"])
+    compare.addEventListener(event, hold(false));
   compare.addEventListener("keydown", (e) => [" ", "Enter"].includes(e.key) && hold(true)());
   compare.addEventListener("keyup", (e) => [" ", "Enter"].includes(e.key) && hold(false)());
 
@@ -125,11 +170,28 @@ export function mount(root, { store, frames, engine, opening }) {
   const scene = figure("image");
   const below = h("div", { class: "mx-below" }, inspector, h("div", { class: "mx-measured" }, figures, stale));
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Scene"), title, h("span", { class: "mx-spring" }),
-      h("label", { class: "mx-label" }, "masks ", masks), compare,
-      button("Compose a scene", () => unfold("compose"), { title: "A canvas that the network takes apart while you paint it" }),
-      button("Present", () => present(), { title: "Only the stage, the latents and the story, large (key F)", id: PRESENTING, ariaPressed: "false" }), explanation("scene")),
-    h("div", { class: "mx-scene" }, scene, others, below), stranger.element, back, said,
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Scene"),
+      title,
+      h("span", { class: "mx-spring" }),
+      h("label", { class: "mx-label" }, "masks ", masks),
+      compare,
+      button("Compose a scene", () => unfold("compose"), {
+        title: "A canvas that the network takes apart while you paint it",
+      }),
+      button("Present", () => present(), {
+        title: "Only the stage, the latents and the story, large (key F)",
+        id: PRESENTING,
+        ariaPressed: "false",
+      }),
+      explanation("scene"),
+    ),
+    h("div", { class: "mx-scene" }, scene, others, below),
+    stranger.element,
+    back,
+    said,
   );
   roving(others, ".mx-canvas");
   stage(find(scene, ".mx-frame"), panels.image, { store, frames, opening });
@@ -155,15 +217,25 @@ export function mount(root, { store, frames, engine, opening }) {
           const value = scene.figures[name];
           return value == null ? [] : [row(name, label, help, value, { "data-figure": name })];
         }),
-        ...FIGURES.filter(([name]) => USUAL.includes(name) && scene.usual[name] != null)
-          .map(([name, label]) => row(name, `usual ${label}`,
+        ...FIGURES.filter(([name]) => USUAL.includes(name) && scene.usual[name] != null).map(([name, label]) =>
+          row(
+            name,
+            `usual ${label}`,
             `Mean over ${scene.usual.scenes} test scenes of the data that this model was trained on`,
-            scene.usual[name], { "data-usual": name })),
+            scene.usual[name],
+            { "data-usual": name },
+          ),
+        ),
       );
     }
     if (last?.image !== frame.image) {
       drawColors(panels.image, scene.size, frame.image);
-      drawLabels(panels.labels, scene.size, frame.labels, frame.document.slots.map((s) => s.color));
+      drawLabels(
+        panels.labels,
+        scene.size,
+        frame.labels,
+        frame.document.slots.map((s) => s.color),
+      );
       // What the server measured is of the scene as the model saw it; it does not follow the hand.
       figures.classList.toggle("mx-stale", frame.edited);
       stale.hidden = !frame.edited;
@@ -176,7 +248,11 @@ export function mount(root, { store, frames, engine, opening }) {
     const { sceneBefore } = store;
     back.hidden = !sceneBefore;
     if (sceneBefore) {
-      const { scene: { title, slots }, document, original } = sceneBefore;
+      const {
+        scene: { title, slots },
+        document,
+        original,
+      } = sceneBefore;
       say(back, `Undo (Ctrl+Z) brings back ${title}, K = ${slots}${document === original ? "" : ", with its edits"}.`);
     }
     stranger.follow(frame);
@@ -196,7 +272,8 @@ export function mount(root, { store, frames, engine, opening }) {
     const { size } = frame.scene;
     const [row, column] = [Math.floor(pixel / size), pixel % size];
     for (const mark of marks) {
-      for (const [name, value] of Object.entries({ left: column, top: row, width: 1, height: 1 })) mark.style.setProperty(name, `${(100 * value) / size}%`);
+      for (const [name, value] of Object.entries({ left: column, top: row, width: 1, height: 1 }))
+        mark.style.setProperty(name, `${(100 * value) / size}%`);
     }
     const shares = frame.masks.map((mask) => (mask ? mask[pixel] : 0));
     /** @param {number} share */
@@ -213,7 +290,10 @@ export function mount(root, { store, frames, engine, opening }) {
       }),
     );
     if (document.activeElement === inspector) {
-      const most = shares.map((share, k) => [share, k]).sort((a, b) => b[0] - a[0]).slice(0, 2);
+      const most = shares
+        .map((share, k) => [share, k])
+        .sort((a, b) => b[0] - a[0])
+        .slice(0, 2);
       said.textContent = `row ${row}, column ${column}: ${most.map(([share, k]) => `slot ${k + 1} ${percent(share)}`).join(", ")}`;
     }
   }

@@ -12,21 +12,53 @@ import { seenBeside } from "../placing.js";
 export function mount(root, { store, frames }) {
   /** @param {number} k */
   const toggles = (k) => {
-    const hide = h("button", {
-      type: "button", class: "mx-toggle", "data-toggle": "hide", "aria-label": `Hide slot ${k + 1}`, title: "Hide or show this slot",
-      onclick: () => store.edit(changeSlot(k, (s) => ({ hidden: !s.hidden }))),
-    }, "◉");
-    const solo = h("button", {
-      type: "button", class: "mx-toggle", "data-toggle": "solo", "aria-label": `Show slot ${k + 1} alone`, title: "Show this slot alone",
-      onclick: () => store.look({ solo: store.view.solo === k ? null : k }),
-    }, "S");
+    const hide = h(
+      "button",
+      {
+        type: "button",
+        class: "mx-toggle",
+        "data-toggle": "hide",
+        "aria-label": `Hide slot ${k + 1}`,
+        title: "Hide or show this slot",
+        onclick: () => store.edit(changeSlot(k, (s) => ({ hidden: !s.hidden }))),
+      },
+      "◉",
+    );
+    const solo = h(
+      "button",
+      {
+        type: "button",
+        class: "mx-toggle",
+        "data-toggle": "solo",
+        "aria-label": `Show slot ${k + 1} alone`,
+        title: "Show this slot alone",
+        onclick: () => store.look({ solo: store.view.solo === k ? null : k }),
+      },
+      "S",
+    );
     return [hide, solo];
   };
-  const columns = new Columns(store, [
-    { name: "component", label: h("span", {}, "component ", symbol("x", "k")), title: "Component mean: what the decoder paints for this slot, everywhere" },
-    { name: "masked", label: h("span", {}, symbol("m", "k"), " ", symbol("x", "k")), title: "Masked component: its part in the recomposed scene" },
-    { name: "decoded", label: h("span", {}, "decoded ", symbol("m̂", "k")), title: "The decoder's own mask: softmax of the mask logits over the slots" },
-  ], toggles);
+  const columns = new Columns(
+    store,
+    [
+      {
+        name: "component",
+        label: h("span", {}, "component ", symbol("x", "k")),
+        title: "Component mean: what the decoder paints for this slot, everywhere",
+      },
+      {
+        name: "masked",
+        label: h("span", {}, symbol("m", "k"), " ", symbol("x", "k")),
+        title: "Masked component: its part in the recomposed scene",
+      },
+      {
+        name: "decoded",
+        label: h("span", {}, "decoded ", symbol("m̂", "k")),
+        title: "The decoder's own mask: softmax of the mask logits over the slots",
+      },
+    ],
+    toggles,
+  );
 
   // One slot at a time: the selected one, and another where an action needs two.
   const selected = () => store.view.slot;
@@ -34,28 +66,47 @@ export function mount(root, { store, frames }) {
   const slotAt = (k) => store.document.slots[k];
   /** @param {(k: number) => import("../actions.js").Change} change */
   const act = (change) => () => store.edit(change(selected()));
-  const other = h("select", { class: "mx-select", "aria-label": "The other slot", title: "The other slot, for swap and blend", onchange: () => blend.reset() });
-  const pasteButton = button("Paste", () => store.clipboard && store.edit(paste(selected(), store.clipboard)), { title: "Give this slot the latents that were copied (Ctrl+V)" });
+  const other = h("select", {
+    class: "mx-select",
+    "aria-label": "The other slot",
+    title: "The other slot, for swap and blend",
+    onchange: () => blend.reset(),
+  });
+  const pasteButton = button("Paste", () => store.clipboard && store.edit(paste(selected(), store.clipboard)), {
+    title: "Give this slot the latents that were copied (Ctrl+V)",
+  });
   const removeButton = button("Delete", act(remove), { title: "Take the object out; the others fill its place" });
   const arc = h("input", {
-    type: "checkbox", "aria-label": "Blend on an arc", onchange: () => {
+    type: "checkbox",
+    "aria-label": "Blend on an arc",
+    onchange: () => {
       blend.again();
       blendScene?.again();
     },
   });
-  const swapButton = button("Swap", () => store.edit(swap(selected(), Number(other.value))), { title: "The two slots exchange their latents" });
-  const blend = blender({ store, frames }, {
-    label: "Blend this slot into the other", title: "From this slot’s latents to the other’s",
-    at: (start, t) => {
-      const [from, to] = [start.slots[selected()].latent, start.slots[Number(other.value)].latent];
-      return paste(selected(), between(from, to, t, arc.checked))(start);
-    },
+  const swapButton = button("Swap", () => store.edit(swap(selected(), Number(other.value))), {
+    title: "The two slots exchange their latents",
   });
+  const blend = blender(
+    { store, frames },
+    {
+      label: "Blend this slot into the other",
+      title: "From this slot’s latents to the other’s",
+      at: (start, t) => {
+        const [from, to] = [start.slots[selected()].latent, start.slots[Number(other.value)].latent];
+        return paste(selected(), between(from, to, t, arc.checked))(start);
+      },
+    },
+  );
   let laying = false;
   async function double() {
     if (laying) return;
     laying = true;
-    const { scene, document, view: { slot } } = store;
+    const {
+      scene,
+      document,
+      view: { slot },
+    } = store;
     const latent = await seenBeside(frames, scene, document, slot).catch((error) => {
       console.warn("the copy lies on its original:", error.message);
       return document.slots[slot].latent;
@@ -70,21 +121,55 @@ export function mount(root, { store, frames }) {
   });
   const aside = h("div", { class: "mx-guest" });
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Slots"),
-      h("span", { class: "mx-muted" }, "select one to take hold of its latents"), h("span", { class: "mx-spring" }), explanation("slots")),
-    h("div", { class: "mx-with-side" }, columns.element,
-      h("div", { class: "mx-aside mx-actions", role: "group", "aria-label": "Actions on the selected slot" },
-        h("div", { class: "mx-row" },
-          button("Copy", () => store.copy(slotAt(selected()).latent), { title: "Remember this slot’s latents (Ctrl+C)" }), pasteButton, removeButton),
-        h("div", { class: "mx-row" }, button("Duplicate", double, { title: "A second object just like it, laid where it can be seen" }),
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Slots"),
+      h("span", { class: "mx-muted" }, "select one to take hold of its latents"),
+      h("span", { class: "mx-spring" }),
+      explanation("slots"),
+    ),
+    h(
+      "div",
+      { class: "mx-with-side" },
+      columns.element,
+      h(
+        "div",
+        { class: "mx-aside mx-actions", role: "group", "aria-label": "Actions on the selected slot" },
+        h(
+          "div",
+          { class: "mx-row" },
+          button("Copy", () => store.copy(slotAt(selected()).latent), {
+            title: "Remember this slot’s latents (Ctrl+C)",
+          }),
+          pasteButton,
+          removeButton,
+        ),
+        h(
+          "div",
+          { class: "mx-row" },
+          button("Duplicate", double, { title: "A second object just like it, laid where it can be seen" }),
           button("◀", () => shift(-1), { "aria-label": "Move slot left", title: "Move the slot to the left" }),
-          button("▶", () => shift(1), { "aria-label": "Move slot right", title: "Move the slot to the right" })),
-        h("div", { class: "mx-row" }, h("label", { class: "mx-label" }, "with slot ", other),
-          swapButton),
-        h("div", { class: "mx-row mx-nowrap" }, h("label", { class: "mx-label mx-wide" }, "blend ", blend.element),
-          h("label", { class: "mx-label", title: "Blend on the arc between the latents, which keeps their length, and not on the line" }, arc, "arc")),
+          button("▶", () => shift(1), { "aria-label": "Move slot right", title: "Move the slot to the right" }),
+        ),
+        h("div", { class: "mx-row" }, h("label", { class: "mx-label" }, "with slot ", other), swapButton),
+        h(
+          "div",
+          { class: "mx-row mx-nowrap" },
+          h("label", { class: "mx-label mx-wide" }, "blend ", blend.element),
+          h(
+            "label",
+            {
+              class: "mx-label",
+              title: "Blend on the arc between the latents, which keeps their length, and not on the line",
+            },
+            arc,
+            "arc",
+          ),
+        ),
         setAside,
-      )),
+      ),
+    ),
     aside,
   );
   /** @param {number} by */
@@ -121,8 +206,12 @@ export function mount(root, { store, frames }) {
     }
     if (last?.document !== document) {
       const differ = document.slots.length !== scene.slots || document.slots.some((slot, k) => slot.step !== k);
-      columns.annotate(document.slots.map(({ step }, slot) =>
-        ({ slot, note: !differ ? "" : step === null ? "added" : `step ${step + 1}` })));
+      columns.annotate(
+        document.slots.map(({ step }, slot) => ({
+          slot,
+          note: !differ ? "" : step === null ? "added" : `step ${step + 1}`,
+        })),
+      );
     }
     columns.mark({ slot: view.slot, step: null });
     const alone = document.slots.length === 1;
@@ -155,7 +244,14 @@ export function mount(root, { store, frames }) {
     const { aside: guest } = store;
     const letGo = button("Let go", () => store.setAside(false));
     if (guest.scene.model !== store.scene.model) {
-      aside.replaceChildren(h("span", { class: "mx-muted" }, `“${guest.scene.title}” was set aside with another model, whose latents mean other things.`), letGo);
+      aside.replaceChildren(
+        h(
+          "span",
+          { class: "mx-muted" },
+          `“${guest.scene.title}” was set aside with another model, whose latents mean other things.`,
+        ),
+        letGo,
+      );
       return;
     }
     const { slots } = guest.document;
@@ -164,22 +260,36 @@ export function mount(root, { store, frames }) {
     const pictures = slots.map((slot, k) => {
       const picture = canvas("", "mx-small");
       drawColors(picture, guest.scene.size, decoded[k], 4, slot.step === null ? null : guest.scene.masks[slot.step]);
-      return h("button", {
-        type: "button", class: "mx-thumbnail", "aria-label": `Carry over slot ${k + 1} of the scene set aside`,
-        title: "Carry this object over into the scene", onclick: () => store.edit(carryOver(slot)),
-      }, picture);
+      return h(
+        "button",
+        {
+          type: "button",
+          class: "mx-thumbnail",
+          "aria-label": `Carry over slot ${k + 1} of the scene set aside`,
+          title: "Carry this object over into the scene",
+          onclick: () => store.edit(carryOver(slot)),
+        },
+        picture,
+      );
     });
-    blendScene = blender({ store, frames }, {
-      label: "Blend the whole scene into the one set aside", title: "Slot by slot, in their order",
-      at: (start, t) => ({
-        ...start,
-        slots: start.slots.map((slot, k) => (slots[k] ? { ...slot, latent: between(slot.latent, slots[k].latent, t, arc.checked) } : slot)),
-      }),
-    });
+    blendScene = blender(
+      { store, frames },
+      {
+        label: "Blend the whole scene into the one set aside",
+        title: "Slot by slot, in their order",
+        at: (start, t) => ({
+          ...start,
+          slots: start.slots.map((slot, k) =>
+            slots[k] ? { ...slot, latent: between(slot.latent, slots[k].latent, t, arc.checked) } : slot,
+          ),
+        }),
+      },
+    );
     aside.replaceChildren(
       h("span", { class: "mx-muted" }, `set aside: ${guest.scene.title}`),
       h("div", { class: "mx-guest-slots" }, ...pictures),
-      h("label", { class: "mx-label" }, "blend slot by slot ", blendScene.element), letGo,
+      h("label", { class: "mx-label" }, "blend slot by slot ", blendScene.element),
+      letGo,
     );
   }
 }

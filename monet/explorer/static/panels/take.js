@@ -20,8 +20,14 @@ import { film } from "../sweep.js";
 
 /** Panels that leave as a figure: what they are called, and what of them is on the sheet. @type {Record<string, [title: string, parts: (panel: HTMLElement, store: Store, width: number) => Sheet | Promise<Sheet>]>} */
 const PANELS = {
-  scene: ["Scene", sheet.pictures], attention: ["Attention", sheet.table], slots: ["Slots", sheet.table], latents: ["Latents", sheet.latents],
-  pad: ["Two at once", sheet.pad], traversals: ["Traversals", sheet.strips], charts: ["Charts", sheet.charts], map: ["Map of slots", sheet.map],
+  scene: ["Scene", sheet.pictures],
+  attention: ["Attention", sheet.table],
+  slots: ["Slots", sheet.table],
+  latents: ["Latents", sheet.latents],
+  pad: ["Two at once", sheet.pad],
+  traversals: ["Traversals", sheet.strips],
+  charts: ["Charts", sheet.charts],
+  map: ["Map of slots", sheet.map],
 };
 
 /** Millimetres that a figure may be wide: from a narrow column to a poster. */
@@ -33,25 +39,36 @@ const url = (path) => new URL(`monet/${path}`, document.baseURI);
 export function mount(root, { store, frames }) {
   const note = h("span", { class: "mx-muted", role: "status" });
   const byHand = h("textarea", {
-    class: "mx-by-hand", readOnly: true, hidden: true, rows: 4, "aria-label": "Text to copy", onfocus: () => byHand.select(),
+    class: "mx-by-hand",
+    readOnly: true,
+    hidden: true,
+    rows: 4,
+    "aria-label": "Text to copy",
+    onfocus: () => byHand.select(),
   });
-  const which = h("select", { class: "mx-select", "aria-label": "Panel" }, ...Object.entries(PANELS).map(([name, [title]]) => h("option", { value: name }, title)));
+  const which = h(
+    "select",
+    { class: "mx-select", "aria-label": "Panel" },
+    ...Object.entries(PANELS).map(([name, [title]]) => h("option", { value: name }, title)),
+  );
 
   /** Does it, and says how it went; meanwhile the button does nothing. @param {() => Done | Promise<Done>} action @returns {import("../dom.js").Listener<"button", "click">} */
-  const guard = (action) => async ({ currentTarget: pressed }) => {
-    if (pressed.ariaBusy === "true") return;
-    pressed.ariaBusy = "true";
-    say("");
-    try {
-      const done = await action();
-      if (typeof done === "string") say(done);
-      else say(done.said, done.text);
-    } catch (error) {
-      say(`That did not work: ${reasonOf(error)}`);
-    } finally {
-      pressed.ariaBusy = "false";
-    }
-  };
+  const guard =
+    (action) =>
+    async ({ currentTarget: pressed }) => {
+      if (pressed.ariaBusy === "true") return;
+      pressed.ariaBusy = "true";
+      say("");
+      try {
+        const done = await action();
+        if (typeof done === "string") say(done);
+        else say(done.said, done.text);
+      } catch (error) {
+        say(`That did not work: ${reasonOf(error)}`);
+      } finally {
+        pressed.ariaBusy = "false";
+      }
+    };
   /** @param {string} words */
   const say = (words, text = "") => {
     note.textContent = words;
@@ -77,7 +94,13 @@ export function mount(root, { store, frames }) {
   };
 
   const width = h("input", {
-    type: "number", class: "mx-number", min: String(NARROWEST), max: String(WIDEST), step: "1", value: String(PAGE), "aria-label": "Width of the figure in millimetres",
+    type: "number",
+    class: "mx-number",
+    min: String(NARROWEST),
+    max: String(WIDEST),
+    step: "1",
+    value: String(PAGE),
+    "aria-label": "Width of the figure in millimetres",
     title: "Width on paper; letters keep their size",
   });
   /** @param {"svg" | "png"} kind @param {(figure: SVGSVGElement) => Blob | Promise<Blob>} write */
@@ -99,7 +122,10 @@ export function mount(root, { store, frames }) {
       pictures.forEach((picture, i) => {
         for (let x = 0; x < size; x++) {
           for (let c = 0; c < 3; c++) {
-            frame[3 * (y * size * pictures.length + i * size + x) + c] = Math.max(0, Math.min(255, Math.round(255 * picture[3 * (y * size + x) + c])));
+            frame[3 * (y * size * pictures.length + i * size + x) + c] = Math.max(
+              0,
+              Math.min(255, Math.round(255 * picture[3 * (y * size + x) + c])),
+            );
           }
         }
       });
@@ -123,9 +149,9 @@ export function mount(root, { store, frames }) {
     const { scene, original } = store;
     const decoded = await frames.decode(original.slots.map((s) => s.latent));
     const left = leftAfter(scene.masks);
-    const list = scene.masks.map((mask, k) => frameOf(scene.size, [
-      scene.image, grey(left[k]), grey(mask), explained(decoded, scene, k),
-    ]));
+    const list = scene.masks.map((mask, k) =>
+      frameOf(scene.size, [scene.image, grey(left[k]), grey(mask), explained(decoded, scene, k)]),
+    );
     return gif(list, scene.size, 4, 900, `${stem()}-attention.gif`);
   };
 
@@ -135,7 +161,13 @@ export function mount(root, { store, frames }) {
       const colors = Float32Array.from({ length: 3 * mask.length }, (_, i) => decoded[4 * Math.floor(i / 3) + (i % 3)]);
       return frameOf(scene.size, [colors, grey(mask), image]);
     });
-    return gif([...list, ...list.slice(1, -1).reverse()], scene.size, 3, 80, `${stem()}-slot${view.slot + 1}-z${view.dimension}.gif`);
+    return gif(
+      [...list, ...list.slice(1, -1).reverse()],
+      scene.size,
+      3,
+      80,
+      `${stem()}-slot${view.slot + 1}-z${view.dimension}.gif`,
+    );
   };
 
   const onScreen = () => {
@@ -146,24 +178,39 @@ export function mount(root, { store, frames }) {
     const { scene, document, steps } = onScreen();
     const present = document.slots.map((s, k) => ({ ...s, kept: steps[k] })).filter((s) => !s.hidden);
     const body = JSON.stringify({
-      image: Array.from(scene.image, (v) => Math.round(255 * v)), slots: scene.slots,
-      latents: present.map((s) => Array.from(s.latent)), steps: present.map((s) => s.kept),
+      image: Array.from(scene.image, (v) => Math.round(255 * v)),
+      slots: scene.slots,
+      latents: present.map((s) => Array.from(s.latent)),
+      steps: present.map((s) => s.kept),
     });
-    return save(await post(`npz/${encodeURIComponent(scene.model)}`, body, { "content-type": "application/json" }), `${stem()}.npz`);
+    return save(
+      await post(`npz/${encodeURIComponent(scene.model)}`, body, { "content-type": "application/json" }),
+      `${stem()}.npz`,
+    );
   };
 
   /** Every picture of the gallery that the scene is from. */
   const gallery = async () => {
-    const { scene: { origin, model, slots, how } } = store;
+    const {
+      scene: { origin, model, slots, how },
+    } = store;
     if (!origin.data) throw new Error("your picture is in no gallery; NPZ has all about it.");
     const kind = origin.kind === "stored" ? "stored" : "sample";
-    const response = await fetch(url(`files/${encodeURIComponent(model)}`), { method: "POST", body: JSON.stringify({ kind, data: origin.data, slots, how }) });
-    const { file, name, lost } = await lastStep(response, (done, of) => of && say(`${done.toLocaleString("en")} of ${of.toLocaleString("en")} pictures`));
+    const response = await fetch(url(`files/${encodeURIComponent(model)}`), {
+      method: "POST",
+      body: JSON.stringify({ kind, data: origin.data, slots, how }),
+    });
+    const { file, name, lost } = await lastStep(
+      response,
+      (done, of) => of && say(`${done.toLocaleString("en")} of ${of.toLocaleString("en")} pictures`),
+    );
     h("a", { href: url(`files/${file}.zip`).href, download: name }).click();
     return `saved ${name}${lost ? `; ${lost} could not be read, refused.csv says why` : ""}`;
   };
   const wholeGallery = button("Gallery as files", guard(gallery), {
-    hidden: true, title: "Takes every picture of this gallery apart: masks, latents, reconstructions and slots as files in a ZIP file",
+    hidden: true,
+    title:
+      "Takes every picture of this gallery apart: masks, latents, reconstructions and slots as files in a ZIP file",
   });
   onGalleries(({ files }) => (wholeGallery.hidden = !files));
 
@@ -171,24 +218,55 @@ export function mount(root, { store, frames }) {
     const hash = toHash(store);
     history.replaceState(null, "", hash);
     const missing = store.scene.origin.kind === "picture";
-    return copy(location.href, missing
-      ? "link copied; your picture is not in it: whoever opens the link is asked for it" : "link copied: it opens this scene with its edits");
+    return copy(
+      location.href,
+      missing
+        ? "link copied; your picture is not in it: whoever opens the link is asked for it"
+        : "link copied: it opens this scene with its edits",
+    );
   };
 
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Take it with you"),
-    h("span", { class: "mx-row" },
-      which, h("label", { class: "mx-label" }, width, " mm wide"),
-      button("SVG", guard(figure("svg", toSvg)), { title: "The panel for a paper: charts and letters as vectors, pictures embedded" }),
-      button("PNG", guard(figure("png", toPng)), { title: "The same at 300 dots per inch" }),
-      ...(isSite ? [] : [
-        button("GIF of the attention", guard(attentionGif), { title: "Picture, scope, mask and what is explained, step by step" }),
-        button("GIF of the traversal", guard(traversalGif), { title: "Component, mask and scene while the selected latent goes from end to end" }),
-        button("NPZ", guard(npz), { title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys" }),
-      ]),
-      wholeGallery,
-      button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
-      button("Copy as Python", guard(() => copy(toPython(onScreen()), "program copied")), { title: "A program that makes this view again" })),
-    note, h("span", { class: "mx-spring" }), explanation("take")), byHand);
+  root.append(
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Take it with you"),
+      h(
+        "span",
+        { class: "mx-row" },
+        which,
+        h("label", { class: "mx-label" }, width, " mm wide"),
+        button("SVG", guard(figure("svg", toSvg)), {
+          title: "The panel for a paper: charts and letters as vectors, pictures embedded",
+        }),
+        button("PNG", guard(figure("png", toPng)), { title: "The same at 300 dots per inch" }),
+        ...(isSite
+          ? []
+          : [
+              button("GIF of the attention", guard(attentionGif), {
+                title: "Picture, scope, mask and what is explained, step by step",
+              }),
+              button("GIF of the traversal", guard(traversalGif), {
+                title: "Component, mask and scene while the selected latent goes from end to end",
+              }),
+              button("NPZ", guard(npz), {
+                title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys",
+              }),
+            ]),
+        wholeGallery,
+        button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
+        button(
+          "Copy as Python",
+          guard(() => copy(toPython(onScreen()), "program copied")),
+          { title: "A program that makes this view again" },
+        ),
+      ),
+      note,
+      h("span", { class: "mx-spring" }),
+      explanation("take"),
+    ),
+    byHand,
+  );
 
   /** @type {Pick<import("../frames.js").Frame, "scene" | "document"> | null} */
   let last = null;

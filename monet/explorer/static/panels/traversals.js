@@ -19,25 +19,52 @@ const area = (mask) => mask.reduce((sum, share) => sum + share, 0);
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
-  const dimension = h("select", { class: "mx-select", "aria-label": "Latent to traverse",
-    onchange: () => store.look({ dimension: Number(dimension.value) }) });
-  const reach = h("select", { class: "mx-select", "aria-label": "Range of the traversal",
-    onchange: () => store.look({ reach: /** @type {import("../sweep.js").Reach} */ (reach.value) }) },
-    ...Object.entries(REACHES).map(([value, label]) => h("option", { value }, label)));
-  const whole = button("All latents", () => {
-    atlas = !atlas;
-    whole.setAttribute("aria-pressed", String(atlas));
-    redraw();
-  }, { "aria-pressed": "false", title: "A row for each latent of this slot" });
+  const dimension = h("select", {
+    class: "mx-select",
+    "aria-label": "Latent to traverse",
+    onchange: () => store.look({ dimension: Number(dimension.value) }),
+  });
+  const reach = h(
+    "select",
+    {
+      class: "mx-select",
+      "aria-label": "Range of the traversal",
+      onchange: () => store.look({ reach: /** @type {import("../sweep.js").Reach} */ (reach.value) }),
+    },
+    ...Object.entries(REACHES).map(([value, label]) => h("option", { value }, label)),
+  );
+  const whole = button(
+    "All latents",
+    () => {
+      atlas = !atlas;
+      whole.setAttribute("aria-pressed", String(atlas));
+      redraw();
+    },
+    { "aria-pressed": "false", title: "A row for each latent of this slot" },
+  );
   const strips = h("div", { class: "mx-strips" });
   const screen = player({ store, frames });
   let atlas = false;
   let drawing = 0;
 
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Traversals"),
-    h("span", { class: "mx-muted" }, "what one latent of the selected slot does, in σ of the prior, under its own mask in this scene; hatched where the mask dissolves; click to go there"),
-    h("span", { class: "mx-spring" }), dimension, reach, whole, explanation("traversals")),
-    h("div", { class: "mx-with-side" }, strips, screen.element));
+  root.append(
+    h(
+      "div",
+      { class: "mx-head" },
+      h("h2", {}, "Traversals"),
+      h(
+        "span",
+        { class: "mx-muted" },
+        "what one latent of the selected slot does, in σ of the prior, under its own mask in this scene; hatched where the mask dissolves; click to go there",
+      ),
+      h("span", { class: "mx-spring" }),
+      dimension,
+      reach,
+      whole,
+      explanation("traversals"),
+    ),
+    h("div", { class: "mx-with-side" }, strips, screen.element),
+  );
   roving(strips, "button");
 
   /** A row for one latent. It is drawn anew in place: a button that is being pressed must not be exchanged for another. */
@@ -46,18 +73,46 @@ export function mount(root, { store, frames }) {
     let go = () => {};
     let latent = 0;
     const index = h("sub", {});
-    const name = h("button", { type: "button", class: "mx-z mx-plain", title: "Select this latent",
-      onclick: () => store.look({ dimension: latent }) }, "z", index);
+    const name = h(
+      "button",
+      {
+        type: "button",
+        class: "mx-z mx-plain",
+        title: "Select this latent",
+        onclick: () => store.look({ dimension: latent }),
+      },
+      "z",
+      index,
+    );
     const thumbnails = Array.from({ length: COUNT }, (_, i) => {
       const [picture, text] = [canvas("", "mx-small"), h("span", { class: "mx-value" })];
-      const element = h("button", { type: "button", class: "mx-thumbnail", onclick: () => go(i), ondblclick: () => enlarge(picture) }, picture, text);
+      const element = h(
+        "button",
+        { type: "button", class: "mx-thumbnail", onclick: () => go(i), ondblclick: () => enlarge(picture) },
+        picture,
+        text,
+      );
       return { element, picture, text };
     });
-    const large = h("button", { type: "button", class: "mx-toggle", title: "Open the strip large", onclick: () => enlarge(thumbnails[0].picture) }, "⤢");
+    const large = h(
+      "button",
+      {
+        type: "button",
+        class: "mx-toggle",
+        title: "Open the strip large",
+        onclick: () => enlarge(thumbnails[0].picture),
+      },
+      "⤢",
+    );
     const divergence = h("span", { title: "What the latent says about this slot: its divergence from the prior" });
     const effect = h("span", { title: "What it does: root mean square change of the component between the ends" });
-    const element = h("div", { class: "mx-strip" }, name, ...thumbnails.map(({ element }) => element),
-      h("span", { class: "mx-muted mx-change" }, divergence, effect, large));
+    const element = h(
+      "div",
+      { class: "mx-strip" },
+      name,
+      ...thumbnails.map(({ element }) => element),
+      h("span", { class: "mx-muted mx-change" }, divergence, effect, large),
+    );
 
     /**
      * @param {import("../store.js").Scene} scene @param {number} slot @param {import("../store.js").Slot} base @param {number} d
@@ -113,7 +168,17 @@ export function mount(root, { store, frames }) {
       if (token !== drawing) return;
       if (i === rows.length) rows.push(strip());
       const masks = decoded.map((pixels) => maskAmong(rivals, pixels));
-      rows[i].show(scene, slot, base, d, d === selected, steps, decoded, masks, masks.map((mask) => area(mask) / usual));
+      rows[i].show(
+        scene,
+        slot,
+        base,
+        d,
+        d === selected,
+        steps,
+        decoded,
+        masks,
+        masks.map((mask) => area(mask) / usual),
+      );
       if (!rows[i].element.isConnected) strips.append(rows[i].element);
       // The whole atlas takes a while: let the page breathe between its rows.
       if (atlas) await new Promise(requestAnimationFrame);
@@ -147,7 +212,8 @@ export function mount(root, { store, frames }) {
     const now = [scene, document, view.dimension, view.slot, view.reach];
     if (now.some((v, i) => v !== last?.[i])) {
       clearTimeout(timer);
-      timer = setTimeout(() => { // after the drag, not during it
+      timer = setTimeout(() => {
+        // after the drag, not during it
         redraw();
         screen.refresh();
       }, 120);

@@ -21,10 +21,15 @@ export async function askFiles({ origin, picture = null }, choices, engine) {
   const network = await engine.network(choices.model).catch((error) => {
     throw new Error(`Nothing can be taken apart: ${error.message}`, { cause: error });
   });
-  const { config: { side }, about: { pictureSize } } = network.spec;
+  const {
+    config: { side },
+    about: { pictureSize },
+  } = network.spec;
   const found = picture ? await own(picture) : await sample(origin);
   const pixels = centred(fit(found.picture, pictureSize, choices.how), side).pixels;
-  const labels = found.labels && centred(fit(found.labels, pictureSize, choices.how, nearest), side).pixels.filter((_, i) => i % 3 === 0);
+  const labels =
+    found.labels &&
+    centred(fit(found.labels, pictureSize, choices.how, nearest), side).pixels.filter((_, i) => i % 3 === 0);
   const { width, height } = found.picture;
   return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots), {
     origin: picture ? { kind: "picture" } : origin,
@@ -45,7 +50,10 @@ async function own(picture) {
   if (picture instanceof Blob) return { title, picture: await readPicture(picture) };
   const { about } = await fetchSpec(new URL(`monet/network/${encodeURIComponent(picture.of)}`, document.baseURI));
   const side = Math.sqrt(picture.image.length / 3);
-  return { title, picture: centred({ width: side, height: side, pixels: Uint8Array.from(picture.image) }, about.pictureSize) };
+  return {
+    title,
+    picture: centred({ width: side, height: side, pixels: Uint8Array.from(picture.image) }, about.pictureSize),
+  };
 }
 
 /** @param {import("../engine.js").Origin} origin @returns {Promise<Found>} */
@@ -61,7 +69,9 @@ async function sample({ kind, data, index }) {
   }
   /** @param {string} ending */
   const read = async (ending) => {
-    const response = await fetch(new URL(`monet/samples/${encodeURIComponent(data)}/${String(index).padStart(2, "0")}${ending}`, document.baseURI));
+    const response = await fetch(
+      new URL(`monet/samples/${encodeURIComponent(data)}/${String(index).padStart(2, "0")}${ending}`, document.baseURI),
+    );
     if (!response.ok) throw new Error(`The sample did not arrive: the answer was ${response.status}.`);
     return readPicture(await response.blob());
   };

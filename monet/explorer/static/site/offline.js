@@ -14,28 +14,41 @@
  */
 const worker = /** @type {WorkerScope} */ (/** @type {unknown} */ (self));
 
-
 const OWN = `monet ${worker.registration.scope} `;
 const CACHE = OWN + worker.SITE.version;
 
-worker.addEventListener("install", (event) => event.waitUntil((async () => {
-  const cache = await caches.open(CACHE);
-  await cache.addAll(["./", ...worker.SITE.files].map((path) => new Request(path.split("/").map(encodeURIComponent).join("/"), { cache: "no-cache" })));
-  await worker.skipWaiting();
-})()));
+worker.addEventListener("install", (event) =>
+  event.waitUntil(
+    (async () => {
+      const cache = await caches.open(CACHE);
+      await cache.addAll(
+        ["./", ...worker.SITE.files].map(
+          (path) => new Request(path.split("/").map(encodeURIComponent).join("/"), { cache: "no-cache" }),
+        ),
+      );
+      await worker.skipWaiting();
+    })(),
+  ),
+);
 
-worker.addEventListener("activate", (event) => event.waitUntil((async () => {
-  for (const name of await caches.keys()) if (name.startsWith(OWN) && name !== CACHE) await caches.delete(name);
-  await worker.clients.claim();
-})()));
+worker.addEventListener("activate", (event) =>
+  event.waitUntil(
+    (async () => {
+      for (const name of await caches.keys()) if (name.startsWith(OWN) && name !== CACHE) await caches.delete(name);
+      await worker.clients.claim();
+    })(),
+  ),
+);
 
 addEventListener("fetch", (/** @type {any} */ given) => {
   /** @type {FetchEvent} */
   const event = given;
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(worker.registration.scope)) return;
-  event.respondWith((async () => {
-    const cache = await caches.open(CACHE);
-    return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);
-  })());
+  event.respondWith(
+    (async () => {
+      const cache = await caches.open(CACHE);
+      return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);
+    })(),
+  );
 });

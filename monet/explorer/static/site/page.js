@@ -29,7 +29,8 @@ function show(told) {
 model.addEventListener("change", () => choose({ model: model.value }));
 slots.addEventListener("input", () => (count.value = slots.value));
 slots.addEventListener("change", () => choose({ slots: Number(slots.value) }));
-for (const way of ways) way.addEventListener("change", () => choose({ how: /** @type {import("../engine.js").How} */ (way.value) }));
+for (const way of ways)
+  way.addEventListener("change", () => choose({ how: /** @type {import("../engine.js").How} */ (way.value) }));
 /** @param {Blob} picture */
 const take = (picture) => openFile({ url: URL.createObjectURL(picture) });
 file.addEventListener("change", () => file.files?.[0] && take(file.files[0]));
@@ -44,12 +45,18 @@ addEventListener("paste", (event) => event.clipboardData?.files.length && take(e
 
 const offer = JSON.parse(find(document, "[data-start]").dataset.start ?? "");
 show(JSON.stringify({ model: offer.model, slots: offer.models[offer.model].slots, how: "crop", file: true }));
-for (const place of document.querySelectorAll("[data-mount]")) mount(/** @type {HTMLElement} */ (place).dataset.mount ?? "", find(place, "*"));
+for (const place of document.querySelectorAll("[data-mount]"))
+  mount(/** @type {HTMLElement} */ (place).dataset.mount ?? "", find(place, "*"));
 await start(offer, show);
 
 // Only now, so that the first scene does not wait for files that nobody has asked for yet.
 if ("serviceWorker" in navigator) {
   const known = Boolean(navigator.serviceWorker.controller);
-  navigator.serviceWorker.addEventListener("controllerchange", () => known && notify("There is a newer version of this page: load it again to see it."));
-  navigator.serviceWorker.register(new URL("sw.js", document.baseURI)).catch((error) => console.info("offline:", error.message));
+  navigator.serviceWorker.addEventListener(
+    "controllerchange",
+    () => known && notify("There is a newer version of this page: load it again to see it."),
+  );
+  navigator.serviceWorker
+    .register(new URL("sw.js", document.baseURI))
+    .catch((error) => console.info("offline:", error.message));
 }

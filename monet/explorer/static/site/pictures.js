@@ -20,7 +20,8 @@ export async function readPicture(file) {
     throw new Error("The file is not a picture that this browser can read.", { cause });
   }
   const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) throw new Error(`The picture has too many pixels: at most ${MAX_PIXELS / 1e6} megapixels are read.`);
+  if (width * height > MAX_PIXELS)
+    throw new Error(`The picture has too many pixels: at most ${MAX_PIXELS / 1e6} megapixels are read.`);
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("This browser cannot draw pictures.");
   context.fillStyle = "#fff";
@@ -83,8 +84,18 @@ export function centred({ width, height, pixels }, size) {
  * @returns {Picture}
  */
 function resize({ width, height, pixels }, toWidth, toHeight, sources) {
-  const across = along(pixels, { lines: height, step: 3, line: 3 * width }, { step: 3, line: 3 * toWidth }, sources(width, toWidth));
-  const down = along(across, { lines: toWidth, step: 3 * toWidth, line: 3 }, { step: 3 * toWidth, line: 3 }, sources(height, toHeight));
+  const across = along(
+    pixels,
+    { lines: height, step: 3, line: 3 * width },
+    { step: 3, line: 3 * toWidth },
+    sources(width, toWidth),
+  );
+  const down = along(
+    across,
+    { lines: toWidth, step: 3 * toWidth, line: 3 },
+    { step: 3 * toWidth, line: 3 },
+    sources(height, toHeight),
+  );
   return { width: toWidth, height: toHeight, pixels: down };
 }
 
@@ -104,7 +115,8 @@ export function boxes(length, count) {
 }
 
 /** The old pixel under each new one's centre. @type {Sources} */
-export const nearest = (length, count) => Array.from({ length: count }, (_, i) => [Math.floor(((2 * i + 1) * length) / (2 * count))]);
+export const nearest = (length, count) =>
+  Array.from({ length: count }, (_, i) => [Math.floor(((2 * i + 1) * length) / (2 * count))]);
 
 /** Every line to means of its pixels. @param {Uint8Array} pixels @param {Strides & {lines: number}} from @param {Strides} to @param {number[][]} sources */
 function along(pixels, from, to, sources) {

@@ -6,7 +6,10 @@ export const isSite = globalThis.document?.documentElement.dataset.site !== unde
 /** @param {string | URL} address of a gzip file @returns {Promise<ArrayBuffer>} what is in it */
 export async function gunzip(address) {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`${new URL(address).pathname.split("/").at(-1)} could not be fetched: the answer was ${response.status}.`);
+  if (!response.ok)
+    throw new Error(
+      `${new URL(address).pathname.split("/").at(-1)} could not be fetched: the answer was ${response.status}.`,
+    );
   if (!response.body) throw new Error("An answer without content.");
   return new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
@@ -38,8 +41,9 @@ export async function fetchSpec(address) {
   if (!spec.file) return spec;
   const numbers = joined(await gunzip(new URL(encodeURIComponent(spec.file), address)));
   /** @param {Record<string, any>} table */
-  const filled = (table) => Object.fromEntries(Object.entries(table).map(([name, value]) => [
-    name, NUMBERS.includes(name) ? numbers.subarray(...value) : value,
-  ]));
+  const filled = (table) =>
+    Object.fromEntries(
+      Object.entries(table).map(([name, value]) => [name, NUMBERS.includes(name) ? numbers.subarray(...value) : value]),
+    );
   return { ...filled(spec), probe: filled(spec.probe) };
 }

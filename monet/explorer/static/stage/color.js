@@ -17,7 +17,8 @@ function hcv({ red, green, blue }) {
   const [value, least] = [Math.max(red, green, blue), Math.min(red, green, blue)];
   const chroma = value - least;
   if (chroma < 1e-6) return [0, 0, value];
-  const sixth = value === red ? (green - blue) / chroma : value === green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
+  const sixth =
+    value === red ? (green - blue) / chroma : value === green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
   return [(sixth / 6 + 1) % 1, chroma, value];
 }
 
@@ -45,14 +46,21 @@ export const hueAt = ([x, y], middle) => (Math.atan2(y - middle.y, x - middle.x)
 
 /** @returns {{element: SVGElement, place: (box: number[], pixel: number) => void}} a ring of hues; a pixel is so many of the window */
 export function hueRing() {
-  const arcs = Array.from({ length: SEGMENTS }, (_, i) => svg("path", { stroke: `hsl(${(360 * (i + 0.5)) / SEGMENTS} 90% 55%)` }));
+  const arcs = Array.from({ length: SEGMENTS }, (_, i) =>
+    svg("path", { stroke: `hsl(${(360 * (i + 0.5)) / SEGMENTS} 90% 55%)` }),
+  );
   const element = svg("g", { class: "mx-ring" }, ...arcs);
   return {
     element,
     place([left, top, right, bottom], pixel) {
-      const [x, y, radius] = [(left + right) / 2, (top + bottom) / 2, Math.hypot(right - left, bottom - top) / 2 + GAP_PX / pixel];
+      const [x, y, radius] = [
+        (left + right) / 2,
+        (top + bottom) / 2,
+        Math.hypot(right - left, bottom - top) / 2 + GAP_PX / pixel,
+      ];
       /** @param {number} i */
-      const at = (i) => `${x + radius * Math.cos((2 * Math.PI * i) / SEGMENTS)},${y + radius * Math.sin((2 * Math.PI * i) / SEGMENTS)}`;
+      const at = (i) =>
+        `${x + radius * Math.cos((2 * Math.PI * i) / SEGMENTS)},${y + radius * Math.sin((2 * Math.PI * i) / SEGMENTS)}`;
       arcs.forEach((arc, i) => arc.setAttribute("d", `M${at(i)}A${radius},${radius} 0 0 1 ${at(i + 1)}`));
     },
   };

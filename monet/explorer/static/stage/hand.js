@@ -46,7 +46,10 @@ export class Hand {
     const decoded = await this.frames.decode(slots.map((s) => s.latent));
     const others = decoded.filter((_, k) => k !== this.slot && !slots[k].hidden);
     return Grasp.of({
-      decode: (latents) => this.frames.decode(latents), latent: this.#latent, others, size: this.scene.size,
+      decode: (latents) => this.frames.decode(latents),
+      latent: this.#latent,
+      others,
+      size: this.scene.size,
     });
   }
 
@@ -77,7 +80,10 @@ export class Hand {
         this.reached = { now: features, aim };
         this.#latent = latent;
         if (latent !== this.store.document.slots[this.slot].latent) {
-          this.store.edit(changeSlot(this.slot, () => ({ latent })), { gesture: this.gesture });
+          this.store.edit(
+            changeSlot(this.slot, () => ({ latent })),
+            { gesture: this.gesture },
+          );
         }
         this.follow();
         await new Promise(requestAnimationFrame);

@@ -55,14 +55,22 @@ export function stage(frameElement, screen, page) {
   const tag = h("div", { class: "mx-tag", hidden: true });
   const shares = pointerShares(frameElement);
   /** @param {string} name @param {string} title @param {string} label */
-  const handle = (name, title, label) => h("button", { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true }, label);
+  const handle = (name, title, label) =>
+    h(
+      "button",
+      { type: "button", class: `mx-handle mx-handle-${name}`, title, "aria-label": title, tabIndex: -1, hidden: true },
+      label,
+    );
   const grow = handle("size", "Size: drag away from the object or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
   const light = handle("light", "Brightness: drag up or down", "☀");
   const said = h("span", { class: "mx-sr", "aria-live": "polite" });
   frameElement.classList.add("mx-stage");
   screen.tabIndex = 0;
-  screen.setAttribute("aria-description", "Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back");
+  screen.setAttribute(
+    "aria-description",
+    "Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back",
+  );
   frameElement.append(shade, drawing, tag, shares.element, grow, turn, light, said);
 
   /** @type {Frame | null} */
@@ -114,8 +122,15 @@ export function stage(frameElement, screen, page) {
     const round = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.atan2(y - start.y, x - start.x);
     /** @type {Record<Mode, Aim>} */
     const aims = {
-      move: (start) => ({ ...start, x: start.x + pointer.to[0] - pointer.from[0], y: start.y + pointer.to[1] - pointer.from[1] }),
-      size: (start) => ({ ...start, size: start.size * Math.max(0.2, far(start, pointer.to) / Math.max(1, far(start, pointer.from))) }),
+      move: (start) => ({
+        ...start,
+        x: start.x + pointer.to[0] - pointer.from[0],
+        y: start.y + pointer.to[1] - pointer.from[1],
+      }),
+      size: (start) => ({
+        ...start,
+        size: start.size * Math.max(0.2, far(start, pointer.to) / Math.max(1, far(start, pointer.from))),
+      }),
       turn: (start) => turned(start, round(start, pointer.to) - round(start, pointer.from)),
       hue: (start) => tinted(start, hueAt(pointer.to, start)),
       light: (start) => lit(start, (pointer.from[1] - pointer.to[1]) / (store.scene.size * LIGHT_REACH)),
@@ -147,7 +162,8 @@ export function stage(frameElement, screen, page) {
     const pointer = down.get(event.pointerId);
     if (pointer) {
       pointer.to = spot;
-      if (hand && aim && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4)) hand.to(aim, event);
+      if (hand && aim && (hand.moved ||= Math.hypot(spot[0] - pointer.from[0], spot[1] - pointer.from[1]) > 0.4))
+        hand.to(aim, event);
     }
     shares.show(event, event.pointerType === "touch" && !down.size ? null : pixelOf(spot), frame);
   }
@@ -195,7 +211,9 @@ export function stage(frameElement, screen, page) {
     const far = event.shiftKey ? 8 : 1;
     /** @type {Record<string, Aim>} */
     const others = {
-      "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }), "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }),
+      "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }),
+      "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }),
+      "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }),
       ...(turns() && { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) }),
     };
     /** @type {Aim | undefined} */
@@ -204,13 +222,15 @@ export function stage(frameElement, screen, page) {
     if (!change) return;
     event.preventDefault();
     event.stopPropagation();
-    if (!placeOf(frame.labels, frame.scene.size, store.view.slot).object) return say(said, "This slot is the ground or holds nothing; select an object with the number keys.");
+    if (!placeOf(frame.labels, frame.scene.size, store.view.slot).object)
+      return say(said, "This slot is the ground or holds nothing; select an object with the number keys.");
     keys.push(change, event);
   });
 
   // Keys that are held down add up to one gesture, as long as they keep coming.
   const keys = {
-    aims: /** @type {Aim[]} */ ([]), timer: 0,
+    aims: /** @type {Aim[]} */ ([]),
+    timer: 0,
     /** @param {Aim} change @param {KeyboardEvent} event */
     push(change, event) {
       if (!hand) this.aims = [];
@@ -232,7 +252,8 @@ export function stage(frameElement, screen, page) {
     pull.style.display = resists ? "" : "none";
     if (!resists) return;
     const { now, aim } = reached;
-    for (const [name, value] of Object.entries({ x1: now.x, y1: now.y, x2: aim.x, y2: aim.y })) pull.setAttribute(name, String(value));
+    for (const [name, value] of Object.entries({ x1: now.x, y1: now.y, x2: aim.x, y2: aim.y }))
+      pull.setAttribute(name, String(value));
   }
 
   /** What is drawn. @type {(Pick<Frame, "scene" | "labels" | "view"> & {lit: number | null}) | null} */

@@ -14,7 +14,10 @@ export class Bars {
 
   /** The scale that holds every latent of a scene. @param {import("../store.js").Scene} scene */
   static reachOf(scene) {
-    return Math.max(REACH, ...scene.mean.flatMap((means, k) => [...means].map((mean, d) => Math.ceil(Math.abs(mean) + scene.std[k][d]))));
+    return Math.max(
+      REACH,
+      ...scene.mean.flatMap((means, k) => [...means].map((mean, d) => Math.ceil(Math.abs(mean) + scene.std[k][d]))),
+    );
   }
 
   /**
@@ -28,23 +31,62 @@ export class Bars {
     /** @param {number} d */
     const center = (d) => LEFT + (d + 0.5) * wide;
     /** @param {number} value */
-    const line = (value) => svg("path", { d: `M${LEFT},${middle - value * unit}H${RIGHT}`, class: value ? "mx-story-grid" : "mx-story-zero" });
-    /** @param {number} value */
-    const label = (value) => svg("text", { x: LEFT - 2, y: middle - value * unit + 2.4, "text-anchor": "end" }, String(value).replace("-", "−"));
-    const name = svg("text", { x: Math.min(center(strongest), RIGHT - 6), y: middle + (mean[strongest] > 0 ? 9 : -4), "text-anchor": "middle" }, `z${subscript(strongest)}`);
-    /** @param {number} d */
-    const bar = (d) => svg("g", {},
-      svg("title", {}, `z${subscript(d)}: mean ${decimals(mean[d])}, σ ${decimals(std[d])}`),
-      svg("rect", { x: center(d) - 0.36 * wide, width: 0.72 * wide, y: Math.min(0, -mean[d] * unit), height: Math.abs(mean[d]) * unit, fill: color, class: "mx-story-bar" }),
+    const line = (value) =>
       svg("path", {
-        d: `M${center(d)},${-(mean[d] - std[d]) * unit}V${-(mean[d] + std[d]) * unit}`, class: "mx-story-whisker",
-      }));
+        d: `M${LEFT},${middle - value * unit}H${RIGHT}`,
+        class: value ? "mx-story-grid" : "mx-story-zero",
+      });
+    /** @param {number} value */
+    const label = (value) =>
+      svg(
+        "text",
+        { x: LEFT - 2, y: middle - value * unit + 2.4, "text-anchor": "end" },
+        String(value).replace("-", "−"),
+      );
+    const name = svg(
+      "text",
+      {
+        x: Math.min(center(strongest), RIGHT - 6),
+        y: middle + (mean[strongest] > 0 ? 9 : -4),
+        "text-anchor": "middle",
+      },
+      `z${subscript(strongest)}`,
+    );
+    /** @param {number} d */
+    const bar = (d) =>
+      svg(
+        "g",
+        {},
+        svg("title", {}, `z${subscript(d)}: mean ${decimals(mean[d])}, σ ${decimals(std[d])}`),
+        svg("rect", {
+          x: center(d) - 0.36 * wide,
+          width: 0.72 * wide,
+          y: Math.min(0, -mean[d] * unit),
+          height: Math.abs(mean[d]) * unit,
+          fill: color,
+          class: "mx-story-bar",
+        }),
+        svg("path", {
+          d: `M${center(d)},${-(mean[d] - std[d]) * unit}V${-(mean[d] + std[d]) * unit}`,
+          class: "mx-story-whisker",
+        }),
+      );
     this.#grow = svg("g", {}, ...Array.from(mean, (_, d) => bar(d)));
     this.element.replaceChildren(
-      svg("rect", { x: LEFT, width: RIGHT - LEFT, y: middle - unit, height: 2 * unit, class: "mx-story-prior" }, svg("title", {}, "one σ of the prior to either side")),
-      ...[-reach, 0, reach].map(line), ...[-reach, 0, reach].map(label),
-      svg("g", { transform: `translate(0 ${middle})` }, this.#grow), name);
-    this.element.setAttribute("aria-label", `Posterior means of ${mean.length} latents: ${Array.from(mean, decimals).join(", ")}`);
+      svg(
+        "rect",
+        { x: LEFT, width: RIGHT - LEFT, y: middle - unit, height: 2 * unit, class: "mx-story-prior" },
+        svg("title", {}, "one σ of the prior to either side"),
+      ),
+      ...[-reach, 0, reach].map(line),
+      ...[-reach, 0, reach].map(label),
+      svg("g", { transform: `translate(0 ${middle})` }, this.#grow),
+      name,
+    );
+    this.element.setAttribute(
+      "aria-label",
+      `Posterior means of ${mean.length} latents: ${Array.from(mean, decimals).join(", ")}`,
+    );
   }
 
   /** @param {number} share how far the bars have grown out of the line in the middle */

@@ -27,11 +27,18 @@ import { hat, m, row, sub, subsup, table } from "./mathml.js";
 export function numbersAt(scene, decoded, step, pixel) {
   const dimension = strongest(scene, step);
   return {
-    scope: scene.scopes[step][pixel], alpha: scene.alphas[step][pixel], mask: scene.masks[step][pixel], left: scene.scopes[step + 1][pixel],
+    scope: scene.scopes[step][pixel],
+    alpha: scene.alphas[step][pixel],
+    mask: scene.masks[step][pixel],
+    left: scene.scopes[step + 1][pixel],
     latent: { dimension, mean: scene.mean[step][dimension], std: scene.std[step][dimension] },
     ...(decoded && {
-      painted: [...decoded.slots[step].subarray(4 * pixel, 4 * pixel + 3)], logit: decoded.slots[step][4 * pixel + 3], decodedMask: decoded.masks[step][pixel],
-      sum: [0, 1, 2].map((c) => scene.masks.reduce((all, mask, k) => all + mask[pixel] * decoded.slots[k][4 * pixel + c], 0)),
+      painted: [...decoded.slots[step].subarray(4 * pixel, 4 * pixel + 3)],
+      logit: decoded.slots[step][4 * pixel + 3],
+      decodedMask: decoded.masks[step][pixel],
+      sum: [0, 1, 2].map((c) =>
+        scene.masks.reduce((all, mask, k) => all + mask[pixel] * decoded.slots[k][4 * pixel + c], 0),
+      ),
     }),
   };
 }
@@ -65,7 +72,14 @@ export class Equation {
     /** @param {string} name */
     const number = (name) => (this.#terms[name] = m("mn", { "data-term": name }));
     /** @param {string} name */
-    const color = (name) => (this.#terms[name] = m("mspace", { class: "mx-swatch", width: "1.1em", height: "0.75em", depth: "0.15em", "data-term": name }));
+    const color = (name) =>
+      (this.#terms[name] = m("mspace", {
+        class: "mx-swatch",
+        width: "1.1em",
+        height: "0.75em",
+        depth: "0.15em",
+        "data-term": name,
+      }));
     /** @param {MathMLElement} element */
     const notLast = (element) => {
       this.#last.push(element);
@@ -75,37 +89,63 @@ export class Equation {
     const formula = (phase, ...rows) => lit(phase, m("math", { display: "block" }, table(rows)));
     const equals = () => row("=");
     this.element.append(
-      formula("mask",
+      formula(
+        "mask",
         [of("m"), equals(), lit("scope", scope()), notLast(row("·")), notLast(of("α"))],
-        [number("mask"), equals(), lit("scope", number("scope")), notLast(row("·")), notLast(number("alpha"))]),
-      formula("slot",
+        [number("mask"), equals(), lit("scope", number("scope")), notLast(row("·")), notLast(number("alpha"))],
+      ),
+      formula(
+        "slot",
         [of("s"), equals(), scope(), row("(", 1, "−", of("α"), ")")],
-        [number("left"), equals(), number("scope2"), row("(", 1, "−", number("alpha2"), ")")]),
-      formula("latents",
-        [row("q", "(", latent(), "|", lit("piece", row("x", ",", of("m"))), ")"), equals(), row("𝒩", "(", of("μ"), ",", subsup("σ", K(), 2), ")")],
-        [row("q", "(", sub("z", number("dimension")), ")"), equals(), row("𝒩", "(", number("mean"), ",", m("msup", {}, number("std"), m("mn", {}, "2")), ")")]),
-      formula("component",
+        [number("left"), equals(), number("scope2"), row("(", 1, "−", number("alpha2"), ")")],
+      ),
+      formula(
+        "latents",
+        [
+          row("q", "(", latent(), "|", lit("piece", row("x", ",", of("m"))), ")"),
+          equals(),
+          row("𝒩", "(", of("μ"), ",", subsup("σ", K(), 2), ")"),
+        ],
+        [
+          row("q", "(", sub("z", number("dimension")), ")"),
+          equals(),
+          row("𝒩", "(", number("mean"), ",", m("msup", {}, number("std"), m("mn", {}, "2")), ")"),
+        ],
+      ),
+      formula(
+        "component",
         [row("(", painted(), ",", of("ℓ"), ")"), equals(), row(m("mi", {}, "decoder"), "(", latent(), ")")],
-        [row("(", color("painted"), ",", number("logit"), ")"), m("mspace"), m("mspace")]),
-      formula("component",
+        [row("(", color("painted"), ",", number("logit"), ")"), m("mspace"), m("mspace")],
+      ),
+      formula(
+        "component",
         [sub(hat("m"), K()), equals(), row(sub(m("mi", {}, "softmax"), K()), of("ℓ"))],
-        [number("decodedMask"), m("mspace"), m("mspace")]),
-      formula("slot",
+        [number("decodedMask"), m("mspace"), m("mspace")],
+      ),
+      formula(
+        "slot",
         [row(hat("x")), equals(), row(sub("∑", K()), of("m"), painted())],
-        [color("sum"), equals(), row("…", "+", number("mask2"), "·", color("painted2"), "+", "…")]),
+        [color("sum"), equals(), row("…", "+", number("mask2"), "·", color("painted2"), "+", "…")],
+      ),
     );
   }
 
   /** @param {Numbers} numbers @param {boolean} last whether this is the step that takes what is left */
   fill(numbers, last) {
-    const { latent: { dimension, mean, std }, painted: paint, sum, ...values } = numbers;
+    const {
+      latent: { dimension, mean, std },
+      painted: paint,
+      sum,
+      ...values
+    } = numbers;
     const all = { ...values, mean, scope2: values.scope, alpha2: values.alpha, mask2: values.mask };
     for (const [name, value] of Object.entries(all)) say(this.#terms[name], decimals(value).replace("-", "−"));
     say(this.#terms.std, std.toFixed(3)); // the latents that say most are sure of it
     say(this.#terms.dimension, String(dimension));
     if (paint && sum) {
       for (const [name, color] of Object.entries({ painted: paint, painted2: paint, sum })) {
-        this.#terms[name].style.background = `rgb(${color.map((v) => Math.round(255 * Math.max(0, Math.min(1, v)))).join(" ")})`;
+        this.#terms[name].style.background =
+          `rgb(${color.map((v) => Math.round(255 * Math.max(0, Math.min(1, v)))).join(" ")})`;
       }
     }
     for (const element of this.#last) element.classList.toggle("mx-none", last);

@@ -105,7 +105,11 @@ export class Film {
     const passed = time - (this.#before ?? time);
     this.#before = time;
     // However long the browser took for a frame, no phase is left out.
-    const next = Math.min(this.position + passed * this.speed * rateAt(this.position), Math.floor(this.position) + 1, this.#until);
+    const next = Math.min(
+      this.position + passed * this.speed * rateAt(this.position),
+      Math.floor(this.position) + 1,
+      this.#until,
+    );
     this.#ask(); // first, so that whoever is told of the move finds it playing, and may stop it
     this.#go(next);
     if (next >= this.#until) this.pause();

@@ -25,13 +25,15 @@ export const sub = (base, index) => m("msub", {}, atom(base), atom(index));
 export const subsup = (base, index, power) => m("msubsup", {}, atom(base), atom(index), atom(power));
 
 /** With a hat: an estimate. @param {string} base */
-export const hat = (base) => m("mover", { accent: "true" }, atom(base), m("mo", { stretchy: "false", class: "mx-hat" }, "ˆ"));
+export const hat = (base) =>
+  m("mover", { accent: "true" }, atom(base), m("mo", { stretchy: "false", class: "mx-hat" }, "ˆ"));
 
 /** As high and deep as any cell, so that the lines of tables side by side are level. */
 const strut = () => m("mspace", { width: "0", height: "1.05em", depth: "0.4em" });
 
 /** One row of symbols, below it what they are here: each a cell. @param {Node[][]} rows */
-export const table = (rows) => m("mtable", {}, ...rows.map((cells) => m("mtr", {}, ...cells.map((cell) => m("mtd", {}, strut(), cell)))));
+export const table = (rows) =>
+  m("mtable", {}, ...rows.map((cells) => m("mtr", {}, ...cells.map((cell) => m("mtd", {}, strut(), cell)))));
 
 /** A whole formula in a line of text. @param {...(Node | string | number)} parts */
 export const inline = (...parts) => m("math", {}, row(...parts));

@@ -17,17 +17,27 @@ import { pointByKeys, pointed } from "./pointing.js";
 const k = () => "k";
 /** By their names: title, symbol, and what a screen reader says. @type {Record<string, [title: string, symbol: () => MathMLElement, label: string]>} */
 const PICTURES = {
-  scene: ["scene under scope", () => inline(sub("s", row("k", "−", 1))), "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit"],
+  scene: [
+    "scene under scope",
+    () => inline(sub("s", row("k", "−", 1))),
+    "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit",
+  ],
   piece: ["piece", () => inline(sub("m", k()), "x"), "The piece that is lifted out: picture times mask"],
   component: ["component", () => inline(sub(hat("x"), k())), "The component that the decoder paints from the latents"],
-  mask: ["its mask", () => inline(sub(hat("m"), k())), "The mask that the decoder paints, after the softmax over the slots"],
+  mask: [
+    "its mask",
+    () => inline(sub(hat("m"), k())),
+    "The mask that the decoder paints, after the softmax over the slots",
+  ],
 };
 
 /** How flat a picture is where it turns into bars. */
 const FLAT = 0.02;
 
 export class Stage {
-  pictures = Object.fromEntries(Object.entries(PICTURES).map(([name, [, , label]]) => [name, zoomable(canvas(label), { click: "point" })]));
+  pictures = Object.fromEntries(
+    Object.entries(PICTURES).map(([name, [, , label]]) => [name, zoomable(canvas(label), { click: "point" })]),
+  );
   #bars = new Bars();
   #flyer = h("canvas", { class: "mx-story-flyer", hidden: true, "aria-hidden": "true" });
   /** @type {Record<string, ReturnType<typeof pointed>>} */
@@ -50,9 +60,16 @@ export class Stage {
     scene.title = "Point at a pixel, or move it by arrow keys; double click or Enter: large";
     pointByKeys(scene, store, pixel);
     /** @param {string} name @param {() => MathMLElement} symbol @param {string} title @param {HTMLElement} picture */
-    const part = (name, symbol, title, picture) => h("div", { class: "mx-story-part", "data-part": name }, h("h3", {}, title, " ", symbol()), picture);
-    const pictures = Object.entries(PICTURES).map(([name, [title, symbol]]) => part(name, symbol, title, this.#frames[name].element));
-    pictures.splice(2, 0, part("latents", () => inline(sub("z", k())), "latents", h("div", { class: "mx-frame" }, this.#bars.element)));
+    const part = (name, symbol, title, picture) =>
+      h("div", { class: "mx-story-part", "data-part": name }, h("h3", {}, title, " ", symbol()), picture);
+    const pictures = Object.entries(PICTURES).map(([name, [title, symbol]]) =>
+      part(name, symbol, title, this.#frames[name].element),
+    );
+    pictures.splice(
+      2,
+      0,
+      part("latents", () => inline(sub("z", k())), "latents", h("div", { class: "mx-frame" }, this.#bars.element)),
+    );
     this.element = h("div", { class: "mx-story-stage" }, ...pictures, this.#flyer);
     roving(this.element, ".mx-canvas:not(.mx-story-scene)");
   }
@@ -81,10 +98,22 @@ export class Stage {
     const { size, image, masks } = scene;
     this.#draw("scene", `${step} ${done.scope} ${done.mask}`, () => drawVeiled(this.pictures.scene, scene, step, done));
     this.#reveal("piece", done.piece === 1, step, () => drawPiece(this.pictures.piece, size, image, 3, masks[step]));
-    this.#reveal("latents", done.latents > 0.5, step, () => this.#bars.draw(scene.mean[step], scene.std[step], this.#reach, slotColor(step), strongest(scene, step)));
+    this.#reveal("latents", done.latents > 0.5, step, () =>
+      this.#bars.draw(scene.mean[step], scene.std[step], this.#reach, slotColor(step), strongest(scene, step)),
+    );
     this.#bars.grow(Math.max(0, 2 * done.latents - 1));
-    this.#reveal("component", decoded !== null && done.component === 1, step, () => decoded && drawColors(this.pictures.component, size, decoded.slots[step], 4));
-    this.#reveal("mask", decoded !== null && done.component > 0.5, step, () => decoded && drawValues(this.pictures.mask, size, decoded.masks[step]));
+    this.#reveal(
+      "component",
+      decoded !== null && done.component === 1,
+      step,
+      () => decoded && drawColors(this.pictures.component, size, decoded.slots[step], 4),
+    );
+    this.#reveal(
+      "mask",
+      decoded !== null && done.component > 0.5,
+      step,
+      () => decoded && drawValues(this.pictures.mask, size, decoded.masks[step]),
+    );
     this.#fly(scene, step, done, decoded, target);
   }
 
@@ -147,7 +176,9 @@ export class Stage {
     const [x, y] = [mix(a.left + a.width / 2, b.left + b.width / 2), mix(a.top + a.height / 2, b.top + b.height / 2)];
     const lift = Math.sin(Math.PI * share) * 0.06 * a.height; // an arc, so that it is seen to be in the air
     Object.assign(this.#flyer.style, {
-      width: `${width}px`, height: `${height}px`, translate: `${x - width / 2 - origin.left}px ${y - height / 2 - lift - origin.top}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+      translate: `${x - width / 2 - origin.left}px ${y - height / 2 - lift - origin.top}px`,
     });
   }
 }

@@ -13,7 +13,7 @@ import { numbered, Strip } from "./strip.js";
 import { endOf, momentAt, wholeStep } from "./timeline.js";
 import { ideas, sentence } from "./words.js";
 
-const SPEEDS = { "0.5": "½ ×", 1: "1 ×", 2: "2 ×" };
+const SPEEDS = { 0.5: "½ ×", 1: "1 ×", 2: "2 ×" };
 
 /** @typedef {import("../store.js").Scene} Scene */
 /** What shows a step. @typedef {{stage: Stage, equation: Equation, where: HTMLElement}} Shown */
@@ -24,13 +24,24 @@ const SPEEDS = { "0.5": "½ ×", 1: "1 ×", 2: "2 ×" };
  */
 export function story({ store, frames }) {
   const film = new Film(moved, played);
-  const play = button("▶ Play", toggle, { class: "mx-button mx-play", title: "Watch the scene being handed out (Space)" });
+  const play = button("▶ Play", toggle, {
+    class: "mx-button mx-play",
+    title: "Watch the scene being handed out (Space)",
+  });
   const scrub = h("input", {
-    type: "range", class: "mx-range", min: "0", step: "any", "aria-label": "Step of the attention", oninput: () => film.go(Number(scrub.value)),
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    step: "any",
+    "aria-label": "Step of the attention",
+    oninput: () => film.go(Number(scrub.value)),
   });
   const ticks = h("span", { class: "mx-story-ticks", "aria-hidden": "true" });
-  const speed = h("select", { class: "mx-select", "aria-label": "Speed of the film", onchange: () => (film.speed = Number(speed.value)) },
-    ...Object.entries(SPEEDS).map(([value, words]) => h("option", { value, selected: value === "1" }, words)));
+  const speed = h(
+    "select",
+    { class: "mx-select", "aria-label": "Speed of the film", onchange: () => (film.speed = Number(speed.value)) },
+    ...Object.entries(SPEEDS).map(([value, words]) => h("option", { value, selected: value === "1" }, words)),
+  );
   /** @param {number} by steps */
   const move = (by) => () => {
     if (!scene) return;
@@ -38,8 +49,12 @@ export function story({ store, frames }) {
     film.rest(Math.max(0, Math.min(slots - 1, (film.step ?? (by > 0 ? -1 : slots)) + by)));
   };
   const controls = [
-    button("◀", move(-1), { "aria-label": "Previous step" }), play, button("▶", move(1), { "aria-label": "Next step" }),
-    h("span", { class: "mx-story-scrub" }, scrub, ticks), speed, button("All steps", () => film.rest(null)),
+    button("◀", move(-1), { "aria-label": "Previous step" }),
+    play,
+    button("▶", move(1), { "aria-label": "Next step" }),
+    h("span", { class: "mx-story-scrub" }, scrub, ticks),
+    speed,
+    button("All steps", () => film.rest(null)),
   ];
 
   const stage = new Stage(store, () => pixel());
@@ -50,9 +65,24 @@ export function story({ store, frames }) {
   const told = line();
   const where = h("p", { class: "mx-story-where" });
   const equation = new Equation();
-  const edited = h("p", { class: "mx-note mx-far", hidden: true }, "You have edited this scene; the film shows it as the model saw it.");
-  const moving = h("div", { class: "mx-story-film", tabIndex: 0, role: "group", "aria-label": "The film of the attention: arrow keys go phase by phase, Space plays and pauses" },
-    stage.element, told.element, equation.element, where);
+  const edited = h(
+    "p",
+    { class: "mx-note mx-far", hidden: true },
+    "You have edited this scene; the film shows it as the model saw it.",
+  );
+  const moving = h(
+    "div",
+    {
+      class: "mx-story-film",
+      tabIndex: 0,
+      role: "group",
+      "aria-label": "The film of the attention: arrow keys go phase by phase, Space plays and pauses",
+    },
+    stage.element,
+    told.element,
+    equation.element,
+    where,
+  );
   const laid = h("div", { class: "mx-story-laid" });
   const notes = h("div", { class: "mx-story-ideas" });
   const element = h("div", { class: "mx-story", onkeydown: onKey }, edited, moving, laid, strip.element, notes);
@@ -97,8 +127,11 @@ export function story({ store, frames }) {
     if (event.ctrlKey || event.metaKey || event.altKey || targetIn(event, "button, canvas, .mx-story-strip")) return;
     /** @type {Record<string, () => void>} */
     const acts = {
-      ArrowRight: lessMotion() ? move(1) : () => film.onward(), ArrowLeft: lessMotion() ? move(-1) : () => film.back(),
-      Home: () => film.go(0), End: () => film.go(film.end), " ": toggle,
+      ArrowRight: lessMotion() ? move(1) : () => film.onward(),
+      ArrowLeft: lessMotion() ? move(-1) : () => film.back(),
+      Home: () => film.go(0),
+      End: () => film.go(film.end),
+      " ": toggle,
     };
     const act = acts[event.key];
     if (!act || event.defaultPrevented) return;
@@ -118,7 +151,11 @@ export function story({ store, frames }) {
     ticks.replaceChildren(...scene.masks.map((_, k) => h("i", {}, String(k + 1))));
     if (latents !== scene.mean[0].length) {
       latents = scene.mean[0].length;
-      notes.replaceChildren(...ideas(latents).map(([phases, title, text]) => h("section", { "data-phases": phases.join(" ") }, h("h3", {}, title), h("p", {}, text))));
+      notes.replaceChildren(
+        ...ideas(latents).map(([phases, title, text]) =>
+          h("section", { "data-phases": phases.join(" ") }, h("h3", {}, title), h("p", {}, text)),
+        ),
+      );
     }
     film.open(scene.slots);
   }
@@ -126,18 +163,37 @@ export function story({ store, frames }) {
   /** All steps one below the other, each whole. */
   function lay() {
     element.classList.toggle("mx-laid-out", lessMotion());
-    rows = !lessMotion() ? [] : scene.masks.map((_, step) => {
-      const row = { stage: new Stage(store, () => pixel(step)), equation: new Equation(), told: line(), where: h("p", { class: "mx-story-where" }) };
-      row.stage.open(scene);
-      row.equation.light(null);
-      const element = h("section", { "aria-label": `Step ${step + 1}` }, row.told.element, row.stage.element, row.equation.element, row.where);
-      return { ...row, element };
-    });
+    rows = !lessMotion()
+      ? []
+      : scene.masks.map((_, step) => {
+          const row = {
+            stage: new Stage(store, () => pixel(step)),
+            equation: new Equation(),
+            told: line(),
+            where: h("p", { class: "mx-story-where" }),
+          };
+          row.stage.open(scene);
+          row.equation.light(null);
+          const element = h(
+            "section",
+            { "aria-label": `Step ${step + 1}` },
+            row.told.element,
+            row.stage.element,
+            row.equation.element,
+            row.where,
+          );
+          return { ...row, element };
+        });
     laid.replaceChildren(...rows.map((row) => row.element));
   }
 
   /** @param {number} step */
-  const facts = (step) => ({ count: scene.slots, latents, left: mean(scene.scopes[step]), taken: mean(scene.masks[step]) });
+  const facts = (step) => ({
+    count: scene.slots,
+    latents,
+    left: mean(scene.scopes[step]),
+    taken: mean(scene.masks[step]),
+  });
 
   /** Puts in the numbers of a pixel, and says which it is. @param {Shown} target @param {number} step */
   function fill(target, step) {
@@ -145,7 +201,12 @@ export function story({ store, frames }) {
     target.stage.point(at);
     target.equation.fill(numbersAt(scene, decoded, step, at), step === scene.slots - 1);
     const place = `row ${Math.floor(at / scene.size)}, column ${at % scene.size}`;
-    say(target.where, store.view.pixel === null ? `Numbers of a pixel where this mask is strong: ${place}. Point at a picture for another.` : `Numbers of the pixel that you point at: ${place}.`);
+    say(
+      target.where,
+      store.view.pixel === null
+        ? `Numbers of a pixel where this mask is strong: ${place}. Point at a picture for another.`
+        : `Numbers of the pixel that you point at: ${place}.`,
+    );
   }
 
   function show() {
@@ -164,9 +225,16 @@ export function story({ store, frames }) {
       equation.light(now.phase);
       told.say(now.step, sentence(now, facts(now.step)));
     }
-    for (const note of notes.querySelectorAll("section")) note.classList.toggle("mx-lit", now.phase !== null && Boolean(note.dataset.phases?.split(" ").includes(now.phase)));
+    for (const note of notes.querySelectorAll("section"))
+      note.classList.toggle(
+        "mx-lit",
+        now.phase !== null && Boolean(note.dataset.phases?.split(" ").includes(now.phase)),
+      );
     scrub.value = String(film.position);
-    scrub.setAttribute("aria-valuetext", film.all ? "all steps" : `step ${now.step + 1} of ${scene.slots}, ${now.phase}`);
+    scrub.setAttribute(
+      "aria-valuetext",
+      film.all ? "all steps" : `step ${now.step + 1} of ${scene.slots}, ${now.phase}`,
+    );
     edited.hidden = !store.edited;
   }
 
@@ -184,7 +252,13 @@ export function story({ store, frames }) {
     try {
       const slots = await frames.decode(store.original.slots.map((slot) => slot.latent));
       if (of !== scene) return;
-      decoded = { slots, masks: softmaxMasks(slots, slots.map(() => true)) };
+      decoded = {
+        slots,
+        masks: softmaxMasks(
+          slots,
+          slots.map(() => true),
+        ),
+      };
       show();
     } catch (error) {
       console.warn("the story was not decoded:", reasonOf(error));

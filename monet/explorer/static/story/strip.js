@@ -16,7 +16,11 @@ export function numbered(element, step) {
 }
 
 export class Strip {
-  element = h("div", { class: "mx-story-strip", role: "group", "aria-label": "The slots, as they are filled: arrow keys move, Enter goes to a slot’s step" });
+  element = h("div", {
+    class: "mx-story-strip",
+    role: "group",
+    "aria-label": "The slots, as they are filled: arrow keys move, Enter goes to a slot’s step",
+  });
   #sum = zoomable(canvas("The sum of the slots that are filled"));
   /** @type {{tile: HTMLButtonElement, picture: HTMLCanvasElement}[]} */
   #tiles = [];
@@ -38,13 +42,28 @@ export class Strip {
     this.#tiles = scene.masks.map((_, k) => {
       const picture = canvas(`Slot ${k + 1}: its component under its mask`);
       const chip = numbered(h("span", { class: "mx-story-number" }), k);
-      const tile = h("button", { type: "button", class: "mx-story-tile", "aria-label": `Step ${k + 1} of the film`, onclick: () => this.select(k) }, h("span", { class: "mx-frame" }, picture), chip);
+      const tile = h(
+        "button",
+        {
+          type: "button",
+          class: "mx-story-tile",
+          "aria-label": `Step ${k + 1} of the film`,
+          onclick: () => this.select(k),
+        },
+        h("span", { class: "mx-frame" }, picture),
+        chip,
+      );
       return { tile, picture };
     });
     this.element.style.setProperty("--tiles", String(scene.slots + 1));
     this.element.replaceChildren(
       ...this.#tiles.map(({ tile }) => tile),
-      h("div", { class: "mx-story-tile mx-story-sum" }, h("span", { class: "mx-frame" }, this.#sum), h("span", {}, inline(hat("x")))),
+      h(
+        "div",
+        { class: "mx-story-tile mx-story-sum" },
+        h("span", { class: "mx-frame" }, this.#sum),
+        h("span", {}, inline(hat("x"))),
+      ),
     );
   }
 

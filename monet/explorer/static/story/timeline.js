@@ -2,8 +2,12 @@
 
 /** What happens in each step, in order, and how many milliseconds it takes at first: as long as its sentence takes to read. @type {{name: Phase, ms: number}[]} */
 export const PHASES = [
-  { name: "scope", ms: 3000 }, { name: "mask", ms: 3000 }, { name: "piece", ms: 2600 },
-  { name: "latents", ms: 3000 }, { name: "component", ms: 3200 }, { name: "slot", ms: 2600 },
+  { name: "scope", ms: 3000 },
+  { name: "mask", ms: 3000 },
+  { name: "piece", ms: 2600 },
+  { name: "latents", ms: 3000 },
+  { name: "component", ms: 3200 },
+  { name: "slot", ms: 2600 },
 ];
 
 /** Once the phases are known, from the second step on, everything goes faster. */
@@ -45,7 +49,8 @@ function eased(share) {
 }
 
 /** A value of each phase. @param {(i: number) => number} value */
-const each = (value) => /** @type {Record<Phase, number>} */ (Object.fromEntries(PHASES.map(({ name }, i) => [name, value(i)])));
+const each = (value) =>
+  /** @type {Record<Phase, number>} */ (Object.fromEntries(PHASES.map(({ name }, i) => [name, value(i)])));
 
 /** @param {number} position @returns {Moment} */
 export function momentAt(position) {

@@ -63,4 +63,8 @@ export const sheet = (name, step) => url(`${of(name)}/${step}.png`).href;
  * @returns {Promise<A extends "weights" ? Taken : Run>}
  */
 export const act = (name, action, body = {}) =>
-  ask(url(`${of(name)}/${action}`), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  ask(url(`${of(name)}/${action}`), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });

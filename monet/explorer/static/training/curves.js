@@ -19,7 +19,8 @@ const FIRST = 0.06;
 /** @param {number} value */
 const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
 /** @param {number} value */
-const brief = (value) => value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 }).replace("-", "−");
+const brief = (value) =>
+  value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 }).replace("-", "−");
 /** @param {number} step */
 const whole = (step) => Math.round(step).toLocaleString("en");
 
@@ -27,18 +28,32 @@ const whole = (step) => Math.round(step).toLocaleString("en");
 /** A step, and the value there. @typedef {[step: number, value: number]} Point */
 
 /** The points of a column that exist. @param {Columns} rows @param {string} name @returns {Point[]} */
-const points = ({ step = [], ...columns }, name) => (columns[name] ?? []).flatMap((value, i) => (value === null ? [] : [[step[i], value]]));
+const points = ({ step = [], ...columns }, name) =>
+  (columns[name] ?? []).flatMap((value, i) => (value === null ? [] : [[step[i], value]]));
 
 export class Curves {
   #charts = CURVES.map(([title, unit, name]) => chart(title, unit, name));
-  #legend = h("p", { class: "mx-muted mx-train-legend" }, h("i", { class: "mx-train-key" }), "training batches", h("i", { class: "mx-train-key mx-train-dot" }), "held-out pictures");
-  element = h("div", { class: "mx-train-course", hidden: true }, this.#legend, h("div", { class: "mx-train-curves" }, ...this.#charts.map(({ figure }) => figure)));
+  #legend = h(
+    "p",
+    { class: "mx-muted mx-train-legend" },
+    h("i", { class: "mx-train-key" }),
+    "training batches",
+    h("i", { class: "mx-train-key mx-train-dot" }),
+    "held-out pictures",
+  );
+  element = h(
+    "div",
+    { class: "mx-train-course", hidden: true },
+    this.#legend,
+    h("div", { class: "mx-train-curves" }, ...this.#charts.map(({ figure }) => figure)),
+  );
 
   /** @param {{training: Columns, held_out: Columns}} rows as the server has them */
   draw(rows) {
     this.element.hidden = !rows.training.step && !rows.held_out.step;
     const last = Math.max(1, ...[rows.training, rows.held_out].map(({ step }) => step?.at(-1) ?? 0));
-    for (const each of this.#charts) each.draw(points(rows.training, each.name), points(rows.held_out, each.name), last);
+    for (const each of this.#charts)
+      each.draw(points(rows.training, each.name), points(rows.held_out, each.name), last);
   }
 
   /** Marks a step. @param {number | null} step */
@@ -50,11 +65,20 @@ export class Curves {
 /** @param {string} title @param {string} unit @param {string} name */
 function chart(title, unit, name) {
   const value = h("output", { class: "mx-train-value" });
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "mx-train-plot", role: "img" });
+  const drawing = svg("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    class: "mx-train-plot",
+    role: "img",
+  });
   const [highest, lowest, end] = [h("span"), h("span"), h("span")];
-  const figure = h("figure", { class: "mx-figure mx-train-curve" },
+  const figure = h(
+    "figure",
+    { class: "mx-figure mx-train-curve" },
     h("figcaption", {}, h("strong", {}, title), h("span", {}, unit), value),
-    h("div", { class: "mx-train-axes" }, drawing, highest, lowest), h("div", { class: "mx-train-end mx-muted" }, h("span", {}, "0"), end));
+    h("div", { class: "mx-train-axes" }, drawing, highest, lowest),
+    h("div", { class: "mx-train-end mx-muted" }, h("span", {}, "0"), end),
+  );
   const line = svg("path", { class: "mx-train-line", "stroke-linecap": "round" });
   const held = svg("g", { class: "mx-train-held" });
   const marker = svg("line", { class: "mx-train-marker", y1: 0, y2: HEIGHT, visibility: "hidden" });
@@ -70,15 +94,21 @@ function chart(title, unit, name) {
     const all = [...rows, ...heldOut];
     figure.hidden = !all.length;
     if (!all.length) return;
-    const usual = [...rows.slice(Math.floor(FIRST * rows.length)), ...heldOut.slice(Math.floor(FIRST * heldOut.length))].map(([, v]) => v);
+    const usual = [
+      ...rows.slice(Math.floor(FIRST * rows.length)),
+      ...heldOut.slice(Math.floor(FIRST * heldOut.length)),
+    ].map(([, v]) => v);
     const [low, high] = [Math.min(...usual), Math.max(...usual)];
     /** @param {number} v */
     const y = (v) => Math.max(-HEIGHT, BOTTOM - ((BOTTOM - TOP) * (v - low)) / (high - low || 1));
     /** @param {Point[]} list */
-    const path = (list) => list.map(([step, v], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(v).toFixed(1)}`).join("");
+    const path = (list) =>
+      list.map(([step, v], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(v).toFixed(1)}`).join("");
     line.setAttribute("d", path(rows) + (rows.length === 1 ? "h0" : ""));
     // A line of no length with round ends stays a dot however the drawing is stretched.
-    held.replaceChildren(...heldOut.map(([step, v]) => svg("path", { d: `M${x(step).toFixed(1)},${y(v).toFixed(1)}h0` })));
+    held.replaceChildren(
+      ...heldOut.map(([step, v]) => svg("path", { d: `M${x(step).toFixed(1)},${y(v).toFixed(1)}h0` })),
+    );
     say(highest, brief(high));
     say(lowest, high > low ? brief(low) : "");
     say(end, `step ${whole(last)}`);
@@ -94,11 +124,18 @@ function chart(title, unit, name) {
   }
 
   /** @param {Point[]} list @param {number} step @returns {Point | undefined} */
-  const nearest = ([first, ...others], step) => others.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best), first);
+  const nearest = ([first, ...others], step) =>
+    others.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best), first);
   function tell(step = Infinity) {
-    const [a, b] = step === Infinity ? [training.at(-1), measured.at(-1)] : [nearest(training, step), nearest(measured, step)];
+    const [a, b] =
+      step === Infinity ? [training.at(-1), measured.at(-1)] : [nearest(training, step), nearest(measured, step)];
     const at = a ?? b;
-    say(value, [step < Infinity && at && `step ${whole(at[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`].filter(Boolean).join(" "));
+    say(
+      value,
+      [step < Infinity && at && `step ${whole(at[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`]
+        .filter(Boolean)
+        .join(" "),
+    );
     const words = [a && `${number(a[1])} in training`, b && `${number(b[1])} held out`].filter(Boolean).join(", ");
     drawing.setAttribute("aria-label", `${title}${unit && `, ${unit}`}, at step ${whole(last)}: ${words}`);
   }

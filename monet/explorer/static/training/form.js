@@ -16,9 +16,27 @@ const MINUTES = 20;
  */
 export function form(start) {
   const data = h("select", { class: "mx-select", "aria-label": "Learn from" });
-  const name = h("input", { class: "mx-text", type: "text", maxLength: 48, autocomplete: "off", spellcheck: false, "aria-label": "Name of the run" });
-  const minutes = h("input", { class: "mx-number", type: "number", min: "1", step: "1", value: String(MINUTES), "aria-label": "Minutes" });
-  const endless = h("input", { type: "checkbox", "aria-label": "Until stopped", onchange: () => (minutes.disabled = endless.checked) });
+  const name = h("input", {
+    class: "mx-text",
+    type: "text",
+    maxLength: 48,
+    autocomplete: "off",
+    spellcheck: false,
+    "aria-label": "Name of the run",
+  });
+  const minutes = h("input", {
+    class: "mx-number",
+    type: "number",
+    min: "1",
+    step: "1",
+    value: String(MINUTES),
+    "aria-label": "Minutes",
+  });
+  const endless = h("input", {
+    type: "checkbox",
+    "aria-label": "Until stopped",
+    onchange: () => (minutes.disabled = endless.checked),
+  });
   const wrong = h("p", { class: "mx-train-wrong", role: "alert" });
   const submit = button("Train", () => {}, { type: "submit", class: "mx-button mx-train-start" });
   let own = false; // the name was typed
@@ -35,27 +53,43 @@ export function form(start) {
   name.addEventListener("input", () => (own = Boolean(name.value)));
   data.addEventListener("change", suggest);
 
-  const element = h("form", {
-    class: "mx-train-form", noValidate: true, onsubmit: async (event) => {
-      event.preventDefault();
-      if (submit.disabled) return;
-      submit.disabled = true;
-      say(wrong, "");
-      try {
-        if (!endless.checked && !(minutes.valueAsNumber > 0)) throw new Error("Give the minutes as a number above 0, or train until stopped.");
-        checkName(name.value.trim());
-        await start(name.value.trim(), { data: JSON.parse(data.value), minutes: endless.checked ? null : minutes.valueAsNumber });
-        own = false;
-      } catch (error) {
-        say(wrong, reasonOf(error));
-      } finally {
-        submit.disabled = false;
-      }
+  const element = h(
+    "form",
+    {
+      class: "mx-train-form",
+      noValidate: true,
+      onsubmit: async (event) => {
+        event.preventDefault();
+        if (submit.disabled) return;
+        submit.disabled = true;
+        say(wrong, "");
+        try {
+          if (!endless.checked && !(minutes.valueAsNumber > 0))
+            throw new Error("Give the minutes as a number above 0, or train until stopped.");
+          checkName(name.value.trim());
+          await start(name.value.trim(), {
+            data: JSON.parse(data.value),
+            minutes: endless.checked ? null : minutes.valueAsNumber,
+          });
+          own = false;
+        } catch (error) {
+          say(wrong, reasonOf(error));
+        } finally {
+          submit.disabled = false;
+        }
+      },
     },
-  },
-    h("label", {}, h("span", {}, "Data set"), data), h("label", {}, h("span", {}, "Name"), name),
-    h("div", { class: "mx-row mx-nowrap mx-train-time" }, h("label", { class: "mx-label" }, h("span", {}, "Minutes"), minutes), h("label", { class: "mx-label" }, endless, "until stopped")),
-    submit, wrong);
+    h("label", {}, h("span", {}, "Data set"), data),
+    h("label", {}, h("span", {}, "Name"), name),
+    h(
+      "div",
+      { class: "mx-row mx-nowrap mx-train-time" },
+      h("label", { class: "mx-label" }, h("span", {}, "Minutes"), minutes),
+      h("label", { class: "mx-label" }, endless, "until stopped"),
+    ),
+    submit,
+    wrong,
+  );
 
   let offered = "";
   /** @param {Data[]} list @param {string[]} taken */
@@ -68,7 +102,11 @@ export function form(start) {
       /** @param {Data} data */
       const option = ({ kind, name: of, title }) => h("option", { value: JSON.stringify({ kind, name: of }) }, title);
       const [yours, made] = ["stored", "generated"].map((kind) => list.filter((d) => d.kind === kind).map(option));
-      data.replaceChildren(...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours), h("optgroup", { label: "Generated" }, ...made)] : made));
+      data.replaceChildren(
+        ...(yours.length
+          ? [h("optgroup", { label: "On this machine" }, ...yours), h("optgroup", { label: "Generated" }, ...made)]
+          : made),
+      );
       if ([...data.options].some((o) => o.value === chosen)) data.value = chosen;
     }
     if (wanted) choose(JSON.parse(wanted));

@@ -22,8 +22,11 @@ export let learnFrom = () => {};
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { opening }) {
   const list = h("div", { class: "mx-train-list", role: "group", "aria-label": "Runs" });
-  const empty = h("p", { class: "mx-muted mx-train-empty" },
-    "No run yet. Choose a data set and press Train: its curves and the slots of held-out pictures appear here as they are learned.");
+  const empty = h(
+    "p",
+    { class: "mx-muted mx-train-empty" },
+    "No run yet. Choose a data set and press Train: its curves and the slots of held-out pictures appear here as they are learned.",
+  );
   const closed = h("p", { class: "mx-muted", hidden: true });
   const view = new RunView(guard(perform));
   const begin = form(async (name, wanted) => {
@@ -31,8 +34,17 @@ export function mount(root, { opening }) {
     chosen = name;
     await look();
   });
-  const body = h("div", { class: "mx-train", hidden: true }, h("div", { class: "mx-train-side" }, begin.element, list), h("div", { class: "mx-train-main" }, empty, view.element));
-  root.append(h("div", { class: "mx-head" }, h("h2", {}, "Train"), h("span", { class: "mx-spring" }), explanation("train")), closed, body);
+  const body = h(
+    "div",
+    { class: "mx-train", hidden: true },
+    h("div", { class: "mx-train-side" }, begin.element, list),
+    h("div", { class: "mx-train-main" }, empty, view.element),
+  );
+  root.append(
+    h("div", { class: "mx-head" }, h("h2", {}, "Train"), h("span", { class: "mx-spring" }), explanation("train")),
+    closed,
+    body,
+  );
   roving(list, "button");
 
   /** Name of the run on screen. @type {string | null} */
@@ -60,7 +72,9 @@ export function mount(root, { opening }) {
     const answer = await act(name, action);
     if (!("models" in answer)) return look(); // only weights become a model
     opening.offerMore(answer.models);
-    const shown = await opening.open({ choices: { ...opening.choices, model: answer.name, slots: answer.models[answer.name].slots } });
+    const shown = await opening.open({
+      choices: { ...opening.choices, model: answer.name, slots: answer.models[answer.name].slots },
+    });
     if (!shown) return;
     notify(`The scene is taken apart by ${answer.models[answer.name].title}, which is among the models now.`);
     document.querySelector("#mx-scene")?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
@@ -72,7 +86,10 @@ export function mount(root, { opening }) {
     body.hidden = Boolean(why);
     if (why !== undefined) return void say(closed, why);
     opening.offerMore(models);
-    begin.offer(data, runs.map(({ name }) => name));
+    begin.offer(
+      data,
+      runs.map(({ name }) => name),
+    );
     const run = runs.find(({ name }) => name === chosen) ?? runs.find(({ state }) => state === "running") ?? runs[0];
     empty.hidden = Boolean(run);
     view.element.hidden = !run;
@@ -86,10 +103,18 @@ export function mount(root, { opening }) {
   /** @param {Run[]} runs @param {Run | undefined} run */
   function rows(runs, run) {
     if (names !== (names = runs.map(({ name }) => name).join("/"))) {
-      list.replaceChildren(...runs.map(({ name }) => button("", guard(() => {
-        chosen = name;
-        return look();
-      }), { class: "mx-button mx-train-item" })));
+      list.replaceChildren(
+        ...runs.map(({ name }) =>
+          button(
+            "",
+            guard(() => {
+              chosen = name;
+              return look();
+            }),
+            { class: "mx-button mx-train-item" },
+          ),
+        ),
+      );
     }
     const items = list.querySelectorAll("button");
     runs.forEach(({ name, state, step }, i) => {
@@ -108,16 +133,19 @@ export function mount(root, { opening }) {
   /** Asks once; a question that is under way is not asked again, but once more after it. */
   function look() {
     clearTimeout(timer);
-    return (asking = (asking ?? Promise.resolve()).catch(() => {}).then(async () => {
-      const answer = await found();
-      await show(answer);
-      if (answer.closed === undefined) again(answer.runs.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
-    }));
+    return (asking = (asking ?? Promise.resolve())
+      .catch(() => {})
+      .then(async () => {
+        const answer = await found();
+        await show(answer);
+        if (answer.closed === undefined)
+          again(answer.runs.some(({ state }) => ["starting", "running", "stopping"].includes(state)) ? OFTEN : SELDOM);
+      }));
   }
   /** @param {number} pause milliseconds */
   const again = (pause) => {
     clearTimeout(timer);
-    timer = setTimeout(() => watching() ? look().catch(() => again(SELDOM)) : again(SELDOM), pause); // the page says itself that the server is gone
+    timer = setTimeout(() => (watching() ? look().catch(() => again(SELDOM)) : again(SELDOM)), pause); // the page says itself that the server is gone
   };
   const watching = () => visible && !document.hidden;
   new IntersectionObserver((entries) => {

@@ -9,8 +9,13 @@ import { Sheets } from "./sheets.js";
 /** @typedef {import("./client.js").Action} Action */
 
 export const STATES = {
-  starting: "is starting", running: "is training", stopping: "is saving its state and stopping", paused: "is paused",
-  stopped: "was stopped", finished: "is done", died: "has died",
+  starting: "is starting",
+  running: "is training",
+  stopping: "is saving its state and stopping",
+  paused: "is paused",
+  stopped: "was stopped",
+  finished: "is done",
+  died: "has died",
 };
 
 /** @param {number} n */
@@ -20,7 +25,9 @@ const whole = (n) => Math.round(n).toLocaleString("en");
 export function duration(seconds) {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 1) return `${Math.round(seconds)} s`;
-  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60
+    ? `${minutes} min ${Math.round(seconds % 60)} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** @param {number} n */
@@ -30,8 +37,14 @@ const rate = (n) => (n < 10 ? n.toFixed(1) : whole(n));
 const figures = (run) => [
   ["step", whole(run.step)],
   ...(run.share === null ? [] : [["done", `${Math.floor(100 * run.share)} %`]]),
-  ...(run.rate ? [["steps/s", rate(run.rate.steps)], ["pictures/s", rate(run.rate.pictures)]] : []),
-  ["pictures", whole(run.pictures)], ["trained for", duration(run.seconds)],
+  ...(run.rate
+    ? [
+        ["steps/s", rate(run.rate.steps)],
+        ["pictures/s", rate(run.rate.pictures)],
+      ]
+    : []),
+  ["pictures", whole(run.pictures)],
+  ["trained for", duration(run.seconds)],
   ["ends", run.minutes === null ? "when stopped, or at the recipe’s end" : `after ${rate(run.minutes)} min`],
 ];
 
@@ -54,10 +67,21 @@ export class RunView {
       pause: control("Pause", "pause", "Saves the state and ends the process; Resume goes on from there"),
       resume: control("Resume", "resume", "Goes on from the state that was saved last"),
       stop: control("Stop", "stop", "Saves the state and ends the run; its weights stay"),
-      weights: control("Take the scene apart with the weights of now", "weights", "The averaged weights of the last saved state become a model of this page"),
+      weights: control(
+        "Take the scene apart with the weights of now",
+        "weights",
+        "The averaged weights of the last saved state become a model of this page",
+      ),
     };
-    this.element.append(this.#title, this.#figures, h("div", { class: "mx-row" }, ...Object.values(this.#buttons)), this.#note, this.#output,
-      this.#curves.element, this.#sheets.element);
+    this.element.append(
+      this.#title,
+      this.#figures,
+      h("div", { class: "mx-row" }, ...Object.values(this.#buttons)),
+      this.#note,
+      this.#output,
+      this.#curves.element,
+      this.#sheets.element,
+    );
   }
 
   /** @param {Run} run */
@@ -66,7 +90,9 @@ export class RunView {
     this.element.hidden = false;
     const live = ["starting", "running"].includes(run.state);
     say(this.#title, `${run.name}, learning ${run.data}, ${STATES[run.state]}`);
-    this.#figures.replaceChildren(...figures(run).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    this.#figures.replaceChildren(
+      ...figures(run).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    );
     const { pause, resume, stop, weights } = this.#buttons;
     pause.hidden = !live;
     stop.hidden = !live && run.state !== "paused";
@@ -89,10 +115,15 @@ export class RunView {
 
 /** What is not there yet, and why. @param {Run} run */
 function note(run) {
-  if (run.state === "died") return run.saved === null ? "It ended by itself before it saved anything. It printed:" : `It ended by itself. What it had learned until step ${whole(run.saved)} is kept. It printed:`;
-  if (["paused", "stopped"].includes(run.state) && !run.resumable) return "It was not begun here and its recipe is not known: resume it with the command that began it.";
+  if (run.state === "died")
+    return run.saved === null
+      ? "It ended by itself before it saved anything. It printed:"
+      : `It ended by itself. What it had learned until step ${whole(run.saved)} is kept. It printed:`;
+  if (["paused", "stopped"].includes(run.state) && !run.resumable)
+    return "It was not begun here and its recipe is not known: resume it with the command that began it.";
   if (run.state === "starting") return "Its process loads PyTorch and makes the first pictures.";
-  if (run.state === "running" && run.saved === null) return "Its first weights are saved within a minute; then they can be tried on the scene.";
+  if (run.state === "running" && run.saved === null)
+    return "Its first weights are saved within a minute; then they can be tried on the scene.";
   if (run.state === "running" && !run.sheets.length) return "Curves and slots come with the first evaluation.";
   return run.diagnosis && `Its last check: ${run.diagnosis}`;
 }

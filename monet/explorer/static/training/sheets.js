@@ -17,10 +17,17 @@ export class Sheets {
   /** @param {(step: number | null) => void} onStep told which step is on screen */
   constructor(onStep) {
     this.#onStep = onStep;
-    this.element = h("figure", { class: "mx-figure mx-train-sheets", hidden: true },
-      h("div", { class: "mx-row mx-nowrap" }, h("h3", {}, "Held-out pictures"), this.#slider, this.#step), this.#heads, this.#picture);
+    this.element = h(
+      "figure",
+      { class: "mx-figure mx-train-sheets", hidden: true },
+      h("div", { class: "mx-row mx-nowrap" }, h("h3", {}, "Held-out pictures"), this.#slider, this.#step),
+      this.#heads,
+      this.#picture,
+    );
     this.#slider.addEventListener("input", () => this.#show());
-    this.#picture.addEventListener("load", () => this.element.style.setProperty("--shape", String(this.#picture.naturalWidth / this.#picture.naturalHeight)));
+    this.#picture.addEventListener("load", () =>
+      this.element.style.setProperty("--shape", String(this.#picture.naturalWidth / this.#picture.naturalHeight)),
+    );
   }
 
   /** @param {import("./client.js").Run} run */
