@@ -44,7 +44,7 @@ DECOMPOSE = f"""async ([model, pixels, slots]) => {{
 }}"""
 BOTH = f"""async ([model, image, slots]) => {{
     {PLAIN}
-    const [{{ Engine }}, {{ sceneFrom }}] = await Promise.all([{MODULE.format("engine")}, {MODULE.format("store")}]);
+    const [{{ Engine }}, {{ sceneFrom }}] = await Promise.all([{MODULE.format("engine")}, {MODULE.format("scene")}]);
     const source = {{ origin: {{ kind: "picture" }}, picture: {{ image, of: model }} }};
     const engine = new Engine();
     const scenes = [];

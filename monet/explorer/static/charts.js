@@ -4,7 +4,7 @@ import { errorColor, slotColor } from "./draw.js";
 import { find, h, svg } from "./dom.js";
 import { gunzip, isSite } from "./site/site.js";
 
-/** @typedef {import("./store.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./store.js").Document} Document */
 
 /** Charts of a scene by the name of their figure (figures.js), with what they are called and what they say. @type {Record<string, [title: string, help: string]>} */

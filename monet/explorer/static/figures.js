@@ -3,7 +3,7 @@
 import { slotColor } from "./draw.js";
 
 /** @typedef {import("./charts.js").Figure} Figure */
-/** @typedef {import("./store.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 
 /** @param {string} text */
 const axis = (text) => ({ title: { text }, zeroline: false });
@@ -94,5 +94,5 @@ function scope({ masks, scopes }) {
   return styled([taken, left], "step k", "share of the pixels, %", { xaxis: { ...axis("step k"), dtick: 1 } });
 }
 
-/** Figures of a scene (store.sceneFrom) by name. @type {Record<string, (scene: Scene) => Figure>} */
+/** Figures of a scene (scene.js) by name. @type {Record<string, (scene: Scene) => Figure>} */
 export const FIGURES = { posterior, kl, scope };

@@ -6,7 +6,7 @@ import { reasonOf } from "./reason.js";
 
 /**
  * @typedef {object} Frame
- * @property {import("./store.js").Scene} scene
+ * @property {import("./scene.js").Scene} scene
  * @property {import("./store.js").Document} document the edited one, or the unedited while comparing
  * @property {import("./store.js").View} view
  * @property {Float32Array[]} decoded [H*W][4] per slot
@@ -142,7 +142,7 @@ export class FrameLoop {
 }
 
 /**
- * @param {import("./store.js").Scene} scene
+ * @param {import("./scene.js").Scene} scene
  * @param {import("./store.js").Document} document
  * @param {import("./store.js").View} view
  * @param {import("./store.js").Store} store

@@ -22,7 +22,7 @@ import { isSite } from "./site/site.js";
 export class Opening {
   #store;
   #engine;
-  /** The scene that Gradio's inputs belong to. @type {import("./store.js").Scene | null} */
+  /** The scene that Gradio's inputs belong to. @type {import("./scene.js").Scene | null} */
   #shown = null;
   #told = ""; // what they show, as JSON
   /** @type {Wanted | null} */

@@ -59,7 +59,7 @@ export function sourceOf({ scene }) {
   return { origin, picture: origin.kind === "picture" ? (picture ?? asFed(scene)) : null };
 }
 
-/** @param {import("./store.js").Scene} scene @returns {Fed} */
+/** @param {import("./scene.js").Scene} scene @returns {Fed} */
 const asFed = ({ image, model }) => ({ image: Array.from(image, (v) => Math.round(255 * v)), of: model });
 
 /**

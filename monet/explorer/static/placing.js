@@ -16,7 +16,7 @@ const [SMALLEST, LARGEST] = [0.5, 1.6];
 /**
  * The latents of a copy that shows most beside its original.
  * @param {import("./frames.js").FrameLoop} frames
- * @param {import("./store.js").Scene} scene
+ * @param {import("./scene.js").Scene} scene
  * @param {import("./store.js").Document} document
  * @param {number} k the slot to be copied
  * @returns {Promise<Float32Array>} the original's latents with one of them moved

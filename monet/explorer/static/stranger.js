@@ -4,7 +4,7 @@ import { button, h } from "./dom.js";
 import { sourceOf } from "./permalink.js";
 import { isSite } from "./site/site.js";
 
-/** @typedef {import("./store.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 
 /** An error of so many times the usual is far from what a model was trained on. */
 const FAR = 10;

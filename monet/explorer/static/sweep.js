@@ -61,7 +61,7 @@ export async function film(frames, { scene, document, view }) {
 
 /**
  * @param {number} value
- * @param {import("./store.js").Scene} scene
+ * @param {import("./scene.js").Scene} scene
  * @param {import("./store.js").Document} document with the value in its slot
  * @param {Float32Array[]} decoded its slots
  * @param {import("./store.js").View} view

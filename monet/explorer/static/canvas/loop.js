@@ -1,7 +1,7 @@
 // Pixels to slots, again and again: one question under way, the newest next, by the page's network or else the server.
 
 import { reasonOf } from "../reason.js";
-import { sceneFrom } from "../store.js";
+import { sceneFrom } from "../scene.js";
 
 /** Answers that the rate is the mean of. */
 const COUNTED = 12;

@@ -8,7 +8,7 @@ import { unfold } from "../folding.js";
 import { notify } from "../notices.js";
 import { toHash as stageHash } from "../permalink.js";
 import { reasonOf } from "../reason.js";
-import { sceneFrom } from "../store.js";
+import { sceneFrom } from "../scene.js";
 import { Desk } from "./desk.js";
 import { easel as easelOf } from "./easel.js";
 import { filming as filmingOf } from "./filming.js";
@@ -230,7 +230,7 @@ function build(body, { store, frames, engine, opening }) {
     return { pixels: pictureOf(scene.image, place.frame), origin };
   }
 
-  /** @type {import("../store.js").Scene | null} */
+  /** @type {import("../scene.js").Scene | null} */
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;

@@ -164,7 +164,7 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     if (origin?.kind === "stored") select.value = value(origin);
     show();
   });
-  /** @type {import("../store.js").Scene | null} */
+  /** @type {import("../scene.js").Scene | null} */
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;

@@ -1,14 +1,15 @@
 // The latents of the selected slot: take hold of one and drag, the object changes under the finger.
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
-import { resetSlot, sample, setLatent } from "../actions.js";
-import { button, decimals, h, say, subscript, svg } from "../dom.js";
+import { resetSlot, sample } from "../actions.js";
+import { button, decimals, h, say, subscript } from "../dom.js";
 import { Ends } from "../ends.js";
-import { heatMap, limits } from "../evidence.js";
+import { heatMap } from "../evidence.js";
 import { explanation } from "../explain.js";
 import { zoomable } from "../lightbox.js";
 import { normal } from "../random.js";
 import { roving } from "../roving.js";
+import { latentRow } from "./latent.js";
 
 /** A latent that says less than this about the slot, in nats, is folded away. */
 const DEAD_NATS = 0.01;
@@ -23,14 +24,7 @@ const names = (dimensions) =>
     .map((d) => `z${subscript(d)}`)
     .join(", ") + (dimensions.length > 3 ? ` and ${dimensions.length - 3} more` : "");
 
-/** So many steps a key goes on a slider. @type {Record<string, number | undefined>} */
-const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
-
-/**
- * The controls of a latent, and what they show.
- * @typedef {{d: number, mean: number, std: number, range: HTMLInputElement, entry: HTMLInputElement,
- *   reset: HTMLButtonElement, lock: HTMLButtonElement, shown?: string}} Controls
- */
+/** @typedef {import("./latent.js").Controls} Controls */
 
 /** The first slider in it gets the focus. @param {Element} element */
 function focusSlider(element) {
@@ -39,8 +33,9 @@ function focusSlider(element) {
   slider?.focus();
 }
 
-/** @param {HTMLElement} root @param {import("../main.js").Context} context */
-export function mount(root, { store, frames, opening }) {
+/** @param {HTMLElement} root @param {import("../main.js").Context} page */
+export function mount(root, page) {
+  const { store, frames, opening } = page;
   const chip = h("span", { class: "mx-chip mx-static" });
   const sort = h(
     "select",
@@ -173,135 +168,16 @@ export function mount(root, { store, frames, opening }) {
     /** @type {[living: Node[], sleeping: Node[]]} */
     const [living, sleeping] = [[], []];
     for (const d of order) {
-      const [mean, std, kl] = [slot.mean[d], slot.std[d], slot.kl[d]];
-      const low = Math.min(-4, mean - 4 * std);
-      const high = Math.max(4, mean + 4 * std);
-      /** @param {number} value */
-      const set = (value) => store.edit(setLatent(view.slot, d, value), { gesture: `${view.slot}/${d}` });
-      const back = () => {
-        store.endGesture();
-        set(mean);
-        store.endGesture();
-      };
-      const range = h("input", {
-        type: "range",
-        class: "mx-range",
-        min: String(low),
-        max: String(high),
-        step: "any",
-        "aria-label": `Latent ${d} of slot ${view.slot + 1}`,
-        "aria-description": nameOf(d),
-        title: `posterior ${mean.toFixed(2)} ± ${std.toFixed(2)}; double click resets`,
-        oninput: (event) => {
-          frames.answer(event);
-          set(Number(range.value));
-        },
-        onchange: () => store.endGesture(),
-        onfocus: () => store.view.dimension !== d && store.look({ dimension: d }),
-        ondblclick: back,
-        onkeydown: (event) => {
-          const step = KEYS[event.key];
-          if (step === undefined) return;
-          event.preventDefault();
-          frames.answer(event);
-          set(Math.max(low, Math.min(high, store.document.slots[view.slot].latent[d] + 0.05 * step)));
-        },
+      const dormant = slot.kl[d] < DEAD_NATS;
+      const { element, controls } = latentRow(page, d, {
+        place: view.slot,
+        slot,
+        share: slot.kl[d] / most,
+        evidence,
+        ends: dormant ? [] : ends.pair(d),
       });
-      /** @param {number} value */
-      const place = (value) => String((value - low) / (high - low));
-      range.style.setProperty("--band-from", place(mean - std));
-      range.style.setProperty("--band-to", place(mean + std));
-      range.style.setProperty("--mean", place(mean));
-      if (evidence) {
-        /** @param {number} value */
-        const inside = (value) => String(Math.max(-1, Math.min(2, (value - low) / (high - low)))); // off the track: nowhere
-        const [below, above] = limits(evidence.latents[d], evidence.sweep);
-        range.style.setProperty("--dead-to", inside(below));
-        range.style.setProperty("--dead-from", inside(above));
-      }
-      const entry = h("input", {
-        type: "number",
-        class: "mx-number",
-        step: "0.05",
-        "aria-label": `Value of latent ${d}`,
-        onchange: () => {
-          const value = Number(entry.value);
-          store.endGesture();
-          if (entry.value !== "" && Number.isFinite(value)) set(value);
-          store.endGesture();
-        },
-        // The slider takes over, and with it the arrow keys and undo; leaving the field brings its change.
-        onkeydown: (event) => event.key === "Enter" && range.focus(),
-      });
-      const amount = h("span");
-      amount.style.width = `${(100 * kl) / most}%`;
-      const bar = h(
-        "span",
-        { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` },
-        amount,
-      );
-      const reset = h(
-        "button",
-        {
-          type: "button",
-          class: "mx-toggle",
-          "aria-label": `Reset latent ${d}`,
-          title: "Back to the posterior mean",
-          onclick: back,
-        },
-        "⟲",
-      );
-      const lock = h(
-        "button",
-        {
-          type: "button",
-          class: "mx-toggle",
-          "data-toggle": "lock",
-          "aria-label": `Lock latent ${d}`,
-          title: "A locked latent keeps its value when you sample",
-          onclick: () => {
-            const locks = new Set(store.view.locks);
-            if (!locks.delete(d)) locks.add(d);
-            store.look({ locks });
-          },
-        },
-        svg(
-          "svg",
-          { viewBox: "0 0 12 12", width: 11, height: 11 },
-          svg("path", {
-            d: "M3 5V3.5a3 3 0 0 1 6 0V5M2 5h8v6H2z",
-            fill: "none",
-            stroke: "currentColor",
-            "stroke-width": 1.4,
-          }),
-        ),
-      );
-      inputs.push({ d, mean, std, range, entry, reset, lock });
-      const dormant = kl < DEAD_NATS;
-      const [first, final] = dormant ? [] : ends.pair(d);
-      const words =
-        evidence && !dormant ? nameOf(d) + (evidence.latents[d].evidence && `, ${evidence.latents[d].evidence}`) : "";
-      const row = h(
-        "div",
-        { class: `mx-latent${words ? " mx-named" : ""}`, "data-dimension": String(d) },
-        h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))),
-        bar,
-        h(
-          "span",
-          {
-            class: "mx-name",
-            title: evidence
-              ? `Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}`
-              : "",
-          },
-          words,
-        ),
-        h("span", { class: "mx-track" }, ...(first ? [first, range, final] : [range])),
-        entry,
-        reset,
-        lock,
-      );
-      (dormant ? sleeping : living).push(row);
+      inputs.push(controls);
+      (dormant ? sleeping : living).push(element);
     }
     const held = rows.contains(document.activeElement) || dead.contains(document.activeElement);
     rows.replaceChildren(...living);

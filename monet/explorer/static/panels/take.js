@@ -140,7 +140,7 @@ export function mount(root, { store, frames }) {
     return save(blob, name);
   };
 
-  /** @param {Float32Array[]} decoded @param {import("../store.js").Scene} scene @param {number} k */
+  /** @param {Float32Array[]} decoded @param {import("../scene.js").Scene} scene @param {number} k */
   const explained = (decoded, scene, k) => {
     const upTo = scene.masks.map((mask, j) => (j <= k ? mask : null));
     return onGround(blend(decoded, upTo), upTo, scene.size);

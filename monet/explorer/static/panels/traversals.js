@@ -115,7 +115,7 @@ export function mount(root, { store, frames }) {
     );
 
     /**
-     * @param {import("../store.js").Scene} scene @param {number} slot @param {import("../store.js").Slot} base @param {number} d
+     * @param {import("../scene.js").Scene} scene @param {number} slot @param {import("../store.js").Slot} base @param {number} d
      * @param {boolean} selected @param {number[]} steps values of the latent, and of each:
      * @param {Float32Array[]} decoded [H*W][4] @param {Float32Array[]} masks [H*W] @param {number[]} areas shares of the usual
      */

@@ -1,8 +1,7 @@
 // The stage: the scene stands large, what is pointed at lights up, and an object that is dragged follows the hand.
 
-import { inkOn, slotColor } from "../draw.js";
 import { resetSlot } from "../actions.js";
-import { context2d, h, say, svg, targetIn } from "../dom.js";
+import { h, say, svg, targetIn } from "../dom.js";
 import { learned } from "../evidence.js";
 import { turned } from "../grasp.js";
 import { pixelAt, positionOn } from "../pointing.js";
@@ -10,9 +9,7 @@ import { hueAt, hueRing, lit, tinted } from "./color.js";
 import { Hand } from "./hand.js";
 import { borderOf, placeOf } from "./outline.js";
 import { pointerShares } from "./shares.js";
-
-/** How dark everything else gets around what is pointed at, 0 to 255. */
-const SHADE = 120;
+import { spotlight } from "./spotlight.js";
 
 /** An object that stays behind the hand by more pixels than this resists, and a line shows it. */
 const RESISTS = 1.5;
@@ -37,8 +34,6 @@ const KEY_PAUSE_MS = 400;
 /** A place in pixels of the scene. @typedef {[x: number, y: number]} Spot */
 /** What a drag does. @typedef {"move" | "size" | "turn" | "hue" | "light"} Mode */
 
-const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
-
 /**
  * @param {HTMLElement} frameElement around the canvas of the recomposed scene; everything lies on top of it
  * @param {HTMLCanvasElement} screen that canvas
@@ -46,13 +41,12 @@ const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share 
  */
 export function stage(frameElement, screen, page) {
   const { store, frames } = page;
-  const shade = h("canvas", { class: "mx-shade", "aria-hidden": "true" });
+  const spot = spotlight(screen);
   const pointed = svg("path", { class: "mx-border mx-border-pointed" });
   const chosen = svg("path", { class: "mx-border" });
   const pull = svg("line", { class: "mx-pull" });
   const ring = hueRing();
   const drawing = svg("svg", { class: "mx-drawing", "aria-hidden": "true" }, ring.element, pointed, chosen, pull);
-  const tag = h("div", { class: "mx-tag", hidden: true });
   const shares = pointerShares(frameElement);
   /** @param {string} name @param {string} title @param {string} label */
   const handle = (name, title, label) =>
@@ -71,7 +65,7 @@ export function stage(frameElement, screen, page) {
     "aria-description",
     "Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back",
   );
-  frameElement.append(shade, drawing, tag, shares.element, grow, turn, light, said);
+  frameElement.append(spot.shade, drawing, spot.tag, shares.element, grow, turn, light, said);
 
   /** @type {Frame | null} */
   let frame = null;
@@ -270,39 +264,13 @@ export function stage(frameElement, screen, page) {
     }
     const shown = hand || slot === null ? null : slot;
     if (!labelled || last?.lit !== shown) {
-      spotlight(frame, shown);
+      spot.follow(frame, shown);
       pointed.setAttribute("d", shown !== null && shown !== view.slot ? borderOf(labels, scene.size, shown) : "");
     }
     shares.follow(frame);
     if (!hand) drawHand();
     last = { scene, labels, view, lit: shown };
   });
-
-  /** What is pointed at stays bright, and says what it is. @param {Frame} frame @param {number | null} k its slot */
-  function spotlight({ scene: { size }, document, labels, masks }, k) {
-    const there = k === null ? null : placeOf(labels, size, k);
-    tag.hidden = !there;
-    screen.style.cursor = there?.object ? "grab" : "";
-    if (there && k !== null) {
-      const { color } = document.slots[k];
-      say(tag, `slot ${k + 1} · ${percent(there.share)}${there.object ? "" : there.pixels ? " · the ground" : ""}`);
-      tag.style.background = slotColor(color);
-      tag.style.color = inkOn(color);
-      const [left, top, , bottom] = there.object ? there.box : [0, 0, 0, 0];
-      const above = top > 5 || !there.object;
-      tag.style.left = `${Math.min(70, (100 * left) / size)}%`;
-      tag.style.top = above ? `${(100 * Math.max(0, top)) / size}%` : `${(100 * bottom) / size}%`;
-      tag.style.translate = above && there.object ? "0 -110%" : "0 10%";
-    }
-    shade.style.opacity = there?.object ? "1" : "0";
-    if (!there?.object || k === null) return;
-    if (shade.width !== size) shade.width = shade.height = size;
-    const context = context2d(shade);
-    const pixels = context.createImageData(size, size);
-    const mask = masks[k];
-    for (let p = 0; p < size * size; p++) pixels.data[4 * p + 3] = SHADE * (1 - (mask ? mask[p] : 0));
-    context.putImageData(pixels, 0, 0);
-  }
 
   /** @param {number} size of the scene @param {Place} place of the selected slot */
   function handles(size, place) {

@@ -12,7 +12,7 @@ export class Bars {
   /** @type {SVGGElement | null} */
   #grow = null;
 
-  /** The scale that holds every latent of a scene. @param {import("../store.js").Scene} scene */
+  /** The scale that holds every latent of a scene. @param {import("../scene.js").Scene} scene */
   static reachOf(scene) {
     return Math.max(
       REACH,

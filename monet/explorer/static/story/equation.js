@@ -3,7 +3,7 @@
 import { decimals, h, say } from "../dom.js";
 import { hat, m, row, sub, subsup, table } from "./mathml.js";
 
-/** @typedef {import("../store.js").Scene} Scene */
+/** @typedef {import("../scene.js").Scene} Scene */
 /** @typedef {import("./timeline.js").Phase} Phase */
 
 /**

@@ -5,7 +5,7 @@ import { context2d } from "../dom.js";
 import { drawColors, FOG } from "../draw.js";
 import { onGround } from "../ground.js";
 
-/** @typedef {import("../store.js").Scene} Scene */
+/** @typedef {import("../scene.js").Scene} Scene */
 /** What the slots are decoded to: [H*W][4] of each, and the softmax of their masks, [H*W]. @typedef {{slots: Float32Array[], masks: Float32Array[]}} Decoded */
 
 /** How much fog lies on the scene. */

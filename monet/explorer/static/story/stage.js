@@ -10,7 +10,7 @@ import { hat, inline, row, sub } from "./mathml.js";
 import { drawCutOut, drawPiece, drawVeiled } from "./pictures.js";
 import { pointByKeys, pointed } from "./pointing.js";
 
-/** @typedef {import("../store.js").Scene} Scene */
+/** @typedef {import("../scene.js").Scene} Scene */
 /** @typedef {import("./pictures.js").Decoded} Decoded */
 /** @typedef {import("./timeline.js").Moment} Moment */
 

@@ -15,7 +15,7 @@ import { ideas, sentence } from "./words.js";
 
 const SPEEDS = { 0.5: "½ ×", 1: "1 ×", 2: "2 ×" };
 
-/** @typedef {import("../store.js").Scene} Scene */
+/** @typedef {import("../scene.js").Scene} Scene */
 /** What shows a step. @typedef {{stage: Stage, equation: Equation, where: HTMLElement}} Shown */
 
 /**

@@ -34,7 +34,7 @@ export class Strip {
     roving(this.element, "button, .mx-story-sum canvas");
   }
 
-  /** Another scene. @param {import("../store.js").Scene} scene */
+  /** Another scene. @param {import("../scene.js").Scene} scene */
   open(scene) {
     this.scene = scene;
     this.#drawn = [];
