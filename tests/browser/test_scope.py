@@ -148,7 +148,9 @@ def test_a_refusal_is_told(page: Page) -> None:
     page.context.clear_permissions()
     press(panel, "Camera")
     expect(panel.get_by_text("was not allowed to use the camera")).to_be_visible()
-    page.evaluate("navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }")
+    page.evaluate(
+        "void (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError')))"
+    )
     press(panel, "Camera")
     expect(panel.get_by_text("No camera was found.")).to_be_visible()
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
