@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import card, crowd, curves, growth, hand, libraries, live, network, page, scenes, training
+from benchmarks import canvas, card, crowd, curves, growth, hand, libraries, live, network, page, scenes, training
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -39,6 +39,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "drag": page.drag,
     "hand": hand.hand,
     "live": live.live,
+    "canvas": canvas.canvas,
     "start": page.start,
     "import": page.imports,
     "visitors": page.visitors,
