@@ -66,6 +66,7 @@ class ExportError(ValueError):
     """Nothing was written; the message says why in one sentence."""
 
 
+@torch.no_grad()
 def main(arguments: list[str]) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -75,7 +76,6 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--model", nargs="+", metavar="NAME", help="checkpoints to take along (default: all)")
     parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
     options = parser.parse_args(arguments)
-    torch.set_grad_enabled(False)
     models = Models(options.checkpoints, options.model)
     if lost := set(options.model or ()) - set(models.checkpoints):
         raise ExportError(models.problems[0] if models.problems else f"There is no checkpoint {min(lost)!r}.")

@@ -22,7 +22,7 @@ from monet.model import MONet
 
 TOLERANCE = 5e-4
 """Largest difference of masks, latents and components that rounding may make; the page's kernels may add as much."""
-FEWEST_BITS, ALL_BITS = 11, 23
+FEWEST_BITS, ALL_BITS = 9, 23
 NUMBERS = ("weights", "latent", "output", "masks", "latentMean", "latentStd", "components")
 """What of a payload is single precision in base64."""
 COMPARED = ("masks", "latent_mean", "latent_std", "components", "decoded_masks")
