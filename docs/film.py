@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.hand import PLACE
 from tests.browser.chromium import find
 from tests.serving import ROOT, Server
 
@@ -24,15 +25,6 @@ WIDTH = 800
 MILLISECONDS = 70
 """Of a frame on screen."""
 READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.frames.frame"
-CENTRE = """() => {
-    const { labels, scene, view } = monetExplorer.frames.frame;
-    const own = [...labels.keys()].filter((p) => labels[p] === view.slot);
-    const mean = (of) => own.reduce((sum, p) => sum + of(p) + 0.5, 0) / own.length;
-    const box = document.querySelector("[data-name=image] .mx-large").getBoundingClientRect();
-    const scale = box.width / scene.size;
-    const [x, y] = [mean((p) => p % scene.size), mean((p) => Math.floor(p / scene.size))];
-    return [box.x + scale * x, box.y + scale * y, scale];
-}"""
 POINTER = """([x, y]) => {
     const dot = document.querySelector("#film-pointer") ?? document.body.appendChild(document.createElement("div"));
     dot.id = "film-pointer";
@@ -61,7 +53,7 @@ def main() -> None:
 
 def film(page: Page) -> Iterator[bytes]:
     """Screenshots while an object goes round, and while a latent goes from end to end and back."""
-    x, y, scale = page.evaluate(CENTRE)
+    x, y, scale = page.evaluate(PLACE)
     yield from drag(page, [(x + 9 * scale * math.sin(a), y - 9 * scale * (1 - math.cos(a))) for a in turn(36)])
     slider = page.locator(".mx-latent input[type=range]").first
     box = slider.bounding_box()
