@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Row, Settings, missing
-from monet.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
+from monet.data.batches import TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.model import MONet, MONetConfig
 from monet.objective import loss
 from monet.training.recipe import Recipe, Stage

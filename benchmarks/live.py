@@ -25,8 +25,8 @@ from torch import Tensor, nn
 import monet
 from benchmarks.measure import ROOT, Row, Settings, missing, quantity, versus
 from benchmarks.page import NO_CHROMIUM, PATIENCE, READY, Chromium, app
-from monet.batches import prepare
 from monet.data import samples
+from monet.data.batches import prepare
 from monet.model import MONet
 
 PAGE, PYTORCH, ONNX = "the page", "PyTorch", "ONNX Runtime Web"
@@ -45,7 +45,7 @@ class Case(NamedTuple):
 CASES = (Case("clevr6", "clevr6", 60), Case("tetrominoes", "tetrominoes", 15))
 
 OPEN = """async ([model, pixels, slots]) => {
-    const { openNetwork } = await import(new URL("monet/static/networks.js", document.baseURI));
+    const { openNetwork } = await import(new URL("monet/static/engine/networks.js", document.baseURI));
     window.network = await openNetwork(model);
     window.own = () => network.decompose(Uint8Array.from(pixels), slots);
     return network.note;

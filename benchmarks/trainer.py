@@ -22,7 +22,7 @@ import torch
 import torch.distributed
 
 from benchmarks.measure import peak, resident
-from monet.batches import TRAIN, prepare, scenes, to_tensor
+from monet.data.batches import TRAIN, prepare, scenes, to_tensor
 from monet.training import recipe as recipes
 from monet.training.recipe import Recipe
 from monet.training.run import Run

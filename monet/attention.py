@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from monet.parts import parts
+from monet.chunks import chunks
 
 LEAST_SCOPE = 1e-4
 """Of a scope that is given: a scope of 0 has no logarithm."""
@@ -105,7 +105,7 @@ class Attention(nn.Module):
         log_scope = images.new_zeros(images.shape[0], 1, *images.shape[2:], dtype=torch.float32)
         if scope is not None:
             log_scope = scope.float()[:, None].clamp(LEAST_SCOPE, 1).log()
-        pieces = zip(parts(images, PICTURES_AT_ONCE), parts(log_scope, PICTURES_AT_ONCE), strict=True)
+        pieces = zip(chunks(images, PICTURES_AT_ONCE), chunks(log_scope, PICTURES_AT_ONCE), strict=True)
         each = (self._steps(*piece, num_slots) for piece in pieces)
         log_masks, log_scopes = zip(*each, strict=True)
         return torch.cat(log_masks), torch.cat(log_scopes)

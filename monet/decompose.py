@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from monet import checkpoints, inference, outputs
 from monet.devices import device_of
-from monet.faults import told
+from monet.errors import exit_on_error
 from monet.latents import fingerprint
 from monet.outputs.files import Table
 from monet.outputs.job import REFUSED
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         main()
 else:
     # ``import monet.decompose`` would put this module in the place of the package's function of that name. Python

@@ -8,7 +8,8 @@ for some of them; the others are to stay. Damped Gauss-Newton (Levenberg 1944) f
 
 with r the rest of the way, at most ``STRIDE`` at once, W the ``WEIGHTS``, and J the features' Jacobian: by finite
 differences when the hand takes hold, then kept by rank-one updates (Broyden 1965), with one column measured anew in
-each step. Free latents go back to where they were taken hold of. ``static/grasp.js`` is the same, number by number.
+each step. Free latents go back to where they were taken hold of. ``static/scene/grasp.js`` computes
+the same numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from monet import checkpoints
 from monet.data import samples
-from monet.faults import told
+from monet.errors import exit_on_error
 from monet.inference import decode_pixels, decompose
 from monet.model import MONet
 
@@ -91,7 +92,7 @@ class Reached:
 
 
 class Grasp:
-    """A hand on one object. What it comes to follows from the targets alone, so that a drag can be told again."""
+    """A hand on one object. What it comes to follows from the targets alone, so that a drag can be repeated."""
 
     def __init__(self, decode: Decode, latent: np.ndarray, others: np.ndarray):
         """Measures the Jacobian; Z + 1 decodings.
@@ -262,5 +263,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         main()

@@ -205,7 +205,7 @@ def compose_masks(attention: np.ndarray, mask_logits: np.ndarray, edited: np.nda
         g = 1 - sum_U m
 
     g is the attention mass that edited, deleted and hidden slots gave up: the hole that they leave goes to the slot
-    that the decoder believes in. ``static/compose.js`` does the same in the page.
+    that the decoder believes in. ``static/scene/compose.js`` does the same in the page.
 
     Args:
         attention: K,H,W, attention mask of each slot; any finite values for edited slots, which may have none.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from monet.parts import parts
+from monet.chunks import chunks
 
 HALO = 4
 """Pixels that four unpadded 3x3 convolutions eat on each side; the latent is tiled to H+8, W+8."""
@@ -103,7 +103,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
         """Images N,3,H,W and log masks N,1,H,W to the posterior's mean and log standard deviation, N,Z each."""
         posteriors = []
-        for image, log_mask in zip(parts(images, SLOTS_AT_ONCE), parts(log_masks, SLOTS_AT_ONCE), strict=True):
+        for image, log_mask in zip(chunks(images, SLOTS_AT_ONCE), chunks(log_masks, SLOTS_AT_ONCE), strict=True):
             x = torch.cat((image, log_mask), dim=1)
             for convolution, residuals in zip(self.convolutions, self.residuals, strict=True):
                 x = convolution(x)
@@ -152,7 +152,7 @@ class SpatialBroadcastDecoder(nn.Module):
         dtype, latent_share = latent_share.dtype, latent_share + offset
         coordinate_share = coordinate_share.permute(2, 0, 1)  # C,H'+6,W'+6, channels last in memory
         outputs = []
-        for share in parts(latent_share, SLOTS_AT_ONCE):
+        for share in chunks(latent_share, SLOTS_AT_ONCE):
             x = F.relu((coordinate_share + share[:, :, None, None]).to(dtype))
             for convolution in rest:
                 x = F.relu(convolution(x))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageOps
 
-from monet.batches import TEST, TRAIN, VALIDATE
 from monet.data import DATASETS, Unavailable, __main__
+from monet.data.batches import TEST, TRAIN, VALIDATE
 from monet.data.generators import arc
 
 OFFICIAL = (

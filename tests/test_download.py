@@ -19,12 +19,13 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from monet.data import __main__, store
-from monet.data import download as module
-from monet.data.download import DownloadError, download
-from monet.data.sources import SOURCES, Source
-from monet.data.store import Stored, StoreError
-from monet.data.tfrecord import RecordError
+from monet.data import __main__
+from monet.data.stored import download as module
+from monet.data.stored import store
+from monet.data.stored.download import DownloadError, download
+from monet.data.stored.sources import SOURCES, Source
+from monet.data.stored.store import Stored, StoreError
+from monet.data.stored.tfrecord import RecordError
 from tests.test_tfrecord import file_of, record_of
 
 MINI = Path(__file__).parents[2] / "shared" / "real" / "tetrominoes_mini.tfrecords"

@@ -13,8 +13,8 @@ from torch import nn
 
 from monet import checkpoints, evaluation
 from monet.data import Scene, stored
-from monet.data.download import download
 from monet.data.generators import multi_dsprites, tetrominoes
+from monet.data.stored.download import download
 from monet.evaluation import Result, contact_sheet, evaluate, tables
 from monet.evaluation.__main__ import main
 from monet.evaluation.scenes import notes, with_background, without_objects

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from monet.data import labels
-from monet.data.labels import LabelError
+from monet.data.stored import labels
+from monet.data.stored.labels import LabelError
 
 DRAWN = np.zeros((24, 32), np.uint8)
 DRAWN[3:12, 4:14], DRAWN[10:20, 12:28] = 1, 2

@@ -16,9 +16,9 @@ import pytest
 import torch
 from torch import nn
 
-from monet import batches, checkpoints
+from monet import checkpoints
 from monet.checkpoints import CheckpointError
-from monet.data import Scene
+from monet.data import Scene, batches
 from monet.latents import FEATURES, FILE, Effect, Latent, Latents, card, fingerprint
 from monet.latents.effects import effects, longest_run
 from monet.latents.features import measure

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monet.data import arrays, layouts
-from monet.data.arrays import ArrayError
+from monet.data.stored import arrays, layouts
+from monet.data.stored.arrays import ArrayError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 6, 8, 3), np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 3, (7, 6, 8))

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from monet import metrics
-from monet.batches import prepare, squared, to_tensor
 from monet.data import Scene
+from monet.data.batches import prepare, squared, to_tensor
 from monet.pictures import How
 from monet.training import __main__, feed, look, made, memory, plans, recipe
 from monet.training.run import Run

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from monet import batches, checkpoints, evaluation
+from monet import checkpoints, evaluation
 from monet.checkpoints import CheckpointError
-from monet.data import samples
+from monet.data import batches, samples
 from monet.training import moments
 from tests.conftest import CONFIGS, untrained
 

@@ -11,8 +11,8 @@ import pytest
 
 import monet
 from monet import checkpoints, inference
-from monet.batches import prepare
 from monet.data import samples
+from monet.data.batches import prepare
 from monet.explorer.network import network_config, network_payload
 from monet.explorer.payload import alphas
 from monet.explorer.slotmap import samples_of

@@ -10,10 +10,10 @@ import torch
 
 import monet
 from monet import checkpoints
-from monet.batches import prepare, to_tensor
 from monet.checkpoints import CheckpointError, onnx
 from monet.checkpoints import __main__ as command
 from monet.data import samples
+from monet.data.batches import prepare, to_tensor
 
 pytestmark = pytest.mark.slow
 

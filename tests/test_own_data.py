@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monet.data import __main__, store
-from monet.data.own import Report, add
-from monet.data.own.folders import find
+from monet.data import __main__
+from monet.data.stored import store
+from monet.data.stored.own import Report, add
+from monet.data.stored.own.folders import find
 
 SIDE = 16
 COLOURS = [0, 0, 0, 230, 159, 0, 86, 180, 233, 0, 158, 115]

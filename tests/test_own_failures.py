@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monet.data import store
-from monet.data.own import AddError
+from monet.data.stored import store
+from monet.data.stored.own import AddError
 from tests.test_own_data import layout, same, taken
 
 
@@ -114,7 +114,7 @@ def test_progress_may_end_it(tmp_path: Path, source: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak")
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from monet.data.own import add\n"
+        "import sys; from pathlib import Path; from monet.data.stored.own import add\n"
         "for name in ('few', 'many'):\n"
         "    add(f'{sys.argv[1]}/{name}.npy', name, folder=Path(sys.argv[1]) / 'data')\n"
         "    print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"

@@ -25,7 +25,7 @@ DATA = (
     "monet/assets/samples/clevr6/00.png",
     "monet/training/recipes/clevr6.toml",
     "monet/explorer/static/main.js",
-    "monet/explorer/static/network/network.wasm",
+    "monet/explorer/static/engine/network/network.wasm",
 )
 PATTERNS = ("*.py", "*.js", "*.css", "*.wasm", "*.toml", "*.png", "*.svg")
 

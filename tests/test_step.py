@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, kl_divergence
 
-from monet.batches import TRAIN, prepare, scenes, to_tensor
+from monet.data.batches import TRAIN, prepare, scenes, to_tensor
 from monet.model import Decomposition, MONet
 from monet.objective import loss, slot_loss
 from monet.training import recipe

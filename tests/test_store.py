@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monet.data import DATASETS, __main__, store, stored
-from monet.data.store import IMAGES, LABELS, MANIFEST, About, Stored, StoreError
+from monet.data import DATASETS, __main__, stored
+from monet.data.stored import store
+from monet.data.stored.store import IMAGES, LABELS, MANIFEST, About, Stored, StoreError
 
 SHARED = Path(__file__).parents[2] / "shared"
 ABOUT = About(

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monet.data import tfrecord
-from monet.data.sources import SOURCES, Source
-from monet.data.tfrecord import Feature, RecordError
+from monet.data.stored import tfrecord
+from monet.data.stored.sources import SOURCES, Source
+from monet.data.stored.tfrecord import Feature, RecordError
 
 MINI = Path(__file__).parents[2] / "shared" / "real" / "tetrominoes_mini.tfrecords"
 SMALL = {"image": Feature((2, 3, 3)), "mask": Feature((2, 2, 3, 1)), "x": Feature((2,), "float32")}

@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from monet.batches import TEST, TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.data import DATASETS, Scene
+from monet.data.batches import TEST, TRAIN, VALIDATE, prepare, scenes, to_tensor
 from monet.model import MONet, MONetConfig
 from monet.objective import loss
 from monet.training import feed, journal, lessons, recipe, state, step, tables

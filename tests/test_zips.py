@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monet.data.own import AddError, ZipError, add, open_zip, zips
+from monet.data.stored.own import AddError, ZipError, add, open_zip, zips
 from tests.test_pictures import png as png_file
 
 PICTURE = np.full((8, 8, 3), (9, 99, 199), np.uint8)

@@ -9,7 +9,7 @@ from pathlib import Path
 from monet import checkpoints
 from monet.checkpoints import CheckpointError, metadata, notebook, onnx
 from monet.checkpoints.archive import printable
-from monet.faults import told
+from monet.errors import exit_on_error
 from monet.model import MONet
 
 
@@ -134,5 +134,5 @@ The file does not say how and on what the model was trained, and nothing has bee
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         main()

@@ -12,7 +12,7 @@ import torch
 from monet.data.generators import arc, clevr, clevr_batch, multi_dsprites, objects_room, tetrominoes
 from monet.data.scene import Scene, SceneBatch, Unavailable
 from monet.data.seeds import Seed
-from monet.data.store import Stored, StoreError, stored, stores
+from monet.data.stored.store import Stored, StoreError, stored, stores
 
 __all__ = ["DATASETS", "Dataset", "Scene", "SceneBatch", "StoreError", "Stored", "Unavailable", "stored", "stores"]
 

@@ -11,15 +11,16 @@ from typing import get_args
 from PIL import ImageColor
 from tqdm import tqdm
 
-from monet.data import DATASETS, Unavailable, store
-from monet.data.download import DownloadError, download
-from monet.data.own import AddError, add
+from monet.data import DATASETS, Unavailable
 from monet.data.processes import made
 from monet.data.seeds import TEST, TRAIN, VALIDATE
-from monet.data.sources import SOURCES
-from monet.data.store import About, Stored, StoreError
-from monet.data.tfrecord import RecordError
-from monet.faults import sentence
+from monet.data.stored import store
+from monet.data.stored.download import DownloadError, download
+from monet.data.stored.own import AddError, add
+from monet.data.stored.sources import SOURCES
+from monet.data.stored.store import About, Stored, StoreError
+from monet.data.stored.tfrecord import RecordError
+from monet.errors import sentence
 from monet.pictures import How
 
 _GENERATED = "_generated"

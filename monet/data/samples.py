@@ -15,7 +15,7 @@ from PIL import Image
 
 from monet.data import DATASETS
 from monet.data.scene import Scene
-from monet.faults import told
+from monet.errors import exit_on_error
 
 FOLDER = Path(__file__).parents[1] / "assets" / "samples"
 COUNT = 24
@@ -62,5 +62,5 @@ def read(dataset: str, index: int, folder: Path = FOLDER) -> Scene:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         write(names=sys.argv[1:] or DATASETS)

@@ -19,11 +19,11 @@ import torch
 from monet import checkpoints
 from monet.checkpoints import Checkpoint, CheckpointError
 from monet.devices import device_of
+from monet.errors import exit_on_error, sentence
 from monet.evaluation.scenes import find_scenes, notes, with_background, without_objects
 from monet.evaluation.scoring import Result, evaluate
 from monet.evaluation.sheets import SHEET_SCENES, contact_sheet
 from monet.evaluation.tables import summary, table
-from monet.faults import sentence, told
 from monet.inference import checked_slots
 from monet.pictures import How
 
@@ -130,5 +130,5 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         main()

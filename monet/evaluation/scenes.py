@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from monet import batches
-from monet.batches import TEST
-from monet.data import DATASETS, Scene, Stored, StoreError, stored
+from monet.data import DATASETS, Scene, Stored, StoreError, batches, stored
+from monet.data.batches import TEST
 from monet.evaluation.scoring import Result
 from monet.pictures import How, extract
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from monet import metrics
-from monet.batches import prepare, to_tensor
 from monet.data import Scene
+from monet.data.batches import prepare, to_tensor
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.objective import Likelihood, loss
 from monet.pictures import How, extract

@@ -21,6 +21,7 @@ for scheme in ("http", "https", "all"):
 import torch
 
 from monet import checkpoints
+from monet.errors import exit_on_error
 from monet.explorer import server, space
 from monet.explorer.address import PublicURL
 from monet.explorer.galleries import open_stores
@@ -29,7 +30,6 @@ from monet.explorer.listen import PORTS, is_local
 from monet.explorer.models import Models
 from monet.explorer.site import export
 from monet.explorer.training import Runs
-from monet.faults import told
 
 AUTH = "MONET_AUTH"
 
@@ -122,20 +122,20 @@ class App:
     def __init__(self, arguments: list[str], program: str):
         self.options = parse(arguments, program)
         torch.set_num_threads(self.options.threads)
-        with told():
+        with exit_on_error():
             self.models = Models(self.options.checkpoints)
             self.stored, self.damaged = open_stores()
             self.demo = build(self.models, self.stored)
 
     def serve(self) -> None:
-        """Serves the page until the process is told to end."""
+        """Serves the page until the process is asked to end."""
         options = self.options
         for problem in (*self.models.problems, *self.damaged):
             print(f"skipped: {problem}", file=sys.stderr)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
         alone = is_local(options.host) and not options.public_url
         runs = Runs(options.runs, self.stored) if alone or options.allow_training else None
-        with told():
+        with exit_on_error():
             server.launch(
                 self.demo, self.models, self.stored, host=options.host, port=options.port, auth=options.auth,
                 public=options.public_url, proxies=options.trusted_proxy, frames=options.frames, runs=runs,
@@ -145,7 +145,7 @@ class App:
 
 def main() -> None:
     if sys.argv[1:2] == ["export"]:
-        with told():
+        with exit_on_error():
             export.main(sys.argv[2:])
         return
     App(sys.argv[1:], "monet-explorer").serve()

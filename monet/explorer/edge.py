@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monet.errors import sentence
 from monet.explorer.address import Address
 from monet.explorer.signin import COOKIE as SIGNED_IN
 from monet.explorer.signin import LOGIN, SignIn, TooMany
-from monet.faults import sentence
 
 MAX_FORM = 2**12
 MAX_JSON = 2**20

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from monet.checkpoints import Checkpoint
-from monet.data import DATASETS, Stored, StoreError, samples, store, stores
+from monet.data import DATASETS, Stored, StoreError, samples, stores
+from monet.data.stored import store
 
 SHOWN = 24
 """Scenes of a gallery; those of stored data that come after them open by a link."""

@@ -11,13 +11,13 @@ from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, travers
 
 from monet.checkpoints import Checkpoint
 from monet.data import DATASETS, Stored
+from monet.errors import sentence
 from monet.explorer import panels, scenes
 from monet.explorer.endpoints import Endpoints
 from monet.explorer.galleries import galleries, unusual
 from monet.explorer.models import Models
 from monet.explorer.scenes import MAX_SLOTS, SceneError
 from monet.explorer.uploads import Uploads
-from monet.faults import sentence
 from monet.pictures import MAX_BYTES, How, PictureError
 
 TITLE = "MONet Explorer"
@@ -124,7 +124,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         panels.panel("charts")
         panels.panel("map")
         panels.panel("train")
-        panels.panel("take")
+        panels.panel("export")
 
         def claim(path: str | None, asked: gr.Request) -> None:
             """Notes whose a file is, so that it goes when its visitor does."""

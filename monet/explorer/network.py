@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from monet import inference
-from monet.batches import prepare
 from monet.checkpoints import Checkpoint
 from monet.data import samples
+from monet.data.batches import prepare
 from monet.explorer.payload import encode
 from monet.explorer.scenes import MAX_SLOTS
 from monet.explorer.slotmap import samples_of

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from monet import evaluation, inference
-from monet.batches import prepare
 from monet.checkpoints import Checkpoint, CheckpointError
 from monet.data import Scene
+from monet.data.batches import prepare
 from monet.figures import to_uint8
 from monet.latents.features import FEATURES
 from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Latent, Latents
@@ -50,7 +50,7 @@ def scene_payload(
         base64, ``mean``, ``std`` and ``kl`` K x Z, ``object`` with the slot to begin with, ``figures`` by name,
         ``usual`` with the means that were measured of the model, what the scene is called, ``scaled`` with the width
         and height of a picture that had another size, or None, and whether it is ``foreign``: from another data set
-        than the model's. ``static/answer.js`` makes the same of a picture that the page takes apart by itself.
+        than the model's. ``static/engine/answer.js`` makes the same of a picture that the page takes apart by itself.
     """
     fed = prepare(scene, model.config, how)
     image, decomposition = inference.forward(model, fed.image, num_slots)

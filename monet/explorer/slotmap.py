@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from monet import inference
-from monet.batches import prepare
 from monet.data import DATASETS, samples
+from monet.data.batches import prepare
 from monet.explorer.models import Models
 
 

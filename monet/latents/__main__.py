@@ -10,9 +10,9 @@ import argparse
 import os
 
 from monet import checkpoints
-from monet.batches import TEST, VALIDATE
 from monet.checkpoints import CARD, Checkpoint, CheckpointError
-from monet.faults import told
+from monet.data.batches import TEST, VALIDATE
+from monet.errors import exit_on_error
 from monet.latents import card, knowledge
 from monet.latents.effects import effects
 from monet.latents.record import FILE, fingerprint
@@ -76,5 +76,5 @@ def _known(fitted: Slots, scored: Slots, data: str) -> str:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         main()

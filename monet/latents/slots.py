@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from monet import batches, evaluation, metrics
-from monet.data import Scene
+from monet import evaluation, metrics
+from monet.data import Scene, batches
 from monet.inference import array
 from monet.model import MONet
 from monet.pictures import How, extract

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from monet.data import Stored, StoreError, stored
-from monet.data.store import MANIFEST
+from monet.data.stored.store import MANIFEST
 from monet.inference import Picture
 from monet.pictures import OWN_FORMATS
 from monet.pictures import read as read_picture

@@ -21,7 +21,7 @@ import torch
 
 from monet import checkpoints
 from monet.devices import device_of
-from monet.faults import told
+from monet.errors import exit_on_error
 from monet.pictures import How
 from monet.training import card, check, moments, plans, report, sprint
 from monet.training import recipe as recipes
@@ -213,5 +213,5 @@ def draw(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         main(sys.argv[1:])

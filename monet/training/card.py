@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from monet import batches, checkpoints, evaluation
-from monet.batches import TRAIN
+from monet import checkpoints, evaluation
 from monet.checkpoints import CARD, LIMITS, metadata
-from monet.data import DATASETS, Scene, Stored, stored
+from monet.data import DATASETS, Scene, Stored, batches, stored
+from monet.data.batches import TRAIN
+from monet.errors import exit_on_error
 from monet.evaluation.scenes import find_scenes, notes, with_background
-from monet.faults import told
 from monet.pictures import How
 from monet.training import moments, report
 from monet.training.recipe import OF_RUN
@@ -233,6 +233,6 @@ def duration(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_error():
         for argument in sys.argv[1:]:
             renew(Path(argument))

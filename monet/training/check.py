@@ -16,8 +16,8 @@ import torch
 from scipy.ndimage import label
 from torch import Tensor
 
-from monet import batches
-from monet.batches import VALIDATE
+from monet.data import batches
+from monet.data.batches import VALIDATE
 from monet.model import Decomposition, MONet
 from monet.objective import latent_kl
 from monet.training import state as states

@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from monet import batches
-from monet.batches import TRAIN, prepare
-from monet.data import DATASETS
+from monet.data import DATASETS, batches
+from monet.data.batches import TRAIN, prepare
 from monet.model import MONetConfig
 from monet.pictures import How
 

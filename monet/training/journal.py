@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from monet import batches, evaluation
-from monet.batches import TRAIN, VALIDATE, prepare, squared, to_tensor
-from monet.data import DATASETS, Scene
+from monet import evaluation
+from monet.data import DATASETS, Scene, batches
+from monet.data.batches import TRAIN, VALIDATE, prepare, squared, to_tensor
 from monet.training import check, moments
 from monet.training.loggers import Logger, open_logger
 from monet.training.recipe import Recipe

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from monet import batches, checkpoints
-from monet.batches import TRAIN, to_tensor
+from monet import checkpoints
 from monet.checkpoints import Checkpoint
-from monet.data import Scene
+from monet.data import Scene, batches
+from monet.data.batches import TRAIN, to_tensor
 from monet.model import MONet, MONetConfig
 from monet.pictures import How
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from monet import batches, checkpoints, evaluation
+from monet import checkpoints, evaluation
 from monet.checkpoints import CheckpointError
-from monet.data import DATASETS, Scene, samples
+from monet.data import DATASETS, Scene, batches, samples
 from monet.figures import to_uint8
 from monet.model import MONet
 from monet.pictures import How

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monet import batches
-from monet.batches import TEST, TRAIN, VALIDATE
-from monet.data import DATASETS, stored, stores
-from monet.data.store import IMAGES
+from monet.data import DATASETS, batches, stored, stores
+from monet.data.batches import TEST, TRAIN, VALIDATE
+from monet.data.stored.store import IMAGES
 from monet.training.recipe import Recipe
 
-RULE = "by number: the first to learn from, then those held out, then the test split; see monet.batches.sizes"
+RULE = "by number: the first to learn from, then those held out, then the test split; see monet.data.batches.sizes"
 SEEDS = "by seed: no generated scene of one split is in another"
 
 

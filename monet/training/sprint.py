@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from monet import checkpoints
-from monet.batches import TRAIN, prepare, scenes, to_tensor
+from monet.data.batches import TRAIN, prepare, scenes, to_tensor
 from monet.model import MONet
 from monet.training import recipe as recipes
 from monet.training import state as states

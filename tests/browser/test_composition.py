@@ -70,14 +70,15 @@ def test_arrays_hold_the_scene_as_it_is_composed_on_screen(laboratory: Page) -> 
 def test_the_film_of_a_latent_passes_through_the_scene_as_it_is_composed(laboratory: Page) -> None:
     laboratory.wait_for_function(f"{FRAME}.view.slot === 1")
     drag_latent(laboratory)
-    stills = laboratory.evaluate("""() => import(new URL("monet/static/sweep.js", document.baseURI)).then(async (m) => {
+    stills = laboratory.evaluate("""async () => {
+        const m = await import(new URL("monet/static/scene/sweep.js", document.baseURI));
         const { store, frames } = monetExplorer;
         const list = await m.film(frames, store);
         return [list.at(-1).value, [...list.at(-1).image]];
-    })""")
+    }""")
     slot, dimension = laboratory.evaluate("[monetExplorer.store.view.slot, monetExplorer.store.view.dimension]")
     laboratory.evaluate(
-        f"""import(new URL("monet/static/actions.js", document.baseURI)).then(({{ setLatent }}) =>
+        f"""import(new URL("monet/static/scene/actions.js", document.baseURI)).then(({{ setLatent }}) =>
             monetExplorer.store.edit(setLatent({slot}, {dimension}, {json.dumps(stills[0])})))"""
     )
     state(laboratory)

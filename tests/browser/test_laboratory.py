@@ -334,7 +334,7 @@ def test_the_program_makes_the_picture_that_is_on_screen(laboratory: Page, check
     laboratory.wait_for_function("monetExplorer.frames.frame.view === monetExplorer.store.view")
     state(laboratory)
     press(laboratory, "Copy as Python")
-    expect(laboratory.locator("#mx-take [role=status]")).to_have_text("program copied")
+    expect(laboratory.locator("#mx-export [role=status]")).to_have_text("program copied")
     program = laboratory.evaluate("navigator.clipboard.readText()")
     table: dict[str, np.ndarray] = {}
     exec(program.replace('"multi_dsprites")\n', f'r"{checkpoints_folder / "multi_dsprites"}")\n'), table)
@@ -351,7 +351,7 @@ def test_a_link_to_a_picture_asks_for_it_and_then_makes_its_edits(laboratory: Pa
     drag_latent(laboratory)
     before = state(laboratory)
     press(laboratory, "Copy link")
-    expect(laboratory.locator("#mx-take [role=status]")).to_contain_text("your picture is not in it")
+    expect(laboratory.locator("#mx-export [role=status]")).to_contain_text("your picture is not in it")
     link = laboratory.evaluate("navigator.clipboard.readText()")
     other = laboratory.context.new_page()
     other.goto(link)
@@ -377,7 +377,7 @@ def test_edits_show_in_the_posteriors_chart_which_keeps_its_zoom(laboratory: Pag
     expect(chart.locator(".main-svg").first).to_be_visible()
     chart.evaluate("(plot) => Plotly.relayout(plot, { 'xaxis.range': [3, 9], 'yaxis.range': [-5, 5] })")
     laboratory.evaluate(
-        """import(new URL("monet/static/actions.js", document.baseURI)).then(({ setLatent }) =>
+        """import(new URL("monet/static/scene/actions.js", document.baseURI)).then(({ setLatent }) =>
             monetExplorer.store.edit(setLatent(1, 5, 2.5)))"""
     )
     laboratory.wait_for_function("document.querySelector('#mx-charts .mx-plot').data.at(-1).y?.[0] === 2.5")

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, Route
 
 import monet
 from monet import checkpoints
-from monet.batches import prepare
 from monet.data import samples
+from monet.data.batches import prepare
 from tests.browser.laboratory import open_page
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ PLAIN = """const plain = (value) => {
 };"""
 DECOMPOSE = f"""async ([model, pixels, slots]) => {{
     {PLAIN}
-    const network = await (await {MODULE.format("networks")}).openNetwork(model);
+    const network = await (await {MODULE.format("engine/networks")}).openNetwork(model);
     const said = await network.decompose(Uint8Array.from(pixels), slots);
     const again = await network.decompose(Uint8Array.from(pixels), slots);
     network.close();
@@ -44,7 +44,8 @@ DECOMPOSE = f"""async ([model, pixels, slots]) => {{
 }}"""
 BOTH = f"""async ([model, image, slots]) => {{
     {PLAIN}
-    const [{{ Engine }}, {{ sceneFrom }}] = await Promise.all([{MODULE.format("engine")}, {MODULE.format("scene")}]);
+    const {{ Engine }} = await {MODULE.format("engine/engine")};
+    const {{ sceneFrom }} = await {MODULE.format("scene/scene")};
     const source = {{ origin: {{ kind: "picture" }}, picture: {{ image, of: model }} }};
     const engine = new Engine();
     const scenes = [];
@@ -55,7 +56,7 @@ BOTH = f"""async ([model, image, slots]) => {{
     return plain(scenes);
 }}"""
 REASON = f"""async (model) => {{
-    const {{ openNetwork }} = await {MODULE.format("networks")};
+    const {{ openNetwork }} = await {MODULE.format("engine/networks")};
     return openNetwork(model).then(() => null, (error) => error.message);
 }}"""
 

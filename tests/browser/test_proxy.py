@@ -87,7 +87,7 @@ def test_a_page_below_a_path_does_everything_and_survives_a_replica(
 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     press(page, "Copy link")
-    expect(page.locator("#mx-take [role=status]")).to_contain_text("link copied")
+    expect(page.locator("#mx-export [role=status]")).to_contain_text("link copied")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(f"{app}/#")
     latents = "store.document.slots.map((slot) => [...slot.latent])"

@@ -230,7 +230,7 @@ def test_f_leaves_the_stage_the_latents_and_the_story(stage: Page) -> None:
     stage.keyboard.press("f")
     for name in ("scene", "latents", "attention"):
         expect(stage.locator(f"#mx-{name}")).to_be_visible()
-    for name in ("intake", "slots", "charts", "take"):
+    for name in ("intake", "slots", "charts", "export"):
         expect(stage.locator(f"#mx-{name}")).to_be_hidden()
     stage.keyboard.press("Escape")
     expect(stage.locator("#mx-intake")).to_be_visible()

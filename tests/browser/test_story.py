@@ -170,7 +170,7 @@ def test_the_film_stops_when_another_scene_is_opened_and_when_it_is_out_of_sight
     wait_for_step(page, None)
     press(page, "▶ Play")
     expect(playing).to_be_visible()
-    page.locator("#mx-take").scroll_into_view_if_needed()
+    page.locator("#mx-export").scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(playing).to_have_count(0)
 

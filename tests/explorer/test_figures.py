@@ -33,7 +33,7 @@ def figures(model: monet.MONet, checkpoints_folder: Path) -> dict[str, Any]:
     checkpoint = checkpoints.read(checkpoints_folder / "multi_dsprites")
     origin = {"kind": "sample", "data": "multi_dsprites", "index": 0}
     payload = scene_payload(model, checkpoint, samples.read("multi_dsprites", 0), origin)
-    figures: dict[str, Any] = node.evaluate(FIGURES, ["figures.js", "scene.js"], payload)
+    figures: dict[str, Any] = node.evaluate(FIGURES, ["drawing/figures.js", "scene/scene.js"], payload)
     return figures
 
 

@@ -34,7 +34,7 @@ def test_page_and_python_compose_the_same() -> None:
             here.append(monet.compose_masks(attention, logits, which).reshape(len(which), -1))
             masks = [None if e else mask.ravel().tolist() for e, mask in zip(which, attention, strict=True)]
             given.append([masks, logits.reshape(len(logits), -1).tolist()])
-    there = node.evaluate(COMPOSE, ["compose.js"], given)
+    there = node.evaluate(COMPOSE, ["scene/compose.js"], given)
     for found, expected in zip(there, here, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
         np.testing.assert_allclose(np.sum(found, 0), 1, atol=1e-5)
@@ -71,7 +71,7 @@ def test_the_hand_of_the_page_takes_the_steps_of_pythons() -> None:
         "latents": latent.tolist(), "decodings": decodings, "ground": GROUND.ravel().tolist(), "size": SIDE,
         "targets": [dict(zip(FEATURES, target.tolist(), strict=True)) for target in targets],
     }  # fmt: skip
-    there = node.evaluate(GRASP, ["grasp.js"], given)
+    there = node.evaluate(GRASP, ["scene/grasp.js"], given)
     assert there["asked"] == len(decodings)
     for told, reached in zip(there["told"], here, strict=True):
         np.testing.assert_allclose(told["latent"], reached.latent, atol=1e-5)
@@ -106,7 +106,7 @@ def mulberry32(seed: int, count: int) -> list[float]:
 
 
 def test_seeded_numbers_are_mulberry32s_through_box_and_muller() -> None:
-    draws = node.evaluate("({ normal }) => Array.from({ length: 50 }, normal(4711))", ["random.js"])
+    draws = node.evaluate("({ normal }) => Array.from({ length: 50 }, normal(4711))", ["scene/random.js"])
     uniform = mulberry32(4711, 100)
     pairs = zip(uniform[::2], uniform[1::2], strict=True)
     expected = [math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v) for u, v in pairs]

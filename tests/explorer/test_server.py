@@ -146,8 +146,8 @@ def test_decoding_is_only_posted(client, method):
     "path",
     [
         "static/main.js",
-        "static/decoder/decoder.wasm",
-        "static/network/network.wasm",
+        "static/engine/decoder/decoder.wasm",
+        "static/engine/network/network.wasm",
         "samples/tetrominoes/00.png",
         "plotly/plotly.min.js",
     ],

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from monet import checkpoints, inference
-from monet.batches import prepare
 from monet.data import samples
+from monet.data.batches import prepare
 from monet.explorer.models import Models
 from monet.explorer.payload import decoder_payload, encode
 from monet.explorer.site import export

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as actions from "../../monet/explorer/static/actions.js";
-import { isEdited, same } from "../../monet/explorer/static/slots.js";
+import * as actions from "../../monet/explorer/static/scene/actions.js";
+import { isEdited, same } from "../../monet/explorer/static/scene/slots.js";
 
 /** @param {number} step */
 const slot = (step) => {
@@ -11,9 +11,9 @@ const slot = (step) => {
   return { step, color: step, latent: mean, mean, std: Float32Array.of(1, 0.5, 0.25), kl: [1, 2, 3], hidden: false };
 };
 const start = () => ({ slots: [slot(0), slot(1), slot(2)] });
-/** @param {import("../../monet/explorer/static/store.js").Document} document */
+/** @param {import("../../monet/explorer/static/scene/store.js").Document} document */
 const latents = ({ slots }) => slots.map(({ latent }) => [...latent]);
-/** @param {import("../../monet/explorer/static/store.js").Document} document */
+/** @param {import("../../monet/explorer/static/scene/store.js").Document} document */
 const steps = ({ slots }) => slots.map(({ step }) => step);
 
 test("no action changes the document that it is given", () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, float16, float32, uint8 } from "../../monet/explorer/static/arrays.js";
+import { bytes, float16, float32, uint8 } from "../../monet/explorer/static/engine/arrays.js";
 
 /** @param {ArrayBufferView} array */
 const base64 = (array) => Buffer.from(array.buffer).toString("base64");

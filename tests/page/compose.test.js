@@ -10,8 +10,8 @@ import {
   segment,
   softmaxMasks,
   squaredError,
-} from "../../monet/explorer/static/compose.js";
-import { normal } from "../../monet/explorer/static/random.js";
+} from "../../monet/explorer/static/scene/compose.js";
+import { normal } from "../../monet/explorer/static/scene/random.js";
 
 const PIXELS = 30;
 const draw = normal(5);

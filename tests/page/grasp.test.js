@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { features, Grasp, rivalsOf, turned } from "../../monet/explorer/static/grasp.js";
+import { features, Grasp, rivalsOf, turned } from "../../monet/explorer/static/scene/grasp.js";
 
 const SIDE = 32;
 
@@ -29,7 +29,7 @@ async function held(decode = disc) {
   return { grasp, decodings: () => decodings };
 }
 
-/** @param {Grasp} grasp @param {import("../../monet/explorer/static/grasp.js").Features} target */
+/** @param {Grasp} grasp @param {import("../../monet/explorer/static/scene/grasp.js").Features} target */
 async function settle(grasp, target) {
   for (let step = 0; step < 80; step++) {
     const reached = await grasp.toward(target);

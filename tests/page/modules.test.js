@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits } from "../../monet/explorer/static/evidence.js";
-import { onGround } from "../../monet/explorer/static/ground.js";
-import { checkName, nameFrom } from "../../monet/explorer/static/naming.js";
-import { normal } from "../../monet/explorer/static/random.js";
+import { limits } from "../../monet/explorer/static/scene/evidence.js";
+import { onGround } from "../../monet/explorer/static/drawing/ground.js";
+import { checkName, nameFrom } from "../../monet/explorer/static/own/naming.js";
+import { normal } from "../../monet/explorer/static/scene/random.js";
 import { borderOf, placeOf } from "../../monet/explorer/static/stage/outline.js";
-import { lastStep } from "../../monet/explorer/static/steps.js";
-import { along, values } from "../../monet/explorer/static/sweep.js";
+import { lastStep } from "../../monet/explorer/static/engine/steps.js";
+import { along, values } from "../../monet/explorer/static/scene/sweep.js";
 
 test("a seed gives the same normal numbers again, and their moments are a normal's", () => {
   const draws = Array.from({ length: 20000 }, normal(1901));

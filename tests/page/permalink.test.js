@@ -2,9 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { carryOver, changeSlot, duplicate, move, remove, setLatent } from "../../monet/explorer/static/actions.js";
-import { fromHash, isOf, restore, sourceOf, toHash, toRequest } from "../../monet/explorer/static/permalink.js";
-import { Store } from "../../monet/explorer/static/store.js";
+import {
+  carryOver,
+  changeSlot,
+  duplicate,
+  move,
+  remove,
+  setLatent,
+} from "../../monet/explorer/static/scene/actions.js";
+import { fromHash, isOf, restore, sourceOf, toHash, toRequest } from "../../monet/explorer/static/scene/permalink.js";
+import { Store } from "../../monet/explorer/static/scene/store.js";
 import { payload } from "./scene.js";
 
 /** @param {object} [changes] */

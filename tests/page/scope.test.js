@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brushed, fromText, scopeOf, toText, veiled, withSlot } from "../../monet/explorer/static/canvas/scope.js";
-import { normal } from "../../monet/explorer/static/random.js";
+import { normal } from "../../monet/explorer/static/scene/random.js";
 
 const FRAME = { picture: 11, side: 16 }; // two pixels of border to the left and above
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duplicate, move, remove, setLatent } from "../../monet/explorer/static/actions.js";
-import { Store } from "../../monet/explorer/static/store.js";
+import { duplicate, move, remove, setLatent } from "../../monet/explorer/static/scene/actions.js";
+import { Store } from "../../monet/explorer/static/scene/store.js";
 import { payload } from "./scene.js";
 
 /** @param {object} [changes] */

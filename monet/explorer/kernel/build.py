@@ -15,7 +15,7 @@ from pathlib import Path
 ZIGLANG = "0.17.1"
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "build.json"
-BINARIES = FOLDER.parent / "static"
+BINARIES = FOLDER.parent / "static" / "engine"
 KERNELS = ("decoder", "network")
 """Each is one C file here and, in a folder of its name, two binaries there."""
 INSTRUCTIONS = {

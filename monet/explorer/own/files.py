@@ -17,13 +17,13 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monet.data import DATASETS, Stored, samples
+from monet.errors import sentence
 from monet.explorer.edge import body
 from monet.explorer.models import Models
 from monet.explorer.own.answers import Gone, Progress, refused, stepwise
 from monet.explorer.scenes import MAX_SLOTS
 from monet.explorer.training.routes import CLOSED
 from monet.explorer.uploads import PARENT, PREFIX
-from monet.faults import sentence
 from monet.outputs import Input, Options, decompose_set
 from monet.pictures import How
 

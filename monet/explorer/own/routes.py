@@ -17,14 +17,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monet.data import Stored, stores
-from monet.data.own import add as add_pictures
+from monet.data.stored.own import add as add_pictures
+from monet.errors import sentence
 from monet.explorer.galleries import galleries
 from monet.explorer.own.answers import Gone, Progress, refused, stepwise
 from monet.explorer.own.receiving import ReceivingError, receive
 from monet.explorer.training.routes import CLOSED
 from monet.explorer.training.runs import NAME
 from monet.explorer.uploads import PARENT, PREFIX
-from monet.faults import sentence
 from monet.pictures import How
 
 SHOWN = 200
@@ -90,12 +90,12 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
         archive = received[0] if len(received) == 1 and received[0].suffix.lower() == ".zip" else Path(folder.name)
 
         def work(progress: Progress) -> dict[str, Any]:
-            def told(done: int, of: int) -> None:
+            def report(done: int, of: int) -> None:
                 progress(done, of)
                 os.utime(folder.name)  # an app that starts meanwhile takes it for nobody's otherwise
 
             try:
-                return _add(archive, name, how, told, stored)
+                return _add(archive, name, how, report, stored)
             finally:
                 leave.close()
 

@@ -20,9 +20,9 @@ import plotly
 import torch
 
 from monet import checkpoints
-from monet.batches import prepare
 from monet.checkpoints import CheckpointError
 from monet.data import DATASETS, samples
+from monet.data.batches import prepare
 from monet.explorer.galleries import galleries
 from monet.explorer.layout import TITLE, build
 from monet.explorer.models import Models

@@ -1,20 +1,20 @@
 // The page: one store, one frame loop, and panels that Gradio mounts one by one.
 
-import { watchToasts } from "./announce.js";
-import { takeKept, watchServer } from "./connection.js";
-import { h, targetIn } from "./dom.js";
-import { Engine } from "./engine.js";
-import { guardSliders } from "./fingers.js";
-import { foldable, foldableIntake } from "./folding.js";
-import { FrameLoop, RETRY_MS } from "./frames.js";
-import { bindKeys } from "./keys.js";
-import { Opening } from "./opening.js";
-import { fromHash } from "./permalink.js";
-import { floatingPreview } from "./preview.js";
+import { watchToasts } from "./page/announce.js";
+import { takeKept, watchServer } from "./engine/connection.js";
+import { h, targetIn } from "./page/dom.js";
+import { Engine } from "./engine/engine.js";
+import { guardSliders } from "./page/fingers.js";
+import { foldable, foldableIntake } from "./page/folding.js";
+import { FrameLoop, RETRY_MS } from "./scene/frames.js";
+import { bindKeys } from "./page/keys.js";
+import { Opening } from "./scene/opening.js";
+import { fromHash } from "./scene/permalink.js";
+import { floatingPreview } from "./page/preview.js";
 import { isSite } from "./site/site.js";
-import { skipLinks } from "./skip.js";
-import { Store } from "./store.js";
-import { tour } from "./tour.js";
+import { skipLinks } from "./page/skip.js";
+import { Store } from "./scene/store.js";
+import { tour } from "./page/tour.js";
 
 export const store = new Store();
 const engine = new Engine();
@@ -47,11 +47,11 @@ const PANELS = {
   pad: () => import("./panels/pad.js"),
   own: () => import("./own/panel.js"),
   train: () => import("./training/panel.js"),
-  take: () => import("./panels/take.js"),
+  export: () => import("./panels/export.js"),
 };
 
 /** Those below the stage. */
-const FOLDABLE = ["compose", "attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "take"];
+const FOLDABLE = ["compose", "attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "export"];
 
 /** @type {Opening | null} what opens scenes, once Gradio has mounted the way to its inputs */
 let begun = null;
@@ -60,7 +60,7 @@ const started = Promise.withResolvers();
 
 /**
  * Begins: what was on screen when the server went away, or what the address asks for, or the first scene.
- * @param {import("./opening.js").Offer} offer
+ * @param {import("./scene/opening.js").Offer} offer
  * @param {(value: string) => void} show tells Gradio's inputs what to show, as JSON
  */
 export async function start(offer, show) {
@@ -90,13 +90,13 @@ export async function start(offer, show) {
 /** Models that were made of runs. */
 const trained = async () => (await (await import("./training/client.js")).found().catch(() => null))?.models ?? {};
 
-/** A choice in one of Gradio's inputs. @param {Partial<import("./engine.js").Choices>} change */
+/** A choice in one of Gradio's inputs. @param {Partial<import("./engine/engine.js").Choices>} change */
 export const choose = (change) => begun?.choose(change);
 
 /** A file that Gradio has taken in. @param {{url: string} | null} file */
 export const openFile = (file) => file && begun?.openFile(file.url);
 
-/** Opens a scene of the gallery or the map. @param {import("./engine.js").Origin} origin */
+/** Opens a scene of the gallery or the map. @param {import("./engine/engine.js").Origin} origin */
 export const request = (origin) => begun?.open({ source: { origin } });
 
 /** @param {string} name @param {HTMLElement} element */
@@ -113,9 +113,9 @@ guardSliders();
 floatingPreview();
 // What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
 for (const [file, media] of [
-  ["story.css", "all"],
-  ["training.css", "all"],
-  ["own.css", "all"],
+  ["story/story.css", "all"],
+  ["training/training.css", "all"],
+  ["own/own.css", "all"],
   ["canvas/canvas.css", "all"],
   ["print.css", "print"],
   ["still.css", "(prefers-reduced-motion: reduce)"],

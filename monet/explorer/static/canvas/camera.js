@@ -1,6 +1,6 @@
 // A camera as pictures of a model's size. They stay here: whoever is given them decides what is done with them.
 
-import { reasonOf } from "../reason.js";
+import { reasonOf } from "../page/reason.js";
 import { withoutAlpha } from "./cutouts.js";
 
 /** What a browser's refusal means, by its name. @type {Record<string, string>} */

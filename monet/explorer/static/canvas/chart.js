@@ -1,6 +1,6 @@
 // A small chart that is drawn while it is measured: the newest value at each place stays, joined from left to right.
 
-import { h, svg } from "../dom.js";
+import { h, svg } from "../page/dom.js";
 
 /** Places along x that keep a value of their own. */
 const PLACES = 72;

@@ -1,8 +1,8 @@
 // The canvas under the hand: things are taken hold of, moved, turned and sized; a brush paints, an eraser shows the ground.
 
-import { h, say, svg } from "../dom.js";
-import { notify } from "../notices.js";
-import { positionOn } from "../pointing.js";
+import { h, say, svg } from "../page/dom.js";
+import { notify } from "../page/notices.js";
+import { positionOn } from "../page/pointing.js";
 import { borderOf } from "../stage/outline.js";
 import { added, MOST_POINTS, MOST_THINGS, removed, restacked } from "./desk.js";
 import { margin, outline } from "./render.js";

@@ -1,8 +1,8 @@
 // The camera's buttons: its picture is the ground of the canvas while it runs, and is asked of the page's network alone.
 
-import { button, h, say } from "../dom.js";
-import { onGalleries } from "../galleries.js";
-import { reasonOf } from "../reason.js";
+import { button, h, say } from "../page/dom.js";
+import { onGalleries } from "../engine/galleries.js";
+import { reasonOf } from "../page/reason.js";
 import { Camera } from "./camera.js";
 
 /** Titles of the data sets that the server knows. @type {Map<string, string>} */
@@ -12,7 +12,7 @@ const titles = new Map();
  * @param {import("./desk.js").Desk} desk
  * @param {import("./live.js").Live} live
  * @param {import("./place.js").Place} place whose `filmed` is what the camera sees
- * @param {{engine: import("../engine.js").Engine, dataOf: (model: string) => string | null, draw: () => void}} page
+ * @param {{engine: import("../engine/engine.js").Engine, dataOf: (model: string) => string | null, draw: () => void}} page
  */
 export function filming(desk, live, place, { engine, dataOf, draw }) {
   const camera = new Camera();

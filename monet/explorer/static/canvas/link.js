@@ -9,7 +9,7 @@ import { fitted } from "./things.js";
 /** @typedef {import("./worlds.js").World} World */
 /** @typedef {import("./render.js").Thing} Thing */
 /** @typedef {import("./render.js").Ground} Ground */
-/** @typedef {import("../engine.js").Origin} Origin */
+/** @typedef {import("../engine/engine.js").Origin} Origin */
 
 const VERSION = 1;
 

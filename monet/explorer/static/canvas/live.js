@@ -1,10 +1,10 @@
 // Pixels in, a live answer shown: segmentation, reconstruction, and each slot's mask and piece of the picture.
 
-import { blend, mean, segment } from "../compose.js";
-import { canvas, drawColors, drawLabels, drawValues, FOG, inkOn, slotColor, VEIL } from "../draw.js";
-import { h, say } from "../dom.js";
-import { enlarge, zoomable } from "../lightbox.js";
-import { roving } from "../roving.js";
+import { blend, mean, segment } from "../scene/compose.js";
+import { canvas, drawColors, drawLabels, drawValues, FOG, inkOn, slotColor, VEIL } from "../drawing/draw.js";
+import { h, say } from "../page/dom.js";
+import { enlarge, zoomable } from "../page/lightbox.js";
+import { roving } from "../page/roving.js";
 import { Loop } from "./loop.js";
 
 /** The line about the rate changes no more often, in milliseconds, so that it can be read. */
@@ -47,7 +47,7 @@ export class Live {
   /** What a click on a slot does, if it does not open its picture large. @type {((k: number) => void) | null} */
   #pick = null;
 
-  /** @param {import("../engine.js").Engine} engine */
+  /** @param {import("../engine/engine.js").Engine} engine */
   constructor(engine) {
     this.#loop = new Loop(engine);
     /** @param {HTMLCanvasElement} picture @param {string} caption */
@@ -77,7 +77,7 @@ export class Live {
     this.#loop.onAnswer((answer, about, course) => this.#show(answer, about, course));
   }
 
-  /** @param {import("../engine.js").Choices} choices @param {number} size side of the pictures in pixels */
+  /** @param {import("../engine/engine.js").Choices} choices @param {number} size side of the pictures in pixels */
   use(choices, size) {
     this.#loop.use(choices);
     this.#size = size;

@@ -1,7 +1,7 @@
 // Pixels to slots, again and again: one question under way, the newest next, by the page's network or else the server.
 
-import { reasonOf } from "../reason.js";
-import { sceneFrom } from "../scene.js";
+import { reasonOf } from "../page/reason.js";
+import { sceneFrom } from "../scene/scene.js";
 
 /** Answers that the rate is the mean of. */
 const COUNTED = 12;
@@ -18,7 +18,7 @@ const SERVER_MS = 250;
  * @property {Float32Array[]} decoded [P][4] per slot: red, green, blue, mask logit
  * @property {Float32Array | null} scope [P] that the first step was given; null: 1 everywhere
  */
-/** @typedef {import("../engine.js").Choices} Choices */
+/** @typedef {import("../engine/engine.js").Choices} Choices */
 /**
  * @typedef {object} Question
  * @property {Uint8Array} pixels [side][side][3]
@@ -51,7 +51,7 @@ export class Loop {
   /** @type {Set<Listener>} */
   #listeners = new Set();
 
-  /** @param {import("../engine.js").Engine} engine */
+  /** @param {import("../engine/engine.js").Engine} engine */
   constructor(engine) {
     this.#engine = engine;
   }
@@ -136,7 +136,7 @@ export class Loop {
 
   /** @param {Question} question @returns {Promise<Answer>} */
   async #fromServer({ pixels, choices }) {
-    /** @type {import("../engine.js").Source} */
+    /** @type {import("../engine/engine.js").Source} */
     const source = { origin: { kind: "picture" }, picture: { image: Array.from(pixels), of: choices.model } };
     const began = performance.now();
     const scene = sceneFrom(await this.#engine.decompose(source, choices));

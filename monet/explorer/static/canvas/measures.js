@@ -1,6 +1,6 @@
 // What a decomposition makes of objects that are known: pure functions of true owners and the slots' masks.
 
-import { segment } from "../compose.js";
+import { segment } from "../scene/compose.js";
 
 /**
  * A composed scene and what the network says of it.

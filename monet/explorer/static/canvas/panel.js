@@ -1,14 +1,14 @@
 // "Compose a scene": a canvas that the network takes apart while it is painted.
 
-import { canvas, drawColors } from "../draw.js";
-import { copyText } from "../clipboard.js";
-import { button, h, say } from "../dom.js";
-import { explanation } from "../explain.js";
-import { unfold } from "../folding.js";
-import { notify } from "../notices.js";
-import { toHash as stageHash } from "../permalink.js";
-import { reasonOf } from "../reason.js";
-import { sceneFrom } from "../scene.js";
+import { canvas, drawColors } from "../drawing/draw.js";
+import { copyText } from "../page/clipboard.js";
+import { button, h, say } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
+import { unfold } from "../page/folding.js";
+import { notify } from "../page/notices.js";
+import { toHash as stageHash } from "../scene/permalink.js";
+import { reasonOf } from "../page/reason.js";
+import { sceneFrom } from "../scene/scene.js";
 import { Desk } from "./desk.js";
 import { easel as easelOf } from "./easel.js";
 import { filming as filmingOf } from "./filming.js";
@@ -23,7 +23,7 @@ import { tools as toolsOf } from "./tools.js";
 import { trials as trialsOf } from "./trials.js";
 import { worldOf } from "./worlds.js";
 
-/** @typedef {import("../engine.js").Origin} Origin */
+/** @typedef {import("../engine/engine.js").Origin} Origin */
 /** @typedef {import("./render.js").Composition} Composition */
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
@@ -230,7 +230,7 @@ function build(body, { store, frames, engine, opening }) {
     return { pixels: pictureOf(scene.image, place.frame), origin };
   }
 
-  /** @type {import("../scene.js").Scene | null} */
+  /** @type {import("../scene/scene.js").Scene | null} */
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;

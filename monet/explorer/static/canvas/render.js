@@ -22,7 +22,7 @@ import { strokes } from "./strokes.js";
 /**
  * What lies behind all things: one colour, or a picture [H][W][3] with a name to find it again by. One that `stays` is
  * not sent to the server.
- * @typedef {{color: Color, pixels?: undefined, origin?: undefined, stays?: undefined} | {color?: undefined, pixels: Uint8Array, origin: import("../engine.js").Origin | GroundOrigin | null, stays?: boolean}} Ground
+ * @typedef {{color: Color, pixels?: undefined, origin?: undefined, stays?: undefined} | {color?: undefined, pixels: Uint8Array, origin: import("../engine/engine.js").Origin | GroundOrigin | null, stays?: boolean}} Ground
  */
 /** One of a world's own grounds. @typedef {{kind: "ground", index: number}} GroundOrigin */
 /**

@@ -1,8 +1,8 @@
 // What counts as explained before the recursion begins: the scope s_0 is 1 minus that (Burgess et al. 2019, section 2.2).
 
-import { uint8 } from "../arrays.js";
-import { FOG } from "../draw.js";
-import { encode } from "../permalink.js";
+import { uint8 } from "../engine/arrays.js";
+import { FOG } from "../drawing/draw.js";
+import { encode } from "../scene/permalink.js";
 import { margin } from "./render.js";
 import { strokes } from "./strokes.js";
 

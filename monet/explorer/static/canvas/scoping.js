@@ -1,6 +1,6 @@
 // The scope's tool: a brush on the veil that marks what counts as explained already.
 
-import { button, h, say } from "../dom.js";
+import { button, h, say } from "../page/dom.js";
 import { withSlot } from "./scope.js";
 
 const QUESTION =

@@ -1,7 +1,7 @@
 // A shape beside the canvas: dragged or clicked it becomes a thing on it, and its picture has the colour in hand.
 
-import { context2d, h } from "../dom.js";
-import { notify } from "../notices.js";
+import { context2d, h } from "../page/dom.js";
+import { notify } from "../page/notices.js";
 import { added } from "./desk.js";
 import { FULL } from "./easel.js";
 import { render } from "./render.js";

@@ -1,7 +1,7 @@
 // What lies beside the canvas: shapes to drag in, colours, the selected thing's buttons, the brush and the ground.
 
-import { button, h } from "../dom.js";
-import { roving } from "../roving.js";
+import { button, h } from "../page/dom.js";
+import { roving } from "../page/roving.js";
 import { removed, restacked } from "./desk.js";
 import { shapeToDrag } from "./shapes.js";
 import { grown, randomThings, sizable, turnedBy } from "./things.js";

@@ -1,6 +1,6 @@
 // The five experiments beside the canvas: a question, a scene, a path to play or to drag along, and the chart.
 
-import { button, h, say } from "../dom.js";
+import { button, h, say } from "../page/dom.js";
 import { Chart } from "./chart.js";
 import { EXPERIMENTS } from "./experiments.js";
 

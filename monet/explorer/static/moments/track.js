@@ -1,7 +1,7 @@
 // The curves of a training behind its slider: the moments stand at equal distances, so steps in between lie closer where
 // they are many.
 
-import { h, svg } from "../dom.js";
+import { h, svg } from "../page/dom.js";
 
 /** What is drawn, by its name in the figures: class, words, and the range that it fills; null: that of its values. */
 export const CURVES = {

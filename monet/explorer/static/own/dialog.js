@@ -1,9 +1,9 @@
 // Before pictures are added: what they are called and how they are made square. Afterwards: what became of them.
 
-import { button, h, say } from "../dom.js";
-import { renewGalleries } from "../galleries.js";
-import { checkName, nameFrom } from "../naming.js";
-import { reasonOf } from "../reason.js";
+import { button, h, say } from "../page/dom.js";
+import { renewGalleries } from "../engine/galleries.js";
+import { checkName, nameFrom } from "./naming.js";
+import { reasonOf } from "../page/reason.js";
 import { learnFrom } from "../training/panel.js";
 import { bytes, send } from "./files.js";
 

@@ -1,6 +1,6 @@
 // What was dropped or chosen: a folder with all that is in it, or a ZIP file; and how it is sent.
 
-import { lastStep } from "../steps.js";
+import { lastStep } from "../engine/steps.js";
 
 /** The most that is sent at once; the server has the same limits. */
 const [MAX_FILES, MAX_BYTES] = [20_000, 2 ** 31];

@@ -1,9 +1,9 @@
 // Your pictures: a folder or a ZIP file of them, dropped or chosen, becomes a data set of this machine.
 
-import { button, h } from "../dom.js";
-import { onGalleries } from "../galleries.js";
-import { notify } from "../notices.js";
-import { reasonOf } from "../reason.js";
+import { button, h } from "../page/dom.js";
+import { onGalleries } from "../engine/galleries.js";
+import { notify } from "../page/notices.js";
+import { reasonOf } from "../page/reason.js";
 import { addDialog } from "./dialog.js";
 import { chosen, dropped, isMany } from "./files.js";
 
@@ -22,7 +22,7 @@ export function mount(root, { request }) {
       notify(reasonOf(error), { urgent: true });
     }
   };
-  /** @param {import("../dom.js").Properties<"input">} properties */
+  /** @param {import("../page/dom.js").Properties<"input">} properties */
   const picker = (properties) => {
     const input = h("input", {
       type: "file",

@@ -1,7 +1,7 @@
 // Attention, step by step: the film of the steps, and below it all of them side by side.
 
-import { h } from "../dom.js";
-import { explanation } from "../explain.js";
+import { h } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
 import { story } from "../story/story.js";
 import { stepsTable } from "../story/table.js";
 

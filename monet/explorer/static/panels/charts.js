@@ -1,10 +1,10 @@
 // Plotly charts of the scene, with the page's colours and the edits on top.
 
-import { CHARTS, coloursAt, CONFIG, plotly, styled, withEdits } from "../charts.js";
-import { h } from "../dom.js";
-import { FIGURES } from "../figures.js";
-import { leaveTouches } from "../fingers.js";
-import { explanation } from "../explain.js";
+import { CHARTS, coloursAt, CONFIG, plotly, styled, withEdits } from "../drawing/charts.js";
+import { h } from "../page/dom.js";
+import { FIGURES } from "../drawing/figures.js";
+import { leaveTouches } from "../page/fingers.js";
+import { explanation } from "../page/explain.js";
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {

@@ -1,15 +1,15 @@
 // Sample scenes per data set, those of stored data, new ones from the generators, and some that no model has seen.
 
-import { button, h } from "../dom.js";
-import { explanation } from "../explain.js";
-import { onGalleries } from "../galleries.js";
-import { roving } from "../roving.js";
+import { button, h } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
+import { onGalleries } from "../engine/galleries.js";
+import { roving } from "../page/roving.js";
 import { isSite } from "../site/site.js";
 
 const UNUSUAL = "unusual";
 
-/** @typedef {import("../galleries.js").Gallery} Gallery */
-/** @typedef {import("../engine.js").Origin} Origin */
+/** @typedef {import("../engine/galleries.js").Gallery} Gallery */
+/** @typedef {import("../engine/engine.js").Origin} Origin */
 /** @typedef {{title: string, expect: string, origin: Origin}} Unusual */
 
 /** What tells scenes apart. @type {(keyof Origin)[]} */
@@ -68,7 +68,7 @@ export function mount(root, { store, frames, opening, request, data: { galleries
 
   const show = () => {
     const gallery = current();
-    /** @type {{origin: Origin, properties: import("../dom.js").Properties<"button">, children: Node[]}[]} */
+    /** @type {{origin: Origin, properties: import("../page/dom.js").Properties<"button">, children: Node[]}[]} */
     const list = gallery
       ? Array.from({ length: gallery.samples }, (_, index) => ({
           origin: { kind: gallery.kind, data: gallery.name, index },
@@ -164,7 +164,7 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     if (origin?.kind === "stored") select.value = value(origin);
     show();
   });
-  /** @type {import("../scene.js").Scene | null} */
+  /** @type {import("../scene/scene.js").Scene | null} */
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;

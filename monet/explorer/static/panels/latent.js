@@ -1,8 +1,8 @@
 // One latent of the selected slot: its name, its slider between the object at both ends, its value, reset and lock.
 
-import { setLatent } from "../actions.js";
-import { h, svg } from "../dom.js";
-import { limits } from "../evidence.js";
+import { setLatent } from "../scene/actions.js";
+import { h, svg } from "../page/dom.js";
+import { limits } from "../scene/evidence.js";
 
 /** So many steps a key goes on a slider. @type {Record<string, number | undefined>} */
 const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
@@ -18,9 +18,9 @@ const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown
  * @param {number} d which latent
  * @param {object} of
  * @param {number} of.place of the slot in the document
- * @param {import("../store.js").Slot} of.slot
+ * @param {import("../scene/store.js").Slot} of.slot
  * @param {number} of.share how much it says, of what the slot's most telling latent says
- * @param {import("../evidence.js").Evidence | null} of.evidence
+ * @param {import("../scene/evidence.js").Evidence | null} of.evidence
  * @param {Node[]} of.ends pictures of the object at both ends; none for a latent that says nothing
  * @returns {{element: HTMLElement, controls: Controls}}
  */

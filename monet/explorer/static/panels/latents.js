@@ -1,14 +1,14 @@
 // The latents of the selected slot: take hold of one and drag, the object changes under the finger.
 
-import { canvas, drawColors, drawValues, inkOn, slotColor } from "../draw.js";
-import { resetSlot, sample } from "../actions.js";
-import { button, decimals, h, say, subscript } from "../dom.js";
-import { Ends } from "../ends.js";
-import { heatMap } from "../evidence.js";
-import { explanation } from "../explain.js";
-import { zoomable } from "../lightbox.js";
-import { normal } from "../random.js";
-import { roving } from "../roving.js";
+import { canvas, drawColors, drawValues, inkOn, slotColor } from "../drawing/draw.js";
+import { resetSlot, sample } from "../scene/actions.js";
+import { button, decimals, h, say, subscript } from "../page/dom.js";
+import { Ends } from "../scene/ends.js";
+import { heatMap } from "../scene/evidence.js";
+import { explanation } from "../page/explain.js";
+import { zoomable } from "../page/lightbox.js";
+import { normal } from "../scene/random.js";
+import { roving } from "../page/roving.js";
 import { latentRow } from "./latent.js";
 
 /** A latent that says less than this about the slot, in nats, is folded away. */
@@ -153,7 +153,7 @@ export function mount(root, page) {
   let inputs = [];
   let mapped = ""; // the model whose heat map is shown
 
-  /** @param {import("../store.js").Slot} slot @param {import("../store.js").View} view */
+  /** @param {import("../scene/store.js").Slot} slot @param {import("../scene/store.js").View} view */
   function build(slot, view) {
     const order = slot.kl.map((_, d) => d);
     const evidence = opening.offer.models[store.scene.model]?.latents ?? null;
@@ -199,7 +199,7 @@ export function mount(root, page) {
     deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
   }
 
-  /** @type {import("../frames.js").Frame | null} */
+  /** @type {import("../scene/frames.js").Frame | null} */
   let last = null;
   frames.onFrame((frame) => {
     const { scene, view, document } = frame;

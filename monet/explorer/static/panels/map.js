@@ -1,13 +1,13 @@
 // The map of slots: every slot of the sample scenes, laid out by what its latents say, and the scene's own among them.
 
-import { coloursAt, CONFIG, plotly, styled } from "../charts.js";
-import { canvas, drawColors, slotColor } from "../draw.js";
-import { button, h } from "../dom.js";
-import { leaveTouches } from "../fingers.js";
-import { explanation } from "../explain.js";
-import { zoomable } from "../lightbox.js";
-import { reasonOf } from "../reason.js";
-import { roving } from "../roving.js";
+import { coloursAt, CONFIG, plotly, styled } from "../drawing/charts.js";
+import { canvas, drawColors, slotColor } from "../drawing/draw.js";
+import { button, h } from "../page/dom.js";
+import { leaveTouches } from "../page/fingers.js";
+import { explanation } from "../page/explain.js";
+import { zoomable } from "../page/lightbox.js";
+import { reasonOf } from "../page/reason.js";
+import { roving } from "../page/roving.js";
 
 /** A slot of a sample scene. @typedef {{index: number, step: number, share: number, latent: Float32Array}} Point */
 /**
@@ -121,7 +121,7 @@ export function mount(root, { store, frames, request }) {
     }
   }
 
-  /** @param {SlotMap} map @returns {import("../charts.js").Figure} */
+  /** @param {SlotMap} map @returns {import("../drawing/charts.js").Figure} */
   function figure(map) {
     const places = map.slots.map((slot) => project(map, slot.latent));
     const own = store.document.slots.map((slot) => project(map, slot.latent));
@@ -206,7 +206,7 @@ export function mount(root, { store, frames, request }) {
     return loading.made;
   }
 
-  /** Once the map is drawn. @type {import("../charts.js").Plotly | null} */
+  /** Once the map is drawn. @type {import("../drawing/charts.js").Plotly | null} */
   let library = null;
   async function draw() {
     if (!visible || !store.loaded) return;
@@ -248,7 +248,7 @@ export function mount(root, { store, frames, request }) {
     if (visible) draw();
   }).observe(root);
   new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  /** @type {import("../store.js").Document | null} */
+  /** @type {import("../scene/store.js").Document | null} */
   let drawn = null;
   let timer = 0;
   frames.onFrame((frame) => {

@@ -1,14 +1,14 @@
 // Through training: what the model was at a dozen steps of its training, on the same few scenes.
 
-import { canvas, drawColors, drawLabels, drawValues } from "../draw.js";
-import { button, h } from "../dom.js";
-import { explanation } from "../explain.js";
-import { zoomable } from "../lightbox.js";
+import { canvas, drawColors, drawLabels, drawValues } from "../drawing/draw.js";
+import { button, h } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
+import { zoomable } from "../page/lightbox.js";
 import { labels, load, sum } from "../moments/sheet.js";
 import { track } from "../moments/track.js";
-import { lessMotion, onMotionChange } from "../motion.js";
-import { reasonOf } from "../reason.js";
-import { roving } from "../roving.js";
+import { lessMotion, onMotionChange } from "../page/motion.js";
+import { reasonOf } from "../page/reason.js";
+import { roving } from "../page/roving.js";
 import { numbered } from "../story/strip.js";
 
 /** How long a moment stands while playing. */

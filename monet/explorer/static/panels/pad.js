@@ -1,10 +1,10 @@
 // Two latents at once, under one finger.
 
-import { setLatents } from "../actions.js";
-import { draggable } from "../fingers.js";
-import { slotColor } from "../draw.js";
-import { h, subscript, svg } from "../dom.js";
-import { explanation } from "../explain.js";
+import { setLatents } from "../scene/actions.js";
+import { draggable } from "../page/fingers.js";
+import { slotColor } from "../drawing/draw.js";
+import { h, subscript, svg } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
 
 const REACH = 3;
 const EDGE = 0.2;

@@ -1,15 +1,15 @@
 // The scene: what went in, what the slots make of it, who took which pixel, and where it is wrong.
 
-import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../draw.js";
-import { button, find, h, say } from "../dom.js";
-import { explanation } from "../explain.js";
-import { unfold } from "../folding.js";
-import { enlarge, zoomable } from "../lightbox.js";
-import { pointable } from "../pointing.js";
-import { present, PRESENTING } from "../presenting.js";
-import { roving } from "../roving.js";
+import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../drawing/draw.js";
+import { button, find, h, say } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
+import { unfold } from "../page/folding.js";
+import { enlarge, zoomable } from "../page/lightbox.js";
+import { pointable } from "../page/pointing.js";
+import { present, PRESENTING } from "../page/presenting.js";
+import { roving } from "../page/roving.js";
 import { stage } from "../stage/stage.js";
-import { strangerNote } from "../stranger.js";
+import { strangerNote } from "../scene/stranger.js";
 
 const FIGURES = [
   ["mse", "MSE", "Mean squared error of the reconstruction, pixels in [0, 1]"],
@@ -41,7 +41,7 @@ const named = (slots) =>
     .join(", ")
     .replace(/, (\d+)$/, " and $1")}`;
 
-/** Where the masks of a picture come from, slot by slot. @param {import("../frames.js").Frame} frame */
+/** Where the masks of a picture come from, slot by slot. @param {import("../scene/frames.js").Frame} frame */
 export function provenance({ scene, document, steps, view }) {
   const present = document.slots
     .map((slot, k) => (!slot.hidden || k === view.solo ? k : null))
@@ -151,7 +151,7 @@ export function mount(root, { store, frames, engine, opening }) {
       "aria-label": "Masks that recompose the scene",
       title:
         "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
-      onchange: () => store.look({ masks: /** @type {import("../compose.js").MaskSource} */ (masks.value) }),
+      onchange: () => store.look({ masks: /** @type {import("../scene/compose.js").MaskSource} */ (masks.value) }),
     },
     h("option", { value: "auto" }, "automatic"),
     h("option", { value: "attention" }, "attention’s"),
@@ -200,7 +200,7 @@ export function mount(root, { store, frames, engine, opening }) {
     pointable(element, store, (pixel, event) => (element !== panels.image || event.detail < 2) && own(pixel));
   }
 
-  /** @type {import("../frames.js").Frame | null} */
+  /** @type {import("../scene/frames.js").Frame | null} */
   let last = null;
   frames.onFrame((frame) => {
     const { scene, view } = frame;
@@ -260,7 +260,7 @@ export function mount(root, { store, frames, engine, opening }) {
     last = frame;
   });
 
-  /** @param {import("../frames.js").Frame} frame */
+  /** @param {import("../scene/frames.js").Frame} frame */
   function inspect(frame) {
     const { pixel } = frame.view;
     for (const mark of marks) mark.hidden = pixel === null;

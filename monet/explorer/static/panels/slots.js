@@ -1,12 +1,12 @@
 // Slots: what the component VAE makes of each mask, and what one can do to a slot as a whole.
 
-import { between, carryOver, changeSlot, duplicate, move, paste, remove, swap } from "../actions.js";
-import { blender } from "../blender.js";
-import { Columns, symbol } from "../columns.js";
-import { canvas, drawColors, drawValues } from "../draw.js";
-import { button, h } from "../dom.js";
-import { explanation } from "../explain.js";
-import { seenBeside } from "../placing.js";
+import { between, carryOver, changeSlot, duplicate, move, paste, remove, swap } from "../scene/actions.js";
+import { blender } from "../scene/blender.js";
+import { Columns, symbol } from "../drawing/columns.js";
+import { canvas, drawColors, drawValues } from "../drawing/draw.js";
+import { button, h } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
+import { seenBeside } from "../scene/placing.js";
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export function mount(root, { store, frames }) {
@@ -64,7 +64,7 @@ export function mount(root, { store, frames }) {
   const selected = () => store.view.slot;
   /** @param {number} k */
   const slotAt = (k) => store.document.slots[k];
-  /** @param {(k: number) => import("../actions.js").Change} change */
+  /** @param {(k: number) => import("../scene/actions.js").Change} change */
   const act = (change) => () => store.edit(change(selected()));
   const other = h("select", {
     class: "mx-select",
@@ -177,7 +177,7 @@ export function mount(root, { store, frames }) {
 
   /** What a column shows; a column that is built anew shows nothing. @type {WeakMap<object, {decoded?: Float32Array, toggles?: string}>} */
   const columnsShow = new WeakMap();
-  /** @type {import("../frames.js").Frame | null} */
+  /** @type {import("../scene/frames.js").Frame | null} */
   let last = null;
   /** @type {typeof store.aside} */
   let guest = null;

@@ -1,16 +1,16 @@
 // Traversals: one latent of the selected slot, from one end to the other, everything else held.
 
-import { maskAmong } from "../compose.js";
-import { canvas, drawOnGround, hatch } from "../draw.js";
-import { setLatent } from "../actions.js";
-import { button, decimals, h, subscript } from "../dom.js";
-import { DISSOLVED } from "../ends.js";
-import { explanation } from "../explain.js";
-import { RETRY_MS } from "../frames.js";
-import { enlarge } from "../lightbox.js";
-import { player } from "../player.js";
-import { roving } from "../roving.js";
-import { along, REACHES, values } from "../sweep.js";
+import { maskAmong } from "../scene/compose.js";
+import { canvas, drawOnGround, hatch } from "../drawing/draw.js";
+import { setLatent } from "../scene/actions.js";
+import { button, decimals, h, subscript } from "../page/dom.js";
+import { DISSOLVED } from "../scene/ends.js";
+import { explanation } from "../page/explain.js";
+import { RETRY_MS } from "../scene/frames.js";
+import { enlarge } from "../page/lightbox.js";
+import { player } from "../drawing/player.js";
+import { roving } from "../page/roving.js";
+import { along, REACHES, values } from "../scene/sweep.js";
 
 const COUNT = 9;
 
@@ -29,7 +29,7 @@ export function mount(root, { store, frames }) {
     {
       class: "mx-select",
       "aria-label": "Range of the traversal",
-      onchange: () => store.look({ reach: /** @type {import("../sweep.js").Reach} */ (reach.value) }),
+      onchange: () => store.look({ reach: /** @type {import("../scene/sweep.js").Reach} */ (reach.value) }),
     },
     ...Object.entries(REACHES).map(([value, label]) => h("option", { value }, label)),
   );
@@ -115,7 +115,7 @@ export function mount(root, { store, frames }) {
     );
 
     /**
-     * @param {import("../scene.js").Scene} scene @param {number} slot @param {import("../store.js").Slot} base @param {number} d
+     * @param {import("../scene/scene.js").Scene} scene @param {number} slot @param {import("../scene/store.js").Slot} base @param {number} d
      * @param {boolean} selected @param {number[]} steps values of the latent, and of each:
      * @param {Float32Array[]} decoded [H*W][4] @param {Float32Array[]} masks [H*W] @param {number[]} areas shares of the usual
      */

@@ -1,20 +1,20 @@
 // What a page of plain files answers by itself: samples and a visitor's own pictures, taken apart by its own network.
 
-import { answerTo } from "../answer.js";
-import { renewGalleries } from "../galleries.js";
+import { answerTo } from "../engine/answer.js";
+import { renewGalleries } from "../engine/galleries.js";
 import { centred, fit, nearest, readPicture } from "./pictures.js";
 import { fetchSpec } from "./site.js";
 
 /** @typedef {import("./pictures.js").Picture} Picture */
 
-/** @type {Promise<import("../galleries.js").Known> | null} */
+/** @type {Promise<import("../engine/galleries.js").Known> | null} */
 let known = null;
 
 /**
- * @param {import("../engine.js").Source} source
- * @param {import("../engine.js").Choices} choices
- * @param {import("../engine.js").Engine} engine
- * @returns {Promise<import("../store.js").ScenePayload>}
+ * @param {import("../engine/engine.js").Source} source
+ * @param {import("../engine/engine.js").Choices} choices
+ * @param {import("../engine/engine.js").Engine} engine
+ * @returns {Promise<import("../scene/store.js").ScenePayload>}
  * @throws {Error} with a sentence for people
  */
 export async function askFiles({ origin, picture = null }, choices, engine) {
@@ -44,7 +44,7 @@ export async function askFiles({ origin, picture = null }, choices, engine) {
  * @typedef {{title: string, picture: Picture, labels?: Picture, background?: number[]}} Found
  */
 
-/** A visitor's picture: the file, or what a model was fed of it, without its border. @param {import("../engine.js").Picture} picture @returns {Promise<Found>} */
+/** A visitor's picture: the file, or what a model was fed of it, without its border. @param {import("../engine/engine.js").Picture} picture @returns {Promise<Found>} */
 async function own(picture) {
   const title = "your picture";
   if (picture instanceof Blob) return { title, picture: await readPicture(picture) };
@@ -56,7 +56,7 @@ async function own(picture) {
   };
 }
 
-/** @param {import("../engine.js").Origin} origin @returns {Promise<Found>} */
+/** @param {import("../engine/engine.js").Origin} origin @returns {Promise<Found>} */
 async function sample({ kind, data, index }) {
   known ??= renewGalleries();
   const { galleries } = await known.catch((error) => {

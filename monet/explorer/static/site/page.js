@@ -1,8 +1,8 @@
 // The page of plain files: plain controls where the app has Gradio's, and a worker that keeps all files for later.
 
 import { choose, mount, openFile, start } from "../main.js";
-import { find } from "../dom.js";
-import { notify } from "../notices.js";
+import { find } from "../page/dom.js";
+import { notify } from "../page/notices.js";
 import { followTheme } from "./theme.js";
 
 followTheme();
@@ -30,7 +30,7 @@ model.addEventListener("change", () => choose({ model: model.value }));
 slots.addEventListener("input", () => (count.value = slots.value));
 slots.addEventListener("change", () => choose({ slots: Number(slots.value) }));
 for (const way of ways)
-  way.addEventListener("change", () => choose({ how: /** @type {import("../engine.js").How} */ (way.value) }));
+  way.addEventListener("change", () => choose({ how: /** @type {import("../engine/engine.js").How} */ (way.value) }));
 /** @param {Blob} picture */
 const take = (picture) => openFile({ url: URL.createObjectURL(picture) });
 file.addEventListener("change", () => file.files?.[0] && take(file.files[0]));

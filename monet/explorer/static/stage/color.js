@@ -1,6 +1,6 @@
 // The colour of an object by hand: a ring of hues around it, and a patch for its brightness.
 
-import { svg } from "../dom.js";
+import { svg } from "../page/dom.js";
 
 const SEGMENTS = 36;
 
@@ -10,7 +10,7 @@ const GAP_PX = 12;
 /** A colour with less chroma than this has no hue to begin with: the ring gives it so much. */
 const LEAST_CHROMA = 0.3;
 
-/** @typedef {import("../grasp.js").Features} Features */
+/** @typedef {import("../scene/grasp.js").Features} Features */
 
 /** @param {Features} features @returns {[number, number, number]} hue in [0, 1), chroma, value */
 function hcv({ red, green, blue }) {

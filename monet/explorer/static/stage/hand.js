@@ -1,10 +1,10 @@
 // A hand on an object: it says where the object shall be, and the latents follow, frame by frame.
 
-import { changeSlot } from "../actions.js";
-import { Grasp } from "../grasp.js";
-import { reasonOf } from "../reason.js";
+import { changeSlot } from "../scene/actions.js";
+import { Grasp } from "../scene/grasp.js";
+import { reasonOf } from "../page/reason.js";
 
-/** @typedef {import("../grasp.js").Features} Features */
+/** @typedef {import("../scene/grasp.js").Features} Features */
 /** From where the object was to where it shall be. @typedef {(start: Features) => Features} Aim */
 
 let gestures = 0;
@@ -25,7 +25,7 @@ export class Hand {
   #grasp;
 
   /**
-   * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop}} page
+   * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} page
    * @param {number} slot
    * @param {() => void} follow called whenever the object has moved
    */
@@ -41,7 +41,7 @@ export class Hand {
     this.#grasp.catch(() => {}); // whoever waits for it says so
   }
 
-  /** @param {import("../store.js").Document} document */
+  /** @param {import("../scene/store.js").Document} document */
   async #begin({ slots }) {
     const decoded = await this.frames.decode(slots.map((s) => s.latent));
     const others = decoded.filter((_, k) => k !== this.slot && !slots[k].hidden);

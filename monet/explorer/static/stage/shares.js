@@ -1,7 +1,7 @@
 // The slots' shares of the pixel under the pointer, as a bar that goes with it.
 
-import { inkOn, slotColor } from "../draw.js";
-import { h, say } from "../dom.js";
+import { inkOn, slotColor } from "../drawing/draw.js";
+import { h, say } from "../page/dom.js";
 
 /** A smaller share has no room for its number. */
 const READABLE = 0.17;
@@ -9,7 +9,7 @@ const READABLE = 0.17;
 /** Pixels of the window between the pointer and the bar: below it, or above near the lower edge. */
 const [BELOW_PX, ABOVE_PX] = [34, 24];
 
-/** @typedef {import("../frames.js").Frame} Frame */
+/** @typedef {import("../scene/frames.js").Frame} Frame */
 
 /** @param {HTMLElement} frameElement that the bar is put into, and stays inside of */
 export function pointerShares(frameElement) {

@@ -1,7 +1,7 @@
 // What is pointed at on the stage stays bright while all else gets dark, and a tag says what it is.
 
-import { context2d, h, say } from "../dom.js";
-import { inkOn, slotColor } from "../draw.js";
+import { context2d, h, say } from "../page/dom.js";
+import { inkOn, slotColor } from "../drawing/draw.js";
 import { placeOf } from "./outline.js";
 
 /** How dark everything else gets, 0 to 255. */
@@ -14,7 +14,7 @@ export function spotlight(screen) {
   const shade = h("canvas", { class: "mx-shade", "aria-hidden": "true" });
   const tag = h("div", { class: "mx-tag", hidden: true });
 
-  /** @param {import("../frames.js").Frame} frame @param {number | null} k the slot that is pointed at */
+  /** @param {import("../scene/frames.js").Frame} frame @param {number | null} k the slot that is pointed at */
   function follow({ scene: { size }, document, labels, masks }, k) {
     const there = k === null ? null : placeOf(labels, size, k);
     tag.hidden = !there;

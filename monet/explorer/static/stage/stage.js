@@ -1,10 +1,10 @@
 // The stage: the scene stands large, what is pointed at lights up, and an object that is dragged follows the hand.
 
-import { resetSlot } from "../actions.js";
-import { h, say, svg, targetIn } from "../dom.js";
-import { learned } from "../evidence.js";
-import { turned } from "../grasp.js";
-import { pixelAt, positionOn } from "../pointing.js";
+import { resetSlot } from "../scene/actions.js";
+import { h, say, svg, targetIn } from "../page/dom.js";
+import { learned } from "../scene/evidence.js";
+import { turned } from "../scene/grasp.js";
+import { pixelAt, positionOn } from "../page/pointing.js";
 import { hueAt, hueRing, lit, tinted } from "./color.js";
 import { Hand } from "./hand.js";
 import { borderOf, placeOf } from "./outline.js";
@@ -29,7 +29,7 @@ const LIGHT_REACH = 0.5;
 /** Keys that follow one another within this time are one gesture. */
 const KEY_PAUSE_MS = 400;
 
-/** @typedef {import("../frames.js").Frame} Frame @typedef {import("../grasp.js").Features} Features */
+/** @typedef {import("../scene/frames.js").Frame} Frame @typedef {import("../scene/grasp.js").Features} Features */
 /** @typedef {import("./hand.js").Aim} Aim @typedef {import("./outline.js").Place} Place */
 /** A place in pixels of the scene. @typedef {[x: number, y: number]} Spot */
 /** What a drag does. @typedef {"move" | "size" | "turn" | "hue" | "light"} Mode */
@@ -37,7 +37,7 @@ const KEY_PAUSE_MS = 400;
 /**
  * @param {HTMLElement} frameElement around the canvas of the recomposed scene; everything lies on top of it
  * @param {HTMLCanvasElement} screen that canvas
- * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop, opening: import("../opening.js").Opening}} page
+ * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop, opening: import("../scene/opening.js").Opening}} page
  */
 export function stage(frameElement, screen, page) {
   const { store, frames } = page;

@@ -1,6 +1,6 @@
 // The posterior of a slot as bars: a mean for each latent, and one sigma to either side as a whisker.
 
-import { decimals, subscript, svg } from "../dom.js";
+import { decimals, subscript, svg } from "../page/dom.js";
 
 /** How far the scale goes at least, in sigma of the prior. */
 const REACH = 3;
@@ -12,7 +12,7 @@ export class Bars {
   /** @type {SVGGElement | null} */
   #grow = null;
 
-  /** The scale that holds every latent of a scene. @param {import("../scene.js").Scene} scene */
+  /** The scale that holds every latent of a scene. @param {import("../scene/scene.js").Scene} scene */
   static reachOf(scene) {
     return Math.max(
       REACH,

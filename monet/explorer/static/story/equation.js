@@ -1,9 +1,9 @@
 // The equations of a step (Burgess et al. 2019, section 2), and below their symbols the numbers of one pixel.
 
-import { decimals, h, say } from "../dom.js";
+import { decimals, h, say } from "../page/dom.js";
 import { hat, m, row, sub, subsup, table } from "./mathml.js";
 
-/** @typedef {import("../scene.js").Scene} Scene */
+/** @typedef {import("../scene/scene.js").Scene} Scene */
 /** @typedef {import("./timeline.js").Phase} Phase */
 
 /**

@@ -1,11 +1,11 @@
 // The pictures of a step: the scene under its veil, the piece that is lifted out of it, what is put together.
 
-import { blend } from "../compose.js";
-import { context2d } from "../dom.js";
-import { drawColors, FOG } from "../draw.js";
-import { onGround } from "../ground.js";
+import { blend } from "../scene/compose.js";
+import { context2d } from "../page/dom.js";
+import { drawColors, FOG } from "../drawing/draw.js";
+import { onGround } from "../drawing/ground.js";
 
-/** @typedef {import("../scene.js").Scene} Scene */
+/** @typedef {import("../scene/scene.js").Scene} Scene */
 /** What the slots are decoded to: [H*W][4] of each, and the softmax of their masks, [H*W]. @typedef {{slots: Float32Array[], masks: Float32Array[]}} Decoded */
 
 /** How much fog lies on the scene. */

@@ -1,7 +1,7 @@
 // A pixel of the scene, pointed at on any of its pictures: by mouse, by a tap, or by arrow keys.
 
-import { h } from "../dom.js";
-import { pointable } from "../pointing.js";
+import { h } from "../page/dom.js";
+import { pointable } from "../page/pointing.js";
 
 /** Rows and columns that a key goes. @type {Record<string, [number, number]>} */
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -9,7 +9,7 @@ const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDo
 /**
  * A picture in a frame, on which a pixel can be pointed at and is marked.
  * @param {HTMLCanvasElement} picture
- * @param {import("../store.js").Store} store
+ * @param {import("../scene/store.js").Store} store
  */
 export function pointed(picture, store) {
   const mark = h("i", { class: "mx-mark", hidden: true });
@@ -27,7 +27,7 @@ export function pointed(picture, store) {
 /**
  * Arrow keys move the pixel while a picture has the focus, Shift eight at a time.
  * @param {HTMLElement} picture
- * @param {import("../store.js").Store} store
+ * @param {import("../scene/store.js").Store} store
  * @param {() => number} start where they begin
  */
 export function pointByKeys(picture, store, start) {

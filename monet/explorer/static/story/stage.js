@@ -1,16 +1,16 @@
 // A step on its stage, from left to right: the scene under its veil, the piece, its latents, what the decoder paints.
 
-import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
-import { find, h } from "../dom.js";
-import { zoomable } from "../lightbox.js";
-import { roving } from "../roving.js";
+import { canvas, drawColors, drawValues, slotColor } from "../drawing/draw.js";
+import { find, h } from "../page/dom.js";
+import { zoomable } from "../page/lightbox.js";
+import { roving } from "../page/roving.js";
 import { Bars } from "./bars.js";
 import { strongest } from "./equation.js";
 import { hat, inline, row, sub } from "./mathml.js";
 import { drawCutOut, drawPiece, drawVeiled } from "./pictures.js";
 import { pointByKeys, pointed } from "./pointing.js";
 
-/** @typedef {import("../scene.js").Scene} Scene */
+/** @typedef {import("../scene/scene.js").Scene} Scene */
 /** @typedef {import("./pictures.js").Decoded} Decoded */
 /** @typedef {import("./timeline.js").Moment} Moment */
 
@@ -49,7 +49,7 @@ export class Stage {
   #reach = 1;
 
   /**
-   * @param {import("../store.js").Store} store
+   * @param {import("../scene/store.js").Store} store
    * @param {() => number} pixel where arrow keys begin
    */
   constructor(store, pixel) {

@@ -1,10 +1,10 @@
 // The story of a scene: the film of its steps; where motion is not wanted, all steps laid out. It shows the scene as the
 // model saw it, whatever was edited since.
 
-import { mean, softmaxMasks } from "../compose.js";
-import { button, h, say, targetIn } from "../dom.js";
-import { lessMotion, onMotionChange } from "../motion.js";
-import { reasonOf } from "../reason.js";
+import { mean, softmaxMasks } from "../scene/compose.js";
+import { button, h, say, targetIn } from "../page/dom.js";
+import { lessMotion, onMotionChange } from "../page/motion.js";
+import { reasonOf } from "../page/reason.js";
 import { Equation, numbersAt } from "./equation.js";
 import { Film } from "./film.js";
 import { middleOf } from "./pointing.js";
@@ -15,11 +15,11 @@ import { ideas, sentence } from "./words.js";
 
 const SPEEDS = { 0.5: "½ ×", 1: "1 ×", 2: "2 ×" };
 
-/** @typedef {import("../scene.js").Scene} Scene */
+/** @typedef {import("../scene/scene.js").Scene} Scene */
 /** What shows a step. @typedef {{stage: Stage, equation: Equation, where: HTMLElement}} Shown */
 
 /**
- * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop}} context
+ * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} context
  * @returns {{element: HTMLElement, controls: Node[], draw: () => void}} `draw` after anything changed
  */
 export function story({ store, frames }) {

@@ -1,9 +1,9 @@
 // The slots as they are filled, one after the other, and what they add up to: the scene is the sum over k of m_k x_k.
 
-import { canvas, inkOn, slotColor } from "../draw.js";
-import { h, say } from "../dom.js";
-import { zoomable } from "../lightbox.js";
-import { roving } from "../roving.js";
+import { canvas, inkOn, slotColor } from "../drawing/draw.js";
+import { h, say } from "../page/dom.js";
+import { zoomable } from "../page/lightbox.js";
+import { roving } from "../page/roving.js";
 import { hat, inline } from "./mathml.js";
 import { drawPiece, drawSum } from "./pictures.js";
 
@@ -34,7 +34,7 @@ export class Strip {
     roving(this.element, "button, .mx-story-sum canvas");
   }
 
-  /** Another scene. @param {import("../scene.js").Scene} scene */
+  /** Another scene. @param {import("../scene/scene.js").Scene} scene */
   open(scene) {
     this.scene = scene;
     this.#drawn = [];

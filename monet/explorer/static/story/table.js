@@ -1,16 +1,16 @@
 // All steps of the attention side by side: the scope that a step is given, the share it takes, and what it leaves.
 
-import { Columns, symbol } from "../columns.js";
-import { blend, mean } from "../compose.js";
-import { canvas, drawColors, drawValues, slotColor } from "../draw.js";
-import { h, svg } from "../dom.js";
-import { onGround } from "../ground.js";
-import { zoomable } from "../lightbox.js";
+import { Columns, symbol } from "../drawing/columns.js";
+import { blend, mean } from "../scene/compose.js";
+import { canvas, drawColors, drawValues, slotColor } from "../drawing/draw.js";
+import { h, svg } from "../page/dom.js";
+import { onGround } from "../drawing/ground.js";
+import { zoomable } from "../page/lightbox.js";
 
-/** @typedef {import("../frames.js").Frame} Frame */
+/** @typedef {import("../scene/frames.js").Frame} Frame */
 
 /**
- * @param {{store: import("../store.js").Store, frames: import("../frames.js").FrameLoop}} context
+ * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} context
  * @returns {{element: HTMLElement, draw: (frame: Frame) => void}}
  */
 export function stepsTable({ store, frames }) {

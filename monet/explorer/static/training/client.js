@@ -26,7 +26,7 @@ const of = (name) => `/${encodeURIComponent(name)}`;
  */
 /** @typedef {{kind: "generated" | "stored", name: string, title: string}} Data */
 /** A data set as a run names it. @typedef {Pick<Data, "kind" | "name">} DataName */
-/** @typedef {import("../opening.js").Offer["models"]} Models */
+/** @typedef {import("../scene/opening.js").Offer["models"]} Models */
 /**
  * What there is; where nobody can train, only the reason.
  * @typedef {{closed: string, data?: undefined, runs?: undefined, models?: undefined} | {closed?: undefined, data: Data[], runs: Run[], models: Models}} Found

@@ -1,6 +1,6 @@
 // The curves of a run: small charts side by side, each with its newest value, and with any other under the pointer.
 
-import { h, say, svg } from "../dom.js";
+import { h, say, svg } from "../page/dom.js";
 
 /** Title, unit and name of each curve. @type {[title: string, unit: string, name: string][]} */
 const CURVES = [

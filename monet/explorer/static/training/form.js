@@ -1,8 +1,8 @@
 // What a new run needs: a data set, a name, and how long.
 
-import { button, h, say } from "../dom.js";
-import { checkName, nameFrom } from "../naming.js";
-import { reasonOf } from "../reason.js";
+import { button, h, say } from "../page/dom.js";
+import { checkName, nameFrom } from "../own/naming.js";
+import { reasonOf } from "../page/reason.js";
 
 /** Minutes that are offered at first. */
 const MINUTES = 20;

@@ -1,12 +1,12 @@
 // Train: begins runs, watches them, and hands their weights to the page. The runs are processes of their own: the panel
 // asks how they are as long as it is in view.
 
-import { button, find, h, say } from "../dom.js";
-import { explanation } from "../explain.js";
-import { lessMotion } from "../motion.js";
-import { notify } from "../notices.js";
-import { reasonOf } from "../reason.js";
-import { roving } from "../roving.js";
+import { button, find, h, say } from "../page/dom.js";
+import { explanation } from "../page/explain.js";
+import { lessMotion } from "../page/motion.js";
+import { notify } from "../page/notices.js";
+import { reasonOf } from "../page/reason.js";
+import { roving } from "../page/roving.js";
 import { act, found } from "./client.js";
 import { form } from "./form.js";
 import { RunView, STATES } from "./run.js";

@@ -1,6 +1,6 @@
 // One run: how far it is, what can be done with it, its curves, and its slots over time.
 
-import { button, h, say } from "../dom.js";
+import { button, h, say } from "../page/dom.js";
 import { curves } from "./client.js";
 import { Curves } from "./curves.js";
 import { Sheets } from "./sheets.js";

@@ -1,7 +1,7 @@
 // The slots of held-out pictures as they are learned: one sheet per evaluation, on a slider over the run's steps.
 
-import { h, say } from "../dom.js";
-import { zoomable } from "../lightbox.js";
+import { h, say } from "../page/dom.js";
+import { zoomable } from "../page/lightbox.js";
 import { sheet } from "./client.js";
 
 export class Sheets {

@@ -1,0 +1,158 @@
+// Plotly: fetched when it is first needed, and given the page's colours, or paper's.
+
+import { errorColor, slotColor } from "./draw.js";
+import { find, h, svg } from "../page/dom.js";
+import { gunzip, isSite } from "../site/site.js";
+
+/** @typedef {import("../scene/scene.js").Scene} Scene */
+/** @typedef {import("../scene/store.js").Document} Document */
+
+/** Charts of a scene by the name of their figure (figures.js), with what they are called and what they say. @type {Record<string, [title: string, help: string]>} */
+export const CHARTS = {
+  posterior: [
+    "Posterior of every latent",
+    "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all.",
+  ],
+  kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],
+  scope: [
+    "Scope left per step",
+    "How much of the scene is unexplained before each step, and what each step takes. Click selects.",
+  ],
+};
+
+// Without Plotly's own bar, which would cover legends: a drag zooms, with Shift it moves, a double click shows all.
+export const CONFIG = { responsive: true, displayModeBar: false };
+
+/**
+ * A chart: traces, and how they are laid out.
+ * @typedef {{data: Record<string, any>[], layout: Record<string, any>}} Figure
+ */
+/**
+ * What is used of Plotly.
+ * @typedef {object} Plotly
+ * @property {(element: HTMLElement, data: object[], layout: object, config: object) => Promise<PlotElement>} react
+ * @property {(element: HTMLElement, change: object, traces: number[]) => Promise<PlotElement>} restyle
+ * @property {(figure: object, how: {format: "svg", width: number, height: number}) => Promise<string>} toImage
+ */
+/** The element of a chart, which tells of clicks on it. @typedef {HTMLElement & {on: (event: string, listener: (event: {points: Record<string, any>[]}) => void) => void}} PlotElement */
+
+/** @type {Promise<Plotly> | null} */
+let library = null;
+/** Plotly is large: it is fetched when charts come into view, and only then. @returns {Promise<Plotly>} */
+export function plotly() {
+  library ??= program()
+    .then(
+      (src) =>
+        new Promise((resolve, reject) => {
+          document.head.append(
+            h("script", { src, onload: () => resolve(Reflect.get(window, "Plotly")), onerror: reject }),
+          );
+        }),
+    )
+    .catch((cause) => {
+      library = null;
+      throw new Error("the charts’ library did not load", { cause });
+    });
+  return library;
+}
+
+/** Its address; a page of plain files unpacks it first. */
+async function program() {
+  const address = new URL("monet/plotly/plotly.min.js", document.baseURI).href;
+  if (!isSite) return address;
+  return URL.createObjectURL(new Blob([await gunzip(`${address}.gz.bin`)], { type: "text/javascript" }));
+}
+
+/** The figure in these colours. @param {Figure} figure @param {{ink: string, grid: string}} colours @returns {Figure} */
+export function styled(figure, { ink, grid }, size = 11) {
+  const { data, layout } = structuredClone(figure);
+  const axis = { gridcolor: grid, linecolor: grid };
+  return {
+    data,
+    layout: {
+      ...layout,
+      font: { ...layout.font, color: ink, size },
+      xaxis: { ...axis, ...layout.xaxis },
+      yaxis: { ...axis, ...layout.yaxis },
+    },
+  };
+}
+
+/** The colours of the page at an element, light or dark. @param {Element} element */
+export function coloursAt(element) {
+  const style = getComputedStyle(element);
+  return { ink: style.color, grid: style.getPropertyValue("--border-color-primary") };
+}
+
+/**
+ * The posterior's chart with the latents as they are edited, in diamonds on top; copies and guests are not in it.
+ * @param {Figure} figure @param {{scene: Scene, document: Document}} shown @returns {Figure}
+ */
+export function withEdits(figure, { scene, document }) {
+  const moved = document.slots
+    .flatMap(({ step, color, latent, mean }) =>
+      step === null ? [] : Array.from(latent, (value, d) => ({ step, color, value, mean: mean[d], d })),
+    )
+    .filter(({ value, mean }) => value !== mean);
+  if (!moved.length) return figure;
+  return {
+    ...figure,
+    data: [
+      ...figure.data,
+      {
+        type: "scatter",
+        mode: "markers",
+        showlegend: false,
+        x: moved.map(({ step, d }) => d + ((step - (scene.slots - 1) / 2) * 0.8) / scene.slots),
+        y: moved.map(({ value }) => value),
+        customdata: moved.map(({ step, d }) => [step + 1, d]),
+        marker: {
+          symbol: "diamond-open",
+          size: 9,
+          line: { width: 2 },
+          color: moved.map(({ color }) => slotColor(color)),
+        },
+        hovertemplate: "slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}, edited<extra></extra>",
+      },
+    ],
+  };
+}
+
+/**
+ * A figure for paper as vectors, in black on nothing.
+ * @param {Figure} figure @param {number} width @param {number} height @returns {Promise<SVGSVGElement>}
+ */
+export async function drawn(figure, width, height) {
+  const Plotly = await plotly();
+  const paper = styled(figure, { ink: "#000", grid: "#ddd" }, 13);
+  paper.layout.margin = { ...paper.layout.margin, b: 54 }; // the larger letters need more room below
+  const url = await Plotly.toImage({ ...paper, config: CONFIG }, { format: "svg", width, height });
+  const text = decodeURIComponent(url.slice(url.indexOf(",") + 1));
+  /** @type {SVGSVGElement} */
+  const parsed = find(new DOMParser().parseFromString(text, "image/svg+xml"), "svg");
+  const drawing = document.importNode(parsed, true);
+  if (!drawing.hasAttribute("viewBox")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  for (const [n, image] of drawing.querySelectorAll(".heatmaplayer image").entries()) {
+    const heat = figure.data.filter(({ type }) => type === "heatmap")[n];
+    if (heat) image.replaceWith(...cells(image, heat.z));
+  }
+  return drawing;
+}
+
+/** The cells of a heat map as rectangles, which Plotly draws as a picture. @param {Element} image @param {number[][]} z */
+function cells(image, z) {
+  const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(image.getAttribute(name)));
+  const top = Math.max(...z.flat());
+  return z.flatMap((row, r) =>
+    row.map((value, c) =>
+      svg("rect", {
+        x: x + (c * width) / row.length,
+        y: y + (r * height) / z.length,
+        width: width / row.length,
+        height: height / z.length,
+        fill: errorColor(value / top),
+        "shape-rendering": "crispEdges",
+      }),
+    ),
+  );
+}

@@ -1,0 +1,98 @@
+// Plotly figures of a decomposed scene: posterior, divergence and scope. Colours of text and grid are charts.js's.
+
+import { slotColor } from "./draw.js";
+
+/** @typedef {import("./charts.js").Figure} Figure */
+/** @typedef {import("../scene/scene.js").Scene} Scene */
+
+/** @param {string} text */
+const axis = (text) => ({ title: { text }, zeroline: false });
+/** @param {object[]} data @param {string} x @param {string} y @param {object} [more] of the layout @returns {Figure} */
+const styled = (data, x, y, more = {}) => ({
+  data,
+  layout: {
+    margin: { l: 48, r: 8, t: 44, b: 40 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
+    uirevision: "scene", // zoom survives new data
+    xaxis: axis(x),
+    yaxis: axis(y),
+    ...more,
+  },
+});
+
+/** Mean and one standard deviation of every latent, a trace per slot; the prior's two sigmas behind. @param {Scene} scene */
+function posterior({ mean, std }) {
+  const traces = mean.map((values, k) => ({
+    type: "scatter",
+    mode: "markers",
+    name: `slot ${k + 1}`,
+    // Slots side by side within a latent's column, so that their bars do not cover one another.
+    x: Array.from(values, (_, d) => d + ((k - (mean.length - 1) / 2) * 0.8) / mean.length),
+    y: Array.from(values),
+    error_y: { type: "data", array: Array.from(std[k]), thickness: 1.2, width: 0 },
+    marker: { color: slotColor(k), size: 6 },
+    customdata: Array.from(values, (_, d) => [k + 1, d]),
+    hovertemplate: "slot %{customdata[0]}, z<sub>%{customdata[1]}</sub> = %{y:.2f}<extra></extra>",
+  }));
+  const prior = {
+    type: "rect",
+    xref: "x domain",
+    x0: 0,
+    x1: 1,
+    yref: "y",
+    y0: -2,
+    y1: 2,
+    fillcolor: "rgba(128,128,128,0.15)",
+    line: { width: 0 },
+  };
+  return styled(traces, "latent dimension d of z<sub>d</sub>", "posterior μ ± σ, in σ of the prior", {
+    shapes: [prior],
+  });
+}
+
+/** D_KL of every latent from its prior, slots down, dimensions across, in nats. @param {Scene} scene */
+function kl(scene) {
+  const heat = {
+    type: "heatmap",
+    z: scene.kl,
+    y: scene.kl.map((_, k) => `slot ${k + 1}`),
+    colorscale: "Cividis",
+    zmin: 0,
+    colorbar: { title: { text: "nats" }, thickness: 10 },
+    hovertemplate: "%{y}, z<sub>%{x}</sub>: %{z:.2f} nats<extra></extra>",
+  };
+  return styled([heat], "latent dimension d of z<sub>d</sub>", "", {
+    margin: { l: 48, r: 8, t: 8, b: 40 },
+    yaxis: { ...axis(""), autorange: "reversed" },
+  });
+}
+
+/** Share of the scene that is still unexplained before each step, and what each step took. @param {Scene} scene */
+function scope({ masks, scopes }) {
+  /** @param {Float32Array} image */
+  const share = (image) => (100 * image.reduce((sum, value) => sum + value, 0)) / image.length;
+  const steps = masks.map((_, k) => k + 1);
+  const taken = {
+    type: "bar",
+    x: steps,
+    y: masks.map(share),
+    marker: { color: steps.map((k) => slotColor(k - 1)) },
+    name: "mask of this step",
+    hovertemplate: "step %{x} takes %{y:.1f} %<extra></extra>",
+  };
+  const left = {
+    type: "scatter",
+    mode: "lines+markers",
+    x: steps,
+    y: scopes.slice(0, masks.length).map(share),
+    line: { shape: "hv", color: "#888" },
+    name: "scope before this step",
+    hovertemplate: "before step %{x}: %{y:.1f} % unexplained<extra></extra>",
+  };
+  return styled([taken, left], "step k", "share of the pixels, %", { xaxis: { ...axis("step k"), dtick: 1 } });
+}
+
+/** Figures of a scene (scene.js) by name. @type {Record<string, (scene: Scene) => Figure>} */
+export const FIGURES = { posterior, kl, scope };

@@ -1,0 +1,46 @@
+// A slider from the scene as it is to another: one gesture is one edit, whoever edits otherwise begins anew.
+
+import { h } from "../page/dom.js";
+
+/** @typedef {import("./store.js").Document} Document */
+
+/**
+ * @param {{store: import("./store.js").Store, frames: import("./frames.js").FrameLoop}} context
+ * @param {{label: string, title: string, at: (start: Document, t: number) => Document}} what
+ *   `at` gives the document a share of the way, t in (0, 1]
+ * @returns {{element: HTMLInputElement, follow: () => void, reset: () => void, again: () => void}} `follow` after every
+ *   frame, `reset` when the ends are others, `again` when the way between them is another
+ */
+export function blender({ store, frames }, { label, title, at }) {
+  /** Where the gesture began, and what it made last. @type {{start: Document, latest?: Document} | null} */
+  let blending = null;
+  const reset = () => {
+    blending = null;
+    element.value = "0";
+  };
+  const follow = () => blending && blending.latest !== store.document && reset();
+  /** @param {NonNullable<typeof blending>} gesture */
+  const apply = (gesture) => {
+    const t = Number(element.value);
+    const latest = t === 0 ? gesture.start : at(gesture.start, t);
+    gesture.latest = latest;
+    store.edit(() => latest, { gesture: `blend/${label}` });
+  };
+  const element = h("input", {
+    type: "range",
+    class: "mx-range",
+    min: "0",
+    max: "1",
+    step: "0.01",
+    value: "0",
+    "aria-label": label,
+    title,
+    oninput: (event) => {
+      frames.answer(event);
+      if (blending?.latest !== store.document) blending = { start: store.document };
+      apply(blending);
+    },
+    onchange: () => store.endGesture(),
+  });
+  return { element, follow, reset, again: () => blending && apply(blending) };
+}
