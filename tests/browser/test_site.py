@@ -38,7 +38,7 @@ FIT = """async ([height, width, pixels, size, how]) => {
 }"""
 SCENES = f"""async (payload) => {{
     {PLAIN}
-    const {{ sceneFrom }} = await {MODULE.format("scene")};
+    const {{ sceneFrom }} = await {MODULE.format("scene/scene")};
     const {{ picture, ...shown }} = monetExplorer.store.scene;
     return plain([shown, sceneFrom(payload)]);
 }}"""

@@ -114,11 +114,15 @@ floatingPreview();
 // What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
 for (const [file, media] of [
   ["story/story.css", "all"],
-  ["training/training.css", "all"],
-  ["own/own.css", "all"],
   ["canvas/canvas.css", "all"],
   ["print.css", "print"],
   ["still.css", "(prefers-reduced-motion: reduce)"],
+  ...(isSite
+    ? []
+    : [
+        ["training/training.css", "all"],
+        ["own/own.css", "all"],
+      ]), // plain files have neither panel
 ]) {
   document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
 }
