@@ -138,7 +138,7 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
         return str(json.loads(answer.text.splitlines()[-1])["refused"])
 
     assert "no picture that can be used" in refused("mine", {"notes.txt": b"no picture"})
-    assert "no ZIP file" in refused("mine", {"a.zip": b"no archive"})
+    assert "not a ZIP file" in refused("mine", {"a.zip": b"no archive"})
     assert "is the name of a data set" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
     for name in ("-", "a b", ".x"):
         assert "A name has" in refused(name, {"a": b"x"})
