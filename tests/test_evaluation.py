@@ -344,7 +344,7 @@ def test_genuine_pictures_without_objects_to_score_are_evaluated(file, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--data", "nonsense"], "There is no stored data 'nonsense': .* Generated are tetrominoes, "),
+        (["--data", "nonsense"], "There is no stored data 'nonsense': .* Generated data sets: tetrominoes, "),
         (["--data", "some.tfrecords"], r"is a TFRecord file: python -m monet\.data download NAME --count N --from "),
         (["--count", "0"], "A count of 0 scenes is less than one"),
     ],

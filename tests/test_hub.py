@@ -78,7 +78,7 @@ def test_a_checkpoint_is_downloaded_under_a_name_and_never_over_another(folder, 
 def test_what_the_hub_does_not_give_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("somebody/nothing-here", "no such/name/at all"):
-        with pytest.raises(CheckpointError, match="neither a checkpoint here nor a model that the Hub gives") as caught:
+        with pytest.raises(CheckpointError, match="no local checkpoint, and the Hub provides no such model") as caught:
             monet.MONet.from_pretrained(name, cache_dir=tmp_path, local_files_only=True)
         assert "\n" not in str(caught.value)
 

@@ -136,7 +136,7 @@ def test_another_job_in_the_same_folder_is_refused(model, pictures, tmp_path, op
     next(decompose_set(model, given, out))
     before = tree(out)
     for again in ((given, options, None), (given[1:], Options(), None), (given, Options(), {"model": "other"})):
-        with pytest.raises(ValueError, match="was begun with"):
+        with pytest.raises(ValueError, match="was started with"):
             next(decompose_set(model, again[0], out, again[1], again[2]))
     assert tree(out) == before
     with pytest.raises(ValueError, match="holds no decompositions"):
@@ -171,7 +171,7 @@ def test_inputs_have_names_of_their_own_and_are_none_of_the_outputs(pictures, tm
     assert len({name.lower() for name in names}) == len(names)
     sources = {picture.source for picture in found}
     assert not {str(pictures / "out" / "p1.png"), str(pictures / ".hidden.png")} & sources
-    with pytest.raises(ValueError, match="nowhere is no picture and no folder"):
+    with pytest.raises(ValueError, match="nowhere is neither a picture nor a folder"):
         inputs(["nowhere"])
 
 
@@ -179,7 +179,7 @@ def test_parquet_is_refused_in_a_sentence_before_any_work_where_it_cannot_be_wri
     model, pictures, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ValueError, match=r"requirements-files.txt, or take --table csv"):
+    with pytest.raises(ValueError, match=r"requirements-files.txt, or use --table csv"):
         next(decompose_set(model, inputs([pictures]), tmp_path / "out", Options(table="parquet")))
     assert not (tmp_path / "out").exists()
 

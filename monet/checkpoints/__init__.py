@@ -20,14 +20,14 @@ from monet.pictures import How
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 FOLDER = Path(os.environ.get("MONET_CHECKPOINTS") or (SHIPPED if SHIPPED.is_dir() else "checkpoints"))
-"""Where names are looked up: the environment variable MONET_CHECKPOINTS, what lies beside the package in a checkout, or
-``checkpoints`` under the current directory."""
+"""Folder of checkpoint names: environment variable MONET_CHECKPOINTS, else the repository's folder in a checkout, else
+``checkpoints`` in the current directory."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 LIMITS = "## Limits"
 """Heading of a model card's last section. It is written by hand, and an export keeps it."""
 MAX_CONFIG_BYTES = 2**20
 UNKNOWN = "unknown"
-"""``data`` in ``config.json`` if the data set is unknown."""
+"""Value of ``data`` in ``config.json`` if the data set is unknown."""
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 """First bytes of a Git LFS pointer file."""
@@ -37,7 +37,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used. The message names the folder and the reason."""
+    """A checkpoint cannot be used. The message names the folder and the reason."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Checkpoint:
 
     Attributes:
         name: the folder's name.
-        folder: where it is.
+        folder: path of the folder.
         config: the network's configuration.
-        title: for display.
+        title: display name.
         data: name of the training data set, "" if unknown.
         measured: means over ``scenes`` scenes of the test split by metric, empty if not measured.
         fit: how the training pictures were made square.
@@ -64,7 +64,7 @@ class Checkpoint:
 
 
 def find(folder: Path = FOLDER) -> tuple[list[Checkpoint], list[CheckpointError]]:
-    """All checkpoints in a folder by name, and the errors of folders that cannot be used. Weights are not read."""
+    """Lists the checkpoints in a folder by name, and the errors of unusable ones. Weights are not read."""
     found, problems = [], []
     for path in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []:
         try:
@@ -141,7 +141,7 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
 
 
 def shapes(config: MONetConfig) -> Shapes:
-    """The shape of every weight of a network, by name; no memory is allocated."""
+    """Returns the shape of every weight of a network, by name; allocates no memory."""
     with torch.device("meta"):
         return {name: tuple(tensor.shape) for name, tensor in MONet(config).state_dict().items()}
 
@@ -161,10 +161,10 @@ def check_shapes(name: str, file: str, found: Shapes, source: str, expected: Sha
 
 
 def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of a file as float32.
+    """Converts the weights of a file to float32.
 
     Raises:
-        CheckpointError: names the first tensor that holds whole numbers, or a number that is not finite in float32.
+        CheckpointError: names the first tensor that is not floating-point, or not finite in float32.
     """
     converted = {tensor: values.float() for tensor, values in weights.items()}
     for tensor, values in converted.items():
@@ -188,9 +188,9 @@ def save(
     """Writes a checkpoint folder, each file atomically.
 
     Args:
-        model: its weights are stored as float32.
+        model: the model; its weights are stored as float32.
         folder: created if needed; an existing model card stays unless ``card`` is given.
-        title: for display.
+        title: display name.
         data: name of the training data set, "" if unknown.
         card: text of the model card, Markdown.
         measured: see :class:`Checkpoint`.

@@ -17,43 +17,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m monet.checkpoints", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("list", help="list all checkpoints, and why some cannot be used")
+    command = commands.add_parser("list", help="list all checkpoints and the reasons why some cannot be used")
     command.add_argument(
-        "--folder", metavar="FOLDER", type=Path, default=checkpoints.FOLDER, help="of the checkpoints (%(default)s)"
+        "--folder", metavar="FOLDER", type=Path, default=checkpoints.FOLDER, help="folder to list (%(default)s)"
     )
     command.set_defaults(run=_list)
 
     command = commands.add_parser(
         "import",
-        help="make a checkpoint of weights of the reference notebook's network",
-        description="Reads what torch.save, Lightning or safetensors wrote of the reference notebook's network: a "
-        "whole model, a state dict or dictionaries around it, with any prefix. Nothing in the file is run; one that "
-        "asks for anything else than weights need is refused with the name of that.",
+        help="import weights of the reference notebook's network",
+        description="Reads weights of the reference notebook's network that torch.save, Lightning or safetensors "
+        "wrote: a whole model, a state dict or dictionaries around it, with any prefix. Nothing in the file is run. A "
+        "file that names anything else than weights need is rejected with that name.",
     )
     command.add_argument("model", metavar="FILE", type=Path, help=".pt, .ckpt, .safetensors, ...")
-    command.add_argument("to", metavar="NAME-OR-FOLDER", help="of the new checkpoint; a name is one under checkpoints/")
-    command.add_argument("--slots", metavar="K", type=int, help="slots (default: the file's; of a state dict: 7)")
-    command.add_argument("--prefix", help="of the weights, where the file holds several sets of them")
+    command.add_argument("to", metavar="NAME-OR-FOLDER", help="new checkpoint: a name under checkpoints/, or a folder")
+    command.add_argument("--slots", metavar="K", type=int, help="slots (default: the file's; 7 for a state dict)")
+    command.add_argument("--prefix", help="prefix of the weights, if the file holds several sets")
     command.add_argument(
         "--data", metavar="NAME", default="",
         help="the data set that it was trained on, generated or stored (default: unknown)",
     )  # fmt: skip
-    command.add_argument("--title", help="as people read it (default: the checkpoint's name)")
+    command.add_argument("--title", help="display name (default: the checkpoint's name)")
     command.set_defaults(run=_import)
 
-    command = commands.add_parser("download", help="fetch a checkpoint from the Hugging Face Hub")
-    command.add_argument("model", metavar="ID", help="of the model, OWNER/NAME")
-    command.add_argument("to", metavar="NAME-OR-FOLDER", nargs="?", help="of the checkpoint (default: the id's NAME)")
+    command = commands.add_parser("download", help="download a checkpoint from the Hugging Face Hub")
+    command.add_argument("model", metavar="ID", help="model id, OWNER/NAME")
+    command.add_argument("to", metavar="NAME-OR-FOLDER", nargs="?", help="new checkpoint (default: the id's NAME)")
     command.set_defaults(run=_download)
 
     command = commands.add_parser(
         "export-onnx",
-        help="write attention step, encoder and decoder as ONNX, checked against PyTorch",
-        description="Writes attention_step.onnx, encoder.onnx and decoder.onnx with a dynamic batch and compares each "
-        f"with PyTorch by ONNX Runtime, to {onnx.TOLERANCE:.0e}.",
+        help="export attention step, encoder and decoder as ONNX, checked against PyTorch",
+        description="Writes attention_step.onnx, encoder.onnx and decoder.onnx with a dynamic batch size, and checks "
+        f"with ONNX Runtime that each agrees with PyTorch to {onnx.TOLERANCE:.0e}.",
     )
     command.add_argument("model", metavar="NAME", help="name under checkpoints/, or a folder")
-    command.add_argument("--out", metavar="DIR", type=Path, help="for the files (default: NAME.onnx)")
+    command.add_argument("--out", metavar="DIR", type=Path, help="folder for the files (default: NAME.onnx)")
     command.set_defaults(run=_export_onnx)
 
     options = parser.parse_args()
@@ -74,7 +74,7 @@ def _list(options: argparse.Namespace) -> None:
     for row in rows:
         print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for problem in problems:
-        print(f"not usable: {problem}")
+        print(f"unusable: {problem}")
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -85,11 +85,11 @@ def _import(options: argparse.Namespace) -> None:
     checkpoints.save(model, folder, title=title, data=options.data, card=card)
     print(f"{folder}: {model.config.num_slots} slots, {model.config.resolution} x {model.config.resolution} pixels")
     if not options.data:
-        print("Its data set is recorded as unknown; --data NAME tells it.")
+        print("Its data set is recorded as unknown; give --data NAME to record it.")
 
 
 def _new(name_or_folder: str) -> Path:
-    """The folder of a new checkpoint; a plain name means ``checkpoints/NAME``."""
+    """Returns the folder of a new checkpoint; a plain name means ``checkpoints/NAME``."""
     named = Path(name_or_folder).name == name_or_folder
     folder = checkpoints.FOLDER / name_or_folder if named else Path(name_or_folder)
     if folder.exists():
@@ -98,7 +98,7 @@ def _new(name_or_folder: str) -> Path:
 
 
 def _download(options: argparse.Namespace) -> None:
-    from monet.checkpoints import hub  # brings the Hub's library, which the other commands do without
+    from monet.checkpoints import hub  # imports the Hub's library, which the other commands do not need
 
     folder = _new(options.to or options.model.rpartition("/")[2])
     hub.MONet.from_pretrained(options.model).save_pretrained(folder)
@@ -113,7 +113,7 @@ def _export_onnx(options: argparse.Namespace) -> None:
 
 
 def _card(model: MONet, file: Path, name: str, title: str) -> str:
-    """Model card of imported weights: their source, and that nothing else is known."""
+    """Writes the model card of imported weights: their source, and that nothing else is known."""
     config = model.config
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

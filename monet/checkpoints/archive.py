@@ -22,25 +22,25 @@ def named(file: str) -> Iterator[None]:
         raise CheckpointError(f"{file}: {error.strerror or 'cannot be read'}") from error
     except Exception as error:
         reason = printable(str(error)) or type(error).__name__
-        raise CheckpointError(f"{file}: damaged, or no file of weights: {reason}") from error
+        raise CheckpointError(f"{file}: damaged, or not a file of weights: {reason}") from error
 
 
 def printable(text: str) -> str:
-    """A text out of a file as it may stand in a message: one line, no control characters, not long."""
+    """Makes a text from a file safe for a message: one line, no control characters, at most 120 characters."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
     return text if len(text) <= 120 else f"{text[:120]}..."
 
 
 def root_of(archive: zipfile.ZipFile) -> str:
-    """The folder that all entries of the archive are in, with a slash behind it."""
+    """Returns the folder of all entries of the archive, with a slash at the end."""
     return f"{archive.namelist()[0].split('/')[0]}/"
 
 
 def size_of(archive: zipfile.ZipFile, name: str) -> int:
-    """Bytes of an entry.
+    """Returns the size of an entry in bytes.
 
     Raises:
-        CheckpointError: it is not there, is compressed, which torch.save never does, or claims more than there is.
+        CheckpointError: it is missing, compressed or encrypted, or declares more bytes than the archive holds.
     """
     try:
         info = archive.getinfo(name)
@@ -49,12 +49,12 @@ def size_of(archive: zipfile.ZipFile, name: str) -> int:
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
         raise CheckpointError(f"{printable(name)} is compressed or encrypted, which torch.save never does")
     if info.file_size != info.compress_size or info.file_size > MAX_FILE_BYTES:
-        raise CheckpointError(f"{printable(name)} claims {info.file_size:,} bytes, which the archive does not hold")
+        raise CheckpointError(f"{printable(name)} declares {info.file_size:,} bytes, which the archive does not hold")
     return info.file_size
 
 
 def read_entry(archive: zipfile.ZipFile, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-    """The bytes of an entry, their checksum compared."""
+    """Reads an entry and verifies its checksum."""
     if (length := size_of(archive, name)) > limit:
-        raise CheckpointError(f"{printable(name)} has {length:,} bytes, more than the {limit:,} that are read")
+        raise CheckpointError(f"{printable(name)} has {length:,} bytes, more than the limit of {limit:,}")
     return archive.read(name)

@@ -1,8 +1,8 @@
-"""Finds the weights of the notebook's network in files that other programs wrote.
+"""Finds the weights of the notebook's network in files of other programs.
 
-A training script puts a model's weights into a dictionary, beside its optimiser and settings, and wrappers put
-prefixes before their names: ``module.`` (DataParallel, averaged copies), ``_orig_mod.`` (torch.compile), ``model.``
-(Lightning). So a set of weights has a path of dictionaries and a prefix.
+Training scripts store a model's weights in a dictionary beside optimiser and settings. Wrappers add prefixes to the
+names: ``module.`` (DataParallel, averaged copies), ``_orig_mod.`` (torch.compile), ``model.`` (Lightning). So a set of
+weights is identified by a path of dictionaries and a prefix.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ LAYER = re.compile(
     r"(?P<prefix>(?:.*\.)?)(?:attention|vae)\.(?:(?:_orig_mod|module)\.)*"
     r"(?:down_nn_|middle_nn|up_nn_|final_nn|encoder_nn|decoder_nn)"
 )
-"""Beginning of a name of the notebook's weights."""
+"""Matches the beginning of the names of the notebook's weights."""
 WRAPPER = re.compile(r"(?<=\.)(?:_orig_mod|module)\.")
-"""Part of a name that torch.compile or DataParallel inserts."""
+"""Matches the part of a name that torch.compile or DataParallel inserts."""
 MAX_DEPTH = 8
 """Deepest nesting of dictionaries."""
 
@@ -40,13 +40,19 @@ class Slice(NamedTuple):
 
 
 class File(Protocol):
-    """An open file: its name, as in messages; its value, dictionaries that end in tensors without their numbers; and
-    these tensors, when they are asked for."""
+    """An open file.
+
+    Attributes:
+        name: display name for messages.
+        value: nested dictionaries of tensor descriptions.
+    """
 
     name: str
     value: Any
 
-    def tensors(self, descriptions: Mapping[str, Any]) -> dict[str, Tensor]: ...
+    def tensors(self, descriptions: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Reads the described tensors."""
+        ...
 
 
 @dataclass
@@ -55,7 +61,7 @@ class Weights:
 
     Attributes:
         tensors: descriptions by the notebook's names.
-        settings: attributes of a whole model; of a state dict none.
+        settings: attributes of a whole model; empty for a state dict.
     """
 
     tensors: dict[str, Any] = field(default_factory=dict)
@@ -74,10 +80,10 @@ class _Safetensors:
 
 @contextmanager
 def opened(path: Path) -> Iterator[File]:
-    """A file of ``torch.save`` or of safetensors, for as long as it is open.
+    """Opens a file of ``torch.save`` or of safetensors.
 
     Raises:
-        CheckpointError: see :func:`monet.checkpoints.pickled.opened`; or a pointer of Git LFS.
+        CheckpointError: see :func:`monet.checkpoints.pickled.opened`; or a Git LFS pointer.
     """
     name = printable(path.name)
     with named(name):
@@ -91,13 +97,13 @@ def opened(path: Path) -> Iterator[File]:
         return
     with named(name):
         if length > MAX_FILE_BYTES:
-            raise CheckpointError(f"{length:,} bytes are more than the {MAX_FILE_BYTES:,} that are read")
+            raise CheckpointError(f"{length:,} bytes are more than the limit of {MAX_FILE_BYTES:,}")
         tensors = _Safetensors(name, path)
     yield tensors
 
 
 def sets(file: File) -> dict[str, Weights]:
-    """The sets of weights in a file by their prefix, which is "" or ends with a dot.
+    """Finds the sets of weights in a file by prefix, which is "" or ends with a dot.
 
     Raises:
         CheckpointError: there is none.
@@ -109,37 +115,37 @@ def sets(file: File) -> dict[str, Weights]:
             inner = tuple(other for other in prefixes if len(other) > len(prefix))
             chosen = Weights(settings=settings)
             for key, tensor in table.items():
-                # A number alone is a counter: of updates, of averaged copies.
+                # A scalar is a counter of updates or averaged copies.
                 if key.startswith(prefix) and not key.startswith(inner) and (tensor.shape or LAYER.match(key)):
                     chosen.tensors[WRAPPER.sub("", key[len(prefix) :])] = tensor
             found[path + prefix] = chosen
     if not found:
         raise CheckpointError(
-            f"{file.name}: holds no weights of the notebook's model, whose names begin with attention. and vae."
+            f"{file.name}: holds no weights of the notebook's model; their names must begin with attention. and vae."
         )
     return found
 
 
 def choose(file: File, prefix: str | None) -> Weights:
-    """The set of weights behind a prefix, with or without the dot at its end; the only one where it is None.
+    """Selects the set of weights of a prefix, with or without its final dot; the only set if the prefix is None.
 
     Raises:
-        CheckpointError: there is none; or several, which are named.
+        CheckpointError: there is no such set, or several, which the message names.
     """
     found = sets(file)
     names = ", ".join(repr(printable(name.rstrip("."))) for name in found)
     if prefix is None:
         if len(found) > 1:
-            raise CheckpointError(f"{file.name}: holds several sets of weights: {names}; --prefix says which")
+            raise CheckpointError(f"{file.name}: holds several sets of weights: {names}; choose one with --prefix")
         return next(iter(found.values()))
     chosen = [weights for name, weights in found.items() if name.rstrip(".") == prefix.rstrip(".")]
     if not chosen:
-        raise CheckpointError(f"{file.name}: holds no weights with the prefix {printable(prefix)!r}, but with {names}")
+        raise CheckpointError(f"{file.name}: holds no weights with prefix {printable(prefix)!r}; there are {names}")
     return chosen[0]
 
 
 def _tables(file: File) -> Iterator[tuple[str, dict[str, Any], Mapping[str, Any]]]:
-    """Every dictionary of tensors: the path to it, its tensors by name, and the attributes of the model that it is."""
+    """Yields every dictionary of tensors: its path, its tensors by name, and attributes if it is a whole model."""
     waiting: list[tuple[str, Any]] = [("", file.value)]
     seen = set()
     while waiting:
@@ -156,14 +162,14 @@ def _tables(file: File) -> Iterator[tuple[str, dict[str, Any], Mapping[str, Any]
             waiting += [(f"{path}{key}.", x) for key, x in entries.items() if isinstance(x, Inert | dict)]
 
 
-def _of_module(file: str, whole: Inert) -> Iterator[tuple[str, Description]]:
-    """The tensors of a module and its modules, by the names that a state dict gives them."""
-    modules: list[tuple[str, Any]] = [("", whole)]
+def _of_module(file: str, model: Inert) -> Iterator[tuple[str, Description]]:
+    """Yields the tensors of a module and its submodules with their names in a state dict."""
+    modules: list[tuple[str, Any]] = [("", model)]
     seen = set()
     while modules:
         prefix, module = modules.pop()
         if not isinstance(module, Inert) or id(module) in seen:
-            raise CheckpointError(f"{file}: a layer of its model is no layer, or stands in two places")
+            raise CheckpointError(f"{file}: a layer of its model is not a layer, or occurs twice")
         seen.add(id(module))
         for kind in ("_parameters", "_buffers", "_modules"):
             table = module.attributes.get(kind)
@@ -177,4 +183,4 @@ def _of_module(file: str, whole: Inert) -> Iterator[tuple[str, Description]]:
                 elif isinstance(value, Description):
                     yield prefix + name, value
                 else:
-                    raise CheckpointError(f"{file}: a layer of its model holds something else than weights")
+                    raise CheckpointError(f"{file}: a layer of its model holds other values than weights")

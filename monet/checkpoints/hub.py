@@ -41,13 +41,13 @@ class MONet(model.MONet, PyTorchModelHubMixin):
         revision: str | None = None,
         map_location: str | torch.device = "cpu",
     ) -> Self:
-        """The model of a folder, of a name under ``checkpoints/``, or of the Hub, in eval mode; float32.
+        """Loads a model from a folder, a name under ``checkpoints/``, or the Hub, in eval mode; float32.
 
         Args:
-            pretrained_model_name_or_path: a local folder or name wins over the Hub.
-            force_download: fetches again what has been fetched before.
-            token: of the Hub, for private models.
-            cache_dir: where fetched files are kept; None: where the Hub's library keeps them.
+            pretrained_model_name_or_path: folder, name or Hub id; a local folder or name has priority over the Hub.
+            force_download: download again, even if the files are cached.
+            token: access token of the Hub, for private models.
+            cache_dir: folder for downloaded files; the Hub library's cache if None.
             local_files_only: no network access.
             revision: branch, tag or commit on the Hub.
             map_location: device of the model.
@@ -66,13 +66,13 @@ class MONet(model.MONet, PyTorchModelHubMixin):
         except (HfHubHTTPError, HFValidationError, OSError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise CheckpointError(
-                f"{name}: neither a checkpoint here nor a model that the Hub gives: {reason}"
+                f"{name}: no local checkpoint, and the Hub provides no such model: {reason}"
             ) from error
         return cls.of(checkpoints.read(folder)).to(map_location)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:
-        """The model of a checkpoint; raises what :func:`monet.checkpoints.load` does."""
+        """Loads the model of a checkpoint; raises the errors of :func:`monet.checkpoints.load`."""
         network = cls(checkpoint.config)
         network.load_state_dict(checkpoints.load(checkpoint).state_dict())
         network.checkpoint, network._loaded = checkpoint, network._digest()
@@ -104,7 +104,7 @@ class MONet(model.MONet, PyTorchModelHubMixin):
 
 
 def load(name_or_folder: str | Path | Checkpoint) -> MONet:
-    """A model in eval mode; float32, on the CPU: :meth:`MONet.from_pretrained` on a checkpoint of this machine.
+    """Loads a local checkpoint like :meth:`MONet.from_pretrained`: a model in eval mode, float32, on the CPU.
 
     Raises:
         CheckpointError: as :func:`monet.checkpoints.load`.

@@ -17,13 +17,13 @@ USE = "## Use"
 def front_matter(
     title: str = "", data: str = "", measured: Mapping[str, float] | None = None, licence: str = ""
 ) -> str:
-    """The YAML block at the head of a model card, with its two lines of dashes.
+    """Writes the YAML block at the head of a model card, including its two lines of dashes.
 
     Args:
-        title: of the model, as people read it.
+        title: display name of the model.
         data: name of the training data set, "" if unknown.
         measured: see :class:`~monet.checkpoints.Checkpoint`; written as the results of ``model-index``.
-        licence: of the weights, in the Hub's spelling; "" if this project cannot grant one.
+        licence: licence of the weights in the Hub's spelling; "" if this project cannot grant one.
     """
     lines = [f"license: {licence}"] if licence else []
     lines += [f"library_name: {LIBRARY}", f"pipeline_tag: {TASK}"]
@@ -32,7 +32,7 @@ def front_matter(
         lines += [f"datasets: [{json.dumps(data)}]"]
     figures = {name: value for name, value in (measured or {}).items() if name != "scenes"}
     if data and figures:
-        # JSON strings are valid YAML, so names from outside are quoted safely.
+        # JSON strings are valid YAML, so any name is quoted safely.
         lines += [
             "model-index:",
             f"- name: {json.dumps(f'MONet, {title}')}",
@@ -46,10 +46,10 @@ def front_matter(
 
 
 def use(name: str, fit: How = "crop") -> str:
-    """The section of a card with a Python example.
+    """Writes the section of a card with a Python example.
 
     Args:
-        name: under ``checkpoints/``, or a folder.
+        name: name under ``checkpoints/``, or a folder.
         fit: see :class:`~monet.checkpoints.Checkpoint`.
     """
     how = "" if fit == "crop" else f", how={json.dumps(fit)}"

@@ -18,27 +18,27 @@ ATTRIBUTES = {
     "beta": "beta",
     "gamma": "gamma",
 }
-"""Attributes of the notebook's model by our configuration's names."""
+"""Our configuration's names by the attributes of the notebook's model."""
 
 MAX_BLOCKS = 10
-"""Of the U-Net: a larger one would need more pixels than a model may have."""
+"""Largest number of U-Net blocks; more would need more pixels than a model may have."""
 
 
 def load(path: Path, num_slots: int | None = None, prefix: str | None = None) -> MONet:
-    """A model in eval mode with the weights of a notebook's; nothing in the file is run.
+    """Loads the weights of a notebook's model into a model in eval mode; nothing in the file is run.
 
-    Widths and resolution come from the weights' shapes. Slots, component scales and the weights of the loss terms are
-    attributes of a whole model; a state dict has none, so there they are those of the default configuration.
+    Widths and resolution are inferred from the weights' shapes. Slots, component scales and loss weights are attributes
+    of a whole model; for a state dict, which has none, the default configuration is used.
 
     Args:
-        path: what ``torch.save`` or safetensors wrote of a model, of its state dict, or of dictionaries around it; see
+        path: file of ``torch.save`` or safetensors with a model, its state dict, or dictionaries around it; see
             :mod:`monet.checkpoints.foreign`.
         num_slots: K, instead of the file's. The weights are shared over slots, so any number works.
-        prefix: of the weights in the file; None where it holds one set of them.
+        prefix: prefix of the weights in the file; None if it holds one set of weights.
 
     Raises:
         CheckpointError: see :func:`monet.checkpoints.foreign.opened`; no such set of weights; or weights that are not
-            those of the notebook's architecture at any width, or not finite.
+            of the notebook's architecture at any width, or not finite.
     """
     with foreign.opened(path) as file:
         chosen = foreign.choose(file, prefix)
@@ -58,7 +58,7 @@ def load(path: Path, num_slots: int | None = None, prefix: str | None = None) ->
 
 
 def names(config: MONetConfig) -> dict[str, str]:
-    """Our name of every weight by the notebook's; beyond the notebook's own sizes, as its scheme goes on."""
+    """Maps the notebook's name of every weight to ours; larger networks continue the notebook's numbering."""
     blocks, convolutions = len(config.attention_channels), len(config.encoder_channels)
     units = {
         "attention.unet.first": "attention.down_nn_1",
@@ -71,7 +71,7 @@ def names(config: MONetConfig) -> dict[str, str]:
         **{f"attention.unet.mlp.{i}": f"attention.middle_nn.{i + 1}" for i in (0, 2, 4)},
         "attention.unet.logits": "attention.final_nn.0",
         **{f"vae.encoder.convolutions.{i}": f"vae.encoder_nn.{2 * i}" for i in range(convolutions)},
-        "vae.encoder.hidden": f"vae.encoder_nn.{2 * convolutions + 1}",  # behind the flattening
+        "vae.encoder.hidden": f"vae.encoder_nn.{2 * convolutions + 1}",  # after Flatten
         "vae.encoder.posterior": f"vae.encoder_nn.{2 * convolutions + 2}",
         **{f"vae.decoder.convolutions.{i}": f"vae.decoder_nn.{2 * i}" for i in range(4)},
         "vae.decoder.output": "vae.decoder_nn.8",
@@ -81,19 +81,19 @@ def names(config: MONetConfig) -> dict[str, str]:
 
 
 def _settings(file: str, attributes: Mapping[str, Any]) -> dict[str, float]:
-    """What a whole model says about itself besides its weights."""
+    """Reads the settings of a whole model from its attributes."""
     settings = {ours: attributes[name] for name, ours in ATTRIBUTES.items() if name in attributes}
     for name, value in settings.items():
         if type(value) not in (int, float):
-            raise CheckpointError(f"{file}: its {name} is no number")
+            raise CheckpointError(f"{file}: its {name} is not a number")
     return settings
 
 
 def _configuration(file: str, found: Shapes, settings: dict[str, float]) -> MONetConfig:
-    """The sizes of a network from the shapes of its weights.
+    """Infers the configuration of a network from the shapes of its weights.
 
     Raises:
-        CheckpointError: a weight is missing that says a size, or no network can be built from what they say.
+        CheckpointError: a weight that determines a size is missing, or the sizes fit no network.
     """
 
     def size(name: str, axes: int, axis: int = 0) -> int:
@@ -102,9 +102,9 @@ def _configuration(file: str, found: Shapes, settings: dict[str, float]) -> MONe
         return shape[axis]
 
     def widths(layers: list[str]) -> tuple[int, ...]:
-        """Of convolutions, as far as there are any; one there must be."""
-        there = [layer for layer in layers if len(found.get(f"{layer}.weight", ())) == 4]
-        return tuple(size(layer, 4) for layer in there or layers[:1])
+        """Returns the widths of the convolutions that exist; there must be at least one."""
+        existing = [layer for layer in layers if len(found.get(f"{layer}.weight", ())) == 4]
+        return tuple(size(layer, 4) for layer in existing or layers[:1])
 
     attention = widths([f"attention.down_nn_{i + 1}.0" for i in range(MAX_BLOCKS)])
     encoder = widths([f"vae.encoder_nn.{2 * i}" for i in range(MAX_BLOCKS)])

@@ -17,24 +17,24 @@ from monet.model import MONet
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-4
-"""Largest difference from PyTorch: absolute, of values beyond 1 relative, since float32 holds seven digits of them."""
+"""Largest difference from PyTorch: absolute up to 1, relative beyond, because float32 has seven digits."""
 OPSET = 18
 BATCH = "batch"
 SIZES = (1, 2, 19)
-"""Batches that a graph is checked on; the last is larger than what PyTorch handles at once on a processor."""
+"""Batch sizes that a graph is checked with; the last exceeds the chunks of the model on a CPU."""
 
 
 class AttentionStep(nn.Module):
-    """One step of the scope's recursion (paper, equations 1 and 2)."""
+    """One step of the scope recursion (paper, equations 1 and 2)."""
 
     def __init__(self, model: MONet):
         super().__init__()
         self.unet = model.attention.unet
 
     def forward(self, image: Tensor, log_scope: Tensor) -> tuple[Tensor, Tensor]:
-        """Images B,3,H,W and log s_{k-1} B,1,H,W to log m_k and log s_k, B,1,H,W each."""
+        """Maps images B,3,H,W and log s_{k-1} B,1,H,W to log m_k and log s_k, B,1,H,W each."""
         logits = self.unet(self.unet.picture_share(image), log_scope)
-        # log(sigmoid(x)), which ONNX has, is log 0 where this is finite.
+        # ONNX would compute log(sigmoid(x)), which underflows to log 0; softplus stays finite.
         return log_scope - F.softplus(-logits), log_scope - F.softplus(logits)
 
 
@@ -46,7 +46,7 @@ class Encoder(nn.Module):
         self.encoder, self.floor = model.vae.encoder, model.config.log_mask_floor
 
     def forward(self, image: Tensor, log_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Images B,3,H,W and log m_k B,1,H,W to the posterior's mean and log standard deviation, B,Z each."""
+        """Maps images B,3,H,W and log m_k B,1,H,W to the posterior's mean and log standard deviation, B,Z each."""
         shown = log_mask if self.floor is None else log_mask.clamp(min=self.floor)
         mean, log_std = self.encoder(image, shown)
         return mean, log_std
@@ -60,22 +60,22 @@ class Decoder(nn.Module):
         self.decoder, self.side = model.vae.decoder, model.config.resolution
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents B,Z to component means B,3,H,W and mask logits B,1,H,W."""
+        """Maps latents B,Z to component means B,3,H,W and mask logits B,1,H,W."""
         means, logits = self.decoder(latents, self.side, self.side)
         return means, logits
 
 
 class Graph(NamedTuple):
-    """A part of the network as it is exported."""
+    """A part of the network to be exported."""
 
     name: str
     part: nn.Module
     inputs: dict[str, tuple[int, ...]]
-    """Shapes by name, without the batch."""
+    """Shapes by name, without the batch axis."""
     outputs: tuple[str, ...]
 
     def example(self, batch: int) -> dict[str, Tensor]:
-        """Inputs as the network meets them: pictures in [0, 1], log masks and log scopes below 0, latents around 0."""
+        """Draws plausible inputs: pictures in [0, 1], log masks and log scopes below 0, latents around 0."""
         generator = torch.Generator().manual_seed(batch)
         drawn = {}
         for name, shape in self.inputs.items():
@@ -85,7 +85,7 @@ class Graph(NamedTuple):
 
 
 def graphs(model: MONet) -> tuple[Graph, ...]:
-    """The three parts of a network. K steps of the attention make K masks: the last one is the last step's scope."""
+    """Builds the three parts of a network. For K slots run K - 1 attention steps; mask K is the last scope."""
     side, latent_dim = model.config.resolution, model.config.latent_dim
     image, plane = (3, side, side), (1, side, side)
     return (
@@ -98,13 +98,13 @@ def graphs(model: MONet) -> tuple[Graph, ...]:
 
 
 def export(model: MONet, folder: Path) -> dict[Path, float]:
-    """Writes ``attention_step.onnx``, ``encoder.onnx`` and ``decoder.onnx``; the batch is their dynamic axis.
+    """Writes ``attention_step.onnx``, ``encoder.onnx`` and ``decoder.onnx`` with a dynamic batch axis.
 
-    Height and width are the model's resolution: the attention's and the encoder's linear layers are made for it.
+    Height and width are fixed to the model's resolution, because the attention and the encoder have linear layers.
 
     Args:
-        model: in eval mode, on the CPU.
-        folder: made if need be.
+        model: model in eval mode, on the CPU.
+        folder: created if needed.
 
     Returns:
         largest difference from PyTorch by file, see ``TOLERANCE``.
@@ -125,10 +125,10 @@ def _write(graph: Graph, folder: Path) -> Path:
     axis = torch.export.Dim(BATCH, min=1)
     log = logging.getLogger("torch.onnx")
     level = log.level
-    log.setLevel(logging.ERROR)  # it tells that torchvision, which nothing here needs, is missing
+    log.setLevel(logging.ERROR)  # hides a warning about torchvision, which is not needed
     try:
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # of PyTorch about itself
+            warnings.simplefilter("ignore")  # PyTorch warns about its own code
             torch.onnx.export(
                 graph.part.eval(),
                 kwargs=graph.example(2),
@@ -148,10 +148,10 @@ def _write(graph: Graph, folder: Path) -> Path:
 
 
 def difference(graph: Graph, file: Path) -> float:
-    """Largest difference of ONNX Runtime from PyTorch over batches of ``SIZES``, as ``TOLERANCE`` counts it.
+    """Computes the largest difference of ONNX Runtime from PyTorch over batches of ``SIZES``, see ``TOLERANCE``.
 
     Raises:
-        CheckpointError: it is above ``TOLERANCE``.
+        CheckpointError: it exceeds ``TOLERANCE``.
     """
     import onnxruntime
 

@@ -1,9 +1,9 @@
 """Reads files of ``torch.save`` without running code from them.
 
 Such a file is a zip archive of one pickle, ``NAME/data.pkl``, and one uncompressed entry per storage,
-``NAME/data/KEY``. A pickle is a program: it may name any function of any module and call it. Here a name is only
-looked up in a table, nothing is ever imported for it. What the table holds makes plain values: dictionaries,
-descriptions of tensors, and inert stand-ins for modules and optimisers. Every other name is a refusal.
+``NAME/data/KEY``. A pickle is a program: it can name any function of any module and call it. Here names are only
+looked up in a table and never imported. The table's entries make plain values: dictionaries, descriptions of tensors,
+and inert placeholders for modules and optimisers. Any other name raises an error.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from monet.checkpoints import CheckpointError
 from monet.checkpoints.archive import MAX_FILE_BYTES, named, printable, read_entry, root_of, size_of
 
 MAX_PICKLE_BYTES = 2**20
-"""The pickle of the notebook's model has 40 kB."""
+"""Largest pickle; that of the notebook's model has 40 kB."""
 MAX_AXES = 8
 MAX_TUPLES = 10_000
-"""Of the notebook's model: 900. Python hashes nested tuples on the C stack, which has an end."""
+"""Largest number of tuples; the notebook's model has 900. Python hashes nested tuples on the C stack, which is limited.
+"""
 
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""What every file of PyTorch before 1.6 begins with."""
+"""First bytes of every file of PyTorch before 1.6."""
 
 STORAGES = {
     "torch.DoubleStorage": torch.float64, "torch.FloatStorage": torch.float32, "torch.HalfStorage": torch.float16,
@@ -41,7 +42,7 @@ STORAGES = {
 }  # fmt: skip
 
 NETWORKS = {"MONet", "VAE", "Attention"}
-"""The notebook's own classes, in ``__main__`` or wherever its cells were copied to."""
+"""The notebook's own classes, in any module."""
 
 LAYERS = {
     f"torch.nn.modules.{name}"
@@ -50,11 +51,11 @@ LAYERS = {
         "instancenorm.InstanceNorm2d", "pooling.AvgPool2d", "upsampling.Upsample",
     )
 }  # fmt: skip
-"""What the notebook's networks are made of. With another layer it would be another network, so that is refused."""
+"""Layers of the notebook's networks. Other layers would make another network, so they are rejected."""
 
 
 class _Sealed:
-    """A value that a pickle is handed. Without ``__setstate__`` it could set attributes of the value's class."""
+    """Base of values that a pickle gets. Without ``__setstate__`` a pickle could set attributes of their class."""
 
     __slots__ = ()
 
@@ -63,7 +64,7 @@ class _Sealed:
 
 
 class Inert(_Sealed):
-    """Stands in for an object of the file: holds the attributes that the file gives it, and does nothing."""
+    """Placeholder for an object of the file: holds its attributes and does nothing."""
 
     __slots__ = ("attributes",)
     name = ""
@@ -74,8 +75,8 @@ class Inert(_Sealed):
         inert.attributes = {}
         return inert
 
-    def __init__(self, *arguments: object) -> None:  # unpickling makes objects without it: this is a call
-        raise CheckpointError(f"the file asks to call {self.name}; nothing was run")
+    def __init__(self, *arguments: object) -> None:  # unpickling skips it for objects, so this is a call
+        raise CheckpointError(f"the file tries to call {self.name}; nothing was run")
 
     def __setstate__(self, state: object) -> None:
         if isinstance(state, dict):
@@ -83,7 +84,7 @@ class Inert(_Sealed):
 
 
 class _Dictionary(dict[Any, Any], _Sealed):
-    """An ordered or a default dictionary, or a set: empty whatever it is made from, filled by the pickle later."""
+    """An ordered dictionary, a default dictionary or a set: created empty, filled by the pickle afterwards."""
 
     __slots__ = ()
 
@@ -91,11 +92,11 @@ class _Dictionary(dict[Any, Any], _Sealed):
         super().__init__()
 
     def __setstate__(self, state: object) -> None:
-        """A state dict says here which versions its layers had."""
+        """Ignores the layer versions of a state dict."""
 
 
 class Storage(_Sealed):
-    """Where numbers lie in the archive."""
+    """Storage of a tensor: archive entry, type and number of values."""
 
     __slots__ = ("count", "dtype", "entry")
 
@@ -104,7 +105,7 @@ class Storage(_Sealed):
 
 
 class Description(_Sealed):
-    """A tensor of the file that has not been read: its storage, and how it lies there."""
+    """A tensor of the file that has not been read: its storage, offset, shape and strides."""
 
     __slots__ = ("offset", "shape", "storage", "stride")
     storage: Storage
@@ -118,9 +119,8 @@ class Description(_Sealed):
         numbers = (offset, *shape, *stride)
         possible = all(type(n) is int and 0 <= n <= MAX_FILE_BYTES for n in numbers)
         if not possible or len(shape) != len(stride) or len(shape) > MAX_AXES:
-            raise pickle.UnpicklingError("a tensor of no possible shape")
-        # The place of its last number, which must be in the storage, and as many numbers as it shows: it may not be
-        # blown up from few by strides of zero.
+            raise pickle.UnpicklingError("a tensor of impossible shape")
+        # The last element must lie in the storage, and strides of zero must not expand few values to many.
         end = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
         if 0 not in shape and (end >= storage.count or math.prod(shape) > storage.count):
             raise pickle.UnpicklingError("a tensor that is larger than its storage")
@@ -130,7 +130,7 @@ class Description(_Sealed):
 
 
 class _Ignored(_Sealed):
-    """Stands in for a value that is no weight, whatever it is made from: holds nothing, does nothing."""
+    """Placeholder for a value that is not a weight: holds nothing and does nothing."""
 
     __slots__ = ()
 
@@ -143,7 +143,7 @@ class _Ignored(_Sealed):
 
 
 class _Latin1(_Sealed):
-    """Bytes, as a pickle of protocol 2 writes them: a text and how to encode it."""
+    """Bytes as pickle protocol 2 writes them: a text and its encoding."""
 
     __slots__ = ()
 
@@ -151,11 +151,11 @@ class _Latin1(_Sealed):
         match arguments:
             case (str(text), "latin1"):
                 return text.encode("latin1")
-        raise CheckpointError("the file asks to call _codecs.encode, and not as bytes are written; nothing was run")
+        raise CheckpointError("the file tries to call _codecs.encode for something else than bytes; nothing was run")
 
 
 class _Parameter(_Sealed):
-    """A trained tensor is its tensor."""
+    """A parameter: replaced by its tensor."""
 
     __slots__ = ()
 
@@ -163,12 +163,12 @@ class _Parameter(_Sealed):
         return data
 
 
-ASIDE = {
+IGNORED = {
     "argparse.Namespace", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib._local.PosixPath",
     "pathlib._local.WindowsPath", "numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
     "torch.Size", "torch.device", *(str(dtype) for dtype in STORAGES.values()),
 }  # fmt: skip
-"""What training scripts put beside the weights: settings, paths, and the best loss as a number of NumPy's."""
+"""Types that training scripts store beside the weights: settings, paths, and losses as NumPy numbers."""
 
 TABLES = {
     "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict", "builtins.set",
@@ -180,16 +180,16 @@ TABLES = {
 NAMES: dict[str, Any] = {
     **STORAGES,
     **dict.fromkeys(TABLES, _Dictionary),
-    **dict.fromkeys(ASIDE, _Ignored),
+    **dict.fromkeys(IGNORED, _Ignored),
     "_codecs.encode": _Latin1,
     "torch._utils._rebuild_tensor_v2": Description,
     "torch._utils._rebuild_parameter": _Parameter,
 }
-"""All that a file may name, besides the classes that become :class:`Inert`."""
+"""Allowed names, besides the classes that become :class:`Inert`."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Python's own, with each of its two ways out of the pickle replaced by a look into a table."""
+    """Python's unpickler, whose two ways to reach outside the pickle only look up tables."""
 
     def __init__(self, data: bytes, archive: zipfile.ZipFile | None):
         super().__init__(BytesIO(data))
@@ -203,26 +203,25 @@ class _Unpickler(pickle.Unpickler):
             return NAMES[full]
         if full in LAYERS or name in NETWORKS or (module.startswith("torch.optim.") and name.isidentifier()):
             return self._inert.setdefault(full, type("Inert", (Inert,), {"__slots__": (), "name": printable(full)}))
-        asked = printable(full)
-        raise CheckpointError(f"the file asks for {asked}, which weights do not need; nothing was run")
+        raise CheckpointError(f"the file names {printable(full)}, which weights do not need; nothing was run")
 
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _, count = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype) or self._archive is None:
-            raise pickle.UnpicklingError("something outside the pickle that is no storage")
+            raise pickle.UnpicklingError("an external object that is not a storage")
         if not isinstance(key, str) or type(count) is not int:
             raise pickle.UnpicklingError("a storage without a name or size")
         entry = f"{self._root}data/{key}"
         if size_of(self._archive, entry) != count * dtype.itemsize:
-            raise CheckpointError(f"{printable(entry)} has another size than the pickle says")
+            raise CheckpointError(f"{printable(entry)} does not have the size that the pickle declares")
         return Storage(entry, dtype, count)
 
 
 class TorchFile:
-    """A file of ``torch.save``: its value, and its tensors when they are asked for.
+    """An open file of ``torch.save``; tensors are read on request.
 
     Attributes:
-        name: of the file, as in messages.
+        name: display name for messages.
         value: the pickled object: numbers, texts, lists, dictionaries, :class:`Description` and :class:`Inert`.
     """
 
@@ -233,13 +232,13 @@ class TorchFile:
         """Reads tensors, contiguous.
 
         Raises:
-            CheckpointError: more of them than the file has bytes, or a damaged entry.
+            CheckpointError: the tensors need more bytes than the file has, or an entry is damaged.
         """
         read = {}
         with named(self.name):
             claimed = sum(math.prod(d.shape) * d.storage.dtype.itemsize for d in descriptions.values())
             if claimed > self._size:
-                raise CheckpointError("the tensors claim more bytes than the file has")
+                raise CheckpointError("the tensors declare more bytes than the file has")
             for name, d in descriptions.items():
                 data = bytearray(read_entry(self._archive, d.storage.entry))
                 flat = torch.frombuffer(data, dtype=d.storage.dtype)
@@ -249,17 +248,17 @@ class TorchFile:
 
 @contextmanager
 def opened(path: Path) -> Iterator[TorchFile]:
-    """A file of ``torch.save``, for as long as it is open.
+    """Opens a file of ``torch.save``.
 
     Raises:
-        CheckpointError: no such file, a damaged one, one of PyTorch before 1.6, one that claims to be larger than it
-            is, and one that asks for anything else than the notebook's model does, with the name of that.
+        CheckpointError: no such file, a damaged one, one of PyTorch before 1.6, one that declares more bytes than it
+            has, or one that names anything else than the notebook's model does; the message has that name.
     """
     name = printable(path.name)
     with named(name):
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise CheckpointError(f"{size:,} bytes are more than the {MAX_FILE_BYTES:,} that are read")
+            raise CheckpointError(f"{size:,} bytes are more than the limit of {MAX_FILE_BYTES:,}")
         if not zipfile.is_zipfile(path):
             _refuse(path)
         archive = zipfile.ZipFile(path)
@@ -267,33 +266,33 @@ def opened(path: Path) -> Iterator[TorchFile]:
         with named(name):
             root = root_of(archive)
             if f"{root}byteorder" in archive.namelist() and read_entry(archive, f"{root}byteorder", 6) != b"little":
-                raise CheckpointError("it was written on a big-endian machine, which is not read")
+                raise CheckpointError("written on a big-endian machine, which is not supported")
             value = _unpickle(read_entry(archive, f"{root}data.pkl", MAX_PICKLE_BYTES), archive)
         yield TorchFile(name, value, archive, size)
 
 
 def _refuse(path: Path) -> NoReturn:
-    """Says what a file is that is no zip archive; a bare pickle is asked what it wants first."""
+    """Raises an error that says what a file without a zip archive is; a bare pickle is checked for forbidden names."""
     with path.open("rb") as stream:
         data = stream.read(MAX_PICKLE_BYTES)
     if data.startswith(LEGACY):
         raise CheckpointError("written in the format of PyTorch before 1.6; load and save it with a newer one")
     if data.startswith(b"PK"):
-        raise CheckpointError("the zip archive has no end: cut short, or damaged")
+        raise CheckpointError("the zip archive is truncated or damaged")
     try:
         _unpickle(data, None)
     except CheckpointError:
         raise
     except Exception as error:
-        raise CheckpointError("no zip archive, which is what torch.save writes") from error
-    raise CheckpointError("a bare pickle, not what torch.save writes")
+        raise CheckpointError("not a zip archive, which torch.save writes") from error
+    raise CheckpointError("a bare pickle, not a zip archive of torch.save")
 
 
 def _unpickle(data: bytes, archive: zipfile.ZipFile | None) -> Any:
     tuples = 0
     for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
         tuples += operation.name.startswith("TUPLE")
-        # The memo is an array: a pickle of ten bytes that writes to its far end would take all memory.
+        # The memo is an array: a pickle of ten bytes that writes to a high index would take all memory.
         if tuples > MAX_TUPLES or (operation.name.endswith("PUT") and isinstance(argument, int) and argument > count):
-            raise pickle.UnpicklingError(f"{operation.name} beyond what torch.save writes")
+            raise pickle.UnpicklingError(f"{operation.name} beyond the limits of torch.save")
     return _Unpickler(data, archive).load()

@@ -1,6 +1,7 @@
-"""Evaluates a model: metrics over scenes with ground truth, and a contact sheet.
+"""Evaluation of models: metrics over scenes with ground truth, and a contact sheet.
 
-``python -m monet.evaluation`` measures checkpoints."""
+``python -m monet.evaluation`` evaluates checkpoints.
+"""
 
 from monet.evaluation.scoring import BATCH, Result, decompositions, evaluate, scores
 from monet.evaluation.sheets import SHEET_SCENES, contact_sheet

@@ -1,4 +1,4 @@
-"""Measure checkpoints on scenes outside their training set.
+"""Evaluates checkpoints on scenes outside their training set.
 
 python -m monet.evaluation
 python -m monet.evaluation multi_dsprites --count 320
@@ -38,21 +38,21 @@ def main() -> None:
     parser.add_argument(
         "--data",
         help="generated data set, or name or path of stored data (folder, .npz, a picture): its last scenes, or its "
-        "test split if the checkpoint has learned from it (default: the one that it was trained on)",
+        "test split if the checkpoint was trained on it (default: the checkpoint's training data)",
     )
-    parser.add_argument("--count", type=int, default=320, help="scenes to measure on (default: 320)")
-    parser.add_argument("--fit", choices=get_args(How), help="makes a picture square (default: as it was trained)")
+    parser.add_argument("--count", type=int, default=320, help="number of scenes (default: 320)")
+    parser.add_argument("--fit", choices=get_args(How), help="how to make pictures square (default: as in training)")
     parser.add_argument(
         "--background",
         type=_labels,
         metavar="LABELS",
-        help="labels that are no objects, as 0,255 (default: the data's)",
+        help="labels that are not objects, such as 0,255 (default: the data's)",
     )
-    parser.add_argument("--slots", type=int, metavar="K", help="default: the model's")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a card if there is one)")
+    parser.add_argument("--slots", type=int, metavar="K", help="number of slots (default: the model's)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
-        "--out", type=Path, help="folder for metrics.json and slots.png; a folder in it for each of many"
+        "--out", type=Path, help="folder for metrics.json and slots.png; one subfolder each for several checkpoints"
     )
     options = parser.parse_args()
     if options.slots is not None:
@@ -76,15 +76,15 @@ def main() -> None:
         print(json.dumps(reports, indent=2))
     elif len(results) > 1:
         print(summary(results))
-    for words in failed:
-        print(f"not measured: {words}", file=sys.stderr)
+    for reason in failed:
+        print(f"not measured: {reason}", file=sys.stderr)
     sys.exit(bool(failed))
 
 
 def _measure(
     checkpoint: Checkpoint, options: argparse.Namespace, device: torch.device, out: Path | None
 ) -> tuple[Result, dict[str, Any]]:
-    """Evaluates a checkpoint, writes what was asked for and prints its table."""
+    """Evaluates a checkpoint, writes its files if ``out`` is given, and prints its table."""
     if not (data := options.data or checkpoint.data):
         raise CheckpointError(f"no data set is known for {checkpoint.name}: give --data")
     model = checkpoints.load(checkpoint).to(device)
@@ -92,7 +92,7 @@ def _measure(
     scenes = [with_background(scene, options.background) for scene in scenes]
     how: How = options.fit or checkpoint.fit
     result = evaluate(model, scenes, "joint", how=how, num_slots=options.slots)
-    words = list(notes(scenes, result, how))
+    remarks = list(notes(scenes, result, how))
     report = {
         "checkpoint": checkpoint.name,
         "data": data,
@@ -104,7 +104,7 @@ def _measure(
         "background": options.background,
         "mean": _finite(result.means),
         "standard_error": _finite(result.standard_errors),
-        "notes": words,
+        "notes": remarks,
     }
     if out:
         out.mkdir(parents=True, exist_ok=True)
@@ -112,20 +112,20 @@ def _measure(
         contact_sheet(model, scenes[:SHEET_SCENES], how=how, num_slots=options.slots).save(out / "slots.png")
     if not options.json:
         print(f"{checkpoint.title} on {len(scenes)} scenes of {title}\n\n{table(result)}\n")
-        for word in words:
-            print(f"{word}\n")
+        for remark in remarks:
+            print(f"{remark}\n")
     return result, report
 
 
 def _labels(text: str) -> tuple[int, ...]:
     labels = tuple(int(label) for label in text.split(","))
     if min(labels) < 0:
-        raise ValueError("labels are not negative")
+        raise ValueError("labels must be at least 0")
     return labels
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    """JSON knows no NaN."""
+    """Replaces NaN, which JSON does not have, by None."""
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 

@@ -16,23 +16,23 @@ from monet.objective import Likelihood, loss
 from monet.pictures import How, extract
 
 BATCH = 32
-"""Scenes that go through the network at once."""
+"""Scenes in a batch."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Values per scene, by metric; NaN where a metric does not exist for a scene."""
+    """Values per scene, by metric; NaN if a scene has no such metric."""
 
     values: dict[str, np.ndarray]
 
     @property
     def means(self) -> dict[str, float]:
-        """NaN where no scene has the metric."""
+        """Means over scenes; NaN if no scene has the metric."""
         return {name: float(v.mean()) if len(v) else float("nan") for name, v in self._existing()}
 
     @property
     def standard_errors(self) -> dict[str, float]:
-        """NaN where fewer than two scenes have the metric."""
+        """Standard errors of the means; NaN if fewer than two scenes have the metric."""
         return {
             name: float(v.std(ddof=1) / np.sqrt(len(v))) if len(v) > 1 else float("nan") for name, v in self._existing()
         }
@@ -49,25 +49,25 @@ def evaluate(
     how: How = "crop",
     num_slots: int | None = None,
 ) -> Result:
-    """All metrics of a model in eval mode over scenes; see :func:`scores`.
+    """Computes all metrics of a model in eval mode over scenes; see :func:`scores`.
 
-    Scenes may differ in their background labels. One without a segmentation has an MSE and loss terms and NaN for the
-    rest, which is left out where no scene has it. One that shows no object has NaN for the metrics of objects.
+    Scenes may differ in their background labels. A scene without segmentation has only MSE and loss terms. A scene
+    without objects has NaN for the object metrics.
 
     Args:
-        model: on any device.
-        scenes: of any size.
-        likelihood: of the reconstruction term.
-        how: how pictures become square.
-        num_slots: K; None: the model's.
+        model: the model, on any device.
+        scenes: scenes of any size.
+        likelihood: likelihood of the reconstruction term.
+        how: how to make pictures square.
+        num_slots: K; the model's if None.
     """
     values: dict[str, np.ndarray] = {}
     start = 0
     for batch, images, decomposition in decompositions(model, scenes, how, num_slots):
-        alike: dict[tuple[bool, tuple[int, ...]], list[int]] = {}
+        groups: dict[tuple[bool, tuple[int, ...]], list[int]] = {}
         for index, scene in enumerate(batch):
-            alike.setdefault((scene.segmentation is not None, scene.background), []).append(index)
-        for (_, background), at in alike.items():
+            groups.setdefault((scene.segmentation is not None, scene.background), []).append(index)
+        for (_, background), at in groups.items():
             part = Decomposition(**{name: x[at] for name, x in vars(decomposition).items()})
             labels = [label_map for index in at if (label_map := batch[index].segmentation) is not None]
             true = np.stack(labels) if labels else None
@@ -85,21 +85,21 @@ def scores(
     background: tuple[int, ...] = metrics.BACKGROUND,
     likelihood: Likelihood = "per_channel",
 ) -> dict[str, np.ndarray]:
-    """Every figure of a batch, B values each.
+    """Computes all metrics of a batch, B values each.
 
     ``mse`` is that of sum_k m_k x_k; ``reconstruction``, ``latent_kl`` and ``mask_kl`` are the loss terms in nats.
-    Where the true segmentation is known, ``ari``, ``ari_fg``, ``covering`` and ``matched_iou`` compare it with the
-    slot that has the largest attention mask at each pixel, and with ``_decoded`` behind the name, the largest decoder
-    mask. Pixels of the border around a smaller picture count in the loss only.
+    ``ari``, ``ari_fg``, ``covering`` and ``matched_iou`` compare the true segmentation, if given, with the slot of the
+    largest attention mask at each pixel; with the suffix ``_decoded``, of the largest decoder mask. The border around a
+    smaller picture counts in the loss terms only.
 
     Args:
-        config: of the model.
+        config: configuration of the model.
         images: B,3,H,W in [0, 1].
-        decomposition: of these images.
+        decomposition: decomposition of these images.
         true: integer B,H,W.
-        background: true labels that are no object; where it is empty nobody knows which are, and the metrics of
-            objects (all but ``ari``) are left out.
-        likelihood: of the reconstruction term.
+        background: true labels that are not objects; if empty, they are unknown, and the object metrics (all but
+            ``ari``) are left out.
+        likelihood: likelihood of the reconstruction term.
     """
 
     def inside(x: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def scores(
 def decompositions(
     model: MONet, scenes: Sequence[Scene], how: How = "crop", num_slots: int | None = None
 ) -> Iterator[tuple[list[Scene], torch.Tensor, Decomposition]]:
-    """Batches of prepared scenes, their images B,3,H,W and what the model makes of them, on the CPU."""
+    """Yields batches of prepared scenes, their images B,3,H,W and their decompositions, on the CPU."""
     device = next(model.parameters()).device
     for start in range(0, len(scenes), BATCH):
         batch = [prepare(scene, model.config, how) for scene in scenes[start : start + BATCH]]

@@ -14,15 +14,15 @@ from monet.model import MONet
 from monet.pictures import How
 
 SHEET_SCENES = 8
-"""Scenes that a contact sheet shows."""
+"""Number of scenes in a contact sheet."""
 
 
 def contact_sheet(
     model: MONet, scenes: Sequence[Scene], *, how: How = "crop", num_slots: int | None = None
 ) -> Image.Image:
-    """One row per scene: picture, reconstruction, true and found segmentation, then every slot's masked component.
+    """Draws a row per scene: picture, reconstruction, true and found segmentation, then every slot's masked component.
 
-    Where no scene has a segmentation, that column is left out.
+    Without any true segmentation, its column is left out.
     """
     rows = []
     labelled = any(scene.segmentation is not None for scene in scenes)

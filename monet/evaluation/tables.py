@@ -10,18 +10,18 @@ from monet.checkpoints import Checkpoint
 from monet.evaluation.scoring import Result
 
 DECIMALS = 4
-"""The most that a figure is printed with."""
+"""Largest number of decimals."""
 
 
 def table(result: Result) -> str:
-    """Markdown table: mean and standard error of every metric, for the attention's and the decoder's masks."""
+    """Formats mean and standard error of every metric as a Markdown table, for attention and decoder masks."""
     names = [name for name in result.values if not name.endswith("_decoded")]
     rows = [(name, _cell(result, name), _cell(result, f"{name}_decoded")) for name in names]
     return markdown(("metric", "attention masks", "decoder masks"), rows)
 
 
 def summary(results: Sequence[tuple[Checkpoint, Result]]) -> str:
-    """Markdown table with one row per checkpoint."""
+    """Formats a Markdown table with one row per checkpoint."""
     rows = [
         (
             c.title, str(c.config.num_slots), str(c.config.resolution),
@@ -37,7 +37,7 @@ def _cell(result: Result, name: str) -> str:
 
 
 def figure(mean: float, error: float) -> str:
-    """A mean with its standard error, "0.925 ± 0.008"; either may be NaN.
+    """Formats a mean with its standard error, "0.925 ± 0.008"; either may be NaN.
 
     Both are rounded to the error's first significant digit, or to its second if the first is 1, and to at most
     ``DECIMALS`` decimals.
@@ -54,7 +54,7 @@ def figure(mean: float, error: float) -> str:
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns are aligned."""
+    """Formats a Markdown table with aligned columns."""
     lines = [heads, ["---"] * len(heads), *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

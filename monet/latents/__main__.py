@@ -1,4 +1,4 @@
-"""Measure the effect of each latent of a checkpoint and how well the latents predict the true factors.
+"""Measures the effect of each latent of a checkpoint and how well the latents predict the true factors.
 
 python -m monet.latents multi_dsprites
 python -m monet.latents FOLDER --data clevr6 --slots 300 --dry-run
@@ -19,7 +19,7 @@ from monet.latents.record import FILE, fingerprint
 from monet.latents.slots import Slots, collect
 
 FITTED, SCORED = 5, 2
-"""Slots that the predictors are fitted and scored on, for each that the latents are swept on."""
+"""Slots for fitting and for scoring the predictors, as multiples of the slots for the sweeps."""
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     )
     parser.add_argument("checkpoint", nargs="+", help="names under checkpoints/ or folders")
     parser.add_argument(
-        "--data", help="generated data set, or name or path of stored data (default: the one that it was trained on)"
+        "--data", help="generated data set, or name or path of stored data (default: the training data)"
     )
     parser.add_argument("--slots", type=int, default=300, help="object slots to sweep every latent on (default: 300)")
     parser.add_argument("--dry-run", action="store_true", help=f"print only; do not write {FILE}, {card.TABLES}, card")
@@ -37,7 +37,7 @@ def main() -> None:
         parser.error(f"--slots {options.slots} must be at least 1")
     for name in options.checkpoint:
         checkpoint = checkpoints.read(name)
-        # Checked first, because measuring takes minutes.
+        # Checked before measuring, which takes minutes.
         if not (options.dry_run or os.access(checkpoint.folder, os.W_OK)):
             raise CheckpointError(f"{checkpoint.folder} cannot be written; --dry-run prints only")
         if not (data := options.data or checkpoint.data):
@@ -64,7 +64,7 @@ def _measure(checkpoint: Checkpoint, data: str, number: int, write: bool) -> Non
 
 
 def _known(fitted: Slots, scored: Slots, data: str) -> str:
-    """What the latents know of the true factors, Markdown; otherwise a sentence that says why it is unknown."""
+    """Measures how well the latents predict the true factors; returns Markdown, or a sentence that says why not."""
     if (fitted.label < 0).any() or (scored.label < 0).any():
         return "Not measured: these scenes have no segmentation.\n"
     try:

@@ -1,4 +1,4 @@
-"""Latent measurements as Markdown: the card's section and the full tables in ``latents.md``."""
+"""Formats latent measurements as Markdown: the card's section, and the full tables in ``latents.md``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ The generator gives no factors: these are centroid, number and mean colour of th
 
 
 def insert(card: str, section: str) -> str:
-    """Replaces the section of the same heading; a new one goes before "Limits", or to the end.
+    """Replaces the section of the same heading, or inserts a new one before "Limits", else at the end.
 
     Args:
         card: Markdown.
@@ -29,17 +29,17 @@ def insert(card: str, section: str) -> str:
     place = re.search(rf"^{re.escape(HEADING)}$.*?(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
     if place is None:
         place = re.search(rf"(?=^{re.escape(LIMITS)}$)|\Z", card, re.MULTILINE)
-    assert place is not None  # the end is always there
+    assert place is not None  # the pattern matches at least the end
     before, after = card[: place.start()].rstrip("\n"), card[place.end() :]
     return f"{before}\n\n{section.strip()}\n" + (f"\n{after}" if after else "")
 
 
 def section(latents: Latents, name: str) -> str:
-    """The section of the model card: a row for each latent that is named after its effect.
+    """Writes the section of the model card, with a row for each latent that is named after its effect.
 
     Args:
-        latents: what was measured.
-        name: of the checkpoint, for the command.
+        latents: the measurements.
+        name: name of the checkpoint, for the command.
     """
     rows, others = [], dict[str, list[str]]()
     for z, latent in enumerate(latents.latents):
@@ -62,12 +62,12 @@ Measured by `python -m monet.latents {name}`; all features and the true factors:
 
 
 def tables(latents: Latents, title: str, name: str, known: str) -> str:
-    """The text of ``TABLES``: all effects of every used latent, and how well the latents predict the true factors.
+    """Writes the text of ``TABLES``: all effects of every used latent, and the prediction of the true factors.
 
     Args:
-        latents: what was measured.
-        title: of the checkpoint.
-        name: of the checkpoint, for the command.
+        latents: the measurements.
+        title: display name of the checkpoint.
+        name: name of the checkpoint, for the command.
         known: Markdown from :func:`knowledge`, or a sentence that says why there is none.
     """
     used = [(z, latent) for z, latent in enumerate(latents.latents) if latent.kl >= UNUSED]
@@ -109,13 +109,13 @@ def _cell(name: str, effect: Effect) -> str:
 
 
 def knowledge(known: Sequence[Known], fitted: int, matched: float, measured: bool) -> str:
-    """How well the latents predict the true factors, a sentence and a table.
+    """Writes how well the latents predict the true factors, a sentence and a table.
 
     Args:
-        known: by factor.
-        fitted: slots that the predictors were fitted on.
+        known: results by factor.
+        fitted: number of slots that the predictors were fitted on.
         matched: share of the test scenes' objects that have a slot.
-        measured: the factors are measured on the true segmentation instead of given by a generator.
+        measured: whether the factors were measured on the true segmentation instead of given by a generator.
     """
     rows = [
         (k.factor, f"{k.slots}", "R2" if k.chance is None else f"accuracy, chance {k.chance:.2f}",

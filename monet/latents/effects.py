@@ -1,4 +1,4 @@
-"""Effect of each latent: sweeps it over the prior's range and measures how the decoded objects change."""
+"""Measures the effect of each latent: sweeps it over the prior's range and measures the changes of decoded objects."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from monet.model import MONet
 from monet.pictures import extract
 
 SWEEP = (-2.0, -1.0, 0.0, 1.0, 2.0)
-"""Values that a latent is set to, in sigma of the prior; the slot's other latents stay as they are."""
+"""Values that a latent is set to, in sigma of the prior; the slot's other latents are unchanged."""
 SURVIVES = 2.0
-"""An object survives while its area is within a factor of four, two doublings, of what it was before the edit."""
+"""Largest change of the area of a surviving object, in doublings: a factor of four."""
 
 
 def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
     """Measures every latent of a model on object slots.
 
-    The mask of an edited slot is the softmax of its mask logits against those of the other slots of its scene, which
-    stay as they are.
+    The mask of an edited slot is the softmax of its mask logits against those of the scene's other slots, which are
+    unchanged.
 
     Args:
-        model: in eval mode.
+        model: model in eval mode.
         slots: N object slots.
-        data: name of the data set that they are from.
+        data: name of their data set.
         weights: the model's :func:`~monet.latents.record.fingerprint`.
     """
     before = _features(model, slots, slots.latents)
@@ -39,7 +39,7 @@ def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
 
 
 def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
-    """Effect of one latent, from features before the edit N,F and over the sweep V,N,F."""
+    """Summarises the effect of one latent from features before the edit N,F and over the sweep V,N,F."""
     area = list(FEATURES).index("area")
     alive = np.abs(swept[..., area] - before[:, area]) <= SURVIVES  # V,N
     counted = longest_run(alive)
@@ -51,13 +51,15 @@ def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
             changes = np.abs(changes)
         consistent = max(int((sign * changes >= feature.noticeable).sum()) for sign in (1, -1))
         median = float(np.median(changes)) if len(changes) else 0.0
-        found[name] = Effect(round(median, 3) + 0.0, consistent, len(changes))  # + 0.0: no -0.0 in the file
+        found[name] = Effect(round(median, 3) + 0.0, consistent, len(changes))  # + 0.0 turns -0.0 into 0.0
     return Latent(round(kl, 3), int(alive.all(0).sum()), tuple(alive.mean(1).round(3).tolist()), found)
 
 
 def longest_run(alive: np.ndarray) -> np.ndarray:
-    """The steps of the longest stretch of a sweep in which an object survives, V,N to V-1,N; the first of several, no
-    step where no two neighbouring values survive."""
+    """Marks the steps of the longest stretch of a sweep in which an object survives, V,N to V-1,N.
+
+    The first of several equally long ones; no step if no two neighbouring values survive.
+    """
     counted = np.zeros((len(alive) - 1, alive.shape[1]), bool)
     for length in range(len(counted), 0, -1):
         for start in range(len(counted) - length + 1):
@@ -73,7 +75,7 @@ def _with(latents: np.ndarray, z: int, value: float) -> np.ndarray:
 
 
 def _features(model: MONet, slots: Slots, latents: np.ndarray) -> np.ndarray:
-    """Features N,F of the slots with other latents."""
+    """Decodes the slots with other latents and measures their features N,F."""
     size = model.config.picture_size or model.config.resolution
     components, logits = decode(model, latents)
     decoded = masks(logits, slots.rivals)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 FAINT = 0.1
-"""Pixels with a smaller share are not the object's: 0.01 all over a 64x64 picture would be 40 pixels."""
+"""Mask values below it do not count: 0.01 everywhere in a 64x64 picture would add up to 40 pixels."""
 MIN_ELONGATION = np.log2(1.2)
-"""Below it a mask is too round to have an angle."""
+"""Least elongation of a mask with an angle."""
 MIN_CHROMA = 0.1
-"""Below it (largest minus smallest of R, G, B) a colour is too grey to have a hue."""
+"""Least difference of largest and smallest of R, G, B of a colour with a hue."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Feature:
     """One measured number of a decoded slot.
 
     Attributes:
-        word: what a latent that changes it is called.
+        word: name of a latent that changes it.
         noticeable: smallest change that counts, about what the eye notices.
         unit: "px", "doublings" (a difference of log2), "degrees", or "" for numbers in [0, 1].
-        period: where the number is circular, else None.
-        directed: whether more and less are different things. They are not for hue: what adds red turns blue and green
-            into opposite directions.
+        period: period of a circular number, else None.
+        directed: whether the sign of a change has a meaning. It has none for hue: adding red turns blue and green in
+            opposite directions.
     """
 
     word: str
@@ -34,7 +34,7 @@ class Feature:
     directed: bool = True
 
     def amount(self, change: float) -> str:
-        """A change for people: "+28 px", "×1.8", "−40°", "+0.31"."""
+        """Formats a change: "+28 px", "×1.8", "−40°", "+0.31"."""
         if self.unit == "doublings":
             return f"×{2**change:.2g}"
         number = f"{change:{'+' if self.directed else ''}.{0 if self.unit else 2}f}".replace("-", "−")
@@ -51,7 +51,7 @@ FEATURES = {
     "elongation": Feature("elongation", 0.25, "doublings"),
     "angle": Feature("turns", 15.0, "degrees", 180.0),
 }
-"""In the order of the columns of :func:`measure`."""
+"""Features in the order of the columns of :func:`measure`."""
 
 
 def measure(masks: np.ndarray, components: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def measure(masks: np.ndarray, components: np.ndarray) -> np.ndarray:
         float64 N,8 in the order of ``FEATURES``: centroid ``x`` to the right and ``y`` down in pixels, log2 of the
         area in pixels, ``hue`` in degrees (0 red, 120 green; NaN for greys), ``saturation`` and ``brightness`` as in
         HSV, log2 of the ratio of the axes, ``angle`` of the long axis in degrees modulo 180, clockwise from the right
-        (NaN where there is none).
+        (NaN for round masks).
     """
     shares = np.where(masks > FAINT, masks, 0).astype(np.float64)
     area = np.maximum(shares.sum((1, 2)), 1e-6)
@@ -76,7 +76,7 @@ def measure(masks: np.ndarray, components: np.ndarray) -> np.ndarray:
     rows, columns = weights.sum(2), weights.sum(1)  # N,H and N,W
     down, right = np.arange(rows.shape[1]), np.arange(columns.shape[1])
     x, y = columns @ right, rows @ down
-    # A pixel is a square of side one, whose own variance keeps a line's short axis above zero.
+    # The variance of a pixel, a square of side one, keeps the short axis of a line above zero.
     xx, yy = (columns @ right**2 - x**2 + 1 / 12), (rows @ down**2 - y**2 + 1 / 12)
     xy = np.einsum("nhw,h,w->n", weights, down, right) - x * y
     spread = np.hypot(xx - yy, 2 * xy)
@@ -92,7 +92,6 @@ def measure(masks: np.ndarray, components: np.ndarray) -> np.ndarray:
 
 
 def steps(values: np.ndarray, period: float | None) -> np.ndarray:
-    """Changes of a feature from each of V values to the next, V,N to V-1,N; the short way round where it is circular.
-    NaN where one of the two is."""
+    """Computes changes of a feature between neighbouring values, V,N to V-1,N; the short way for circular ones."""
     differences = np.diff(values, axis=0)
     return differences if period is None else (differences + period / 2) % period - period / 2

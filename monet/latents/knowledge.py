@@ -1,5 +1,8 @@
-"""Predicts an object's true factors from the latents of its slot: downstream property prediction as in Dittadi et al.
-2022, "Generalization and Robustness Implications in Object-Centric Learning"."""
+"""Predicts an object's true factors from the latents of its slot.
+
+Downstream property prediction as in Dittadi et al. 2022, "Generalization and Robustness Implications in Object-Centric
+Learning".
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,22 @@ TURNS: dict[str, dict[int, tuple[str, int]]] = {
     "multi_dsprites": {0: ("squares", 4), 1: ("ellipses", 2), 2: ("hearts", 1)},
     "clevr6": {0: ("cubes", 4)},
 }
-"""By the beginning of a data set's name: shapes that have an angle, and by how many turns in a circle they look the
-same."""
+"""By prefix of a data set's name: shapes that have an angle, with their number of rotational symmetries."""
 CATEGORIES = ("shape", "material")
 FEWEST = 30
-"""With fewer slots on one of both sides a factor is left out."""
+"""Least number of slots for fitting and for scoring; other factors are left out."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """How well a factor is predicted from the latents of slots that the predictors have not seen.
+    """Accuracy of the prediction of a factor from the latents of unseen slots.
 
     Attributes:
-        factor: what is predicted, for people.
-        slots: how many slots it was measured on.
-        linear: by ridge regression: R2, mean over a factor's numbers; accuracy of a category.
-        boosted: the same by gradient-boosted trees.
-        chance: accuracy of always saying the most frequent category; None for numbers, whose R2 is then 0.
+        factor: display name of the factor.
+        slots: number of scored slots.
+        linear: score of ridge regression: R2, mean over a factor's numbers, or accuracy for a category.
+        boosted: score of gradient-boosted trees.
+        chance: accuracy of always predicting the most frequent category; None for numbers, whose R2 would be 0.
     """
 
     factor: str
@@ -42,8 +44,7 @@ class Known:
 
 
 def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
-    """Predicts every true factor from the latents, each predictor fitted on the slots of some scenes and scored on
-    those of others.
+    """Fits predictors of every true factor on some slots and scores them on slots of other scenes.
 
     Angles are predicted by shape, as cosine and sine of the angle times the shape's symmetry.
 
@@ -57,32 +58,31 @@ def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
     """
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    true, asked = factors(fitted, data), factors(scored, data)
+    train_factors, test_factors = factors(fitted, data), factors(scored, data)
     results = []
-    for name, values in true.items():
-        rows, asked_rows = np.isfinite(values).all(1), np.isfinite(asked[name]).all(1)
-        if min(rows.sum(), asked_rows.sum()) < FEWEST:
+    for name, values in train_factors.items():
+        train_rows, test_rows = np.isfinite(values).all(1), np.isfinite(test_factors[name]).all(1)
+        if min(train_rows.sum(), test_rows.sum()) < FEWEST:
             continue
-        train, test = fitted.latents[rows], scored.latents[asked_rows]
-        wanted, answers = values[rows], asked[name][asked_rows]
-        # Small trees gain little from a second thread, and wait long for it where other work keeps the cores.
+        train, test = fitted.latents[train_rows], scored.latents[test_rows]
+        train_true, test_true = values[train_rows], test_factors[name][test_rows]
+        # Small trees gain little from a second thread, and wait long for it if other work uses the cores.
         with threadpool_limits(1):
             linear, boosted = (
-                float(np.mean([p.fit(train, w).score(test, a) for w, a in zip(wanted.T, answers.T, strict=True)]))
+                float(np.mean([p.fit(train, x).score(test, y) for x, y in zip(train_true.T, test_true.T, strict=True)]))
                 for p in _predictors(name in CATEGORIES)
             )
         chance = None
         if name in CATEGORIES:
-            chance = float((answers == np.bincount(wanted[:, 0].astype(int)).argmax()).mean())
+            chance = float((test_true == np.bincount(train_true[:, 0].astype(int)).argmax()).mean())
         results.append(Known(name, len(test), linear, boosted, chance))
     return results
 
 
 def factors(slots: Slots, data: str) -> dict[str, np.ndarray]:
-    """True factors of the slots' objects, N,C each; NaN where an object has no such factor.
+    """Returns the true factors of the slots' objects, N,C each; NaN if an object has no such factor.
 
-    What a generator does not tell is measured on the true segmentation: centre, area and mean colour of the pixels
-    that show.
+    Without a generator's factors, centre, area and mean colour of the visible pixels are measured.
     """
     objects = [_object(slots.scenes[scene], label) for scene, label in zip(slots.scene, slots.label, strict=True)]
     table = {
@@ -98,11 +98,11 @@ def factors(slots: Slots, data: str) -> dict[str, np.ndarray]:
 
 
 def _object(scene: Scene, label: int) -> dict[str, Any]:
-    """Factors of one object of a scene."""
+    """Returns the factors of one object of a scene."""
     if scene.factors is not None:
         number = label - 1 - (len(scene.background) - 1)
         return {name: values[number] for name, values in scene.factors.items()}
-    assert scene.segmentation is not None  # only then there is a label
+    assert scene.segmentation is not None  # because the object has a label
     rows, columns = np.nonzero(scene.segmentation == label)
     color = scene.image[rows, columns].mean(0) / 255
     return {"x": columns.mean(), "y": rows.mean(), "area": len(rows), "color": color}

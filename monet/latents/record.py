@@ -9,15 +9,15 @@ The file, UTF-8 JSON, some 10 kB for 16 latents, numbers rounded::
      "latents": [                       Z entries
       {"name": "moves across",          see Latents.name
        "kl": 3.21,                      mean KL divergence from the prior, nats
-       "survived": 296,                 slots that stay an object at every value
-       "survives": [0.99, 1, 1, ...],   share of slots that stay an object, at each value
+       "survived": 296,                 slots that survive at every value
+       "survives": [0.99, 1, 1, ...],   share of slots that survive, at each value
        "effects": {                     every feature of monet.latents.features.FEATURES
-        "x": {"change": 28.3,           median change as the latent rises, in the feature's unit (hue: of its size)
-              "consistent": 293,        slots that change noticeably, in the direction that more of them take
+        "x": {"change": 28.3,           median change as the latent increases, in the feature's unit (hue: absolute)
+              "consistent": 293,        slots that change noticeably, in the more frequent direction
               "of": 296}, ...}}]}       slots that have the feature
 
-An effect is measured from end to end of each slot's longest stretch of the sweep in which it stays an object; slots
-without two neighbouring values in which it does are left out.
+An effect is measured from end to end of each slot's longest stretch of the sweep in which it survives. Slots that do
+not survive at two neighbouring values are left out.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ FILE = "latents.json"
 MAX_BYTES = 2**20
 MAX_SLOTS = 10**6
 UNUSED = 0.05
-"""A latent with a smaller mean KL, in nats, carries no information about the slot."""
+"""Mean KL in nats below which a latent carries no information about the slot."""
 CONSISTENT = 0.8
-"""Share of slots that must change alike, for a feature to name a latent."""
+"""Least share of slots that change in the same direction, for a feature to name a latent."""
 FEWEST = 10
-"""Of fewer slots nothing is concluded."""
+"""Least number of slots for any conclusion."""
 MEASURABLE = 0.2
-"""Share of the slots that must have a feature (a hue, an angle) for it to name a latent."""
+"""Least share of slots that have a feature (a hue, an angle), for it to name a latent."""
 SECOND = 1 / 3
-"""A second effect is named where it is at least so strong as the first, each in units of what is noticeable."""
+"""Least strength of a second named effect relative to the first, each in units of the noticeable change."""
 DEPTH = ("objects_room", "clevr6")
-"""Beginnings of the names of data sets with a ground that objects stand on: what stands higher is further away."""
+"""Prefixes of the names of data sets whose objects stand on a ground, so that higher means further away."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Latent:
     effects: Mapping[str, Effect]
 
     def named_by(self, slots: int) -> list[str]:
-        """At most two features that a latent is called by, strongest first; of so many ``slots``."""
+        """Returns at most two features that name the latent, strongest first; ``slots`` were measured."""
         strength = {
             name: abs(effect.change) / FEATURES[name].noticeable
             for name, effect in self.effects.items()
@@ -92,9 +92,10 @@ class Latents:
     def name(self, latent: Latent) -> str:
         """Names a latent after its measured effects.
 
-        One or two features ("moves across, size"): each changes noticeably and alike in 80 % of the slots that have
-        it. "unused": the mean KL is below 0.05 nats. "dissolves": no object survives even a step of the sweep. "mixed":
-        no feature changes alike in enough slots, but one does in a quarter. "no visible effect": none does.
+        One or two features ("moves across, size"): each changes noticeably in the same direction in 80 % of the slots
+        that have it. "unused": the mean KL is below 0.05 nats. "dissolves": no object survives even a step of the
+        sweep. "mixed": a feature changes in the same direction in a quarter of the slots, but none in 80 %. "no visible
+        effect": otherwise.
         """
         if latent.kl < UNUSED:
             return "unused"
@@ -106,12 +107,12 @@ class Latents:
         return "mixed" if mixed else "no visible effect"
 
     def word(self, feature: str) -> str:
-        """What a latent that changes a feature is called."""
+        """Returns the name of a latent that changes a feature."""
         return "moves in depth" if feature == "y" and self.data.startswith(DEPTH) else FEATURES[feature].word
 
     @property
     def survival(self) -> float:
-        """Share of sweeps of the latents that are used, of all where none is, in which the object survives."""
+        """Share of sweeps of the used latents in which the object survives; of all latents if none is used."""
         counted = [latent for latent in self.latents if latent.kl >= UNUSED] or self.latents
         return sum(latent.survived for latent in counted) / (len(counted) * self.slots)
 
@@ -135,11 +136,11 @@ class Latents:
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{name}: {FILE} is damaged: {error}") from error
         if not measured:
-            raise CheckpointError(f"{name}: {FILE} belongs to other weights; python -m monet.latents {name} renews it")
+            raise CheckpointError(f"{name}: {FILE} belongs to other weights; renew it: python -m monet.latents {name}")
         return latents
 
     def json(self) -> str:
-        """The text of the file, a line for each latent."""
+        """Formats the text of the file, a line for each latent."""
         head = {"data": self.data, "weights": self.weights, "slots": self.slots, "sweep": self.sweep}
         lines = (
             json.dumps({
@@ -155,28 +156,28 @@ class Latents:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a checkpoint's weights, as 64 hexadecimal digits."""
+    """Computes the SHA-256 of a checkpoint's weights, 64 hexadecimal digits."""
     with (folder / checkpoints.WEIGHTS).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _latents(table: Any) -> Latents:
-    """Raises ValueError where a table is not what :meth:`Latents.json` writes."""
+    """Parses and checks a table of :meth:`Latents.json`; raises ValueError if it is malformed."""
     _keys("the file", table, ("data", "weights", "slots", "sweep", "latents"))
     data, weights, entries = table["data"], table["weights"], table["latents"]
     if not (isinstance(data, str) and isinstance(weights, str)):
-        raise ValueError("data and weights must be texts")
+        raise ValueError("data and weights must be strings")
     slots = _count("slots", table["slots"], 1, MAX_SLOTS)
     sweep = _numbers("sweep", table["sweep"], 2, 101, -10, 10)
     if list(sweep) != sorted(set(sweep)):
-        raise ValueError("sweep must rise")
+        raise ValueError("sweep must increase")
     if not isinstance(entries, list) or not 1 <= len(entries) <= 4096:
         raise ValueError("latents must be a list of at least one")
     latents = Latents(data, weights, slots, sweep, tuple(_latent(entry, slots, len(sweep)) for entry in entries))
     for number, (entry, latent) in enumerate(zip(entries, latents.latents, strict=True)):
         if entry["name"] != latents.name(latent):
             raise ValueError(
-                f"latent {number} is called {entry['name']!r}, but its effects say {latents.name(latent)!r}"
+                f"latent {number} is named {entry['name']!r}, but its effects give {latents.name(latent)!r}"
             )
     return latents
 
@@ -204,12 +205,12 @@ def _keys(what: str, table: Any, keys: tuple[str, ...]) -> None:
 
 def _count(what: str, value: Any, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{what} must be a whole number from {least} to {most}")
+        raise ValueError(f"{what} must be an integer from {least} to {most}")
     return value
 
 
 def _number(what: str, value: Any, least: float, most: float) -> float:
-    # NaN is in no range, and a whole number of any length is compared without being converted.
+    # NaN fails the comparison, and integers of any length are compared without conversion.
     if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{what} must be a number from {least:g} to {most:g}")
     return float(value)

@@ -14,9 +14,9 @@ from monet.model import MONet
 from monet.pictures import How, extract
 
 AREA = (0.005, 0.25)
-"""Smallest and largest area of an object's decoded mask, as a share of the picture: no empty slot, no ground."""
+"""Smallest and largest area of an object's decoded mask, as a share of the picture; excludes empty slots and ground."""
 MIN_IOU = 0.5
-"""Above it at most one slot belongs to an object, and one object to a slot."""
+"""IoU above which slot and object match; above 0.5 a match is unique."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Slots:
     Attributes:
         latents: N,Z, posterior means.
         kl: N,Z, each latent's KL divergence from the prior in nats.
-        rivals: N,H,W, logsumexp of the mask logits of the other slots of its scene, with the border around a smaller
+        rivals: N,H,W, logsumexp of the mask logits of the scene's other slots, including the border around a smaller
             picture.
-        scene: N, which of ``scenes`` it is from.
-        label: N, of its object in the segmentation; -1 where nobody knows.
-        scenes: the scenes, as the network sees them.
-        objects: how many objects with a visible pixel the scenes have.
+        scene: N, index into ``scenes``.
+        label: N, label of its object in the segmentation; -1 if unknown.
+        scenes: the preprocessed scenes.
+        objects: number of visible objects in the scenes.
     """
 
     latents: np.ndarray
@@ -43,25 +43,24 @@ class Slots:
     objects: int
 
     def first(self, number: int) -> Slots:
-        """The first slots, fewer where there are fewer."""
+        """Returns the first ``number`` slots, or all if there are fewer."""
         cut = {name: x[:number] for name, x in vars(self).items() if isinstance(x, np.ndarray)}
         return Slots(**cut, scenes=self.scenes, objects=self.objects)
 
 
 def collect(model: MONet, data: str, split: int, number: int, how: How = "crop") -> Slots:
-    """Object slots of a split's first scenes: at least ``number``, or all of ``number`` scenes or of
-    the split, whichever ends first.
+    """Collects at least ``number`` object slots of a split's first scenes, from at most ``number`` scenes.
 
-    A slot is an object if its decoded mask covers 0.5 to 25 % of the picture and, where the segmentation is known,
-    if the pixels that its attention mask wins overlap with one object's by an IoU above 0.5.
+    A slot is an object if its decoded mask covers 0.5 to 25 % of the picture. If the segmentation is known, the pixels
+    that its attention mask wins must also overlap with one object by an IoU above 0.5.
 
     Raises:
-        ValueError: there is no such data, or no slot is an object.
+        ValueError: no such data, or no slot is an object.
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("latents", "kl", "rivals", "scene", "label")}
     scenes: list[Scene] = []
     found = objects = 0
-    most = min(number, batches.size(data, split) or number)  # of scenes: one slot in each at least, and none twice
+    most = min(number, batches.size(data, split) or number)  # no more scenes than slots, and no scene twice
     for start in range(0, most, evaluation.BATCH):
         if found >= number:
             break
@@ -94,18 +93,17 @@ def collect(model: MONet, data: str, split: int, number: int, how: How = "crop")
 
 
 def masks(logits: np.ndarray, rivals: np.ndarray) -> np.ndarray:
-    """Decoded masks: the softmax over the slots of a scene, from a slot's mask logits and the logsumexp of the others',
-    ...,H,W each."""
+    """Computes decoded masks ...,H,W: the softmax of a slot's mask logits against the logsumexp of the others'."""
     return expit(logits - rivals)
 
 
 def match(true: np.ndarray, winners: np.ndarray, background: tuple[int, ...], slots: int) -> np.ndarray:
-    """The true label of each slot's object, -1 for a slot without one.
+    """Matches slots with true objects; returns each slot's label, or -1.
 
     Args:
         true: integer H,W.
         winners: integer H,W, the slot that wins each pixel.
-        background: labels that are no object.
+        background: labels that are not objects.
         slots: K.
     """
     iou = metrics.intersection_over_union(metrics.contingency(true[None], winners[None]))[0]  # T,P
@@ -116,7 +114,7 @@ def match(true: np.ndarray, winners: np.ndarray, background: tuple[int, ...], sl
 
 
 def _rivals(logits: np.ndarray) -> np.ndarray:
-    """For each slot of B,K,H,W the logsumexp of the others; -inf where there is no other."""
+    """Computes for each slot of B,K,H,W the logsumexp of the others; -inf if there is no other."""
     rivals = np.full_like(logits, -np.inf)
     for slot in range(logits.shape[1]):
         for other in range(logits.shape[1]):

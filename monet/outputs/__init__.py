@@ -1,6 +1,7 @@
-"""Decompositions of many pictures as files: masks, latents, reconstructions and slots, in batches, resumable.
+"""Batch decomposition of many pictures to files: masks, latents, reconstructions and slots; resumable.
 
-``python -m monet.decompose`` is the command; :func:`decompose_set` is what it calls."""
+``python -m monet.decompose`` calls :func:`decompose_set`.
+"""
 
 from monet.outputs.files import KINDS
 from monet.outputs.inputs import Input, inputs

@@ -1,6 +1,6 @@
-"""The files of one decomposed picture, and the table of all latents.
+"""Writes the files of a decomposed picture, and the table of all latents.
 
-All pictures are as the model sees them, without the border around a smaller picture.
+All pictures have the model's resolution, without the border around a smaller picture.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ Kind = Literal["masks", "latents", "reconstruction", "slots"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Table = Literal["csv", "parquet"]
 ROWS = 4096
-"""Of a table that are held at once."""
+"""Rows of a table that are in memory at once."""
 
 Row = dict[str, str | int | float]
 
 
 def write(scene: DecomposedScene, folder: Path, name: str, kinds: Iterable[Kind], size: int) -> None:
-    """Writes what is asked for of a picture.
+    """Writes the files of a picture.
 
     ``masks/NAME.png`` is a palette PNG whose values are the slots with the largest attention mask.
     ``masks/NAME.npz`` holds ``masks`` and ``decoded_masks``, float16 K,H,W, which sum to one over K.
-    ``reconstruction/NAME.png`` is sum_k m_k x_k. ``slots/NAME_k.png`` is RGBA: component k, seen through its mask.
+    ``reconstruction/NAME.png`` is sum_k m_k x_k. ``slots/NAME_k.png`` is RGBA: component k with its mask as alpha.
 
     Args:
         scene: the decomposition.
-        folder: for the files.
-        name: of the picture, a relative path without suffix.
-        kinds: what to write; latents are for :func:`write_table`.
+        folder: folder for the files.
+        name: name of the picture, a relative path without suffix.
+        kinds: what to write; :func:`write_table` writes the latents.
         size: side of the picture in the middle of the scene's arrays.
 
     Raises:
@@ -70,8 +70,10 @@ def write(scene: DecomposedScene, folder: Path, name: str, kinds: Iterable[Kind]
 
 
 def rows(name: str, scene: DecomposedScene, size: int) -> list[Row]:
-    """The rows of a picture in the table of latents: ``picture``, ``slot``, ``area`` (share of the picture's pixels at
-    which the slot has the largest attention mask), posterior means ``mean_0`` ... and standard deviations ``std_0`` ...
+    """Builds the rows of a picture in the table of latents.
+
+    Columns: ``picture``, ``slot``, ``area`` (share of pixels at which the slot has the largest attention mask),
+    posterior means ``mean_0`` ... and standard deviations ``std_0`` ...
     """
     winners = extract(scene.masks.argmax(0), size)
     return [
@@ -85,7 +87,7 @@ def rows(name: str, scene: DecomposedScene, size: int) -> list[Row]:
 
 
 def write_table(path: Path, table: Iterator[Row], kind: Table) -> None:
-    """Writes the table of latents, a few thousand rows at once; numbers are float32.
+    """Writes the table of latents in chunks of ``ROWS`` rows; numbers are float32.
 
     Raises:
         OSError: the disk is full or cannot be written.
@@ -119,7 +121,7 @@ def _write_parquet(path: Path, table: Iterator[Row]) -> None:
 
 
 def pyarrow() -> tuple[Any, Any]:
-    """The optional library for Parquet.
+    """Imports the optional library for Parquet.
 
     Raises:
         ValueError: it is not installed.
@@ -128,6 +130,6 @@ def pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        needed = "Parquet needs pyarrow: pip install -r requirements-files.txt, or take --table csv."
-        raise ValueError(needed) from error
+        message = "Parquet needs pyarrow: pip install -r requirements-files.txt, or use --table csv."
+        raise ValueError(message) from error
     return pyarrow, pyarrow.parquet

@@ -1,4 +1,4 @@
-"""What is to be taken apart: pictures, folders of pictures and stored data, as one list."""
+"""Lists the pictures to decompose: picture files, folders of pictures and stored data."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ARRAYS = (".npz", ".npy", ".h5", ".hdf5", ".tfrecord")
 
 @dataclass(frozen=True)
 class Input:
-    """A picture that has not been read.
+    """A picture that has not been read yet.
 
     Attributes:
-        name: of its files, a relative path without suffix; no two inputs of a list have the same.
-        source: where it is from, for people.
-        read: the picture, or what :func:`monet.decompose` reads it from.
+        name: name of its output files, a relative path without suffix, unique in its list.
+        source: description of where it is from.
+        read: returns the picture in a form that :func:`monet.decompose` accepts.
     """
 
     name: str
@@ -34,23 +34,23 @@ class Input:
 
 
 def inputs(paths: Sequence[str | os.PathLike[str]], out: Path | None = None) -> list[Input]:
-    """All pictures of some paths, in their order; of a folder in alphabetical order, with its subfolders.
+    """Lists all pictures of some paths in their order; those of a folder alphabetically, with its subfolders.
 
-    Hidden files are left out. Whether a file is a picture shows when it is read.
+    Hidden files are skipped. Files are not opened, so a file may turn out not to be a picture.
 
     Args:
-        paths: of pictures and folders, and names or paths of stored data (see :func:`monet.data.stored`).
-        out: a folder whose files are none of the inputs.
+        paths: pictures, folders, and names or paths of stored data (see :func:`monet.data.stored`).
+        out: a folder whose files are skipped.
 
     Raises:
-        ValueError: a path leads nowhere, or stored data is damaged.
+        ValueError: a path does not exist, or stored data is damaged.
     """
     found: list[Input] = []
     taken: set[str] = set()
     for path in map(Path, paths):
         for name, source, read in _below(path, out):
             unique, number = name, 1
-            while unique.lower() in taken:  # lower: not every file system tells A from a
+            while unique.lower() in taken:  # some file systems ignore case
                 number += 1
                 unique = f"{name}_{number}"
             taken.add(unique.lower())
@@ -74,7 +74,7 @@ def _below(path: Path, out: Path | None) -> Iterator[tuple[str, str, Callable[[]
         except StoreError as error:
             if path.exists():
                 raise
-            raise ValueError(f"{path} is no picture and no folder. {error}") from error
+            raise ValueError(f"{path} is neither a picture nor a folder. {error}") from error
         for index in range(len(store)):
             yield (
                 f"{store.about.name}/{index:06d}",
@@ -93,7 +93,7 @@ def _files(folder: Path, out: Path | None) -> Iterator[Path]:
             name for name in folders if not name.startswith(".") and (Path(here) / name).resolve() != out
         )
         files = (Path(here) / name for name in sorted(names) if not name.startswith("."))
-        yield from (file for file in files if file.is_file())  # no pipes
+        yield from (file for file in files if file.is_file())  # skips pipes
 
 
 def _image(store: Stored, index: int) -> Picture:

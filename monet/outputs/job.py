@@ -1,8 +1,8 @@
-"""Takes a list of pictures apart into a folder; stopped and resumed at any moment.
+"""Decomposes a list of pictures into a folder; can be stopped and resumed at any time.
 
-The folder's ``progress.jsonl`` gets a line for every picture whose files are written, with its latents or why it was
-refused. A resumed job goes on at the first batch that is not whole there, with the same pictures in the same batches,
-so that every number is the same. At the end the lines become ``latents.csv`` (or ``.parquet``) and ``refused.csv``.
+``progress.jsonl`` in the folder gets a line for every finished picture, with its latents or the reason why it was
+rejected. A resumed job continues at the first incomplete batch, with the same pictures in the same batches, so that all
+numbers are the same. At the end the lines become ``latents.csv`` (or ``.parquet``) and ``refused.csv``.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ ABOUT, PROGRESS, REFUSED = "about.json", "progress.jsonl", "refused.csv"
 
 @dataclass(frozen=True)
 class Options:
-    """How pictures are taken apart, and what is written.
+    """Options of a job.
 
     Attributes:
-        fit: how a picture becomes square, see :func:`monet.pictures.fit`.
-        slots: K; None: the model's.
+        fit: how to make pictures square, see :func:`monet.pictures.fit`.
+        slots: K; the model's if None.
         write: what to write.
-        table: format of the latents.
-        batch: pictures that go through the network at once.
+        table: file format of the latents.
+        batch: pictures per batch.
     """
 
     fit: How = "crop"
@@ -56,7 +56,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Done:
-    """A picture that is finished: its input, and why it was refused, or "" where its files are there."""
+    """A finished picture: its input, and why it was rejected, or "" if its files are written."""
 
     input: Input
     refused: str = ""
@@ -69,25 +69,25 @@ def decompose_set(
     options: Options = Options(),
     origin: Mapping[str, str] | None = None,
 ) -> Iterator[Done]:
-    """Takes pictures apart and writes the files; see :func:`monet.outputs.files.write`.
+    """Decomposes pictures and writes the files; see :func:`monet.outputs.files.write`.
 
-    A generator: the work is done while it is gone through, at most a batch between two values, and it may be left at
-    any picture. The same call goes on from there; of pictures that are finished it gives their :class:`Done` again.
+    This generator works while it is iterated, at most a batch between two values, and can be closed at any picture. The
+    same call resumes it and yields finished pictures again first.
 
     Args:
-        model: in eval mode, on any device.
-        pictures: what :func:`monet.outputs.inputs` gives.
-        out: folder, made if need be.
-        options: see there.
-        origin: what the model is, for ``about.json``: a folder is one model's.
+        model: model in eval mode, on any device.
+        pictures: result of :func:`monet.outputs.inputs`.
+        out: output folder, created if needed.
+        options: see :class:`Options`.
+        origin: identity of the model for ``about.json``; a folder belongs to one model.
 
     Raises:
-        ValueError: ``out`` holds something else, or a job with other pictures or options, or is being written by
-            another process; or Parquet is asked for and cannot be written.
+        ValueError: ``out`` holds other files, or a job with other pictures or options, or is in use by another process;
+            or the library for Parquet is missing.
         OSError: the disk is full or cannot be written.
     """
     if (options.slots or 0) > MAX_SLOTS:
-        raise ValueError(f"{options.slots} slots are more than the {MAX_SLOTS} that a palette PNG tells apart.")
+        raise ValueError(f"{options.slots} slots are more than the {MAX_SLOTS} colours of a palette PNG.")
     if options.table == "parquet" and "latents" in options.write:
         pyarrow()
     about = _begin(out, pictures, options, origin or {})
@@ -99,8 +99,8 @@ def decompose_set(
         yield from (Done(picture, reason) for picture, reason in zip(pictures[: len(finished)], finished, strict=True))
         for start in range(len(finished), len(pictures), options.batch):
             chunk = pictures[start : start + options.batch]
-            fed, reasons = _read(model, chunk, options.fit)
-            scenes = _scenes(model, fed, options.slots)
+            arrays, reasons = _read(model, chunk, options.fit)
+            scenes = _scenes(model, arrays, options.slots)
             for picture, reason in zip(chunk, reasons, strict=True):
                 line: dict[str, Any] = {"picture": picture.name}
                 if reason:
@@ -117,15 +117,15 @@ def decompose_set(
 
 
 def _begin(out: Path, pictures: Sequence[Input], options: Options, origin: Mapping[str, str]) -> dict[str, Any]:
-    """Makes the folder; what its ``about.json`` says.
+    """Creates the folder, or checks that it holds the same job; returns its ``about.json``.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: the folder holds other files or another job.
     """
     names = json.dumps([(picture.name, picture.source) for picture in pictures])
     about: dict[str, Any] = {**origin, **asdict(options), "write": sorted(options.write)}
     about |= {"pictures": len(pictures), "list": hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()}
-    del about["batch"]  # its numbers are the same but for rounding
+    del about["batch"]  # changes numbers by rounding only
     out.mkdir(parents=True, exist_ok=True)
     if not (out / ABOUT).exists():
         if any(out.iterdir()):
@@ -139,18 +139,18 @@ def _begin(out: Path, pictures: Sequence[Input], options: Options, origin: Mappi
         raise ValueError(f"{out / ABOUT} is damaged: remove the folder, or choose another one.") from error
     if different:
         words = ", ".join("other pictures" if name == "list" else f"another {name}" for name in different)
-        raise ValueError(f"{out} was begun with {words}: give what it was begun with, or choose another folder.")
+        raise ValueError(f"{out} was started with {words}: repeat the original command, or choose another folder.")
     return known
 
 
 @contextmanager
-def _journal(path: Path, batch: int, whole: int) -> Iterator[tuple[TextIO, list[str]]]:
-    """The file of progress, for this process alone, and of each picture in it why it was refused, or "".
+def _journal(path: Path, batch: int, total: int) -> Iterator[tuple[TextIO, list[str]]]:
+    """Opens and locks the progress file; also yields for each finished picture why it was rejected, or "".
 
-    Lines behind the last whole batch are dropped.
+    Lines after the last complete batch are deleted.
     """
     with path.open("a+", encoding="utf-8") as file:
-        if sys.platform != "win32":  # which has no such lock
+        if sys.platform != "win32":  # Windows has no such lock
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -161,7 +161,7 @@ def _journal(path: Path, batch: int, whole: int) -> Iterator[tuple[TextIO, list[
         while (line := file.readline()).endswith("\n"):
             finished.append(json.loads(line).get("refused", ""))
             ends.append(file.tell())
-        if len(finished) < whole:
+        if len(finished) < total:
             del finished[len(finished) // batch * batch :]
         file.seek(ends[len(finished)])
         file.truncate()
@@ -169,30 +169,30 @@ def _journal(path: Path, batch: int, whole: int) -> Iterator[tuple[TextIO, list[
 
 
 def _read(model: MONet, chunk: Sequence[Input], fit: How) -> tuple[list[np.ndarray], list[str]]:
-    """The pictures that can be shown, as the model is fed them, and of every one why it was refused, or ""."""
-    fed, reasons = [], []
+    """Reads and preprocesses the readable pictures of a chunk; returns them and, for every picture, an error or ""."""
+    arrays, reasons = [], []
     for picture in chunk:
         try:
-            fed.append(feed(model, picture.read(), fit))
+            arrays.append(feed(model, picture.read(), fit))
             reasons.append("")
         except PictureError as error:
             reasons.append(str(error))
-    return fed, reasons
+    return arrays, reasons
 
 
-def _scenes(model: MONet, fed: list[np.ndarray], slots: int | None) -> Iterator[Any]:
-    if not fed:
+def _scenes(model: MONet, arrays: list[np.ndarray], slots: int | None) -> Iterator[Any]:
+    if not arrays:
         return
-    images = torch.from_numpy(np.stack(fed)).permute(0, 3, 1, 2).float().div_(255)
+    images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float().div_(255)
     with torch.inference_mode():
         decomposition = model(images.to(next(model.parameters()).device), slots)
-    for i in range(len(fed)):
-        alone = Decomposition(**{name: x[i : i + 1] for name, x in vars(decomposition).items()})
-        yield describe(images[i : i + 1], alone)
+    for i in range(len(arrays)):
+        single = Decomposition(**{name: x[i : i + 1] for name, x in vars(decomposition).items()})
+        yield describe(images[i : i + 1], single)
 
 
 def _finish(out: Path, options: Options, about: dict[str, Any]) -> None:
-    """Makes the tables of the lines of progress, and takes them away."""
+    """Writes the tables from the progress file, and removes it."""
     refused = [line for line in _lines(out / PROGRESS) if "refused" in line]
     if "latents" in options.write and len(refused) < about["pictures"]:
         table: Iterator[Row] = (row for line in _lines(out / PROGRESS) for row in line.get("rows", ()))
