@@ -19,6 +19,8 @@ from monet.explorer.listen import PORTS
 from tests.confined import confined, refusal
 from tests.serving import ROOT, Server
 
+pytestmark = pytest.mark.slow  # starts servers
+
 NOT_CONFINED = pytest.mark.skipif(bool(refusal()), reason=f"no user namespaces here: {refusal()}")
 
 

@@ -27,6 +27,8 @@ from monet.explorer.edits import apply
 from monet.explorer.scenes import SceneError
 from tests.serving import ROOT, Server
 
+pytestmark = pytest.mark.slow  # starts servers
+
 USER, PASSWORD = "ada", "löve lace"
 SAMPLE = {"kind": "sample", "data": "multi_dsprites", "index": 1}
 MODEL = "multi_dsprites"
