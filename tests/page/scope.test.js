@@ -8,7 +8,7 @@ import { normal } from "../../monet/explorer/static/scene/random.js";
 const FRAME = { picture: 11, side: 16 }; // two pixels of border to the left and above
 
 test("the brush covers all pixels within half its width of its path, also in the border", () => {
-  const wide = { width: 5, gives: false };
+  const wide = { width: 5, unmarks: false };
   const drawn = brushed(
     null,
     [
@@ -31,7 +31,7 @@ test("the brush covers all pixels within half its width of its path, also in the
         [1, 2],
         [8, 2],
       ],
-      { width: 9, gives: true },
+      { width: 9, unmarks: true },
       FRAME,
     ),
     null,

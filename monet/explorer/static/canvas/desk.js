@@ -18,10 +18,10 @@ export class Desk {
   /** Id of the selected thing. @type {number | null} */
   selected = null;
   /**
-   * The active tool. `width` in pixels; `gives`: the scope's brush removes the veil.
-   * @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], gives: boolean}}
+   * Settings of the tools: the active `tool`, `width` in pixels; `unmarks`: the scope's brush removes the veil.
+   * @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], unmarks: boolean}}
    */
-  hand = { tool: "move", width: 4, color: [255, 255, 255], gives: false };
+  settings = { tool: "move", width: 4, color: [255, 255, 255], unmarks: false };
   /** @type {Composition[]} */
   #past = [];
   /** @type {Composition[]} */
@@ -103,9 +103,9 @@ export class Desk {
     this.#changed();
   }
 
-  /** Changes the active tool. @param {Partial<Desk["hand"]>} change */
-  take(change) {
-    this.hand = { ...this.hand, ...change };
+  /** Changes the settings of the tools. @param {Partial<Desk["settings"]>} change */
+  set(change) {
+    this.settings = { ...this.settings, ...change };
     this.#changed();
   }
 

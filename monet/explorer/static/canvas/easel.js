@@ -81,7 +81,7 @@ export function easel(screen, desk, place) {
     pointer = event.pointerId;
     onMove = move;
     element.setPointerCapture(event.pointerId);
-    element.classList.toggle("mx-holding", desk.hand.tool === "move");
+    element.classList.toggle("mx-holding", desk.settings.tool === "move");
   }
 
   /** @param {(thing: Thing) => Thing} to */
@@ -117,7 +117,7 @@ export function easel(screen, desk, place) {
   /** @param {PointerEvent} event @param {Spot} from */
   function paint(event, from) {
     if (desk.isFull) return notify(FULL);
-    const { tool, width, color } = desk.hand;
+    const { tool, width, color } = desk.settings;
     const points = [from];
     const id = desk.nextId;
     const update = () => {
@@ -135,14 +135,14 @@ export function easel(screen, desk, place) {
 
   /** Paints with the scope's brush. @param {PointerEvent} event @param {Spot} from */
   function paintScope(event, from) {
-    const { hand } = desk;
+    const { settings } = desk;
     let last = from;
     /** @param {Spot} spot */
     const extend = (spot) => {
       desk.edit(
         (composition) => ({
           ...composition,
-          explained: brushed(composition.explained, [last, spot], hand, place.frame),
+          explained: brushed(composition.explained, [last, spot], settings, place.frame),
         }),
         { gesture, select: null },
       );
@@ -159,10 +159,10 @@ export function easel(screen, desk, place) {
       return pressHandle(event, event.target === grow ? "size" : "turn");
     }
     const spot = at(event);
-    if (desk.hand.tool !== "move") {
+    if (desk.settings.tool !== "move") {
       event.preventDefault();
       screen.focus({ preventScroll: true });
-      return desk.hand.tool === "scope" ? paintScope(event, spot) : paint(event, spot);
+      return desk.settings.tool === "scope" ? paintScope(event, spot) : paint(event, spot);
     }
     const thing = thingAt(spot);
     desk.select(thing?.id ?? null);
@@ -196,11 +196,15 @@ export function easel(screen, desk, place) {
   let hovered = null;
   /** @param {Spot | null} spot */
   function hover(spot) {
-    const brush = desk.hand.tool !== "move";
+    const brush = desk.settings.tool !== "move";
     const start = margin(place.frame);
     tip.style.display = brush && spot ? "" : "none";
     if (brush && spot) {
-      for (const [name, value] of Object.entries({ cx: spot[0] + start, cy: spot[1] + start, r: desk.hand.width / 2 }))
+      for (const [name, value] of Object.entries({
+        cx: spot[0] + start,
+        cy: spot[1] + start,
+        r: desk.settings.width / 2,
+      }))
         tip.setAttribute(name, String(value));
     }
     const thing = brush || onMove || !spot ? null : thingAt(spot);

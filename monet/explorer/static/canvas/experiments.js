@@ -37,7 +37,7 @@ const percent = (share) => (share === null ? "none" : `${Math.round(100 * share)
 const apart = (table, n) => colorOf(table, n * Math.max(1, Math.floor((table.world.colors?.length ?? 1) / 3)));
 
 /**
- * Makes a thing. Position is given as a share of the side, size as a share of the world's usual scale.
+ * Makes a thing. Position is given as a share of the side, size as a share of the world's default scale.
  * @param {Table} table @param {number} id
  * @param {{shape?: number, color?: import("./render.js").Color | null, at: Spot, size?: number, alpha?: number}} given
  */
@@ -48,9 +48,9 @@ const thing = (table, id, { shape = 0, color, at: [x, y], size = 1, ...more }) =
     x: x * table.side,
     y: between(...table.world.band, y) * table.side,
     scale:
-      sizable({ shape: shapeOf(table, shape) }, table.world) && !table.world.kind.whole
-        ? size * table.world.usual
-        : table.world.usual,
+      sizable({ shape: shapeOf(table, shape) }, table.world) && !table.world.kind.integerScales
+        ? size * table.world.defaultScale
+        : table.world.defaultScale,
     ...(color !== undefined && { color }),
     ...more,
   });
@@ -144,7 +144,7 @@ export const EXPERIMENTS = [
         table,
         Array.from({ length: 1 + Math.round(t * (most - 1)) }, (_, n) =>
           thing(table, n + 1, {
-            shape: table.world.kind.whole ? 1 : n,
+            shape: table.world.kind.integerScales ? 1 : n,
             color: colorOf(table, n),
             at: place(n),
             size: 0.75,

@@ -51,18 +51,18 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   async function begin() {
     const { model, frame } = place;
     if (!model || !frame) return;
-    const own = (turn += 1);
+    const current = (turn += 1);
     asking = true;
     buttons();
     say(note, "Asking for the camera…");
     try {
       await engine.network(model).catch(refuse);
-      if (own !== turn) return;
-      if (live.course.where === "server") refuse(live.course.reason);
+      if (current !== turn) return;
+      if (live.status.where === "server") refuse(live.status.reason);
       const running = await camera.start(frame.picture, show, () => stop("The camera was disconnected."));
       if (!running) return;
     } catch (error) {
-      if (own === turn) stop(reasonOf(error));
+      if (current === turn) stop(reasonOf(error));
       return;
     }
     asking = false;
@@ -110,21 +110,21 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   }
 
   /** Stops the camera if it runs or is being requested. @param {string} words the reason, shown in the note */
-  const leave = (words) => (camera.running || asking) && stop(words);
+  const stopIfOn = (words) => (camera.running || asking) && stop(words);
   document.addEventListener(
     "visibilitychange",
-    () => document.hidden && leave("The camera is off: the page was hidden."),
+    () => document.hidden && stopIfOn("The camera is off: the page was hidden."),
   );
-  addEventListener("pagehide", () => leave(""));
+  addEventListener("pagehide", () => stopIfOn(""));
 
   return {
     element,
-    leave,
+    stopIfOn,
     /** Stops the camera if its picture is no longer the ground or the browser's network failed. */
     follow() {
       if (!camera.running) return;
-      if (desk.composition.ground !== ground) leave("The camera is off: the canvas has another ground.");
-      else if (live.course.where === "server") leave("The camera is off: your browser’s network has stopped.");
+      if (desk.composition.ground !== ground) stopIfOn("The camera is off: the canvas has another ground.");
+      else if (live.status.where === "server") stopIfOn("The camera is off: your browser’s network has stopped.");
     },
   };
 }

@@ -13,7 +13,7 @@ const STATUS_MS = 400;
 /** Below this rate, in answers a second, the status line gives milliseconds per answer instead. */
 const LEAST_RATE = 1.5;
 
-/** @param {import("./loop.js").Course} course */
+/** @param {import("./loop.js").Status} status */
 function sentence({ where, reason, rate, milliseconds, failed }) {
   if (failed) return `No answer: ${failed}`;
   if (!where) return "Loading the network into your browser…";
@@ -33,7 +33,7 @@ export class Live {
   shown = null;
   #loop;
   #size = 0;
-  #status = h("p", { class: "mx-live-status mx-muted" });
+  #statusLine = h("p", { class: "mx-live-status mx-muted" });
   #segments = canvas("Segmentation of the canvas: the slot with the largest mask at each pixel");
   #reconstruction = canvas("Reconstruction of the canvas: the sum of the slots");
   #slots = h("div", {
@@ -62,7 +62,7 @@ export class Live {
     this.element = h(
       "div",
       { class: "mx-live" },
-      this.#status,
+      this.#statusLine,
       pair,
       h(
         "figure",
@@ -73,8 +73,8 @@ export class Live {
     );
     roving(pair, ".mx-canvas");
     roving(this.#slots, ".mx-canvas");
-    say(this.#status, sentence(this.#loop.course));
-    this.#loop.onAnswer((answer, about, course) => this.#show(answer, about, course));
+    say(this.#statusLine, sentence(this.#loop.status));
+    this.#loop.onAnswer((answer, about, status) => this.#show(answer, about, status));
   }
 
   /** @param {import("../engine/engine.js").Choices} choices @param {number} size side of the pictures in pixels */
@@ -82,7 +82,7 @@ export class Live {
     this.#loop.use(choices);
     this.#size = size;
     this.#statusTime = 0;
-    say(this.#status, sentence(this.#loop.course));
+    say(this.#statusLine, sentence(this.#loop.status));
   }
 
   /**
@@ -100,8 +100,8 @@ export class Live {
   }
 
   /** Who answers, and how fast. */
-  get course() {
-    return this.#loop.course;
+  get status() {
+    return this.#loop.status;
   }
 
   /** @param {() => void} listener called when browser or server takes over, or answers fail */
@@ -115,7 +115,7 @@ export class Live {
   }
 
   /** @param {((k: number) => void) | null} pick handles a click on a slot; null: the click enlarges its picture */
-  picks(pick) {
+  onPick(pick) {
     this.#pick = pick;
     this.#slots.classList.toggle("mx-live-picks", pick !== null);
     this.#title();
@@ -129,11 +129,11 @@ export class Live {
     });
   }
 
-  /** @param {import("./loop.js").Answer | null} answer @param {Subject} about @param {import("./loop.js").Course} course */
-  #show(answer, about, course) {
+  /** @param {import("./loop.js").Answer | null} answer @param {Subject} about @param {import("./loop.js").Status} status */
+  #show(answer, about, status) {
     const now = performance.now();
-    if (now - this.#statusTime > STATUS_MS || course.failed) {
-      say(this.#status, sentence(course));
+    if (now - this.#statusTime > STATUS_MS || status.failed) {
+      say(this.#statusLine, sentence(status));
       this.#statusTime = now;
     }
     if (!answer) return;

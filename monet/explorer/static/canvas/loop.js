@@ -27,9 +27,9 @@ const SERVER_MS = 250;
  * @property {import("./place.js").Subject} about
  * @property {Choices} choices
  */
-/** @typedef {(answer: Answer | null, about: import("./place.js").Subject, course: Course) => void} Listener */
+/** @typedef {(answer: Answer | null, about: import("./place.js").Subject, status: Status) => void} Listener */
 /**
- * @typedef {object} Course who answers, and how fast
+ * @typedef {object} Status who answers, and how fast
  * @property {"browser" | "server" | null} where null before the first answer
  * @property {string} reason why the server is used, "" if it is not
  * @property {number} rate answers a second while they come without a gap, else 0
@@ -38,8 +38,8 @@ const SERVER_MS = 250;
  */
 
 export class Loop {
-  /** @type {Course} */
-  course = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
+  /** @type {Status} */
+  status = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
   #engine;
   /** @type {Choices | null} */
   #choices = null;
@@ -62,7 +62,7 @@ export class Loop {
     this.#choices = choices;
     this.#next = null;
     this.#times = [];
-    this.course = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
+    this.status = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
   }
 
   /** @param {Listener} listener called with every answer, or null if it failed */
@@ -100,29 +100,29 @@ export class Loop {
         answer ??= await this.#fromServer(question);
         if (choices === this.#choices) this.#count();
       } catch (error) {
-        this.#course(choices, { failed: reasonOf(error) });
+        this.#update(choices, { failed: reasonOf(error) });
       }
       if (choices !== this.#choices) continue;
-      const { course } = this;
-      setTimeout(() => this.#notify(answer, about, course, choices)); // drawn while the next question is computed
-      if (this.course.where === "server" && this.#next) await new Promise((resolve) => setTimeout(resolve, SERVER_MS));
+      const { status } = this;
+      setTimeout(() => this.#notify(answer, about, status, choices)); // drawn while the next question is computed
+      if (this.status.where === "server" && this.#next) await new Promise((resolve) => setTimeout(resolve, SERVER_MS));
     }
     this.#busy = false;
   }
 
-  /** @param {Answer | null} answer @param {Question["about"]} about @param {Course} course @param {Choices} choices */
-  #notify(answer, about, course, choices) {
-    if (choices === this.#choices) for (const listener of this.#listeners) listener(answer, about, course);
+  /** @param {Answer | null} answer @param {Question["about"]} about @param {Status} status @param {Choices} choices */
+  #notify(answer, about, status, choices) {
+    if (choices === this.#choices) for (const listener of this.#listeners) listener(answer, about, status);
   }
 
   /** @param {Question} question @returns {Promise<Answer | null>} null if the browser cannot */
   async #fromPage({ pixels, scope, choices }) {
-    if (this.course.where === "server") return null;
+    if (this.status.where === "server") return null;
     try {
       const network = await this.#engine.network(choices.model);
       const began = performance.now();
       const { masks, components } = await network.decompose(pixels, choices.slots, scope);
-      this.#course(choices, { where: "browser", milliseconds: performance.now() - began, failed: "" });
+      this.#update(choices, { where: "browser", milliseconds: performance.now() - began, failed: "" });
       /** @param {Float32Array} values */
       const perSlot = (values) => {
         const length = values.length / choices.slots;
@@ -130,7 +130,7 @@ export class Loop {
       };
       return { masks: perSlot(masks), decoded: perSlot(components), scope };
     } catch (error) {
-      this.#course(choices, { where: "server", reason: reasonOf(error), rate: 0, failed: "" });
+      this.#update(choices, { where: "server", reason: reasonOf(error), rate: 0, failed: "" });
       this.#times = [];
       return null;
     }
@@ -143,13 +143,13 @@ export class Loop {
     const began = performance.now();
     const scene = sceneFrom(await this.#engine.decompose(source, choices));
     const decoded = await this.#engine.decode(choices.model, scene.mean);
-    this.#course(choices, { milliseconds: performance.now() - began, failed: "" });
+    this.#update(choices, { milliseconds: performance.now() - began, failed: "" });
     return { masks: scene.masks, decoded, scope: null };
   }
 
-  /** Updates the course, unless the choices are outdated. @param {Choices} choices @param {Partial<Course>} change */
-  #course(choices, change) {
-    if (choices === this.#choices) this.course = { ...this.course, ...change };
+  /** Updates the status, unless the choices are outdated. @param {Choices} choices @param {Partial<Status>} change */
+  #update(choices, change) {
+    if (choices === this.#choices) this.status = { ...this.status, ...change };
   }
 
   /** Updates the rate. */
@@ -158,7 +158,7 @@ export class Loop {
     if (now - (this.#times.at(-1) ?? now) > GAP_MS) this.#times = [];
     this.#times = [...this.#times, now].slice(-WINDOW);
     const elapsed = now - this.#times[0];
-    const rate = elapsed ? (1000 * (this.#times.length - 1)) / elapsed : this.course.rate;
-    this.course = { ...this.course, rate };
+    const rate = elapsed ? (1000 * (this.#times.length - 1)) / elapsed : this.status.rate;
+    this.status = { ...this.status, rate };
   }
 }

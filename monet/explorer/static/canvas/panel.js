@@ -93,7 +93,7 @@ function build(body, { store, frames, engine, opening }) {
       class: "mx-button mx-compose-open",
     },
   );
-  const take = button(
+  const takePicture = button(
     "Take this scene’s picture",
     ready(() => {
       if (!frames.frame) return;
@@ -132,7 +132,7 @@ function build(body, { store, frames, engine, opening }) {
     tools.element,
     trials.element,
   );
-  tools.element.append(filming.element, h("div", { class: "mx-row" }, open, take, link, note));
+  tools.element.append(filming.element, h("div", { class: "mx-row" }, open, takePicture, link, note));
   body.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
     event.preventDefault();
@@ -153,17 +153,17 @@ function build(body, { store, frames, engine, opening }) {
   let visible = false;
   let scheduled = false;
   function draw() {
-    if (scheduled || !place.furnished) return;
+    if (scheduled || !place.hasWorld) return;
     scheduled = true;
     requestAnimationFrame(() => {
       scheduled = false;
       const { composition } = desk;
       const { world, frame } = place;
-      if (!place.furnished) return;
+      if (!place.hasWorld) return;
       filming.follow();
       const { filmed } = place;
       const ground = filmed ? { pixels: filmed, origin: null, stays: true } : composition.ground;
-      const explained = live.course.where === "server" ? null : composition.explained; // the server takes no scope
+      const explained = live.status.where === "server" ? null : composition.explained; // the server takes no scope
       place.rendered = render({ ...composition, ground }, world, frame);
       drawColors(screen, frame.side, veiled(place.rendered.pixels, explained));
       easel.mark();
@@ -183,17 +183,17 @@ function build(body, { store, frames, engine, opening }) {
     if (slots !== place.slots) trials.resume(null); // the chart's axes depend on the number of slots
     place.slots = slots;
     if (visible) live.use({ model, slots, how }, scene.size);
-    if (model === place.model) return place.furnished && pendingLink !== null ? showLink() : draw();
-    filming.leave("The camera is off: another model is on the stage.");
-    if (place.model && place.furnished) kept.set(place.model, desk.composition);
-    place.leaveFor(model);
+    if (model === place.model) return place.hasWorld && pendingLink !== null ? showLink() : draw();
+    filming.stopIfOn("The camera is off: another model is on the stage.");
+    if (place.model && place.hasWorld) kept.set(place.model, desk.composition);
+    place.setModel(model);
     trials.resume(null);
     const { data, picture } = opening.offer.models[model];
     try {
       const world = await worldOf(data);
       if (place.model !== model) return;
-      place.furnish(world, { picture: picture ?? scene.size, side: scene.size });
-      tools.furnish();
+      place.setWorld(world, { picture: picture ?? scene.size, side: scene.size });
+      tools.showWorld();
       desk.open(
         kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) },
       );
@@ -248,7 +248,7 @@ function build(body, { store, frames, engine, opening }) {
       if (visible) followStage();
       else {
         trials.stop();
-        filming.leave("The camera is off: the canvas was out of view.");
+        filming.stopIfOn("The camera is off: the canvas was out of view.");
       }
     },
     /** @param {string} text the canvas of a link; the rest of the link opens its model on the stage */

@@ -17,7 +17,7 @@ export class Place {
   slots = 0;
   /** The camera's latest frame, replaces the ground: [picture][picture][3]. @type {Uint8Array | null} */
   filmed = null;
-  // The next three are null until a model's world has loaded; check `furnished` or `drawn` first.
+  // The next three are null until a model's world has loaded; check `hasWorld` or `drawn` first.
   /** @type {World} */
   world = unset();
   /** @type {Frame} */
@@ -25,7 +25,7 @@ export class Place {
   /** @type {Rendered} */
   rendered = unset();
 
-  get furnished() {
+  get hasWorld() {
     return this.world !== null;
   }
 
@@ -34,12 +34,12 @@ export class Place {
   }
 
   /** Switches to another model, whose world has not loaded yet. @param {string} model */
-  leaveFor(model) {
+  setModel(model) {
     Object.assign(this, { model, world: null, rendered: null, filmed: null });
   }
 
   /** Sets the loaded world. @param {World} world @param {Frame} frame */
-  furnish(world, frame) {
+  setWorld(world, frame) {
     Object.assign(this, { world, frame });
   }
 }

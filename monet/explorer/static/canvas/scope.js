@@ -1,4 +1,4 @@
-// The painted scope: pixels marked as explained, s_0 = 1 - explained (Burgess et al. 2019, section 2.2), and its link text.
+// The painted scope, s_0 = 1 - explained (Burgess et al. 2019, section 2.2): brush, slots, veil, link text.
 
 import { uint8 } from "../engine/arrays.js";
 import { FOG } from "../drawing/draw.js";
@@ -23,15 +23,15 @@ const orNull = (explained) => (explained.some((e) => e) ? explained : null);
  * Marks or unmarks the pixels under a brush that moves from one spot to another.
  * @param {Explained | null | undefined} before
  * @param {[Spot, Spot]} path in the picture
- * @param {{width: number, gives: boolean}} brush width in pixels; `gives`: unmarks
+ * @param {{width: number, unmarks: boolean}} brush width in pixels; `unmarks`: removes marks
  * @param {Frame} frame
  */
-export function brushed(before, path, { width, gives }, frame) {
+export function brushed(before, path, { width, unmarks }, frame) {
   const start = margin(frame);
   const explained = before?.slice() ?? new Uint8Array(frame.side ** 2);
   const points = path.map(([x, y]) => /** @type {Spot} */ ([x + start, y + start]));
   const line = { id: 0, shape: "stroke", x: 0, y: 0, scale: 1, angle: 0, alpha: 1, color: null, width, points };
-  strokes.draw(line, frame.side, (row, column) => (explained[row * frame.side + column] = gives ? 0 : FULL));
+  strokes.draw(line, frame.side, (row, column) => (explained[row * frame.side + column] = unmarks ? 0 : FULL));
   return orNull(explained);
 }
 

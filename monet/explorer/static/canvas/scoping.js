@@ -11,13 +11,13 @@ const QUESTION =
  * @param {import("./live.js").Live} live
  */
 export function scoping(desk, live) {
-  const pen = button("Scope", () => desk.take({ tool: "scope", gives: false }), {
+  const pen = button("Scope", () => desk.set({ tool: "scope", unmarks: false }), {
     title: "Marks pixels as already explained",
   });
-  const mark = button("Explained", () => desk.take({ tool: "scope", gives: false }), {
+  const mark = button("Explained", () => desk.set({ tool: "scope", unmarks: false }), {
     title: "The brush marks pixels as explained: it draws the veil",
   });
-  const give = button("To explain", () => desk.take({ tool: "scope", gives: true }), {
+  const give = button("To explain", () => desk.set({ tool: "scope", unmarks: true }), {
     title: "The brush unmarks pixels: it removes the veil",
   });
   const all = button("All to explain", () => desk.edit(({ things, ground }) => ({ things, ground })), {
@@ -39,17 +39,17 @@ export function scoping(desk, live) {
     /** Updates the controls to the tool, the canvas and who answers. */
     follow() {
       const {
-        hand,
+        settings,
         composition: { explained },
       } = desk;
-      const { where, reason } = live.course;
+      const { where, reason } = live.status;
       const available = where !== "server";
-      if (!available && hand.tool === "scope") return desk.take({ tool: "move" }); // which calls follow() again
-      const active = hand.tool === "scope";
+      if (!available && settings.tool === "scope") return desk.set({ tool: "move" }); // which calls follow() again
+      const active = settings.tool === "scope";
       pen.disabled = !available;
       pen.ariaPressed = String(active);
-      mark.ariaPressed = String(active && !hand.gives);
-      give.ariaPressed = String(active && hand.gives);
+      mark.ariaPressed = String(active && !settings.unmarks);
+      give.ariaPressed = String(active && settings.unmarks);
       mark.disabled = give.disabled = !available;
       all.disabled = !explained;
       buttons.hidden = !active && !explained;
@@ -58,9 +58,9 @@ export function scoping(desk, live) {
         note,
         available
           ? QUESTION
-          : `The scope needs the network in your browser; the server always explains the whole picture. ${reason}`,
+          : `The scope needs the network in your browser; the server always starts with the full scope. ${reason}`,
       );
-      live.picks(active ? markSlot : null);
+      live.onPick(active ? markSlot : null);
     },
   };
 }

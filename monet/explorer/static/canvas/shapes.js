@@ -63,9 +63,9 @@ export function shapeToDrag(shape, desk, place, easel) {
       shape,
       x,
       y,
-      ...(place.world.colors && { color: desk.hand.color }),
+      ...(place.world.colors && { color: desk.settings.color }),
     });
-    desk.take({ tool: "move" });
+    desk.set({ tool: "move" });
     if (event) easel.carry(event, thing);
     else desk.edit(added(thing), { select: thing.id });
   }
@@ -73,10 +73,10 @@ export function shapeToDrag(shape, desk, place, easel) {
   /** Draws the icon, in the current colour if the world's shapes take colours. */
   function draw() {
     const { world } = place;
-    const side = world.kind.whole ? CELL_ICON : ICON;
+    const side = world.kind.integerScales ? CELL_ICON : ICON;
     const thing = {
-      ...made(world, side, { shape, color: world.colors && desk.hand.color }),
-      scale: world.colors && !world.kind.whole ? ICON_SCALE : 1,
+      ...made(world, side, { shape, color: world.colors && desk.settings.color }),
+      scale: world.colors && !world.kind.integerScales ? ICON_SCALE : 1,
     };
     const { pixels, owners } = render({ things: [thing], ground: { color: [0, 0, 0] } }, world, {
       picture: side,

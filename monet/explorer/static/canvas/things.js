@@ -48,7 +48,7 @@ export const made = (world, side, given) =>
       shape: world.kind.shapes[0],
       x: side / 2,
       y: side / 2,
-      scale: world.usual,
+      scale: world.defaultScale,
       angle: 0,
       alpha: 1,
       color: world.colors?.[0] ?? null,
@@ -64,11 +64,11 @@ export const turnedBy = (thing, turns, world, side) =>
 
 /** @param {Thing} thing @param {number} scale rounded if the world's scales are whole numbers @param {World} world @param {number} side */
 export const sizedTo = (thing, scale, world, side) =>
-  fitted({ ...thing, scale: kindOf(thing, world).whole ? Math.round(scale) : scale }, world, side);
+  fitted({ ...thing, scale: kindOf(thing, world).integerScales ? Math.round(scale) : scale }, world, side);
 
 /** Scales by one step. @param {Thing} thing @param {1 | -1} by @param {World} world @param {number} side */
 export const grown = (thing, by, world, side) =>
-  sizedTo(thing, kindOf(thing, world).whole ? thing.scale + by : thing.scale * 1.08 ** by, world, side);
+  sizedTo(thing, kindOf(thing, world).integerScales ? thing.scale + by : thing.scale * 1.08 ** by, world, side);
 
 /** @param {Thing} thing @param {number} x @param {number} y @param {World} world @param {number} side @returns {Thing} */
 export const movedTo = (thing, x, y, world, side) => fitted({ ...thing, x, y }, world, side);
@@ -98,7 +98,7 @@ export function randomThings(world, side, slots) {
   /** Distance to the nearest thing. @param {Thing} thing */
   const clearance = (thing) => Math.min(...things.map(({ x, y }) => Math.hypot(x - thing.x, y - thing.y)));
   for (let id = 1; id <= count; id++) {
-    const scale = world.kind.whole ? 1 : world.usual * (0.8 + 0.4 * Math.random());
+    const scale = world.kind.integerScales ? 1 : world.defaultScale * (0.8 + 0.4 * Math.random());
     const angle = world.colors ? turn * Math.floor((TURN * Math.random()) / turn) : 0;
     const thing = { id, shape: pick(world.kind.shapes), scale, angle, color: world.colors ? pick(world.colors) : null };
     // Objects of the data sets rarely overlap: take the position farthest from the others.

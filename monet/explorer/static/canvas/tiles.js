@@ -32,7 +32,7 @@ export function tiles({ pieces, tile, shading, step, sizes }) {
     turn: Math.PI / 2,
     step,
     sizes,
-    whole: true,
+    integerScales: true,
     shapes: Object.keys(pieces),
 
     draw(thing, _side, put) {

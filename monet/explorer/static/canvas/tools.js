@@ -53,7 +53,7 @@ export function tools(desk, place, easel, scope) {
 
   /** @param {Color | null} color null: the object's own colours */
   const recolour = (color) => {
-    if (color) desk.take({ color });
+    if (color) desk.set({ color });
     const { thing } = desk;
     if (thing && (thing.shape !== "stroke" || (thing.color && color)))
       desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
@@ -107,7 +107,7 @@ export function tools(desk, place, easel, scope) {
     ["eraser", "Eraser", "Erase to the ground"],
   ];
   const pens = Object.fromEntries(
-    penChoices.map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]),
+    penChoices.map(([tool, label, title]) => [tool, button(label, () => desk.set({ tool }), { title })]),
   );
   const width = h("input", {
     type: "range",
@@ -117,7 +117,7 @@ export function tools(desk, place, easel, scope) {
     step: "1",
     "aria-label": "Width of the brush in pixels",
     title: "Width of the brush",
-    oninput: () => desk.take({ width: Number(width.value) }),
+    oninput: () => desk.set({ width: Number(width.value) }),
   });
 
   const grey = h("input", {
@@ -186,7 +186,7 @@ export function tools(desk, place, easel, scope) {
     /** Shapes and colours, placed next to the canvas. */
     palette: [shapes, colors],
     /** Shows the shapes and colours of the loaded world. */
-    furnish() {
+    showWorld() {
       const { world } = place;
       shapeButtons = world.kind.shapes.map(shapeButton);
       shapes.replaceChildren(...shapeButtons.map(({ element: shape }) => shape));
@@ -213,32 +213,35 @@ export function tools(desk, place, easel, scope) {
         [240, 240, 240],
       ];
       swatches = (world.colors ? paints : [null, ...paints]).map(swatch);
-      colors.replaceChildren(...swatches.map(({ patch }) => patch), ...(world.free || !world.colors ? [anyColor] : []));
+      colors.replaceChildren(
+        ...swatches.map(({ patch }) => patch),
+        ...(world.anyColor || !world.colors ? [anyColor] : []),
+      );
       grey.hidden = world.ground !== "grey";
       tint.hidden = world.ground !== "colour";
       nextGround.hidden = world.grounds.length < 2;
       grounds.hidden = grey.hidden && tint.hidden && nextGround.hidden;
       note.textContent = world.note;
-      desk.take({ tool: "move", color: paints[0] });
+      desk.set({ tool: "move", color: paints[0] });
       paintShapes();
     },
     /** Updates the tools to the selection and the active tool. */
     follow() {
       const {
         thing,
-        hand,
+        settings,
         composition: { ground },
       } = desk;
       for (const control of [...Object.values(buttons), alpha]) control.disabled = !thing;
       for (const name of ["smaller", "larger"])
         buttons[name].hidden = !sizable(thing ?? { shape: place.world.kind.shapes[0] }, place.world);
       alpha.value = String(thing?.alpha ?? 1);
-      for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(hand.tool === tool));
-      width.disabled = hand.tool === "move";
-      width.value = String(hand.width);
-      const color = thing ? thing.color : hand.color;
+      for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(settings.tool === tool));
+      width.disabled = settings.tool === "move";
+      width.value = String(settings.width);
+      const color = thing ? thing.color : settings.color;
       for (const swatch of swatches) swatch.patch.ariaPressed = String(same(swatch.color, color));
-      anyColor.value = hex(color ?? hand.color);
+      anyColor.value = hex(color ?? settings.color);
       if (ground.color) {
         grey.value = String(ground.color[0]);
         tint.value = hex(ground.color);

@@ -11,7 +11,7 @@ import { tiles } from "./tiles.js";
  * @property {number} turn angle step of the turn keys, in radians
  * @property {number} step of the arrow keys, in pixels
  * @property {[number, number]} sizes smallest and largest scale
- * @property {boolean} [whole] whether scales are whole numbers
+ * @property {boolean} [integerScales] whether scales are whole numbers
  * @property {string[]} shapes
  * @property {(shape: string) => string} [title] a shape's title, if not its name
  * @property {(thing: import("./render.js").Thing, side: number, put: (row: number, column: number, r: number, g: number, b: number) => void) => void} draw
@@ -21,10 +21,10 @@ import { tiles } from "./tiles.js";
  * @typedef {object} World
  * @property {Kind} kind
  * @property {Color[] | null} colors null: things have their own colours, which can be replaced
- * @property {boolean} free whether any other colour is allowed, too
+ * @property {boolean} anyColor whether any other colour is allowed, too
  * @property {"fixed" | "grey" | "colour" | "pictures"} ground how it can be changed
  * @property {Ground[]} grounds the first is the default
- * @property {number} usual scale of a new thing
+ * @property {number} defaultScale of a new thing
  * @property {[number, number]} band vertical range of new things, in shares of the picture's height
  * @property {string} note for people
  */
@@ -98,50 +98,50 @@ const drawn = {
   tetrominoes: {
     kind: tiles({ pieces: TETROMINOES, tile: 5, shading: BEVEL, step: 1, sizes: [1, 1] }),
     colors: PURE,
-    free: false,
+    anyColor: false,
     ground: "fixed",
     grounds: [black],
-    usual: 1,
+    defaultScale: 1,
     band: [0, 1],
     note: "Seven pieces, nineteen with their turns, in six pure colours, at any pixel inside the frame.",
   },
   multi_dsprites: {
     kind: sprites,
     colors: HUES,
-    free: true,
+    anyColor: true,
     ground: "grey",
     grounds: [grey(90)],
-    usual: 0.75,
+    defaultScale: 0.75,
     band: [0, 1],
     note: "The data set’s three shapes with hard edges. The model was trained on scales from 0.5 to 1 and bright, saturated colours.",
   },
   multi_dsprites_colored_on_colored: {
     kind: sprites,
     colors: HUES,
-    free: true,
+    anyColor: true,
     ground: "colour",
     grounds: [{ color: [70, 90, 130] }],
-    usual: 0.75,
+    defaultScale: 0.75,
     band: [0, 1],
     note: "The data set’s three shapes with hard edges, in any colour on any ground.",
   },
   multi_dsprites_binarized: {
     kind: sprites,
     colors: [[255, 255, 255]],
-    free: false,
+    anyColor: false,
     ground: "fixed",
     grounds: [black],
-    usual: 0.75,
+    defaultScale: 0.75,
     band: [0, 1],
     note: "The data set’s three shapes, white on black.",
   },
   arc: {
     kind: tiles({ pieces: CELLS, tile: 4, shading: flat(4), step: 4, sizes: [1, 3] }),
     colors: ARC,
-    free: false,
+    anyColor: false,
     ground: "fixed",
     grounds: [black],
-    usual: 1,
+    defaultScale: 1,
     band: [0, 1],
     note: "Cells of four pixels on a grid of sixteen by sixteen, in ARC’s nine colours.",
   },
@@ -174,9 +174,9 @@ export async function worldOf(data) {
     return {
       kind,
       colors: null,
-      free: false,
+      anyColor: false,
       ground: "pictures",
-      usual: 1,
+      defaultScale: 1,
       band: cut[name].band,
       note: CUT,
       grounds: grounds.map((pixels, ground) => ({ pixels, origin: { kind: "ground", index: ground } })),

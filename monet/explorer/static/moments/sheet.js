@@ -1,4 +1,4 @@
-// Loads the pictures of a model's training: one image of strips; a slot's tile has its component as RGB, its mask as alpha.
+// Loads the pictures of a model's training from one image: a tile per slot, component as RGB and mask as alpha.
 
 /**
  * @typedef {object} Course the content of training.json, see monet.training.moments.Course

@@ -1,4 +1,4 @@
-// Reads picture files and fits them to a model's input square, bit for bit like monet.pictures.
+// Reads picture files and fits them to a model's input square exactly as monet.pictures does.
 
 /** @typedef {{width: number, height: number, pixels: Uint8Array}} Picture pixels [H][W][3] */
 
