@@ -475,7 +475,7 @@ def test_browser_and_server_draw_the_same_and_the_badge_says_which_of_them_does(
     seen = {}
     for query, where, note in (
         ("", "in your browser", r"decoded in your browser \(.*SIMD\), largest difference from the server (\d+e-\d+)"),
-        ("?decoder=server", "on the server", "decoded on the server: asked for in the address"),
+        ("?decoder=server", "on the server", "decoded on the server: requested in the address"),
     ):
         visit(page, query)
         badge = page.locator(".mx-badge").first
