@@ -124,8 +124,8 @@ export class Live {
   #title() {
     this.#tiles.forEach(({ mask, piece }, k) => {
       mask.title = piece.title = this.#pick
-        ? `Click: count slot ${k + 1} as explained; Enter: large`
-        : "Click or Enter: large";
+        ? `Click: count slot ${k + 1} as explained; Enter: enlarge`
+        : "Click or Enter: enlarge";
     });
   }
 

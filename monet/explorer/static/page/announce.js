@@ -20,7 +20,7 @@ export function watchToasts() {
   new MutationObserver(() => {
     for (const toast of document.querySelectorAll(TOASTS)) {
       toast.setAttribute("aria-live", "off"); // the live region announces it
-      const messages = [...toast.querySelectorAll("[data-testid=toast-text]")]; // messages of one kind share a toast, newest last
+      const messages = [...toast.querySelectorAll("[data-testid=toast-text]")]; // of one kind, newest last
       if (messages.length > (announced.get(toast) ?? 0)) announce(messages.at(-1)?.textContent ?? "");
       announced.set(toast, messages.length);
     }

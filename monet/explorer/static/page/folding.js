@@ -1,4 +1,4 @@
-// Folds panels to their heading and the column of scenes to a strip; the browser remembers what differs from the default.
+// Folds panels to their heading and the column of scenes to a strip; the browser remembers the choice.
 
 import { h } from "./dom.js";
 import { lessMotion } from "./motion.js";

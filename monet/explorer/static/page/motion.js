@@ -1,4 +1,4 @@
-// Reads whether the visitor's system asks for reduced motion. If so, nothing moves by itself, and Play advances one picture.
+// Reads whether the system asks for reduced motion: then nothing moves by itself, and Play advances one picture.
 
 const preference = matchMedia("(prefers-reduced-motion: reduce)");
 

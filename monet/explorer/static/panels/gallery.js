@@ -98,8 +98,8 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     offerModel();
     mark();
   };
-  /** Offers the model that was trained on the gallery's data set, if the current model was not. */
   const { models } = opening.offer;
+  /** Offers the model that was trained on the gallery's data set, if the current model was not. */
   const offerModel = () => {
     const gallery = current();
     const model = models[store.scene?.model];
