@@ -1,5 +1,5 @@
-// Train panel: starts and watches training runs, and loads their weights as models. A run is a separate process; the
-// panel polls its state while it is in view.
+// Train panel: starts and watches training runs, and loads their weights as models.
+// A run is a separate process; the panel polls its state while it is in view.
 
 import { button, find, h, say } from "../page/dom.js";
 import { explanation } from "../page/explain.js";
