@@ -109,7 +109,7 @@ def test_a_run_is_begun_watched_paused_resumed_and_its_weights_take_the_scene_ap
     slider.press("Home")
     expect(sheet).to_have_attribute("src", f"{server.address}/monet/runs/watched/50.png")
 
-    press(visitor, "Take the scene apart with the weights of now")
+    press(visitor, "Take the scene apart with the current weights")
     visitor.wait_for_function(f"monetExplorer.store.scene.model === 'watched@{saved}'")
     expect(visitor.locator("#mx-model input")).to_have_value(f"watched (step {saved:,})")
     visitor.wait_for_function(DRAWN)
@@ -164,8 +164,8 @@ def test_what_cannot_be_begun_is_said_beside_the_form(server: Server, visitor: P
     (server.runs / "taken" / "state").mkdir(parents=True)
     for words, called, time in [
         ("Give it a name.", "", "5"),
-        ("Give the minutes as a number above 0", "new", "-1"),
-        ("Give the minutes as a number above 0", "new", ""),
+        ("Minutes must be a number above 0", "new", "-1"),
+        ("Minutes must be a number above 0", "new", ""),
         ("at most 10,080 minutes", "new", "99999"),
         ("A name has 1 to 48 letters", "../x", "5"),
         ("There is a run taken already", "taken", "5"),
