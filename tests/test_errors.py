@@ -127,8 +127,11 @@ def test_a_training_run_in_a_place_that_is_no_folder(tmp_path, monkeypatch) -> N
 
 
 def test_a_fault_that_nobody_thought_of_is_a_sentence_too() -> None:
-    assert sentence(OSError("odd")) == "The system refuses: odd."
-    assert sentence(OSError(errno.EIO, "Input/output error", "x")) == "The system refuses (x): Input/output error."
+    assert sentence(OSError("odd")) == "The system reports an error: odd."
+    assert (
+        sentence(OSError(errno.EIO, "Input/output error", "x"))
+        == "The system reports an error (x): Input/output error."
+    )
 
 
 def test_a_terminal_without_a_sign_gets_another_one(monkeypatch):
