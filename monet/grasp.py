@@ -7,8 +7,8 @@ the latents that minimizes
 
     |W (J dz - r)|^2 + damping |dz|^2
 
-with r the remaining difference, at most ``STRIDE`` per step, W the ``WEIGHTS``, and J the Jacobian of the features. J is
-measured by finite differences when the drag begins, then kept by rank-one updates (Broyden 1965); each step measures one
+with r the remaining difference, at most ``STRIDE`` per step, W the ``WEIGHTS``, and J the Jacobian of the features.
+Finite differences measure J when the drag begins, rank-one updates keep it (Broyden 1965), and each step measures one
 of its columns again. Latents that the features leave free return to their values at the start of the drag.
 ``static/scene/grasp.js`` computes the same numbers.
 """

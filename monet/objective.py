@@ -112,9 +112,9 @@ def slot_loss(
 ) -> Loss:
     """Computes the three terms of slots that are trained separately, N values each, in nats per slot.
 
-    A softmax over slots needs all of them, so a slot's mask is a Bernoulli variable at every pixel here, and ``mask_kl``
-    is the divergence of the given mask from the decoder's. ``reconstruction`` is one slot's summand of the ``masked``
-    likelihood (:func:`log_likelihood`).
+    Without the other slots there is no softmax over them, so a slot's mask is a Bernoulli variable at every pixel, and
+    ``mask_kl`` is the divergence of the given mask from the decoder's. ``reconstruction`` is one slot's summand of the
+    ``masked`` likelihood (:func:`log_likelihood`).
 
     Args:
         images: N,3,H,W in [0, 1].

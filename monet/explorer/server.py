@@ -57,7 +57,7 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
 
     async def in_words(turns: Turns, work: Callable[[], Response]) -> Response:
         try:
-            return await turns.take(work)
+            return await turns.run(work)
         except ValueError as error:
             return PlainTextResponse(str(error), status_code=400)
         except Busy as busy:
