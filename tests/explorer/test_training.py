@@ -94,7 +94,7 @@ def test_a_run_that_cannot_go_on_shows_what_its_process_said(runs: Runs) -> None
     runs.resume("mine")
     died = until(lambda: (about := runs.describe("mine"))["state"] == "died" and about)
     assert any("is of another network than the recipe's [model] describes" in line for line in died["output"])
-    with pytest.raises(RunError, match="another network"):
+    with pytest.raises(RunError, match="do not fit the network"):
         weights.load(runs.folder / "mine")
 
 

@@ -116,7 +116,7 @@ class Runs:
             raise RunError(BAD_NAME)
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             raise RunError(
-                f"Give the minutes as a number above 0 and at most {MOST_MINUTES:,}, or train until stopped."
+                f"Give more than 0 and at most {MOST_MINUTES:,} minutes, or train until stopped."
             )
         if not self._known(data):
             raise RunError("There is no data set of this name.")
