@@ -68,7 +68,7 @@ def test_a_taken_port_is_left_alone_or_refused_where_it_was_asked_for(taken, che
         else:
             pytest.fail("".join(said))
         port = int(found[1])
-        assert port in PORTS[1:] and f"Port {taken} is taken, so the app takes {port}.\n" in said
+        assert port in PORTS[1:] and f"Port {taken} is taken, so the app uses {port}.\n" in said
         takes_apart(f"http://127.0.0.1:{port}", tmp_path)
         _, error = refused.communicate(timeout=120)
         assert refused.returncode == 1

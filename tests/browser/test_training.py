@@ -185,7 +185,7 @@ def test_closed_doors_are_explained_in_the_panels(
     try:
         open_at(page, server.start().address)
         for where in ("#mx-train", "#mx-own"):
-            expect(page.locator(where)).to_contain_text("Whoever starts it can allow both with --allow-training")
+            expect(page.locator(where)).to_contain_text("To allow both, start the server with --allow-training")
         expect(panel(page).locator(".mx-train-start")).to_be_hidden()
         expect(page.locator("#mx-own .mx-own")).to_be_hidden()
     finally:

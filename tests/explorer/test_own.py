@@ -142,7 +142,7 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
     assert "is the name of a data set" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
     for name in ("-", "a b", ".x"):
         assert "A name has" in refused(name, {"a": b"x"})
-    assert "made square by" in refused("mine?fit=../x", {"a": b"x"})
+    assert "fit must be one of" in refused("mine?fit=../x", {"a": b"x"})
     assert client.post("/monet/own/..%2fx", content=request({"a": b"x"})).status_code == 404
     good = {name: png(array) for name, array in pictures(3).items()}
     answer = client.post("/monet/own/mine", content=request(good))
