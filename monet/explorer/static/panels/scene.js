@@ -268,7 +268,7 @@ export function mount(root, { store, frames, engine, opening }) {
     const { pixel } = frame.view;
     for (const mark of marks) mark.hidden = pixel === null;
     if (pixel === null) {
-      say(inspector, "Point at a pixel to see every slot’s share; a click selects its slot.");
+      say(inspector, "Point at a pixel: shares of all slots. Click: select its slot.");
       say(spoken, "");
       return;
     }
