@@ -142,7 +142,7 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
       {
         class: "mx-name",
         title: evidence
-          ? `Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}`
+          ? `${label}. Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}`
           : "",
       },
       label,
