@@ -80,8 +80,8 @@ def routes(models: Models, stored: Mapping[str, Stored], opened: bool) -> list[R
                 return {}
             except (ValueError, OSError) as error:
                 folder.cleanup()
-                is_system = isinstance(error, OSError)
-                return {"refused": sentence(OSError(error.errno, error.strerror)) if is_system else str(error)}
+                message = sentence(OSError(error.errno, error.strerror)) if isinstance(error, OSError) else str(error)
+                return {"refused": message}
             token = secrets.token_urlsafe(16)
             folders[token] = folder
             for old in list(folders)[:-KEPT]:

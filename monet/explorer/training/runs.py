@@ -115,9 +115,7 @@ class Runs:
         if not NAME.fullmatch(name):
             raise RunError(BAD_NAME)
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
-            raise RunError(
-                f"Give more than 0 and at most {MOST_MINUTES:,} minutes, or train until stopped."
-            )
+            raise RunError(f"Give more than 0 and at most {MOST_MINUTES:,} minutes, or train until stopped.")
         if not self._known(data):
             raise RunError("There is no data set of this name.")
         with self._lock:
