@@ -142,7 +142,7 @@ def trimmed(grid: np.ndarray) -> tuple[tuple[int, ...], bytes]:
 def test_numbers_of_objects_that_no_grid_has_are_refused_in_words():
     counts = {int(arc.components(grid.values).max()) for grids in arc.grids("arcagi").values() for grid in grids}
     nobody = next(k for k in range(101) if k not in counts)
-    with pytest.raises(ValueError, match="no grid of ARC-AGI-1 has so many"):
+    with pytest.raises(ValueError, match="no grid of ARC-AGI-1 has that many"):
         arc.generate(0, (nobody, nobody))
     assert arc.generate(0, (40, 100)).segmentation.max() >= 40
 

@@ -332,7 +332,7 @@ def test_grids_are_drawn_alike(name):
 def test_numbers_of_objects_that_no_grid_for_training_has_are_refused_in_words():
     counts = {int(arc.components(grid.values).max()) for grid in arc.pool("arcagi")}
     nobody = next(number for number in range(101) if number not in counts)
-    with pytest.raises(ValueError, match="no grid of ARC-AGI-1 for training has so many"):
+    with pytest.raises(ValueError, match="no training grid of ARC-AGI-1 has that many"):
         arc.batch(1, (nobody, nobody), seeded(0))
     assert (arc.batch(20, (40, 100), seeded(0)).factors["present"].sum(1) >= 40).all()
 

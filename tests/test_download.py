@@ -463,7 +463,7 @@ def test_unknown_names_and_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "no file at"), (407, "asks for a login"), (403, "403 Forbidden"), (503, "503 Service"), (599, "599")],
+    [(404, "no file at"), (407, "requires a login"), (403, "403 Forbidden"), (503, "503 Service"), (599, "599")],
 )
 def test_an_error_of_the_server(site: Site, tmp_path: Path, status: int, words: str) -> None:
     site.statuses = [status]
@@ -546,7 +546,7 @@ def test_a_disk_that_fills_up(
             patch.setattr(store.Column, "add", full)
         else:
             patch.setattr(module._Remote, "_receive", full)
-        assert "is full: make room and start again" in refusal(site.url, tmp_path, 60)
+        assert "is full: free some space and repeat the command" in refusal(site.url, tmp_path, 60)
     assert kept(tmp_path) == 50_000
     check(download("tetrominoes", 60, tmp_path, site.url), range(60))
 
@@ -596,7 +596,7 @@ def test_the_command(
     monkeypatch.setattr(sys, "argv", arguments)
     __main__.main()
     output = capsys.readouterr()
-    assert "60 scenes of Tetrominoes, genuine are in" in output.out and "holds no more" in output.out
+    assert "60 scenes of Tetrominoes, genuine are in" in output.out and "holds no more scenes" in output.out
     assert "Licence:" in output.out and "60 records, 0.4 MB" in output.err
     check(store.stored("tetrominoes"), range(60))
     monkeypatch.setattr(sys, "argv", [*arguments[:-1], f"http://127.0.0.1:{closed_port()}/file"])

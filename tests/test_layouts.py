@@ -71,7 +71,7 @@ def test_floats_in_0_to_1_or_0_to_255(dtype: type, tmp_path: Path) -> None:
     np.testing.assert_array_equal(opened(tmp_path, image=(IMAGES / 255).astype(dtype))[0], IMAGES)
     images, _, file = opened(tmp_path, image=IMAGES.astype(dtype))
     np.testing.assert_array_equal(images, IMAGES)
-    assert file.notes == ("Values from 0 to 255 are taken to lie in 0 to 255.",)
+    assert file.notes == ("Values from 0 to 255 are read as 0 to 255.",)
 
 
 def test_other_types(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_other_types(tmp_path: Path) -> None:
     "wrong", [IMAGES - 128.0, IMAGES * 2.0, IMAGES * np.nan, IMAGES.astype(int) + 1, IMAGES / -255]
 )
 def test_values_out_of_range_are_refused(wrong: np.ndarray, tmp_path: Path) -> None:
-    assert "whole numbers lie in 0 to 255" in refusal(tmp_path, image=wrong)
+    assert "integers must lie in 0 to 255" in refusal(tmp_path, image=wrong)
 
 
 @pytest.mark.parametrize("layout", ["n h w", "n h w 1", "n 1 h w"])
@@ -119,7 +119,7 @@ def test_arrays_are_told_apart_by_their_names(tmp_path: Path) -> None:
     images, labels, file = opened(tmp_path, photos=IMAGES, labels=np.arange(7))  # a classifier's labels
     np.testing.assert_array_equal(images, IMAGES)
     assert labels is None and file.unread == ("labels",)
-    assert "call the pictures 'image'" in refusal(tmp_path, photos=IMAGES, paintings=IMAGES)
+    assert "name the pictures 'image'" in refusal(tmp_path, photos=IMAGES, paintings=IMAGES)
 
 
 def test_labels_in_a_file_of_their_own(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
             return (tmp_path / "sprung").touch, ()
 
     objects = np.array([Spring()], object)
-    assert "call the pictures" in refusal(tmp_path, image=objects)
+    assert "name the pictures" in refusal(tmp_path, image=objects)
     images, _, _ = opened(tmp_path, image=IMAGES, metadata=objects)
     np.testing.assert_array_equal(images, IMAGES)
     for content in (pickle.dumps(Spring()), b"", b"PK\3\4"):
@@ -144,7 +144,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
         with pytest.raises(ArrayError, match="damaged"):
             layouts.open_file(tmp_path / "some.npy")
     np.save(tmp_path / "some.npy", objects)
-    with pytest.raises(ArrayError, match="not unpickled"):
+    with pytest.raises(ArrayError, match="Python objects are not read"):
         layouts.open_file(tmp_path / "some.npy")
     assert not (tmp_path / "sprung").exists()
 

@@ -350,7 +350,7 @@ def test_generate_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     run(monkeypatch, "list")
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert set(DATASETS) < set(lines)
-    assert "without end" in lines["tetrominoes"] and "1,000,000 records" in lines["tetrominoes"]
+    assert "unlimited" in lines["tetrominoes"] and "1,000,000 records" in lines["tetrominoes"]
     assert lines["tetrominoes_generated"].endswith("20 scenes in data/tetrominoes_generated")
     assert "damaged" in lines["room"] and "interrupted" in lines["clevr"]
 

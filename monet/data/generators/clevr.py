@@ -1,7 +1,7 @@
-"""CLEVR6, generated: the rules of CLEVR's own generator (Johnson et al. 2017), drawn without Blender.
+"""CLEVR6 generator: single scenes by the rules of CLEVR's own generator (Johnson et al. 2017), without Blender.
 
-3 to 6 solids on a grey ground, of three shapes, two sizes, two materials and eight colours; camera and lamps stand a
-little differently in every scene. ``raycast.py`` draws them; ``clevr_batch.py`` makes many at once.
+3 to 6 solids on a grey ground, of three shapes, two sizes, two materials and eight colours. Camera and lamps are
+jittered in every scene. ``raycast.py`` renders them; ``clevr_batch.py`` generates batches.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ COLORS = (
     )
     / 255
 )  # fmt: skip
-"""Grey, red, blue, green, brown, purple, cyan, yellow; taken as linear, which is why they look paler than named."""
+"""Grey, red, blue, green, brown, purple, cyan, yellow, used as linear RGB, so they look paler than their names."""
 CAMERA = np.array([7.4811, -6.5076, 5.3437])
 LAMPS = (
     Lamp((6.4467, -2.9052, 4.2584), 0.5, (25.0, 23.3, 20.425)),
     Lamp((-4.6711, -4.0136, 3.0112), 0.5, (5.715, 6.135, 7.5)),
     Lamp((-1.1685, 2.646, 5.8157), 1.0, (12.5, 12.5, 12.5)),
 )
-"""Key, fill and back light of 78.54, 23.56 and 39.27 watts; straight ahead a flat lamp gives power / pi."""
+"""Key, fill and back light of 78.54, 23.56 and 39.27 watts; a flat lamp's intensity straight ahead is power / pi."""
 CAMERA_JITTER, LAMP_JITTER = 0.5, 1.0
-"""At most, along each axis."""
+"""Largest offset along each axis."""
 REACH = 3.0
-"""Centres lie at most as far from the origin in x and in y."""
+"""Largest distance of a solid's centre from the origin in x and in y."""
 MIN_GAP, MIN_MARGIN = 0.25, 0.4
-"""Between the circles around two solids; between their centres as seen from the camera and from the side."""
+"""Least distance of the circles around two solids; of their centres as seen from the camera and from the side."""
 MIN_RAYS = 200
-"""A solid shows at least as many pixels of the 320x240 picture, here of its 192x192 crop."""
+"""Least number of visible pixels of a solid in the 320x240 picture, here in its 192x192 crop."""
 TRIES = 50
-"""So many places are tried for a solid before all is drawn again."""
+"""Places tried for a solid before the scene is drawn again."""
 
 
 def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
-    """One scene; every object shows in it.
+    """Generates one scene in which every object is visible.
 
-    Unlike in the data set, objects outside of the crop do not occur.
+    Unlike in the data set, no object lies outside the crop.
 
     Args:
-        seed: the same seed, the same scene.
+        seed: the same seed gives the same scene.
         objects: fewest and most solids, at most 10.
 
     Raises:
@@ -82,14 +82,14 @@ def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
 
 
 def check(objects: tuple[int, int]) -> None:
-    """Raises ValueError where no scene has so many objects."""
+    """Raises ValueError if no scene has that many objects."""
     fewest, most = objects
     if not 0 <= fewest <= most <= MOST:
         raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
 
 
 def _factors(solids: Sequence[Solid], camera: np.ndarray) -> dict[str, np.ndarray]:
-    """What :func:`clevr_batch.batch` gives, of one scene."""
+    """Returns the factors of one scene, as :func:`clevr_batch.batch` does."""
     place = np.array([solid.place for solid in solids], float).reshape(-1, 2)
     size = np.array([solid.size for solid in solids], float)
     right, up, backward = CAMERA_AXES.T @ (np.column_stack((place, size)) - camera).T
@@ -107,7 +107,7 @@ def _factors(solids: Sequence[Solid], camera: np.ndarray) -> dict[str, np.ndarra
 
 
 def arrange(rng: np.random.Generator, count: int) -> list[Solid] | None:
-    """Solids at places that suit each other; None when 50 tries have found none for one of them."""
+    """Draws solids that keep the required distances; None if ``TRIES`` places did not fit one of them."""
     solids: list[Solid] = []
     for _ in range(count):
         size = SIZES[rng.integers(len(SIZES))]

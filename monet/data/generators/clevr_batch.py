@@ -1,4 +1,4 @@
-"""CLEVR6, generated many scenes at once on any device, with the rules of ``clevr.py``."""
+"""CLEVR6 generator: batches of scenes in PyTorch on any device, by the rules of ``clevr.py``."""
 
 from __future__ import annotations
 
@@ -31,37 +31,39 @@ from monet.data.scene import SceneBatch
 from monet.memory import keep_freed_memory
 
 ROUNDS = 8
-"""On a card, at most so often is drawn again what was refused."""
+"""Most rounds on a GPU that redraw rejected scenes."""
 ARRANGEMENTS = {7: 2, 8: 4, 9: 8, 10: 24}
-"""Of so many solids, how often they are arranged before the camera looks at them; otherwise once."""
+"""By number of solids: arrangements drawn before visibility is tested; otherwise one."""
 REFUSED = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97)
-"""Shares of scenes with 0, 1, ... solids that are refused, at most; a card's rounds reckon with them."""
+"""Upper bounds of the share of rejected scenes with 0, 1, ... solids; they determine the rounds on a GPU."""
 
 SURE = (15, 30)
-"""Of a solid at no more and at no fewer pixels' centres it is sure whether it shows ``MIN_RAYS`` rays: nine times its
-centres have been found to differ from its rays by at most 42 in this range."""
+"""A solid that covers at most 15 pixel centres shows fewer than ``MIN_RAYS`` rays, one that covers at least 30 shows
+more. Measured: in this range, nine times the number of centres differs from the number of rays by at most 42."""
 
 
 def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> SceneBatch:
     """Draws many scenes at once, with the distribution of ``clevr.generate``.
 
-    A scene in which a solid finds no room, or shows too little, is drawn again with the same number of solids.
+    A scene is rejected if a solid does not fit or is too little visible, and drawn again with the same number of
+    solids.
 
-    A CPU goes on until no scene is refused. A card, which cannot tell the host how many are, goes on for a fixed number
-    of rounds. Scenes that were refused in all of them become copies of others, of the same number of solids if
+    A CPU repeats until no scene is rejected. A GPU runs a fixed number of rounds, because counting rejected scenes
+    would make the host wait. Scenes rejected in all rounds become copies of others, with the same number of solids if
     possible.
 
     Args:
-        count: of scenes.
+        count: number of scenes.
         objects: fewest and most solids, at most 10.
-        generator: the same state, the same scenes on the same kind of device; they are made on its device.
+        generator: random state; the scenes are made on its device, and the same state gives the same scenes on the
+            same kind of device.
 
     Returns:
-        64x64 pictures, within a grey level of those of ``raycast.render`` but for one value in a thousand. Factors:
-        ``present``; ``x`` and ``y``, column and row where the solid's centre is projected, 0 at the first pixels'
-        centres; ``place`` B,N,2, x and y of the centre on the ground, in -3..3; ``size``, half of the height, 0.35 or
-        0.7; ``shape``, index into ``SHAPES``; ``material``, 0 rubber or 1 metal; ``color``, linear RGB; ``angle``,
-        turn about the vertical, 0..2 pi.
+        64x64 pictures; at most one value in a thousand differs by more than a grey level from ``raycast.render``.
+        Factors: ``present``; ``x`` and ``y``, column and row of the solid's projected centre, 0 at the centre of the
+        first pixel; ``place`` B,N,2, x and y of the centre on the ground, in -3..3; ``size``, half of the height, 0.35
+        or 0.7; ``shape``, index into ``SHAPES``; ``material``, 0 rubber or 1 metal; ``color``, linear RGB; ``angle``,
+        rotation about the vertical, 0..2 pi.
 
     Raises:
         ValueError: ``objects`` out of range.
@@ -72,7 +74,7 @@ def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> S
 
 
 def draw(count: int, objects: tuple[int, int], generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Draws what :func:`render` takes: the scenes of :func:`batch`."""
+    """Draws the arguments of :func:`render` at random: factors, cameras and lamps of the scenes of :func:`batch`."""
     present = drawing.present(count, objects, generator)
     drawn = _try(present, generator)
     counted = solids_batch.counts(present.device)
@@ -100,12 +102,12 @@ def draw(count: int, objects: tuple[int, int], generator: torch.Generator) -> tu
 
 
 def render(factors: dict[str, Tensor], camera: Tensor, lamps: Tensor) -> SceneBatch:
-    """Draws scenes' pictures.
+    """Renders scenes.
 
     Args:
-        factors: as :func:`batch` gives them, but for ``x`` and ``y``, which follow from the others.
-        camera: float32 B,3, its place.
-        lamps: float32 B,3,3, the places of those in ``LAMPS``.
+        factors: as :func:`batch` returns them, without ``x`` and ``y``, which follow from the others.
+        camera: float32 B,3, position of the camera.
+        lamps: float32 B,3,3, positions of the lamps in ``LAMPS``.
     """
     images, segmentation = [], []
     for stage in raycast_batch.stages(factors, camera, lamps, LAMPS):
@@ -120,14 +122,14 @@ def render(factors: dict[str, Tensor], camera: Tensor, lamps: Tensor) -> SceneBa
 
 
 def _rounds(count: int, refused: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """Plans how to draw scenes again that were refused, where nobody can count them.
+    """Plans how to redraw rejected scenes on a device where they cannot be counted.
 
     Args:
-        count: of scenes that were drawn once.
-        refused: for each number of solids, all as likely, the share of scenes that are refused.
+        count: number of scenes that were drawn once.
+        refused: the share of rejected scenes for each number of solids; all numbers are equally likely.
 
     Yields:
-        how many scenes to draw again, and how often each; no more after less than one scene in 10^9 is left.
+        how many scenes to draw again, and how often each, until fewer than one scene in 10^9 is rejected.
     """
     times, spares = 1, 2
     for _ in range(ROUNDS):
@@ -142,17 +144,17 @@ def _rounds(count: int, refused: Sequence[float]) -> Iterator[tuple[int, int]]:
 
 
 def _replace(drawn: dict[str, Tensor], rows: Tensor, chosen: Tensor, fresh: dict[str, Tensor]) -> None:
-    """Puts fresh entries R into rows R of ``drawn``, those that are chosen, bool R."""
+    """Replaces rows R of ``drawn`` by the fresh entries R that are chosen, bool R."""
     for name, values in drawn.items():
         wanted = chosen.view(-1, *[1] * (values.ndim - 1))
         values[rows] = torch.where(wanted, fresh[name], values[rows])
 
 
 def _try(present: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Draws scenes with solids as they are ``present``, bool B,N.
+    """Draws scenes with the solids that are ``present``, bool B,N.
 
     Returns:
-        their factors but for ``x`` and ``y``; ``camera`` B,3; ``accepted``, bool B: whether they are as they must be.
+        their factors without ``x`` and ``y``; ``camera`` B,3; ``accepted``, bool B.
     """
     count, most = present.shape
     times = ARRANGEMENTS.get(most, 1)
@@ -180,11 +182,11 @@ def _try(present: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
 
 
 def all_show(drawn: dict[str, Tensor]) -> Tensor:
-    """Whether every solid shows at least ``MIN_RAYS`` rays, bool B."""
+    """Tests whether every solid is visible in at least ``MIN_RAYS`` rays, bool B."""
     present = drawn["present"]
     shown = torch.where(present, _shown(drawn, raycast_batch.MIDDLE), SURE[1])
     show = (shown >= SURE[1]).all(1)
-    # Where the pixels' centres do not tell, all rays do; scenes for which a card's list has no room count as refused.
+    # If the pixels' centres do not decide, all rays are cast. Scenes beyond a GPU's list count as rejected.
     doubtful = ~show & (shown > SURE[0]).all(1)
     at, to = solids_batch.where(doubtful, 0.4)
     part = {name: values[at] for name, values in drawn.items()}
@@ -193,7 +195,7 @@ def all_show(drawn: dict[str, Tensor]) -> Tensor:
 
 
 def _shown(drawn: dict[str, Tensor], ranks: slice) -> Tensor:
-    """How many rays of these ranks show each solid, int64 B,N."""
+    """Counts the rays of these ranks that meet each solid, int64 B,N."""
     most = drawn["present"].shape[1]
     stages = raycast_batch.stages(drawn, drawn["camera"])
     shown = [raycast_batch.areas(raycast_batch.visible(stage, ranks), most) for stage in stages]
@@ -201,7 +203,7 @@ def _shown(drawn: dict[str, Tensor], ranks: slice) -> Tensor:
 
 
 def _arrange(present: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Places B,N,2 that suit each other, sizes B,N, and whether ``TRIES`` tries have found one for each solid, B."""
+    """Draws places B,N,2 that keep the required distances, sizes B,N, and whether ``TRIES`` tries sufficed, B."""
     device, (count, most) = generator.device, present.shape
     size = torch.tensor(SIZES, device=device)[
         torch.randint(len(SIZES), (count, most), generator=generator, device=device)

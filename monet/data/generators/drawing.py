@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def present(count: int, objects: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """Draws how many objects each scene has, all numbers from ``objects`` as likely.
+    """Draws the number of objects of each scene, uniformly from ``objects``.
 
     Returns:
         bool count,N with N the most objects: the first n entries of a scene with n objects are set.
@@ -24,7 +24,7 @@ def uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Ge
 
 
 def chunk(count: int, device: torch.device) -> int:
-    """Gives how many of ``count`` scenes to draw at a time: few on a CPU, so that they stay in its cache."""
+    """Returns how many of ``count`` scenes to draw at a time: few on a CPU, so that they stay in its cache."""
     return 64 if device.type == "cpu" else max(count, 1)
 
 

@@ -1,4 +1,4 @@
-"""Shades the ground of many scenes at once: lamps and their shadows, and the backdrop's bend."""
+"""Shades the ground of a batch of CLEVR scenes: lamps, shadows and the curved backdrop."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from monet.data.generators.solids_batch import Vectors, dot, pick, where
 from monet.data.generators.stage_batch import BITS, NINE, PIXELS, Stage, in_way, split, tables
 
 _FOOTPRINT = 0.1
-"""How far from each other a pixel's rays meet the ground, roughly."""
+"""Approximate distance between the points where a pixel's rays meet the ground."""
 
 
 def draw(stage: Stage, keys: Tensor, canvas: Tensor) -> None:
-    """Draws the ground: a ray for each pixel, or nine for those where these may differ.
+    """Draws the ground with one ray per pixel, or nine where a pixel's rays may differ.
 
     Args:
         stage: the scenes B.
-        keys: what ``visible`` gave.
-        canvas: float32 3,B*4096+1, takes sRGB.
+        keys: result of ``visible``.
+        canvas: float32 3,B*4096+1, filled with sRGB.
     """
     some, every = keys.amin(1) != solids_batch.MISS, keys.amax(1) != solids_batch.MISS  # B,4096
     middle, lights, lamps = tables(canvas.device).middle, stage.lights, len(stage.lights.reach)
@@ -38,9 +38,9 @@ def draw(stage: Stage, keys: Tensor, canvas: Tensor) -> None:
     toward_x, toward_y, toward_z = (values.reshape(-1).index_select(0, way) for values in to_lamp)
     toward = toward_x, toward_y, toward_z
     table = stage.solids.table.index_select(1, pairs.solid)
-    # Certainly in the way of all nine rays, or perhaps of some.
+    # ``sure``: blocks all nine rays; ``maybe``: may block some of them.
     sure = in_way(solids_batch.grown(table, -margin), start, toward) & (margin * table[5] < 0.9)
-    # The middle ray may start in the solid, or in its margin, where others do not.
+    # The middle ray may start in the solid or in its margin while others do not.
     enter, leave = solids_batch.span(solids_batch.grown(table, margin), start, toward)
     maybe = (enter < leave) & (leave > 0) & ~sure
     if not solids_batch.counts(pair.device):
@@ -61,7 +61,7 @@ def draw(stage: Stage, keys: Tensor, canvas: Tensor) -> None:
 
 
 class _Pairs(NamedTuple):
-    """Pairs P of a pixel and a solid that may be in the way of a lamp, int64 P each; ``place``: among B*4096 pixels."""
+    """Pairs P of a pixel and a solid that may block a lamp, int64 P each; ``place`` indexes the B*4096 pixels."""
 
     place: Tensor
     lamp: Tensor
@@ -70,7 +70,7 @@ class _Pairs(NamedTuple):
 
 
 def _pairs(stage: Stage, pair: Tensor) -> tuple[_Pairs, Tensor]:
-    """Takes numbers of pairs B,N,L,4096 apart, and gives the pairs' margins, float32 P."""
+    """Decodes flat indices of pairs B,N,L,4096; returns the pairs and their margins, float32 P."""
     lamps = len(stage.lights.reach)
     which = pair >> BITS
     solid, lamp = split(stage.scenes * stage.most * lamps, lamps, which)
@@ -79,7 +79,7 @@ def _pairs(stage: Stage, pair: Tensor) -> tuple[_Pairs, Tensor]:
 
 
 def _mixed(stage: Stage, light: Tensor, shadow: Tensor) -> Tensor:
-    """Linear RGB 3,... of lamps' light L,..., where shadows are 1 and not 0."""
+    """Mixes lamps' light L,... to linear RGB 3,...; ``shadow`` is 1 in shadow, else 0."""
     lit = light * (1 - (1 - raycast.SHADE) * shadow)
     return (stage.lights.intensity @ lit.flatten(1)).view(3, *lit.shape[1:])
 
@@ -94,16 +94,16 @@ def _refine(
     shadow: Tensor,
     canvas: Tensor,
 ) -> None:
-    """Draws the ground again by nine rays where these are ``different``, bool B*4096.
+    """Draws the ground again with nine rays where these are ``different``, bool B*4096.
 
     Args:
         stage: the scenes.
-        keys: what ``visible`` gave.
+        keys: result of ``visible``.
         different: the pixels.
-        pairs: what may be in the way of some of a pixel's rays.
-        valid: bool P, which of the pairs are meant.
+        pairs: solids that may block some of a pixel's rays.
+        valid: bool P, which of the pairs count.
         light: L,B*4096 of the lamps.
-        shadow: float32 L,B*4096, 1 where none of the nine rays gets it.
+        shadow: float32 L,B*4096, 1 where a lamp reaches none of the nine rays.
         canvas: as in :func:`draw`.
     """
     constants, lights, lamps = tables(canvas.device), stage.lights, len(stage.lights.reach)
@@ -123,7 +123,7 @@ def _refine(
     counted = torch.zeros(lamps * NINE * room, dtype=torch.uint8, device=at.device)
     counted.scatter_add_(0, ray.view(-1), blocked.view(-1).to(torch.uint8))
     some = (counted > 0).to(torch.float32).view(lamps, NINE, room)[..., :-1]
-    # Light that is not in shadow hardly differs within a pixel, or between a lamp's spots.
+    # Unshadowed light hardly differs within a pixel, or between a lamp's spots.
     every = shadow.index_select(1, at)[:, None]
     values = raycast.srgb(_mixed(stage, light.index_select(1, at)[:, None], torch.maximum(some, every)))
     pixel = at & PIXELS - 1
@@ -133,9 +133,9 @@ def _refine(
 
 
 def _shadows(stage: Stage, x: Tensor, y: Tensor) -> Tensor:
-    """Where on the ground solids may be in the way of lamps, bool B,N*L,4096, never too little.
+    """Tests where on the ground solids may block lamps, bool B,N*L,4096: a superset of the shadows.
 
-    The lines from a lamp that come near a solid fill a cone; where it meets the ground, a quadratic form of x and y is
+    The lines from a lamp that come near a solid form a cone. Where it meets the ground, a quadratic form of x and y is
     negative.
     """
     lights, solids = stage.lights, stage.solids
@@ -171,21 +171,20 @@ def _shadows(stage: Stage, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _margin(stage: Stage) -> Tensor:
-    """How far from the middle line between the ground and a lamp a pixel's nine lines can be where a solid is,
-    B,N,L."""
+    """Bounds the distance of a pixel's nine lines to a lamp from the middle one, at the solid, B,N,L."""
     lights = stage.lights
     height = stage.solids.center[2].view(stage.scenes, stage.most, 1)
-    # A solid of height 2 size is met at no more than that share of a lamp's height, where spots are so much nearer.
+    # A line meets a solid at no more than this share of the lamp's height, where the lines are closer by that factor.
     share = (2 * height / lights.middle[2].T[:, None]).clamp(max=1)
     return lights.reach[:, 0] * share + _FOOTPRINT
 
 
 def arriving(to_lamp: Vectors, ahead: Tensor) -> Tensor:
-    """Light that arrives on the ground, over the lamps' intensity.
+    """Computes the light that arrives on the ground, relative to the lamps' intensity.
 
     Args:
-        to_lamp: the ways from there to the lamps, L,... each.
-        ahead: 3,L,..., where the lamps shine.
+        to_lamp: vectors from the ground to the lamps, L,... each.
+        ahead: 3,L,..., directions in which the lamps shine.
     """
     square = dot(to_lamp, to_lamp)
     return (to_lamp[2] * -dot(to_lamp, ahead)).clamp(min=0) / (square * square)

@@ -1,7 +1,7 @@
-"""Multi-dSprites, generated: the shapes, colours and counts of DeepMind's data set (Kabra et al. 2019).
+"""Multi-dSprites generator: the shapes, colours and counts of DeepMind's data set (Kabra et al. 2019).
 
-64x64 pixels, opaque sprites over one another. The shapes' formulas were fitted to genuine dSprites frames and the
-distributions measured on genuine Multi-dSprites pictures; the order in which sprites are drawn is assumed.
+64x64 pixels with opaque, overlapping sprites. The formulas of the shapes were fitted to genuine dSprites frames, the
+distributions measured on genuine Multi-dSprites pictures. The order in which sprites are drawn is an assumption.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def generate(
     objects: tuple[int, int] | None = None,
     variant: Variant = "colored_on_grayscale",
 ) -> Scene:
-    """One scene. A sprite that others hide entirely has no pixel in the segmentation.
+    """Generates one scene. A sprite that others hide entirely has no pixel in the segmentation.
 
     Args:
-        seed: the same seed, the same scene.
-        objects: fewest and most sprites; the variant's own where None.
+        seed: the same seed gives the same scene.
+        objects: fewest and most sprites; the variant's own range if None.
         variant: colours of sprites and background.
 
     Raises:
@@ -83,7 +83,7 @@ def _check(objects: tuple[int, int], variant: Variant) -> None:
 
 
 def sprite(shape: str, row: float, column: float, scale: float, angle: float) -> np.ndarray:
-    """Pixels whose centre lies inside a dSprites shape, bool 64,64; position in pixels, angle in radians."""
+    """Tests which pixel centres lie inside a dSprites shape, bool 64,64; position in pixels, angle in radians."""
     down, right = _ROWS - row, _COLUMNS - column
     cos, sin = np.cos(angle), np.sin(angle)
     u, v = (cos * right + sin * down) / scale, (cos * down - sin * right) / scale
@@ -118,9 +118,9 @@ def _color(rng: np.random.Generator, variant: Variant) -> np.ndarray | int:
 # ------------------------------------------------------------------ many scenes at once
 
 _WINDOW = 28
-"""Side of the window around a sprite in pixels: the largest square, turned by 45 degrees, fits."""
+"""Side of the window around a sprite in pixels: the largest square, rotated by 45 degrees, fits."""
 _REACH = 9.6 * 2**0.5
-"""How far a sprite's pixels can be from its centre."""
+"""Largest distance of a sprite's pixels from its centre."""
 
 
 def batch(
@@ -132,9 +132,10 @@ def batch(
     """Draws many scenes at once, with the distribution of :func:`generate`.
 
     Args:
-        count: of scenes.
+        count: number of scenes.
         objects: fewest and most sprites, at most 100.
-        generator: the same state, the same scenes on the same kind of device; they are made on its device.
+        generator: random state; the scenes are made on its device, and the same state gives the same scenes on the
+            same kind of device.
         variant: colours of sprites and background.
 
     Returns:
@@ -161,10 +162,10 @@ def batch(
 
 
 def render(factors: dict[str, Tensor], background: Tensor) -> SceneBatch:
-    """Draws scenes from their factors, in the precision of these.
+    """Draws scenes from their factors, in the factors' floating-point precision.
 
     Args:
-        factors: as :func:`batch` gives them, ``x`` and ``y`` from 15.5 to 47.5, ``scale`` at most 1.
+        factors: as :func:`batch` returns them, ``x`` and ``y`` from 15.5 to 47.5, ``scale`` at most 1.
         background: uint8 B,3.
     """
     chunk = drawing.chunk(len(background), background.device)
@@ -196,9 +197,9 @@ def _segment(present: Tensor, shape: Tensor, y: Tensor, x: Tensor, scale: Tensor
 def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
     """Tests which pixels lie inside the shapes, bool B,N,W,W, at ``down`` and ``right`` B,N,W from the shapes' centres.
 
-    The test is that of :func:`sprite` without its arcsine: sin^3 t = |u| gives cos^2 t, and the heart's two edges are
-    the polynomial of ``_heart_edge`` at cos t and -cos t. They differ in the sign of its odd terms. u and v are in
-    units of each shape's own lengths.
+    Same as :func:`sprite`, without the arcsine: sin^3 t = |u| gives cos^2 t, and the heart's two edges are the
+    polynomial of ``_heart_edge`` at cos t and -cos t, which differ in the sign of the odd terms. u and v are in units
+    of each shape's own lengths.
     """
     lengths, offset = _lengths(down.device, down.dtype)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
@@ -221,7 +222,7 @@ def _inside(shape: Tensor, down: Tensor, right: Tensor, scale: Tensor, angle: Te
 
 @lru_cache
 def _lengths(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Gives the shapes' units of u and v in pixels, 2,3, and what is added to v in these units, 3."""
+    """Returns the shapes' units of u and v in pixels, 2,3, and the offset of v in these units, 3."""
     lengths = [[9.6, 12.8, 9.6], [9.6, 7.2, 0.66]]
     return (
         torch.tensor(lengths, dtype=dtype, device=device),
@@ -239,7 +240,7 @@ def _backgrounds(count: int, generator: torch.Generator, variant: Variant) -> Te
 
 
 def _colors(shape: tuple[int, ...], generator: torch.Generator, variant: Variant) -> Tensor:
-    """Colours of sprites, float32 B,N,3 in [0, 1], in steps of 1/255."""
+    """Draws colours of sprites, float32 B,N,3 in [0, 1], in steps of 1/255."""
     if variant == "binarized":
         return torch.ones(*shape, 3, device=generator.device)
     if variant == "colored_on_colored":

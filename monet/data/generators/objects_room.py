@@ -1,11 +1,13 @@
-"""Objects Room, rendered: like DeepMind's data set (Kabra et al. 2019), which was made in the room of the GQN paper
-(Eslami et al. 2018).
+"""Objects Room generator: scenes like DeepMind's (Kabra et al. 2019), rendered with MuJoCo.
 
-64x64 pixels: a square room under a flat sky, floor and walls of one colour each with faint textures, and objects of
-seven shapes on the floor under one lamp. The camera stands on a ring, looks across the centre and nods up or down. Its
-height and lens, the ring and the walls' height were fitted to sky lines and floor lines of 64 genuine pictures;
-colours, textures, lamp and sizes of objects by eye and by colour statistics. Where objects stand is assumed, and the
-light varies less from room to room than in the genuine pictures.
+DeepMind rendered the data set in the room of the GQN paper (Eslami et al. 2018). Here as there, pictures have 64x64
+pixels and show a square room under a flat sky. Floor and walls have one colour each with faint textures. Objects of
+seven shapes stand on the floor under one lamp. The camera stands on a ring, looks across the centre and tilts up or
+down.
+
+Camera height, lens, ring and wall height were fitted to the sky lines and floor lines of 64 genuine pictures; colours,
+textures, lamp and object sizes by eye and by colour statistics. The positions of the objects are an assumption. The
+light varies less between rooms than in the genuine pictures.
 """
 
 from __future__ import annotations
@@ -36,19 +38,19 @@ TITLES: dict[Variant, str] = {
 }
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 BACKGROUND = (0, 1, 2, 3)
-"""Sky, floor, the left wall and the right wall; a wall that is out of view has no pixel."""
+"""Sky, floor, left wall and right wall; a wall outside the view has no pixel."""
 
 _NOD = (-0.17, 0.15)
 _DEPTH, _REACH, _GAP = (1.6, 5.5), 2.9, 0.9
 
 
 def generate(seed: int | Sequence[int], objects: tuple[int, int] | None = None, variant: Variant = "train") -> Scene:
-    """One scene. Objects have the labels after ``BACKGROUND``, and each of them has pixels.
+    """Generates one scene. Objects have the labels after ``BACKGROUND``; each of them has pixels.
 
     Args:
-        seed: the same seed, the same scene, as far as OpenGL draws the same on every machine.
-        objects: fewest and most objects in view, at most 6; the variant's own where None.
-        variant: as the genuine data set and its test sets; with ``identical_color`` all objects share one.
+        seed: the same seed gives the same scene, as far as OpenGL draws the same on every machine.
+        objects: fewest and most objects in view, at most 6; the variant's own range if None.
+        variant: the genuine data set or one of its test sets; in ``identical_color`` all objects share a colour.
 
     Raises:
         ValueError: ``objects`` out of range or an unknown variant.
@@ -60,7 +62,7 @@ def generate(seed: int | Sequence[int], objects: tuple[int, int] | None = None, 
     if not 0 <= fewest <= most <= MOST:
         raise ValueError(f"objects {objects} must satisfy 0 <= fewest <= most <= {MOST}")
     rng = np.random.default_rng(seed)
-    # The larger of two draws: of 32 genuine pictures 2 show one object, 11 two and 19 three.
+    # The larger of two draws: 2 of 32 genuine pictures show one object, 11 two and 19 three.
     count = int(rng.integers(fewest, most + 1, size=2).max())
     view = View(rng.uniform(0, 2 * np.pi), rng.uniform(*_NOD), wall=_color(rng), floor=_color(rng))
     colors = [_color(rng) for _ in range(count)]
@@ -81,7 +83,7 @@ def _color(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _places(rng: np.random.Generator, angle: float, count: int) -> list[np.ndarray]:
-    """Points on the floor in the camera's view, apart from one another."""
+    """Draws points on the floor in the camera's view with a minimum distance."""
     outward = np.array([np.cos(angle), np.sin(angle)])
     aside = np.array([-outward[1], outward[0]])
     half = np.tan(np.radians(FIELD_OF_VIEW / 2))

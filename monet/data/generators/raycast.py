@@ -1,9 +1,9 @@
-"""CLEVR's camera and lamps (Johnson et al. 2017), and what they make of solids: a picture by rays alone.
+"""Ray caster for CLEVR scenes: camera, lamps and shading (Johnson et al. 2017).
 
-One ray goes through every pixel of the 192x192 square that is cut out of the data set's 320x240 picture; nine of them
-are averaged into one of 64x64. Lamps, ground and colours are those of CLEVR's scene file. What Cycles finds by
-following light around stands here as a few formulas, fitted to scenes that were rendered with it: the backdrop, which
-bends up behind the scene, the light that the ground gives back, and that which seeps into shadows.
+One ray goes through every pixel of the 192x192 crop of the data set's 320x240 picture; nine are averaged into a pixel
+of 64x64. Lamps, ground and colours are those of CLEVR's scene file. Formulas fitted to Cycles renderings replace its
+indirect light: the backdrop that curves up behind the scene, the light that the ground reflects, and the light in
+shadows.
 """
 
 from __future__ import annotations
@@ -21,42 +21,41 @@ Vector = TypeVar("Vector", np.ndarray, Tensor)
 
 SIZE = 64
 DARKEST = 0.0031308
-"""Linear light below which all is black."""
+"""Linear light below which pixels are black."""
 RAYS = 3
 """Rays per pixel along each side. It is odd, so the middle one goes through the pixel's centre."""
 _LINES = SIZE * RAYS
 
 SHADE = 0.2
-"""Share of a lamp's light that arrives where a solid is in its way."""
+"""Share of a lamp's light that arrives where a solid blocks it."""
 GROUND_ALBEDO = 0.8
 GROUND_LIGHT = 0.2
-"""Linear grey of the lit ground, roughly: what mirrors in mirrors show of it."""
+"""Approximate linear grey of the lit ground, used in reflections of reflections."""
 GROUND_BOUNCE = 0.7
-"""Watts per square metre that a surface receives that looks straight down at it."""
+"""Irradiance from the ground on a surface that faces straight down, in watts per square metre."""
 BEND_ASIDE, BEND_FROM, BEND_OVER, BEND_LEVEL, BEND_GAIN = 0.7, 1.2, 6.4, 1.065, 0.32
-"""Of the backdrop: what distance aside counts, where it begins to bend and over what length, brightness before and
-gain after it."""
+"""Backdrop: weight of the sideways distance, start and length of the curve, brightness before and gain after it."""
 SKY, SKY_FROM, SKY_OVER = 0.15, 0.35, 0.4
-"""Grey of the backdrop's upper end, the slope of view at which it begins to fade and over how much."""
+"""Grey of the backdrop's upper end; slope of view at which the fade begins, and its width."""
 SHARP, ROUGH, RUBBER = 0.08, 0.2, 0.35
 """Width of highlights (GGX alpha) of metal's two layers and of rubber. Metal's sharp layer is 0.01 wide in the scene
-file; wider, it holds what a lamp's size and a pixel's add to it."""
+file; it is wider here to include the size of a lamp and of a pixel."""
 SHARP_SHARE = 0.6
 RUBBER_SHINE = 0.04
 GRAZING = 0.1
-"""Least cosine between a lamp's light and a microfacet that highlights reckon with."""
+"""Least cosine between a lamp's light and a microfacet in highlights."""
 NINTHS = np.array([(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, 1), (-1, 0), (0, -1), (1, 0)]) / 3
-"""Centres of the ninths of a lamp of side 1, its own centre first, then in no order: neighbouring rays look at distant
-parts of the lamp."""
+"""Centres of the ninths of a lamp of side 1: its own centre first, then shuffled, so that neighbouring rays sample
+distant parts of the lamp."""
 
 
 @dataclass(frozen=True)
 class Lamp:
-    """A square that shines towards the origin.
+    """A square lamp that shines towards the origin.
 
     Attributes:
-        position: of its centre.
-        side: of the square.
+        position: position of its centre.
+        side: side of the square.
         intensity: linear RGB, watts per steradian straight ahead.
     """
 
@@ -66,7 +65,7 @@ class Lamp:
 
 
 SUN = Lamp((414.517, -194.541, 889.004), 0.0, (0.45e6, 0.45e6, 0.45e6))
-"""A kilometre away, so that its light is parallel and 0.45 watts per square metre."""
+"""A kilometre away, so that its light is parallel with 0.45 watts per square metre."""
 
 
 def _euler(x: float, y: float, z: float) -> np.ndarray:
@@ -78,7 +77,7 @@ def _euler(x: float, y: float, z: float) -> np.ndarray:
 
 
 CAMERA_AXES = _euler(1.1093, 0.0108, 0.8149)
-"""3,3: the camera's right, up and backward as columns. It moves from scene to scene, but never turns."""
+"""3,3: the camera's right, up and backward as columns. The camera's position varies, its direction does not."""
 AWAY = -CAMERA_AXES[:2, 2] / np.linalg.norm(CAMERA_AXES[:2, 2])
 """Unit x, y on the ground away from the camera."""
 
@@ -88,7 +87,7 @@ _HALF_WIDTH = 16 / 35
 
 
 def _rays() -> np.ndarray:
-    """Unit directions _LINES * _LINES,3, row by row: rows 29:221 and columns 64:256 of the picture."""
+    """Returns unit directions _LINES * _LINES,3, row by row: rows 29:221 and columns 64:256 of the picture."""
     at = np.arange(_LINES) + 0.5
     right, up = (64 + at - 160) / 160 * _HALF_WIDTH, (120 - 29 - at) / 160 * _HALF_WIDTH
     ahead = np.stack(np.broadcast_arrays(right, up[:, None], -1.0), axis=-1).reshape(-1, 3)
@@ -98,7 +97,7 @@ def _rays() -> np.ndarray:
 DIRECTIONS = _rays()
 """Unit directions of all rays, float32 _LINES * _LINES,3, row by row."""
 _RANK = (np.arange(_LINES)[:, None] % RAYS * RAYS + np.arange(_LINES) % RAYS).ravel()
-"""Which of its pixel's nine each ray is; the nine share out a lamp's area, and the directions of a blurred mirror."""
+"""Rank of each ray among its pixel's nine. Each rank samples its part of a lamp's area and of a blurred reflection."""
 
 
 def _tilts() -> np.ndarray:
@@ -111,31 +110,31 @@ def _tilts() -> np.ndarray:
 TILTS = _tilts()
 """Slopes 9,2 of metal's surface for a pixel's nine rays."""
 ASIDE = np.array([0.3, 0.5, 0.7], np.float32)
-"""Leads from a normal to some tangent."""
+"""Offset from which a tangent of a normal is computed."""
 
 
 def pixel(right: Vector, up: Vector, backward: Vector) -> tuple[Vector, Vector]:
-    """Column and row in the picture, 0 at the first pixels' centres, of what lies in these directions of the camera."""
+    """Projects camera coordinates to column and row of the picture, 0 at the first pixel's centre."""
     scale = -160 / _HALF_WIDTH / RAYS / backward
     return (160 - 64) / RAYS - 0.5 + scale * right, (120 - 29) / RAYS - 0.5 - scale * up
 
 
 def visible(solids: Sequence[Solid], camera: np.ndarray) -> np.ndarray:
-    """Index of the solid that each ray meets first, int 192,192, or ``GROUND``; ``camera``: its place, float32 3."""
+    """Returns the first solid on each ray, int 192,192, index or ``GROUND``, from a camera position float32 3."""
     origins = np.broadcast_to(camera, DIRECTIONS.shape)
     _, index = first(solids, origins, DIRECTIONS, np.full(len(origins), GROUND))
     return index.reshape(_LINES, _LINES)
 
 
 def centers(index: np.ndarray) -> np.ndarray:
-    """Of what ``visible`` gave that of the rays through the pixels' centres, int 64,64."""
+    """Selects from the result of ``visible`` the rays through the pixels' centres, int 64,64."""
     return index[RAYS // 2 :: RAYS, RAYS // 2 :: RAYS]
 
 
 def render(solids: Sequence[Solid], camera: np.ndarray, lamps: Sequence[Lamp]) -> np.ndarray:
-    """The picture, uint8 64,64,3, from the camera's place, float32 3, by the light of the lamps and the sun.
+    """Renders the picture, uint8 64,64,3, from the camera position, float32 3, lit by the lamps and the sun.
 
-    Rays become sRGB values before they are averaged, as the data set's pixels have before they are scaled down.
+    Rays are converted to sRGB before they are averaged, because the data set's pixels are sRGB before downscaling.
     """
     origins = np.broadcast_to(camera, DIRECTIONS.shape)
     light = _trace(solids, (*lamps, SUN), origins, DIRECTIONS, _RANK, np.full(len(origins), GROUND), mirrors=True)
@@ -143,7 +142,7 @@ def render(solids: Sequence[Solid], camera: np.ndarray, lamps: Sequence[Lamp]) -
 
 
 def srgb(light: Vector) -> Vector:
-    """sRGB in 0..255 of linear light, without its linear start: below it all is black."""
+    """Converts linear light to sRGB in 0..255, without the linear segment: below it, pixels are black."""
     return 255 * (1.055 * light.clip(DARKEST, 1) ** (1 / 2.4) - 0.055)
 
 
@@ -156,7 +155,7 @@ def _trace(
     own: np.ndarray,
     mirrors: bool,
 ) -> np.ndarray:
-    """Linear RGB N,3 that comes in along rays; ``mirrors``: whether metal shows the solids around it."""
+    """Computes linear RGB N,3 seen along rays; ``mirrors``: whether metal reflects the solids around it."""
     distance, index = first(solids, origins, directions, own)
     on_ground = (index == GROUND) & (directions[:, 2] < 0)
     distance[on_ground] = -origins[on_ground, 2] / directions[on_ground, 2]
@@ -198,7 +197,7 @@ def _lamplight(
     index: np.ndarray,
     metal: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The lamps' irradiance N,3 at points, and their highlights, linear RGB N,3 towards the eye."""
+    """Computes the lamps' irradiance N,3 at points, and their highlights, linear RGB N,3 towards the eye."""
     diffuse, gloss = np.zeros_like(points), np.zeros_like(points)
     for lamp in lamps:
         ahead, spots = _spots(lamp)
@@ -217,7 +216,7 @@ def _lamplight(
 
 
 def _spots(lamp: Lamp) -> tuple[np.ndarray, np.ndarray]:
-    """The unit direction 3 in which a lamp shines, and the centres of its area's ninths 9,3, float32."""
+    """Returns the unit direction 3 in which a lamp shines, and the centres of the ninths of its area 9,3, float32."""
     ahead = -np.array(lamp.position) / np.linalg.norm(lamp.position)
     right = np.cross(ahead, (0, 0, 1))
     right /= np.linalg.norm(right)
@@ -226,8 +225,10 @@ def _spots(lamp: Lamp) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lobe(normal: np.ndarray, to_lamp: np.ndarray, to_eye: np.ndarray, metal: np.ndarray) -> np.ndarray:
-    """Share of the light that surfaces mirror from the lamp into the eye, N per steradian: GGX microfacets (Walter et
-    al. 2007) with Kelemen's shadowing."""
+    """Computes the share of a lamp's light that surfaces reflect into the eye, N per steradian.
+
+    GGX microfacets (Walter et al. 2007) with Kelemen's shadowing.
+    """
     half = unit(to_lamp + to_eye)
     cosine, incidence = dot(normal, half), dot(to_lamp, half)
 
@@ -239,7 +240,7 @@ def _lobe(normal: np.ndarray, to_lamp: np.ndarray, to_eye: np.ndarray, metal: np
 
 
 def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """Normals N,3 of metal: five of a pixel's nine rays see the sharp layer, four are spread as GGX spreads them."""
+    """Perturbs normals N,3 of metal: five of a pixel's nine rays see the sharp layer, four are spread by GGX."""
     tangent = unit(np.cross(normal, unit(normal[:, [1, 2, 0]] + ASIDE)))
     return unit(normal + TILTS[rank, :1] * tangent + TILTS[rank, 1:] * np.cross(normal, tangent))
 
@@ -248,21 +249,20 @@ def _roughened(normal: np.ndarray, rank: np.ndarray) -> np.ndarray:
 
 
 def bend(x: Vector, y: Vector) -> Vector:
-    """How much brighter the backdrop is than flat ground would be at these places; fitted."""
+    """Returns the brightness of the backdrop relative to flat ground at these places; fitted."""
     away, aside = x * AWAY[0] + y * AWAY[1], x * AWAY[1] - y * AWAY[0]
     distance = (away**2 + BEND_ASIDE * aside**2) ** 0.5 * (away > 0)
     return BEND_LEVEL + BEND_GAIN * smoothstep((distance - BEND_FROM) / BEND_OVER)
 
 
 def backdrop(x: Vector, y: Vector, z: Vector) -> Vector:
-    """Linear grey that is seen in unit directions above the horizon: the backdrop's upper end, which fades away; judged
-    by eye."""
+    """Returns the linear grey of unit directions above the horizon: the backdrop's fading upper end; set by eye."""
     level = ((x**2 + y**2) ** 0.5).clip(min=1e-6)
     ahead = (1 + (x * AWAY[0] + y * AWAY[1]) / level) / 2
     return SKY * ahead * (1 - smoothstep((z - SKY_FROM) / SKY_OVER))
 
 
 def smoothstep(x: Vector) -> Vector:
-    """Rises from 0 at 0 to 1 at 1, level before and after."""
+    """Smooth step: 0 up to 0, 1 from 1 on."""
     x = x.clip(0, 1)
     return x * x * (3 - 2 * x)

@@ -1,9 +1,9 @@
-"""Draws many CLEVR scenes at once on any device: the pictures of ``raycast.py``, in PyTorch, with fewer rays.
+"""Ray caster for batches of CLEVR scenes on any device: ``raycast.py`` in PyTorch, with fewer rays.
 
-The laws are the same, ray by ray. What is spared is what hardly matters: a pixel that shows nothing but ground, far
-from the edges of shadows, takes one ray instead of nine, the ground's light is reckoned once per pixel, and a ray is
-only tested against solids that it may meet. At most 1 of 1000 values differs from the other picture by more than a
-grey level.
+The formulas are the same, ray by ray. Work that hardly changes the picture is skipped: a pixel of plain ground away
+from the edges of shadows takes one ray instead of nine, the ground's light is computed once per pixel, and a ray is
+only tested against solids that it may meet. At most 1 of 1000 values differs from ``raycast.py`` by more than a grey
+level.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from monet.data.generators.stage_batch import BITS, NINE, PIXELS, Stage, split, 
 __all__ = ["MIDDLE", "Stage", "areas", "labels", "light", "stages", "visible"]
 
 MIDDLE = slice(NINE // 2, NINE // 2 + 1)
-"""Of a pixel's rays."""
+"""Rank of a pixel's middle ray."""
 _SPREAD = 0.0045
-"""How far a pixel's nine rays are from its middle one, at most, over their length."""
+"""Largest distance of a pixel's nine rays from the middle one, relative to their length."""
 
 
 def visible(stage: Stage, ranks: slice = slice(None)) -> Tensor:
-    """What rays meet first: keys int32 B,9,4096 as ``solids_batch.key`` gives them; or of some of a pixel's rays."""
+    """Finds the first solid on rays: keys int32 B,9,4096 of ``solids_batch.key``, or fewer than 9 with ``ranks``."""
     constants, solids = tables(stage.camera.device), stage.solids
     rays = constants.rays[:, ranks]
     each = rays.shape[1]
@@ -33,7 +33,7 @@ def visible(stage: Stage, ranks: slice = slice(None)) -> Tensor:
     offset = solids.center - cameras
     square = dot(offset, offset)
     bound = solids.bound + _SPREAD * square.sqrt()
-    # A line from outside of a sphere meets it if it is within a cone.
+    # A line from outside a sphere meets it if it lies within a cone.
     near = torch.where(solids.bound > 0, (square - bound**2).clamp(min=0).sqrt(), torch.inf)
     mask = offset.T @ constants.middle > near[:, None]  # S,4096
     at, to = where(mask, stage.share(0.1))
@@ -50,20 +50,20 @@ def visible(stage: Stage, ranks: slice = slice(None)) -> Tensor:
 
 
 def areas(keys: Tensor, most: int) -> Tensor:
-    """How many rays show each solid, int64 B,N."""
+    """Counts the rays that meet each solid, int64 B,N."""
     slots = (keys & (solids_batch.SLOTS - 1)).to(torch.int8).flatten(1)
     shown = [(slots == n).sum(1) for n in range(most)]
     return torch.stack(shown, 1) if most else torch.zeros(len(keys), 0, dtype=torch.int64, device=keys.device)
 
 
 def labels(keys: Tensor) -> Tensor:
-    """Labels of the pixels, uint8 B,64,64: of the rays through their centres."""
-    # The slot of MISS is the last, which nothing has: one more and it starts again with 0.
+    """Returns the labels of the pixels, uint8 B,64,64, from the rays through their centres."""
+    # MISS has the last slot, which no solid has; adding one wraps it to label 0.
     return ((keys[:, NINE // 2] + 1) & (solids_batch.SLOTS - 1)).to(torch.uint8).view(-1, SIZE, SIZE)
 
 
 def light(stage: Stage, keys: Tensor) -> Tensor:
-    """The pictures, uint8 B,3,64,64, of what ``visible`` gave."""
+    """Shades the result of ``visible``; returns pictures uint8 B,3,64,64."""
     batch, device = stage.scenes, keys.device
     canvas = torch.zeros(3, batch * PIXELS + 1, device=device)
     ground_batch.draw(stage, keys, canvas)

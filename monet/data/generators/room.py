@@ -1,7 +1,7 @@
-"""The room of Objects Room, drawn by MuJoCo: where the camera looks from and what stands there, to pixels and labels.
+"""MuJoCo renderer of Objects Room: a camera pose and objects to pixels and labels.
 
-Lengths are in units of which the room is seven wide, as in the GQN paper (Eslami et al. 2018). MuJoCo is optional
-(``requirements-render.txt``); it needs an OpenGL that draws without a screen, and this module finds one by itself.
+The room is seven length units wide, as in the GQN paper (Eslami et al. 2018). MuJoCo is optional
+(``requirements-render.txt``). It needs an OpenGL that renders off-screen, which this module chooses.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from monet.data.scene import Unavailable
 SIZE = 64
 SKY = (153, 226, 249)
 MOST = 6
-"""Objects that the room has place for."""
+"""Largest number of objects in the room."""
 RING, FIELD_OF_VIEW = 3.58, 48.6
-"""Radius of the camera's ring, and the lens in degrees."""
+"""Radius of the camera's ring; vertical field of view in degrees."""
 _HALF_WIDTH, _WALL_HEIGHT, _CAMERA_HEIGHT = 3.5, 2.06, 0.79
 _WALLS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
@@ -43,7 +43,7 @@ Color = tuple[float, float, float]
 
 
 class View(NamedTuple):
-    """Where the camera stands on its ring and how far it looks up, in radians, and RGB in [0, 1] of the room."""
+    """Camera position on its ring and tilt, in radians, and the colours of wall and floor, RGB in [0, 1]."""
 
     angle: float
     nod: float
@@ -52,7 +52,7 @@ class View(NamedTuple):
 
 
 class Thing(NamedTuple):
-    """An object: one of ``SHAPES``, its place on the floor, its turn in radians, RGB in [0, 1]."""
+    """An object: one of ``SHAPES``, position on the floor, rotation in radians, RGB in [0, 1]."""
 
     shape: str
     x: float
@@ -62,10 +62,11 @@ class Thing(NamedTuple):
 
 
 def render(view: View, things: Sequence[Thing]) -> tuple[np.ndarray, np.ndarray]:
-    """The picture, uint8 64,64,3, each pixel the mean of four, and its labels at the pixels' centres, uint8 64,64.
+    """Renders a scene; safe to call from any thread and after a fork.
 
-    Labels: 0 sky, 1 floor, 2 and 3 the walls from left to right, 4.. the things in their order. From any thread, and
-    after a fork.
+    Returns:
+        picture uint8 64,64,3, each pixel the mean of four; labels at the pixels' centres, uint8 64,64: 0 sky, 1 floor,
+        2 and 3 the walls from left to right, 4.. the things in their order.
 
     Raises:
         Unavailable: MuJoCo or OpenGL is missing.
@@ -77,9 +78,9 @@ def render(view: View, things: Sequence[Thing]) -> tuple[np.ndarray, np.ndarray]
 
 
 class _Room:
-    """One model and one OpenGL context for all scenes: geoms are recoloured, moved and hidden, nothing is built anew.
+    """One MuJoCo model and one OpenGL context for all scenes: geoms are recoloured, moved and hidden, never rebuilt.
 
-    The context is entered and left again for every scene, because it can be in one thread at a time.
+    The context is entered and left for every scene, because it can be current in one thread only.
     """
 
     def __init__(self) -> None:
@@ -96,9 +97,9 @@ class _Room:
             with self.opengl.as_current():
                 self.context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_50)
                 mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.context)
-        except Exception as error:  # an OpenGL can be missing in as many ways as there are bindings to it
+        except Exception as error:  # every OpenGL binding has its own error for a missing library
             raise Unavailable(
-                "Objects Room needs an OpenGL that draws without a screen: install OSMesa "
+                "Objects Room needs an OpenGL that renders without a screen: install OSMesa "
                 "(Debian, Ubuntu: apt-get install libosmesa6)."
             ) from error
         self.data = mujoco.MjData(self.model)
@@ -112,7 +113,7 @@ class _Room:
         ahead = -np.cos(view.angle), -np.sin(view.angle)
         data.mocap_pos[0] = -RING * ahead[0], -RING * ahead[1], _CAMERA_HEIGHT
         mujoco.mju_euler2Quat(data.mocap_quat[0], [np.pi / 2 + view.nod, 0, view.angle + np.pi / 2], "XYZ")
-        # The ring touches the walls behind the camera: they would stand before the scene.
+        # The ring touches the walls behind the camera; drawn, they would hide the scene.
         walls = [number for number, outward in enumerate(_WALLS) if np.dot(outward, ahead) > 0]
         walls.sort(key=lambda number: _WALLS[number][0] * ahead[1] - _WALLS[number][1] * ahead[0])
         shown = [(1, "floor", view.floor)]
@@ -133,7 +134,7 @@ class _Room:
             fine = self._draw(2 * SIZE).astype(np.uint16)
             flags = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
             self.view.flags[flags] = 1
-            drawn = self._draw(SIZE)[..., 0]  # 0: nothing, else the number of what is drawn, plus one
+            drawn = self._draw(SIZE)[..., 0]  # 0: nothing, else the segment number plus one
             self.view.flags[flags] = 0
         label_of_drawn = np.zeros(256, np.uint8)
         for geom in self.view.geoms[: self.view.ngeom]:
@@ -151,33 +152,33 @@ class _Room:
 
 _lock = threading.Lock()
 _rooms: dict[int, _Room] = {}
-"""By process: an OpenGL context does not survive a fork, so a child makes its own and lets its copy be."""
+"""By process id: an OpenGL context does not survive a fork, so a child process makes its own."""
 
-if hasattr(os, "register_at_fork"):  # no fork while OpenGL is at work
+if hasattr(os, "register_at_fork"):  # no fork while OpenGL renders
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def _opengl(mujoco: Any) -> Any:
-    """A context that needs no screen. Of two ways on Linux the software's own, which draws the same everywhere."""
-    # Without threads of its own: they gain nothing on so few pixels and would not survive a fork.
+    """Creates an off-screen context. On Linux, OSMesa is preferred to EGL because it draws the same everywhere."""
+    # No renderer threads: they gain nothing on so few pixels and would not survive a fork.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     linux = sys.platform.startswith("linux")
-    way = os.environ.get("MUJOCO_GL") or ("osmesa" if ctypes.util.find_library("OSMesa") else "egl")
-    if linux and way == "osmesa":
+    backend = os.environ.get("MUJOCO_GL") or ("osmesa" if ctypes.util.find_library("OSMesa") else "egl")
+    if linux and backend == "osmesa":
         from mujoco.osmesa import GLContext
-    elif linux and way == "egl":
+    elif linux and backend == "egl":
         from mujoco.egl import GLContext
     else:
         GLContext = mujoco.GLContext
 
     class Context(GLContext):
         def __del__(self) -> None:
-            """Left to the end of the process: by then OpenGL may be gone, and a forked child has only a copy."""
+            """Frees nothing: at exit OpenGL may be unloaded already, and a forked child has only a copy."""
 
     return Context(2 * SIZE, 2 * SIZE)
 
 
-# ------------------------------------------------------------- what it is made of
+# ------------------------------------------------------------------ model, meshes, textures
 
 
 def _xml() -> str:
@@ -235,7 +236,7 @@ def _numbers(array: np.ndarray) -> str:
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
-    """Of radius 0.3, standing on a face."""
+    """Builds an icosahedron of radius 0.3 that stands on a face."""
     golden = (1 + 5**0.5) / 2
     corners = np.array([(0, a, b * golden) for a in (-1, 1) for b in (-1, 1)])
     corners = np.concatenate([np.roll(corners, turn, axis=1) for turn in range(3)])
@@ -244,14 +245,14 @@ def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cone() -> tuple[np.ndarray, np.ndarray]:
-    """Of radius 0.3 and height 0.6, its base at 0."""
+    """Builds a cone of radius 0.3 and height 0.6 with its base at 0."""
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     base = 0.3 * np.stack((np.cos(turn), np.sin(turn), 0 * turn), axis=1)
     return np.concatenate((base, [[0, 0, 0.6]])), np.zeros((0, 3), int)
 
 
 def _ring() -> tuple[np.ndarray, np.ndarray]:
-    """A triangle of bars with sides of 0.8, upright on one of them."""
+    """Builds a triangular ring of bars with sides of 0.8, upright on one of them."""
     turn = np.pi / 2 + 2 * np.pi / 3 * np.arange(3)
     triangle = np.stack((np.cos(turn), 0 * turn, np.sin(turn)), axis=1)
     outer, inner = 0.46 * triangle, 0.28 * triangle
@@ -272,7 +273,7 @@ def _ring() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _textures() -> dict[str, bytes]:
-    """Grey pictures that the colours of floor and walls are multiplied with."""
+    """Draws the grey textures that are multiplied with the colours of floor and walls."""
     v, u = (np.mgrid[:256, :256] + 0.5) / 256
     floor = 255 - 32 * _hexagon_edges(v, u, 4)
     blot = ((v - 0.48) / 0.17) ** 2 + ((u - 0.5 - 0.6 * (v - 0.48)) / 0.07) ** 2 < 1
@@ -281,7 +282,7 @@ def _textures() -> dict[str, bytes]:
 
 
 def _hexagon_edges(v: np.ndarray, u: np.ndarray, count: int) -> np.ndarray:
-    """1 on the edges of ``count`` hexagons across, 0 inside, with period one both ways; ``count`` is even."""
+    """Draws ``count`` (even) hexagons across: 1 on their edges, 0 inside, with period one in both directions."""
     distances = []
     for row in range(count):
         for column in range(count):

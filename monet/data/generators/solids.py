@@ -1,4 +1,4 @@
-"""Cubes, cylinders and spheres that stand on the ground z = 0, and the rays that meet them."""
+"""Cubes, cylinders and spheres on the ground z = 0, and their intersection with rays."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Shape = Literal["cube", "cylinder", "sphere"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 GROUND = -1
-"""Index of what is no solid."""
+"""Index of the ground, instead of a solid's."""
 BEVEL = 0.12
-"""Of the edges, in half heights; it shows in the shading only, the outline stays sharp."""
+"""Width of bevelled edges, in half heights. Bevels affect the shading only; outlines stay sharp."""
 BOUND: dict[Shape, float] = {"cube": 3**0.5, "cylinder": 2**0.5, "sphere": 1.0}
-"""Radius of a sphere around it, in half heights."""
+"""Radius of the bounding sphere, in half heights."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Solid:
     """A convex body, as wide as it is high.
 
     Attributes:
-        shape: which.
+        shape: its shape.
         place: x, y of its centre.
         size: half of its height.
-        turn: about the vertical, in radians.
+        turn: rotation about the vertical, in radians.
         color: linear RGB in [0, 1].
-        metal: whether it mirrors; otherwise it is rubber.
+        metal: metal, which reflects; otherwise rubber.
     """
 
     shape: Shape
@@ -53,16 +53,17 @@ class Solid:
 def first(
     solids: Sequence[Solid], origins: np.ndarray, directions: np.ndarray, own: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first solid on each ray.
+    """Finds the first solid on each ray.
 
     Args:
-        solids: all there are.
-        origins: float32 N,3, outside of the solids or on the surface of one.
+        solids: all solids of the scene.
+        origins: float32 N,3, outside the solids or on the surface of one.
         directions: float32 N,3, of length 1.
-        own: int N, index of the solid that a ray starts from, which is convex and so not in its way; or ``GROUND``.
+        own: int N, index of the solid that a ray starts from, or ``GROUND``. A solid is convex and never blocks its
+            own rays.
 
     Returns:
-        distance float32 N, infinite where there is none, and index int N, there ``GROUND``.
+        distance float32 N and index int N; infinity and ``GROUND`` if the ray meets no solid.
     """
     distance, index = np.full(len(origins), np.inf, np.float32), np.full(len(origins), GROUND)
     for k, solid in enumerate(solids):
@@ -78,7 +79,7 @@ def first(
 
 
 def normals(solid: Solid, points: np.ndarray) -> np.ndarray:
-    """Unit normals N,3 at points N,3 of a surface; over the width of a bevel they turn from one face to the next."""
+    """Computes unit normals N,3 at points N,3 of a surface; on a bevel they turn from one face to the next."""
     local = (points - solid.center) @ (solid.axes / solid.size)
     if solid.shape == "cube":
         local = _beyond(local)
@@ -89,23 +90,25 @@ def normals(solid: Solid, points: np.ndarray) -> np.ndarray:
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """N: inner products of vectors N,3."""
+    """Computes the inner products N of vectors N,3."""
     return np.einsum("ij,ij->i", a, b)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors N,3 at length 1."""
+    """Normalises vectors N,3 to length 1."""
     return vectors / np.sqrt(dot(vectors, vectors))[:, None]
 
 
 def _beyond(x: np.ndarray) -> np.ndarray:
-    """How far coordinates lie in the bevel, with their sign: 0 on a flat face away from its edges."""
+    """Returns the signed depth of coordinates in the bevel: 0 on a flat face away from its edges."""
     return np.sign(x) * np.maximum(abs(x) - (1 - BEVEL), 0)
 
 
 def _span(shape: Shape, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where lines N,3 enter and leave the shape of half height 1 around 0, N each; a line that misses it does not
-    enter before it leaves."""
+    """Computes where lines N,3 enter and leave the shape of half height 1 around 0, N each.
+
+    If a line misses the shape, enter < leave is false.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         if shape == "cube":
             enter, leave = _between(origins, directions)
@@ -113,7 +116,7 @@ def _span(shape: Shape, origins: np.ndarray, directions: np.ndarray) -> tuple[np
         axes = 3 if shape == "sphere" else 2
         o, d = origins[:, :axes], directions[:, :axes]
         a, b = dot(d, d), dot(o, d)
-        root = np.sqrt(b**2 - a * (dot(o, o) - 1))  # NaN, which is before nothing, where there is no solution
+        root = np.sqrt(b**2 - a * (dot(o, o) - 1))  # NaN, which compares false, if there is no solution
         enter, leave = (-b - root) / a, (-b + root) / a
         if shape == "cylinder":
             bottom, top = _between(origins[:, 2], directions[:, 2])
@@ -122,6 +125,6 @@ def _span(shape: Shape, origins: np.ndarray, directions: np.ndarray) -> tuple[np
 
 
 def _between(origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where coordinates come in between -1 and 1, and where they go out."""
+    """Computes where coordinates enter and leave [-1, 1]."""
     a, b = (-1 - origins) / directions, (1 - origins) / directions
     return np.minimum(a, b), np.maximum(a, b)

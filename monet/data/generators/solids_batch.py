@@ -1,7 +1,7 @@
-"""Intersects rays with the solids of many scenes at once, on any device: ``solids.py`` in PyTorch.
+"""Intersects rays with the solids of a batch of scenes on any device: ``solids.py`` in PyTorch.
 
-Vectors have their coordinates first, 3,..., so that each coordinate lies together in memory. Rays and solids are few
-among all that could meet, so what follows works on lists of them that :func:`where` draws up.
+Vectors have their coordinates first, 3,..., so that each coordinate is contiguous in memory. Few pairs of ray and solid
+can meet, so the functions work on lists of such pairs, which :func:`where` makes.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from torch.nn.functional import softshrink
 from monet.data.generators.solids import BEVEL, BOUND, SHAPES
 
 Vectors = Tensor | tuple[Tensor, Tensor, Tensor]
-"""Of float32, coordinates first: 3,..., or one tensor for each."""
+"""float32 vectors, coordinates first: 3,..., or one tensor for each."""
 FAR = 1e6
 MISS = torch.iinfo(torch.int32).max
-"""What :func:`key` gives is less where a ray meets a solid."""
+"""Key of a ray that meets no solid; every other key of :func:`key` is less."""
 SLOTS = 16
-"""More than the solids of a scene."""
+"""Exceeds the number of solids of a scene."""
 
 
 class Listed(NamedTuple):
-    """Entries of a mask that are set.
+    """Set entries of a mask.
 
     Attributes:
-        at: int64 R, the entries' places in the flat mask, in order. On a card, whose lists have a fixed length, they
-            are followed by zeros.
-        to: int64 R, the same but for those zeros: these are the mask's length, one behind its end, where results go
-            that nobody wants.
+        at: int64 R, indices of the entries in the flat mask, ascending. On a GPU, lists have a fixed length and are
+            padded with zeros.
+        to: int64 R, the same, but padded with the mask's length, so that scattered padding falls behind its end.
     """
 
     at: Tensor
@@ -40,12 +39,12 @@ class Listed(NamedTuple):
 def where(mask: Tensor, share: float) -> Listed:
     """Lists the set entries of a mask.
 
-    A CPU counts them. Where that would make the host wait for the device, the list has room for a fixed number;
-    entries beyond that are left out.
+    A CPU counts them. On a GPU, counting would make the host wait, so the list has a fixed length; entries beyond it
+    are dropped.
 
     Args:
         mask: bool, of any shape.
-        share: of the entries, for which there is room.
+        share: length of a GPU's list, as a share of the mask's entries.
     """
     flat = mask.reshape(-1)
     if counts(flat.device):
@@ -61,14 +60,14 @@ def where(mask: Tensor, share: float) -> Listed:
 
 
 def pick(values: Tensor, index: Tensor) -> Tensor:
-    """Takes entries of the last axis. A CPU is ten times as quick at that with two axes as with three."""
+    """Selects entries of the last axis. With two axes a CPU is ten times as fast as with three."""
     if values.ndim < 3:
         return values.index_select(-1, index)
     return values.flatten(0, -2).index_select(1, index).view(*values.shape[:-1], len(index))
 
 
 def counts(device: torch.device) -> bool:
-    """Whether lists on a device are as long as what they list."""
+    """Returns whether lists on a device have exactly the length that they need."""
     return device.type == "cpu"
 
 
@@ -76,12 +75,12 @@ class Solids(NamedTuple):
     """Solids S = B * N, scene by scene, N in each.
 
     Attributes:
-        table: float32 10,S: x, y, z of the centre; cosine and sine of the turn, and 1, all three over the half height;
-            and what makes a cube, a cylinder or a sphere of the space where all of these meet: half the width of a
-            cube, half the height of a cube or cylinder, and the squared radius of a cylinder or sphere, in half
-            heights, ``FAR`` where there is no such bound; 1 for a sphere, whose radius counts in z as well, or 0.
+        table: float32 10,S. Rows 0 to 2: x, y, z of the centre. Rows 3 to 5: cosine and sine of the rotation, and 1,
+            divided by the half height. Rows 6 to 8: bounds whose intersection is the shape, in half heights, ``FAR``
+            if unbounded: half the width of a cube, half the height of a cube or cylinder, squared radius of a cylinder
+            or sphere. Row 9: 1 for a sphere, whose radius includes z, else 0.
         look: float32 4,S: linear RGB, and 1 for metal, 0 for rubber.
-        bound: float32 S, the radius of a sphere around it, 0 where no solid is present.
+        bound: float32 S, radius of the bounding sphere, 0 if no solid is present.
     """
 
     table: Tensor
@@ -94,7 +93,7 @@ class Solids(NamedTuple):
 
 
 def solids(factors: dict[str, Tensor]) -> Solids:
-    """Prepares solids from the factors of scenes."""
+    """Builds :class:`Solids` from the factors of scenes."""
     size, shape, angle = (factors[name].flatten() for name in ("size", "shape", "angle"))
     place = factors["place"].flatten(0, 1).to(torch.float32)
     box, ball = shape == SHAPES.index("cube"), shape == SHAPES.index("sphere")
@@ -112,31 +111,31 @@ def solids(factors: dict[str, Tensor]) -> Solids:
 
 
 def grown(table: Tensor, margin: Tensor) -> Tensor:
-    """The table of solids whose half heights are ``margin`` more, about the same centres."""
+    """Returns the table of solids whose half heights are larger by ``margin``, with the same centres."""
     factor = 1 / (1 + margin * table[5])
     return torch.cat([table[:3], table[3:6] * factor, table[6:]])
 
 
 def dot(a: Vectors, b: Vectors) -> Tensor:
-    """Inner products of vectors."""
+    """Computes inner products of vectors."""
     return torch.addcmul(torch.addcmul(a[0] * b[0], a[1], b[1]), a[2], b[2])
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """Vectors 3,... at length 1."""
+    """Normalises vectors 3,... to length 1."""
     return vectors * dot(vectors, vectors).rsqrt()
 
 
 def span(table: Tensor, origins: Vectors, directions: Vectors) -> tuple[Tensor, Tensor]:
-    """Where lines enter and leave solids; a line that misses it does not enter before it leaves.
+    """Computes where lines enter and leave solids. If a line misses the solid, enter < leave is false.
 
-    Branches, and even choices between two values, would take longer than to meet a box, a tube and a slab with bounds
-    that are far away where the solid has none.
+    Every line is intersected with a box, a tube and a slab, whose bounds are ``FAR`` if the solid has none. Branches or
+    selections would take longer.
 
     Args:
         table: 10,... of :class:`Solids`.
         origins: points on the lines.
-        directions: of the lines.
+        directions: directions of the lines.
     """
     x, y, z, cos, sin, scale, width, height, radius, ball = table
     dx, dy, dz = directions
@@ -147,7 +146,7 @@ def span(table: Tensor, origins: Vectors, directions: Vectors) -> tuple[Tensor, 
     a = torch.addcmul(torch.addcmul(ux * ux, uy, uy), wz, uz)
     b = torch.addcmul(torch.addcmul(ox * ux, oy, uy), wz, oz)
     c = torch.addcmul(torch.addcmul(torch.addcmul(-radius, ox, ox), oy, oy), ball * oz, oz)
-    # The root is 0 where there is none, so that the line leaves where it enters. Roots of negative numbers are slow.
+    # Without a solution the root is clamped to 0, so enter equals leave. Roots of negative numbers are slow.
     half, middle = torch.addcmul(b * b, a, c, value=-1).clamp_(min=0).sqrt_().div_(a), b / a
     enter, leave = -half - middle, half - middle
     for origin, direction, bound in ((ox, ux, width), (oy, uy, width), (oz, uz, height)):
@@ -158,11 +157,11 @@ def span(table: Tensor, origins: Vectors, directions: Vectors) -> tuple[Tensor, 
 
 
 def key(table: Tensor, origins: Vectors, directions: Vectors, slot: Tensor) -> Tensor:
-    """Puts the distance to a solid and its slot into one number, so that the least tells which solid comes first.
+    """Packs the distance to a solid and its slot into one integer, so that the minimum identifies the first solid.
 
     Returns:
-        int32: the bits of the distance, which for positive numbers grow with it, and for the last four of these the
-        slot. The distance is exact to 1 part in a million. ``MISS`` where the line does not meet the solid.
+        int32: the bits of the float distance, which increase with it, with the slot in the last four bits. The distance
+        is exact to 1 part in a million. ``MISS`` if the line does not meet the solid.
     """
     enter, leave = span(table, origins, directions)
     bits = (enter.view(torch.int32) & -SLOTS) | slot
@@ -171,12 +170,12 @@ def key(table: Tensor, origins: Vectors, directions: Vectors, slot: Tensor) -> T
 
 
 def unkey(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Distances, float32, and slots, int32, of what :func:`key` gave; NaN and ``SLOTS - 1`` where it is ``MISS``."""
+    """Unpacks keys of :func:`key` to distances, float32, and slots, int32; ``MISS`` to NaN and ``SLOTS - 1``."""
     return (keys & -SLOTS).view(torch.float32), keys & (SLOTS - 1)
 
 
 def normals(table: Tensor, points: Vectors) -> Tensor:
-    """Unit normals 3,R at points of the surfaces of solids 10,R, with their bevels."""
+    """Computes unit normals 3,R at points on the surfaces of solids 10,R, with bevels."""
     x, y, z, cos, sin, scale, width, _, _, ball = table
     px, py, oz = points[0] - x, points[1] - y, (points[2] - z) * scale
     ox, oy = torch.addcmul(cos * px, sin, py), torch.addcmul(cos * py, sin, px, value=-1)

@@ -1,4 +1,4 @@
-"""Holds what is drawn of many CLEVR scenes at once, as tensors on a device: camera rays, solids and lamps."""
+"""Batches of CLEVR scenes as tensors on a device: camera rays, solids and lamps."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from monet.data.generators.solids_batch import Solids, Vectors, unit
 
 PIXELS, NINE = SIZE * SIZE, RAYS * RAYS
 BITS = 12
-"""Of the number of a pixel: ``n >> BITS`` and ``n & PIXELS - 1`` are quotient and remainder by ``PIXELS``."""
+"""log2 of ``PIXELS``: ``n >> BITS`` and ``n & PIXELS - 1`` are quotient and remainder."""
 
 
 class Lights(NamedTuple):
-    """What lights scenes: L lamps, the sun among them.
+    """L lamps of each scene, including the sun.
 
     Attributes:
-        spots: float32 3,L,B*9, the centres of the lamps' ninths.
+        spots: float32 3,L,B*9, centres of the lamps' ninths.
         ahead: float32 3,L,B, unit directions in which the lamps shine.
-        middle: float32 3,L,B, their centres.
-        reach: float32 L,1, how far spots are from these.
+        middle: float32 3,L,B, centres of the lamps.
+        reach: float32 L,1, distance of the spots from the centre.
         intensity: float32 3,L.
     """
 
@@ -41,9 +41,9 @@ class Stage(NamedTuple):
     """Scenes B to be drawn.
 
     Attributes:
-        camera: float32 3,B.
-        solids: N of each scene.
-        lights: of the scenes.
+        camera: float32 3,B, camera positions.
+        solids: N solids of each scene.
+        lights: lamps of the scenes.
         most: N.
     """
 
@@ -57,8 +57,11 @@ class Stage(NamedTuple):
         return self.camera.shape[1]
 
     def share(self, usual: float) -> float:
-        """How much of a mask a list has room for that takes less than ``usual`` of many scenes with six solids; few
-        scenes, and those with more solids that cover, shade and mirror one another, may take more."""
+        """Returns the share of a mask that a GPU's list has room for.
+
+        ``usual`` is enough for many scenes with six solids. Few scenes, and scenes with more solids that hide, shade
+        and reflect one another, may need more.
+        """
         return min(1, usual * (1 + 16 / self.scenes) * max(1, self.most / 6))
 
 
@@ -66,9 +69,9 @@ class _Tables(NamedTuple):
     """Constants on a device.
 
     Attributes:
-        rays: float32 3,9,4096, unit directions of the rays of each pixel, by their rank.
-        middle: float32 3,4096, those through the pixels' centres.
-        tilt: float32 2,9, how metal's normals are tilted by rank.
+        rays: float32 3,9,4096, unit directions of each pixel's rays by rank.
+        middle: float32 3,4096, rays through the pixels' centres.
+        tilt: float32 2,9, tilt of metal's normals by rank.
         ranks: int64 9,1.
     """
 
@@ -88,13 +91,13 @@ def tables(device: torch.device) -> _Tables:
 def stages(
     factors: dict[str, Tensor], camera: Tensor, lamps: Tensor | None = None, kinds: tuple[Lamp, ...] = ()
 ) -> Iterator[Stage]:
-    """Prepares scenes to be drawn, a few at a time: so many as suit a CPU's cache, or a card's memory.
+    """Prepares scenes for drawing, in chunks that fit a CPU's cache or a GPU's memory.
 
     Args:
-        factors: of the scenes, as ``clevr_batch.batch`` gives them.
+        factors: factors of the scenes, as ``clevr_batch.batch`` returns them.
         camera: B,3.
-        lamps: B,K,3, the places of K lamps; without them the scenes can be seen, but not lit.
-        kinds: the lamps otherwise.
+        lamps: B,K,3, positions of K lamps; without them, visibility can be computed but no shading.
+        kinds: the lamps' sides and intensities.
     """
     most = factors["present"].shape[1]
     step = 12 if solids_batch.counts(camera.device) else 256
@@ -107,7 +110,7 @@ def stages(
 
 
 def _lights(places: Tensor, kinds: tuple[Lamp, ...]) -> Lights:
-    """Lamps at places B,3,3, and the sun."""
+    """Builds the lamps at places B,3,3, and the sun."""
     device = places.device
     batch = len(places)
     sun = torch.tensor(SUN.position, device=device).expand(batch, 1, 3)
@@ -126,19 +129,19 @@ def _lights(places: Tensor, kinds: tuple[Lamp, ...]) -> Lights:
 
 
 def in_way(table: Tensor, points: Vectors, toward: Vectors) -> Tensor:
-    """Whether solids are between points and what lies ``toward`` from there, bool."""
+    """Tests whether solids block the segments from ``points`` to ``points + toward``, bool."""
     enter, leave = solids_batch.span(table, points, toward)
     return (enter < leave) & (enter > 0) & (enter < 1)
 
 
 def split(length: int, by: int, at: Tensor) -> tuple[Tensor, Tensor]:
-    """Quotient and remainder by ``by`` of whole numbers below ``length``, looked up; to divide would take longer."""
+    """Looks up quotient and remainder by ``by`` of integers below ``length``; faster than dividing."""
     numbers = torch.arange(max(length, 1), device=at.device)
     quotient = numbers.div(max(by, 1), rounding_mode="floor")
     return quotient.index_select(0, at), (numbers - by * quotient).index_select(0, at)
 
 
 def divide(at: Tensor, by: int) -> tuple[Tensor, Tensor]:
-    """Quotient and remainder of whole numbers below 2^50; quicker than their own division, and exact."""
+    """Computes quotient and remainder of integers below 2^50 exactly, faster than integer division."""
     quotient = ((at.double() + 0.5) / max(by, 1)).long()
     return quotient, at - by * quotient

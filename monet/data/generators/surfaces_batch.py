@@ -1,4 +1,4 @@
-"""Shades the solids of many scenes at once: lamps, shadows and highlights, and what mirrors in metal."""
+"""Shades the solids of a batch of CLEVR scenes: lamps, shadows, highlights and reflections in metal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from monet.data.generators.solids_batch import dot, pick, unit, where
 from monet.data.generators.stage_batch import BITS, NINE, PIXELS, Stage, divide, in_way, split, tables
 
 _UNIT = 2**16
-"""Of light that is counted in whole numbers."""
+"""Scale at which light is added up in integers."""
 
 
 class _Rays(NamedTuple):
-    """Where rays R have met solids: points and directions 3,R, int64 R each of scene, rank and solid."""
+    """Rays R that met solids: points and directions 3,R; scene, rank and solid, int64 R each."""
 
     points: Tensor
     directions: Tensor
@@ -28,7 +28,7 @@ class _Rays(NamedTuple):
 
 
 def draw(stage: Stage, keys: Tensor, canvas: Tensor) -> None:
-    """Adds what rays show that meet solids."""
+    """Adds the light of rays that meet solids to the canvas."""
     constants = tables(canvas.device)
     at, to = where(keys != solids_batch.MISS, stage.share(0.05 + 0.04 * stage.most))
     pixel, spot = at & PIXELS - 1, at >> BITS
@@ -38,7 +38,7 @@ def draw(stage: Stage, keys: Tensor, canvas: Tensor) -> None:
     points = torch.addcmul(stage.camera.index_select(1, scene), distance, directions)
     rays = _Rays(points, directions, scene, rank, scene * stage.most + slot.clamp(max=stage.most - 1))
     values = raycast.srgb(_surface(stage, rays, _between_solids(stage), mirrors=True))
-    # Whole numbers add up to the same whatever their order.
+    # Integer sums do not depend on the order of the terms.
     place = (scene << BITS) + pixel
     if not solids_batch.counts(at.device):
         place = torch.where(at == to, place, stage.scenes * PIXELS)
@@ -48,7 +48,7 @@ def draw(stage: Stage, keys: Tensor, canvas: Tensor) -> None:
 
 
 def _between_solids(stage: Stage) -> Tensor:
-    """Which solids may be in the way of lamps, bool B*N,N*L: for points on each solid, by each solid and lamp."""
+    """Tests for points on each solid which solids may block which lamps, bool B*N,N*L."""
     solids, lights, count, most = stage.solids, stage.lights, stage.scenes, stage.most
     center, bound = solids.center.view(3, count, most), solids.bound.view(count, most)
     lamp = lights.middle.transpose(1, 2)[:, :, None, None]  # 3,B,1,1,L
@@ -64,7 +64,7 @@ def _between_solids(stage: Stage) -> Tensor:
 
 
 def _surface(stage: Stage, rays: _Rays, blockers: Tensor, mirrors: bool) -> Tensor:
-    """Linear RGB 3,R that comes from solids along rays; ``mirrors``: whether metal shows what is around it."""
+    """Computes linear RGB 3,R of solids seen along rays; ``mirrors``: whether metal reflects its surroundings."""
     table, look = stage.solids.table.index_select(1, rays.solid), stage.solids.look.index_select(1, rays.solid)
     normal, color, metal = solids_batch.normals(table, rays.points), look[:3], look[3]
     lights, lamps = stage.lights, len(stage.lights.reach)
@@ -73,7 +73,7 @@ def _surface(stage: Stage, rays: _Rays, blockers: Tensor, mirrors: bool) -> Tens
     square = dot(to_lamp, to_lamp)
     inverse = square.rsqrt()
     cosine = dot(to_lamp, normal[:, None]) * inverse
-    # Spots are beside their lamp's centre, so as far ahead as that.
+    # A lamp's spots lie in its plane, so they have the same distance along its axis as its centre.
     ahead = pick(lights.ahead, rays.scene)
     emitted = -dot(to_lamp, ahead) * inverse
     strength = cosine.clamp(min=0) * emitted.clamp(min=0) / square
@@ -88,8 +88,8 @@ def _surface(stage: Stage, rays: _Rays, blockers: Tensor, mirrors: bool) -> Tens
     free = _free(stage, rays.points.index_select(1, ray), to_lamp.flatten(1), way, solid, lit == wanted).view(lamps, -1)
     diffuse = lights.intensity @ (strength * (raycast.SHADE + (1 - raycast.SHADE) * free))
     diffuse += raycast.GROUND_BOUNCE / 2 * (1 - normal[2])
-    # The vector halfway between eye and lamp, as long as it is: its square is 2 - 2 q, q the cosine between a ray
-    # that comes in and the way to the lamp.
+    # The unnormalised half vector of eye and lamp: its square is 2 - 2 q, q the cosine between the incoming ray and
+    # the direction to the lamp.
     away = 1 - dot(to_lamp, rays.directions[:, None]) * inverse
     facing = cosine - dot(normal, rays.directions)
     facing = facing * facing / (2 * away.clamp(min=1e-6))
@@ -116,15 +116,15 @@ def _surface(stage: Stage, rays: _Rays, blockers: Tensor, mirrors: bool) -> Tens
 
 
 def _free(stage: Stage, points: Tensor, to_lamp: Tensor, way: Tensor, solid: Tensor, valid: Tensor) -> Tensor:
-    """Tells of ways to lamps, 3,K, whether they are free, float32 K: 1 for yes, 0 for no.
+    """Tests whether the paths to lamps are unblocked, float32 K: 1 for yes, 0 for no.
 
     Args:
-        stage: with the solids.
-        points: 3,P: for pairs of a way and a solid, where the way begins.
-        to_lamp: 3,K, the ways.
-        way: P, the pairs' ways.
+        stage: the scenes with their solids.
+        points: 3,P, start of the path of each pair of a path and a solid.
+        to_lamp: 3,K, vectors of the paths.
+        way: P, the pairs' paths.
         solid: P, the pairs' solids.
-        valid: bool P, which pairs are meant.
+        valid: bool P, which pairs count.
     """
     toward = to_lamp.index_select(1, way)
     blocked = in_way(stage.solids.table.index_select(1, solid), points, toward) & valid
@@ -133,7 +133,7 @@ def _free(stage: Stage, points: Tensor, to_lamp: Tensor, way: Tensor, solid: Ten
 
 
 def _lobe(squared: Tensor, metal: Tensor) -> Tensor:
-    """GGX, by the squared cosine between the normal and the direction halfway between eye and lamp."""
+    """Evaluates GGX at the squared cosine between the normal and the half vector of eye and lamp."""
     first = raycast.RUBBER**2 + (raycast.SHARP**2 - raycast.RUBBER**2) * metal
     share = (raycast.RUBBER_SHINE + (raycast.SHARP_SHARE - raycast.RUBBER_SHINE) * metal) * first / np.pi
     second = metal * ((1 - raycast.SHARP_SHARE) * raycast.ROUGH**2 / np.pi)
@@ -143,7 +143,7 @@ def _lobe(squared: Tensor, metal: Tensor) -> Tensor:
 
 
 def _roughened(normal: Tensor, rank: Tensor) -> Tensor:
-    """Normals 3,R of metal, spread by rank."""
+    """Perturbs normals 3,R of metal by rank."""
     tilt = tables(rank.device).tilt.index_select(1, rank)
     other = torch.stack([normal[axis] + more for axis, more in zip((1, 2, 0), raycast.ASIDE.tolist(), strict=True)])
     tangent = unit(torch.linalg.cross(normal, unit(other), dim=0))
@@ -151,7 +151,7 @@ def _roughened(normal: Tensor, rank: Tensor) -> Tensor:
 
 
 def _mirrored(stage: Stage, rays: _Rays, blockers: Tensor) -> Tensor:
-    """Linear RGB 3,R that comes in along rays that leave solids."""
+    """Computes linear RGB 3,R reflected along rays that leave solids."""
     solids, most, length = stage.solids, stage.most, len(rays.rank)
     center = solids.center.view(3, stage.scenes, most).transpose(1, 2).contiguous()
     bound = solids.bound.view(stage.scenes, most).T.contiguous().index_select(1, rays.scene)  # N,R
@@ -183,7 +183,7 @@ def _mirrored(stage: Stage, rays: _Rays, blockers: Tensor) -> Tensor:
 
 
 def _ground_light(stage: Stage, rays: _Rays, center: Tensor) -> Tensor:
-    """Linear RGB 3,R of the ground that rays meet."""
+    """Computes linear RGB 3,R of the ground that rays meet."""
     lights, solids, most, length = stage.lights, stage.solids, stage.most, len(rays.rank)
     lamps = len(lights.reach)
     px, py, pz = rays.points

@@ -1,8 +1,8 @@
-"""Tetrominoes, generated: pixel for pixel what DeepMind's data set shows (Kabra et al. 2019).
+"""Tetrominoes generator: the pieces of DeepMind's data set (Kabra et al. 2019), pixel for pixel.
 
-35x35 pixels, three pieces of four bevelled 5x5 tiles, six saturated colours, black background, pieces at any pixel
-position fully inside the frame, touching at most. Shapes, colours and the tile's shading were measured on genuine
-records; that shapes, colours and positions are uniform is assumed.
+35x35 pixels with three pieces of four bevelled 5x5 tiles in six saturated colours on black. Pieces lie at any pixel
+position fully inside the frame and never overlap. Shapes, colours and the tile's shading were measured on genuine
+records; uniform shapes, colours and positions are an assumption.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ SIZE = 35
 TILE = 5
 OBJECTS = (3, 3)
 TRIES = 50
-"""So many places are tried for a piece before its scene is drawn again."""
+"""Places tried for a piece before its scene is drawn again."""
 FAILING = (0.0, 0.0, 0.0, 0.01, 0.13, 0.53)
-"""At most this share of the scenes with 0 to 5 pieces is to be drawn again, measured on many."""
+"""Upper bounds, measured, of the share of scenes with 0 to 5 pieces that must be drawn again."""
 
 SHADING = np.array(
     [
@@ -36,7 +36,7 @@ SHADING = np.array(
     ],
     dtype=np.uint8,
 )
-"""Value of a tile's lit colour channels."""
+"""Values of a tile in its lit colour channels."""
 
 COLORS = np.array(
     [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]],
@@ -60,10 +60,10 @@ PIECES = tuple(_piece(shape) for shape in _SHAPES)
 
 
 def generate(seed: Seed, objects: tuple[int, int] = OBJECTS) -> Scene:
-    """One scene.
+    """Generates one scene.
 
     Args:
-        seed: the same seed, the same scene.
+        seed: the same seed gives the same scene.
         objects: fewest and most pieces, at most 5 (more do not reliably fit).
 
     Raises:
@@ -97,7 +97,7 @@ def _check(objects: tuple[int, int]) -> None:
 def _place(
     rng: np.random.Generator, image: np.ndarray, segmentation: np.ndarray, label: int
 ) -> tuple[int, int, int, int] | None:
-    """Draws one piece where it fits and returns its shape, colour, row and column; None if ``TRIES`` places did not."""
+    """Draws one piece where it fits; returns shape, colour, row and column, or None if no place of ``TRIES`` fits."""
     shape = int(rng.integers(len(PIECES)))
     color = int(rng.integers(len(COLORS)))
     piece = PIECES[shape]
@@ -118,13 +118,14 @@ def _place(
 def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> SceneBatch:
     """Draws many scenes at once, with the distribution of :func:`generate`.
 
-    A piece is tried at ``TRIES`` places, and a scene in which one finds no room is drawn again with the same number of
-    pieces. Here that ends after so many rounds that fewer than one scene in 10^12 lacks the pieces that did not fit.
+    A piece is tried at ``TRIES`` places. A scene with a piece that does not fit is drawn again with the same number of
+    pieces. The number of rounds is fixed, so that fewer than one scene in 10^12 lacks a piece at the end.
 
     Args:
-        count: of scenes.
+        count: number of scenes.
         objects: fewest and most pieces, at most 5.
-        generator: the same state, the same scenes on the same kind of device; they are made on its device.
+        generator: random state; the scenes are made on its device, and the same state gives the same scenes on the
+            same kind of device.
 
     Returns:
         35x35 pictures; factors ``present``, ``shape`` (index into ``PIECES``), ``color``, and ``x`` and ``y`` of the
@@ -138,7 +139,7 @@ def batch(count: int, objects: tuple[int, int], generator: torch.Generator) -> S
     layout = _try(wanted, generator)
     for again, spares in _retries(count, objects):
         failed = (layout["present"] != wanted).any(1)
-        # Failed scenes first. Their exact number is on the device, and asking for it would make the host wait.
+        # Failed scenes first. Reading their exact number from the device would make the host wait.
         first = failed.int().argsort(descending=True, stable=True)[:again]
         drawn = _try(wanted[first].repeat_interleave(spares, 0), generator)
         complete = drawn["present"].sum(1).view(again, spares).argmax(1)
@@ -153,7 +154,7 @@ def render(factors: dict[str, Tensor]) -> SceneBatch:
     """Draws scenes from their factors.
 
     Args:
-        factors: as :func:`batch` gives them; pieces that are present must lie inside the frame and not overlap.
+        factors: as :func:`batch` returns them; pieces that are present must lie inside the frame and not overlap.
     """
     tables = _tables(factors["x"].device)
     batch, most = factors["x"].shape
@@ -176,7 +177,7 @@ def _retries(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
     retries: list[tuple[int, int]] = []
     drawn, spares = 1, 2
     while (failing := sum(share**drawn for share in shares) / len(shares)) > 1e-12:
-        # Eight standard deviations more than the mean, and a few where that is small.
+        # Mean plus eight standard deviations, and eight more for small numbers.
         retries.append((min(count, int(count * failing + 8 * (count * failing) ** 0.5) + 8), spares))
         drawn += spares
         spares *= 2
@@ -184,7 +185,7 @@ def _retries(count: int, objects: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _try(wanted: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Draws and places the pieces of scenes, those of B,N ``wanted``; those that found no room are not present."""
+    """Draws and places the ``wanted`` pieces B,N of scenes; pieces that do not fit are not present."""
     device = generator.device
     tables = _tables(device)
     batch, most = wanted.shape
@@ -209,11 +210,11 @@ class _Tables(NamedTuple):
     """Lookup tables on a device.
 
     Attributes:
-        places: int64 2,19, at how many rows and columns a piece may stand.
-        overlap: bool 19,19,70,70, whether a piece covers a pixel of another that stands r - 35 rows below and c - 35
-            columns to the right of it.
-        pixels: int64 19,100, where a piece's pixels lie behind its corner in a flat picture, tile by tile.
-        shading: uint8 100, their values.
+        places: int64 2,19, number of possible rows and columns of a piece.
+        overlap: bool 19,19,70,70, whether a piece overlaps another that lies r - 35 rows below and c - 35 columns to
+            the right of it.
+        pixels: int64 19,100, offsets of a piece's pixels from its corner in a flat picture, tile by tile.
+        shading: uint8 100, values of these pixels.
         colors: float32 6,3.
     """
 

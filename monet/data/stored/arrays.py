@@ -1,6 +1,6 @@
-"""Arrays of pictures in other people's files (``.npy``, ``.npz``, ``.h5``): read in blocks, never unpickled.
+"""Reads arrays of ``.npy``, ``.npz`` and ``.h5`` files in blocks, without unpickling.
 
-Files are told apart by the endings of their names; `monet.data.stored.layouts` has the rules for what is in them.
+The ending of the name decides the format; `monet.data.stored.layouts` interprets the arrays.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ import numpy as np
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 _BLOCK = 2**22
-"""Bytes that are read at once, at least one row."""
+"""Bytes read at once, at least one row."""
 _LONGEST = 2**29
-"""Bytes of a row: twenty masks of the largest picture."""
+"""Largest number of bytes of a row: twenty masks of the largest picture."""
 
 
 class ArrayError(ValueError):
-    """A file of arrays was refused. The message is one sentence for the person whose data it is."""
+    """A file of arrays was rejected. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """An array in a file, by its first axis.
+    """An array in a file, read row by row along its first axis.
 
     Attributes:
-        where: file and array, for people.
+        where: file and array, for messages.
         shape: N, ....
-        dtype: of its values.
-        blocks: opens the file and gives some rows at a time, n, ... each; ``ArrayError`` where it is damaged.
+        dtype: type of its values.
+        blocks: opens the file and yields blocks of rows, n, ... each; raises ``ArrayError`` if it is damaged.
     """
 
     where: str
@@ -53,17 +53,15 @@ class Rows:
 
 
 def open_arrays(path: Path) -> dict[str, Rows]:
-    """The arrays of a file by name; that of an ``.npy`` file is called ``image``.
-
-    Arrays of anything but numbers are left out.
+    """Opens the numeric arrays of a file by name; that of an ``.npy`` file is called ``image``.
 
     Raises:
         ArrayError: no such file, a damaged one, or h5py is needed and not installed.
     """
-    with _told(str(path)):
+    with _array_errors(str(path)):
         if path.suffix.lower() == ".npy":
             if (rows := _npy(lambda: path.open("rb"), str(path))) is None:
-                raise ArrayError(f"{path} holds no array of numbers, and Python objects are not unpickled.")
+                raise ArrayError(f"{path} holds no array of numbers; Python objects are not read.")
             return {"image": rows}
         return _npz(path) if path.suffix.lower() == ".npz" else _h5(path)
 
@@ -88,18 +86,18 @@ def _npz(path: Path) -> dict[str, Rows]:
 
 
 def _npy(opened: Callable[[], AbstractContextManager[BinaryIO]], where: str) -> Rows | None:
-    """None where it holds no numbers, or Python objects, which only unpickling would read."""
+    """Opens an array; None if it holds no numbers, or Python objects, which would need unpickling."""
     with opened() as file:
         shape, fortran, dtype = _header(file)
     if dtype.kind not in "biuf" or not shape:
         return None
     if fortran and len(shape) > 1:
-        raise ArrayError(f"{where} lies in Fortran order: save np.ascontiguousarray of it.")
+        raise ArrayError(f"{where} is in Fortran order: save np.ascontiguousarray of it.")
     if _row_bytes(shape, dtype) > _LONGEST:
-        raise ArrayError(f"{where} has the shape {shape}: a scene of it is too large.")
+        raise ArrayError(f"{where} has the shape {shape}: one scene of it exceeds {_LONGEST // 2**20} MB.")
 
     def blocks() -> Iterator[np.ndarray]:
-        with _told(where), opened() as file:
+        with _array_errors(where), opened() as file:
             _header(file)
             for count in _counts(shape, dtype):
                 content = file.read(count * _row_bytes(shape, dtype))
@@ -118,9 +116,7 @@ def _h5(path: Path) -> dict[str, Rows]:
     try:
         import h5py
     except ImportError as error:
-        raise ArrayError(
-            f"{path} is an HDF5 file, and h5py, which reads it, is not installed: pip install h5py."
-        ) from error
+        raise ArrayError(f"{path} is an HDF5 file, which needs h5py: pip install h5py.") from error
 
     found: dict[str, Rows] = {}
 
@@ -129,7 +125,7 @@ def _h5(path: Path) -> dict[str, Rows]:
             found[name] = Rows(f"{path}, {name}", node.shape, node.dtype, lambda: blocks(name, node.shape, node.dtype))
 
     def blocks(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
-        with _told(f"{path}, {name}"), h5py.File(path, "r") as file:
+        with _array_errors(f"{path}, {name}"), h5py.File(path, "r") as file:
             start = 0
             for count in _counts(shape, dtype):
                 yield file[name][start : start + count]
@@ -145,14 +141,15 @@ def _row_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 
 def _counts(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[int]:
-    """How many rows each block has."""
+    """Yields the number of rows of each block."""
     step = max(1, _BLOCK // max(1, _row_bytes(shape, dtype)))
     for start in range(0, shape[0], step):
         yield min(step, shape[0] - start)
 
 
 @contextlib.contextmanager
-def _told(where: str) -> Iterator[None]:
+def _array_errors(where: str) -> Iterator[None]:
+    """Turns errors of reading into ``ArrayError``."""
     try:
         yield
     except ArrayError:
@@ -160,5 +157,5 @@ def _told(where: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ArrayError(f"There is no file {where}.") from error
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        # RuntimeError and NotImplementedError: an encrypted archive, or one packed in a way that is not known here.
-        raise ArrayError(f"{where} is damaged or of a kind that is not read: save it again.") from error
+        # RuntimeError and NotImplementedError: an encrypted archive, or an unknown compression.
+        raise ArrayError(f"{where} is damaged or in an unsupported format: save it again.") from error

@@ -1,4 +1,4 @@
-"""Arrays that grow on disk: ``.npy`` files written row by row."""
+"""Writes ``.npy`` files row by row."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 class Column:
     """A ``.npy`` file of uint8 that grows array by array, with the checksum of its values.
 
-    It is written as an ordinary file, not through a memory map: on a full disk that is an error and not a signal that
-    ends the process.
+    It is an ordinary file, not a memory map: a full disk then raises an error instead of killing the process.
     """
 
     def __init__(self, path: Path):
@@ -34,7 +33,7 @@ class Column:
         """Appends one array.
 
         Raises:
-            ValueError: it is not uint8, or not of the first one's shape.
+            ValueError: the array is not uint8, or not of the first one's shape.
         """
         if self.count == 0:
             self.shape = array.shape
@@ -47,7 +46,7 @@ class Column:
         self.count += 1
 
     def finish(self) -> str:
-        """Brings everything to the disk; returns the SHA-256 of the values, hexadecimal.
+        """Syncs the file to disk; returns the SHA-256 of the values, hexadecimal.
 
         Raises:
             ValueError: nothing was added.
@@ -55,7 +54,7 @@ class Column:
         if self.count == 0:
             raise ValueError("there are no scenes")
         self.file.seek(0)
-        self.file.write(_header((self.count, *self.shape)))  # of the same length: NumPy leaves room to grow
+        self.file.write(_header((self.count, *self.shape)))  # same length as before: NumPy pads headers
         self.file.flush()
         os.fsync(self.file.fileno())
         return self.digest.hexdigest()

@@ -1,9 +1,8 @@
-"""Fetching the first scenes of a genuine data set, and no more of its file than they need.
+"""Downloads the first scenes of a genuine data set, and only as much of its file as they need.
 
-A gzip stream cannot be entered in its middle, so what is kept of an unfinished download is the beginning of the file as
-it came, byte for byte. A second start decodes it anew, which checks every record again and is quicker than a network,
-and asks the server for the rest with a Range request that holds only for the very same file (If-Range with its ETag or
-date). If the file has changed, or what was kept turns out damaged, the download starts over by itself.
+A gzip stream cannot be decoded from the middle, so an unfinished download keeps the first bytes of the file unchanged.
+The next start decodes them again, which checks every record and is faster than the network, and requests the rest with
+Range and If-Range (ETag or date). If the file has changed, or the kept bytes are damaged, the download starts over.
 """
 
 from __future__ import annotations
@@ -35,33 +34,32 @@ TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
 RETRIES = 5
 PAUSE = 1.0
-"""Seconds before the first retry; every further one waits twice as long."""
+"""Seconds before the first retry; doubles with every retry."""
 
 
 class DownloadError(ValueError):
-    """Data could not be fetched. The message is one sentence for the person at the keyboard."""
+    """Data could not be downloaded. The message is one sentence for the user."""
 
 
 class _Changed(Exception):
-    """What was kept is not the beginning of the file that the server has now."""
+    """The kept bytes are not the beginning of the file that the server has now."""
 
 
 def download(name: str, count: int, folder: Path, source: str | Path | None = None) -> Stored:
-    """Stores the first ``count`` scenes of a genuine data set under ``folder/name``, or all where there are fewer.
+    """Stores the first ``count`` scenes of a genuine data set under ``folder/name``, or all if there are fewer.
 
-    What is already stored is used if it has as many; what an interrupted start has left in ``folder/name.part`` is
-    gone on with.
+    An existing store with enough scenes is returned. An interrupted download in ``folder/name.part`` is resumed.
 
     Args:
         name: one of ``SOURCES``.
-        count: scenes, at least 1.
-        folder: of the stores.
+        count: number of scenes, at least 1.
+        folder: folder of the stores.
         source: a local file, or an http(s) address, instead of DeepMind's bucket.
 
     Raises:
-        DownloadError: an unknown name, no such file, no connection, no room on the disk.
-        RecordError: the file is not what it should be.
-        StoreError: another process is at it, or something else lies in its place.
+        DownloadError: an unknown name, no such file, no connection, or no space on the disk.
+        RecordError: the file is malformed or damaged.
+        StoreError: another process writes this store, or its path is taken by something else.
     """
     if name not in SOURCES:
         raise DownloadError(f"There is no genuine data set {name!r}: choose one of {', '.join(SOURCES)}.")
@@ -72,29 +70,29 @@ def download(name: str, count: int, folder: Path, source: str | Path | None = No
     fetched = file.startswith(("https://", "http://"))
     if fetched:
         count = min(count, data.records)
-    if (whole := _already(path, file, count)) is not None:
-        return whole
+    if (existing := _existing(path, file, count)) is not None:
+        return existing
     try:
         with store.workshop(path) as work:
             if fetched:
                 return _fetch(work, path, data, file, count)
             return _read(work, path, data, file, count)
     except OSError as error:
-        raise DownloadError(_local_trouble(error, folder)) from error
+        raise DownloadError(_local_error(error, folder)) from error
 
 
-def _already(path: Path, file: str, count: int) -> Stored | None:
+def _existing(path: Path, file: str, count: int) -> Stored | None:
     with suppress(StoreError):
-        whole = store.load(path)
-        if whole.about.source == file and len(whole) >= count:
-            return whole
+        existing = store.load(path)
+        if existing.about.source == file and len(existing) >= count:
+            return existing
     return None
 
 
 def _read(work: Path, path: Path, data: Source, file: str, count: int) -> Stored:
     with open(file, "rb") as stream:
-        there = os.fstat(stream.fileno()).st_size // data.bytes_per_scene
-        _check_space(work, data, min(count, there))
+        available = os.fstat(stream.fileno()).st_size // data.bytes_per_scene
+        _check_space(work, data, min(count, available))
         return _write(work, path, data, file, count, stream)
 
 
@@ -110,9 +108,9 @@ def _fetch(work: Path, path: Path, data: Source, url: str, count: int) -> Stored
                 remote.forget()
             except RecordError:
                 remote.forget()
-                if not remote.pieced:
+                if not remote.resumed:
                     raise
-    raise DownloadError(f"{url} changes while it is read, or cannot be gone on with in its middle: try again later.")
+    raise DownloadError(f"{url} changes during the download, or cannot be resumed: try again later.")
 
 
 def _write(work: Path, path: Path, data: Source, file: str, count: int, stream: io.BufferedReader[Any]) -> Stored:
@@ -143,20 +141,20 @@ def _scenes(
 
 
 class _Remote(io.RawIOBase):
-    """A file behind an address, from its first byte on: first what is kept of it, then the network, which is kept.
+    """A remote file as a stream: first the kept bytes on disk, then the network, whose bytes are kept as well.
 
     Attributes:
-        pieced: whether it was put together from more than one answer of the server.
+        resumed: whether its bytes come from more than one response.
     """
 
     def __init__(self, url: str, folder: Path):
         self.url = url
-        self.pieced = False
+        self.resumed = False
         self._position = 0
         self._response: http.client.HTTPResponse | None = None
         self._connected = False
         self._note = folder / "stream.json"
-        self._identity, self._total = self._remembered()
+        self._identity, self._total = self._read_note()
         self._path = folder / "stream"
         known = self._identity is not None and self._path.exists()
         self._file = self._path.open("r+b") if known else self._path.open("w+b")
@@ -170,9 +168,9 @@ class _Remote(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer, like a file, unless the end is near."""
+        """Reads up to the buffer's length; returns 0 at the end of the file."""
         if self._position < self._kept:
-            self.pieced = True
+            self.resumed = True
             size = self._file.readinto(buffer)
         else:
             size = self._receive(buffer)
@@ -186,7 +184,7 @@ class _Remote(io.RawIOBase):
         return size
 
     def forget(self) -> None:
-        """Drops what is kept, so that the next start is from the beginning."""
+        """Deletes the kept bytes, so that the next start begins anew."""
         self._kept = 0
         self.close()
 
@@ -199,7 +197,7 @@ class _Remote(io.RawIOBase):
                 self._path.unlink(missing_ok=True)
             self._file.close()
 
-    def _remembered(self) -> tuple[str | None, int | None]:
+    def _read_note(self) -> tuple[str | None, int | None]:
         with suppress(OSError, ValueError, KeyError, TypeError):
             note = json.loads(self._note.read_text(encoding="utf-8"))
             if note["url"] == self.url and isinstance(note["identity"], str):
@@ -207,7 +205,7 @@ class _Remote(io.RawIOBase):
         return None, None
 
     def _receive(self, buffer: Any) -> int:
-        """The next bytes from the network, through broken connections; 0 at the end of the file."""
+        """Reads the next bytes from the network and reconnects if needed; returns 0 at the end of the file."""
         for attempt in range(RETRIES + 1):
             if self._position == self._total:
                 return 0
@@ -221,15 +219,15 @@ class _Remote(io.RawIOBase):
             except (OSError, http.client.HTTPException) as error:
                 problem = error
             self._disconnect()
-            if not self._connected:  # a wrong name or proxy is not mended by waiting
+            if not self._connected:  # a wrong name or proxy stays wrong
                 break
             if attempt < RETRIES:
                 time.sleep(PAUSE * 2**attempt)
         arrived = self._position if self._connected else None
-        raise DownloadError(_network_trouble(self.url, problem, arrived)) from problem
+        raise DownloadError(_network_error(self.url, problem, arrived)) from problem
 
     def _connect(self) -> http.client.HTTPResponse:
-        # Objects that are stored as gzip come as they are stored, and not unpacked, only if the client takes gzip.
+        # Without gzip in Accept-Encoding, the server would unpack objects that are stored as gzip.
         headers = {"Accept-Encoding": "gzip", "User-Agent": "monet-explorer"}
         if self._position:
             if self._identity is None:
@@ -244,13 +242,13 @@ class _Remote(io.RawIOBase):
                     raise _Changed from error
                 if error.code in (408, 429) or error.code >= 500:
                     raise
-                raise DownloadError(_refusal(self.url, error.code)) from error
+                raise DownloadError(_http_error(self.url, error.code)) from error
         self._connected = True
         if self._position:
             if not self._continues(response):
                 response.close()
                 raise _Changed
-            self.pieced = True
+            self.resumed = True
             return response
         self._identity = _identity(response)
         length = response.headers.get("Content-Length", "")
@@ -258,7 +256,7 @@ class _Remote(io.RawIOBase):
         return response
 
     def _continues(self, response: http.client.HTTPResponse) -> bool:
-        """Whether an answer is the rest of the same file."""
+        """Returns whether a response is the rest of the same file."""
         span = f"bytes {self._position}-{(self._total or 0) - 1}/{self._total}"
         identity = _identity(response)
         return (
@@ -274,12 +272,12 @@ class _Remote(io.RawIOBase):
 
 
 def _identity(response: http.client.HTTPResponse) -> str | None:
-    """What tells a file from its next version: a strong ETag, or else its date."""
+    """Returns what identifies a file's version: a strong ETag, or else its date."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified")
 
 
-# --------------------------------------------------------------------- troubles
+# ------------------------------------------------------------------ error messages
 
 
 def _check_space(work: Path, data: Source, count: int, fetched: int = 0) -> None:
@@ -288,7 +286,7 @@ def _check_space(work: Path, data: Source, count: int, fetched: int = 0) -> None
     if needed > free:
         raise DownloadError(
             f"{count} scenes of {data.title} need about {_size(needed)} in {work.parent}, where {_size(free)} are "
-            "free: ask for fewer, or choose another folder."
+            "free: download fewer, or choose another folder."
         )
 
 
@@ -296,36 +294,34 @@ def _size(number: int) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
 
 
-def _local_trouble(error: OSError, folder: Path) -> str:
+def _local_error(error: OSError, folder: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk of {folder} is full: make room and start again, what has arrived is kept."
+        return f"The disk of {folder} is full: free some space and repeat the command to resume."
     return f"{error.filename or folder} cannot be used ({_reason(error)}): choose another file or folder."
 
 
-def _refusal(url: str, code: int) -> str:
+def _http_error(url: str, code: int) -> str:
     if code == 404:
         return f"There is no file at {url} (404): it was moved or its name is wrong."
     if code == 407:
-        return "The proxy asks for a login (407): write it into HTTPS_PROXY as http://user:password@host:port."
+        return "The proxy requires a login (407): write it into HTTPS_PROXY as http://user:password@host:port."
     return f"The server refuses {url} ({code} {http.client.responses.get(code, 'unknown')}): try again later."
 
 
-def _network_trouble(url: str, problem: Exception, arrived: int | None) -> str:
+def _network_error(url: str, problem: Exception, arrived: int | None) -> str:
     if isinstance(problem, urllib.error.HTTPError):
-        return _refusal(url, problem.code)
+        return _http_error(url, problem.code)
     parts = urlsplit(url)
     host = parts.hostname or url
     if arrived is not None:
         return (
-            f"The connection to {host} broke after {_size(arrived)} ({_reason(problem)}): start again to go on, "
-            "what has arrived is kept."
+            f"The connection to {host} broke after {_size(arrived)} ({_reason(problem)}): repeat the command to resume."
         )
     proxy = f"{parts.scheme.upper()}_PROXY"
     if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
         return f"There is no connection to {host} through the proxy of {proxy} ({_reason(problem)}): check that proxy."
     return (
-        f"There is no connection to {host} ({_reason(problem)}): check the network, or set {proxy} where it needs a "
-        "proxy."
+        f"There is no connection to {host} ({_reason(problem)}): check the network, or set {proxy} if it needs a proxy."
     )
 
 

@@ -1,4 +1,4 @@
-"""Scenes in a file that is no store: arrays (``.npz``, ``.npy``, ``.h5``), or a picture with its segmentation."""
+"""Reads scenes from a single file: arrays (``.npz``, ``.npy``, ``.h5``), or a picture with its segmentation."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from monet.data.stored.arrays import SUFFIXES, ArrayError
 from monet.data.stored.labels import LabelError
 
 MAX_BYTES = 2**32
-"""Of pictures that are opened from a file of arrays, which holds them in memory; a store does not."""
+"""Largest size of pictures from a file of arrays, which are held in memory; those of a store are not."""
 
 
 class FileError(ValueError):
-    """A file cannot be opened as scenes. The message is one sentence for the person at the keyboard."""
+    """A file cannot be opened as scenes. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """What a file holds.
+    """Scenes of a file.
 
     Attributes:
-        title: as people read it.
+        title: display name.
         images: uint8 N,H,W,3.
-        labels: uint8 N,H,W; None where nobody knows them.
+        labels: uint8 N,H,W; None if unknown.
         background: the labels that are not objects.
-        note: how they were read, for people.
+        note: how the file was read, sentences for the user.
     """
 
     title: str
@@ -42,14 +42,16 @@ class Scenes:
 
 
 def read(path: Path) -> Scenes:
-    """The scenes of a file: of arrays, as :mod:`monet.data.stored.layouts` tells them apart; or a picture,
-    ``NAME_image.png``, with the segmentation ``NAME_segmentation.png`` where that lies beside it.
+    """Reads the scenes of a file.
 
-    Labels are as the file has them where they lie in 0..255. Others are numbered anew: those of arrays in every scene,
-    0 staying 0; those of a segmentation, such as colours, in ascending order.
+    A file of arrays is interpreted by :mod:`monet.data.stored.layouts`. A picture, ``NAME_image.png``, takes the
+    segmentation ``NAME_segmentation.png`` if that lies beside it.
+
+    Labels in 0..255 are kept. Others are renumbered: those of arrays in every scene, keeping 0; those of a
+    segmentation, such as colours, in ascending order.
 
     Raises:
-        FileError: it cannot be read; where a command can, the command stands in the sentence.
+        FileError: the file cannot be read; the message names the command that can store it, if there is one.
     """
     kind = path.suffix.lower()
     if kind.startswith(".tfrecord"):
@@ -67,7 +69,7 @@ def read(path: Path) -> Scenes:
 
 
 def command(*arguments: str | Path) -> str:
-    """The end of a sentence: the command of ``monet.data`` that stores what is meant."""
+    """Formats the end of a message: the ``monet.data`` command that stores the scenes."""
     return f"{shlex.join(['python', '-m', 'monet.data', *map(str, arguments)])} stores its scenes"
 
 
@@ -75,7 +77,7 @@ def _arrays(path: Path) -> Scenes:
     opened = layouts.open_file(path)
     shape = opened.pictures.shape
     if 3 * np.prod(shape, dtype=float) > MAX_BYTES:
-        raise FileError(f"{path} is larger than what is held in memory: {command('add', path, 'NAME')}.")
+        raise FileError(f"{path} holds more than {MAX_BYTES >> 30} GB of pictures: {command('add', path, 'NAME')}.")
     images = np.empty((*shape, 3), np.uint8)
     start = 0
     for block in opened.pictures.blocks():
@@ -99,5 +101,5 @@ def _picture(path: Path) -> Scenes:
         if found.shape != image.shape[:2]:
             raise FileError(f"{beside} is not the segmentation of {path}: the two differ in size.")
         labels = found.astype(np.uint8) if found.max() < label_maps.MOST else label_maps.number(found, ())
-        labels, note = labels[None], "Which labels of the segmentation are background is not known."
+        labels, note = labels[None], "It is not known which labels of the segmentation are background."
     return Scenes(title, image[None], labels, (), note)

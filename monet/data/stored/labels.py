@@ -1,7 +1,4 @@
-"""Label maps: which object each pixel belongs to, as other programs write it down.
-
-A label map here is H,W of integers, any of them; `number` turns it into what a store holds.
-"""
+"""Reads label maps (integers H,W) and mask files of other programs, and renumbers them for a store."""
 
 from __future__ import annotations
 
@@ -15,20 +12,20 @@ from monet import pictures
 from monet.pictures import structure
 
 MOST = 256
-"""Labels that a stored scene can have."""
+"""Largest number of labels of a stored scene."""
 _THIN = 8
-"""Labels without any 2x2 pixels of their own that a drawn map may have: objects behind others, or far away."""
+"""Labels without a 2x2 block of pixels that a drawn map may have: objects behind others, or far away."""
 
 
 class LabelError(ValueError):
-    """A label map was refused. The message is one sentence for the person whose data it is."""
+    """A label map was rejected. The message is one sentence for the user."""
 
 
 def read(source: str | os.PathLike[str] | bytes) -> np.ndarray:
-    """The label map of a picture file, upright.
+    """Reads the label map of a picture file and turns it upright.
 
-    A palette's labels are its indices, grey's are its values (8 or 16 bits), a colour's are ``0xRRGGBB``; where all
-    colours are grey, their grey. Pixels that are wholly transparent are 0.
+    The labels of a palette picture are its indices, of a grey one its values (8 or 16 bits), of a coloured one
+    ``0xRRGGBB``, or the grey value if all colours are grey. Fully transparent pixels are 0.
 
     Args:
         source: path or bytes of a PNG, GIF, BMP or lossless WebP.
@@ -37,8 +34,8 @@ def read(source: str | os.PathLike[str] | bytes) -> np.ndarray:
         int32 H,W, not negative.
 
     Raises:
-        monet.pictures.PictureError: no picture that is read.
-        LabelError: a lossy file, or one whose edges were smoothed: its values are not the labels that were drawn.
+        monet.pictures.PictureError: not a readable picture.
+        LabelError: a lossy file, or one with smoothed edges: its values are not the labels that were drawn.
     """
     content = pictures.read_bytes(source)
     if structure.is_lossy(content):
@@ -47,23 +44,23 @@ def read(source: str | os.PathLike[str] | bytes) -> np.ndarray:
         labels = _values(ImageOps.exif_transpose(image))
     if _looks_smoothed(labels):
         raise LabelError(
-            f"The label map has {len(np.unique(labels))} labels, most of them mere edges: it was smoothed or saved as "
-            "JPEG once; resize label maps with the nearest neighbour."
+            f"The label map has {len(np.unique(labels))} labels, most of them only on edges: it was smoothed or saved "
+            "as JPEG; resize label maps with the nearest neighbour."
         )
     return labels
 
 
 def read_masks(sources: Iterable[str | os.PathLike[str]]) -> np.ndarray:
-    """The label map of one mask file per object: label n + 1 for the n-th, 0 where none is.
+    """Reads one mask file per object into a label map: labels from 1 in the order of the files, 0 outside all masks.
 
-    A mask is there where it has more than half of its largest value; the first one wins where two are.
+    A mask covers the pixels that exceed half of its largest value. Where masks overlap, the first one wins.
 
     Returns:
         int32 H,W.
 
     Raises:
-        monet.pictures.PictureError: no picture that is read.
-        LabelError: a lossy file, none, or masks of different sizes.
+        monet.pictures.PictureError: not a readable picture.
+        LabelError: a lossy file, no file, or masks of different sizes.
     """
     labels: np.ndarray | None = None
     for number, source in enumerate(sources, 1):
@@ -82,12 +79,12 @@ def read_masks(sources: Iterable[str | os.PathLike[str]]) -> np.ndarray:
 
 
 def from_masks(masks: np.ndarray, cover: bool) -> np.ndarray:
-    """The label map of masks: that of the largest one at each pixel.
+    """Converts masks to a label map: the label of the largest mask at each pixel.
 
     Args:
-        masks: K,H,W, any numbers; a pixel is claimed where its largest mask exceeds half of the largest value.
-        cover: whether the masks cover the whole frame, see `claimed`. Then mask k has label k and pixels that none
-            claims have 0; otherwise it has k + 1 and 0 is what none claims.
+        masks: K,H,W, any numbers; see `claimed`.
+        cover: whether the masks cover the whole frame. If so, mask k has label k, otherwise k + 1. Pixels that no mask
+            claims are 0.
 
     Returns:
         int32 H,W.
@@ -96,17 +93,17 @@ def from_masks(masks: np.ndarray, cover: bool) -> np.ndarray:
 
 
 def claimed(masks: np.ndarray) -> np.ndarray:
-    """Where any of the masks K,H,W is, bool H,W."""
+    """Tests which pixels exceed half of the masks' largest value in any of the masks K,H,W, bool H,W."""
     return masks.max(0) > masks.max() / 2
 
 
 def number(labels: np.ndarray, background: Sequence[int]) -> np.ndarray:
-    """The labels as a store holds them.
+    """Renumbers labels for a store.
 
     Args:
         labels: integers H,W.
-        background: labels that are no objects. They become 0, 1, ... in this order; the others are numbered on from
-            there in ascending order, for every scene anew.
+        background: labels that are not objects. They become 0, 1, ... in this order; the labels of the scene's objects
+            follow in ascending order.
 
     Returns:
         uint8 H,W.
@@ -123,26 +120,26 @@ def number(labels: np.ndarray, background: Sequence[int]) -> np.ndarray:
 
 
 def frame_label(labels: np.ndarray) -> int | None:
-    """The label that fills more than half of the frame's edge, of a label map H,W; None where none does."""
+    """Returns the label that fills more than half of the edge of a label map H,W, or None."""
     edge = np.concatenate((labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]))
     values, counts = np.unique(edge, return_counts=True)
     return int(values[counts.argmax()]) if 2 * counts.max() > len(edge) else None
 
 
 def background_hint(framing: Sequence[int | None], background: Sequence[int]) -> str | None:
-    """A sentence where another label than the background's is in most scenes the one that fills the frame's edge.
+    """Returns a warning if in most scenes a label outside ``background`` fills the frame's edge, else None.
 
     Args:
         framing: `frame_label` of every scene.
-        background: the labels that are taken for it.
+        background: the labels used as background.
     """
     for label in dict.fromkeys(framing):
         count = framing.count(label)
         if label is not None and label not in background and 2 * count > len(framing):
-            taken = ", ".join(map(str, background)) or "none"
+            used = ", ".join(map(str, background)) or "none"
             return (
-                f"Label {label} fills the frame's edge in {count} of {len(framing)} scenes, and the background is "
-                f"taken to be {taken}: if {label} is the ground, say --background {label}."
+                f"Label {label} fills the frame's edge in {count} of {len(framing)} scenes, but the background is set "
+                f"to {used}: if {label} is the background, use --background {label}."
             )
     return None
 
@@ -157,9 +154,9 @@ def _values(image: Image.Image) -> np.ndarray:
 
 
 def _looks_smoothed(labels: np.ndarray) -> bool:
-    """Whether most labels own no 2x2 pixels: what is in between two labels does not, what somebody drew does."""
+    """Tests whether most labels have no 2x2 block: drawn labels have one, interpolated values on edges do not."""
     corner = labels[:-1, :-1]
-    whole = (corner == labels[1:, :-1]) & (corner == labels[:-1, 1:]) & (corner == labels[1:, 1:])
-    every = len(np.unique(labels))
-    thin = every - len(np.unique(corner[whole]))
-    return thin > _THIN and 2 * thin > every
+    block = (corner == labels[1:, :-1]) & (corner == labels[:-1, 1:]) & (corner == labels[1:, 1:])
+    count = len(np.unique(labels))
+    thin = count - len(np.unique(corner[block]))
+    return thin > _THIN and 2 * thin > count

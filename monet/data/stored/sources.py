@@ -1,5 +1,4 @@
-"""DeepMind's Multi-Object Datasets (Kabra et al. 2019): where each file lies, what its records hold, how they become
-a picture with a label map."""
+"""DeepMind's Multi-Object Datasets (Kabra et al. 2019): address, record format and decoding of each file."""
 
 from __future__ import annotations
 
@@ -19,20 +18,20 @@ class Source:
     """A genuine data set.
 
     Attributes:
-        name: as command lines and files spell it, like the generated data set's where there is one.
-        title: as people read it.
-        path: of its file under ``BUCKET``.
-        features: what every record holds; the masks are H,W,K,1 where ``masks_last`` and K,H,W,1 elsewhere.
-        records: in the file.
-        bytes_per_scene: of the compressed file, roughly, that have to be read for one scene.
-        size: side of its pictures in pixels, as they are stored here.
+        name: identifier in command lines and files, the same as that of the generated data set, if there is one.
+        title: display name.
+        path: path of its file under ``BUCKET``.
+        features: features of every record; masks are H,W,K,1 if ``masks_last``, else K,H,W,1.
+        records: number of records in the file.
+        bytes_per_scene: approximate bytes of the compressed file per scene.
+        size: side of the stored pictures in pixels.
         background: mask rows that are not objects.
         masks_last: the layout of the masks.
-        crop: rows and columns of the square that is used and averaged down to ``size``; None: the whole picture.
-        most_objects: records with more are left out; None: none is.
+        crop: rows and columns of the square that is averaged down to ``size``; the whole picture if None.
+        most_objects: largest number of objects; records with more are left out; no limit if None.
         note: what to know before quoting figures.
-        licence: for people.
-        citation: for people.
+        licence: licence text.
+        citation: what to cite.
     """
 
     name: str
@@ -58,14 +57,14 @@ class Source:
         return BUCKET + self.path
 
     def keeps(self, record: Mapping[str, np.ndarray]) -> bool:
-        """Whether the record belongs to the data set: whether it shows few enough objects.
+        """Returns whether the record has few enough objects for the data set.
 
-        The first row of ``visibility`` is the background's, which counts as visible and is no object.
+        The first row of ``visibility`` is the background's, which is visible but not an object.
         """
         return self.most_objects is None or bool(record["visibility"][1:].sum() <= self.most_objects)
 
     def decode(self, record: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Image uint8 size,size,3 and label map uint8 size,size, a label being the number of a mask row."""
+        """Returns image uint8 size,size,3 and label map uint8 size,size; a label is the number of a mask row."""
         image, masks = record["image"], record["mask"][..., 0]
         if self.crop:
             masks = masks[:, *self.crop]
@@ -107,7 +106,7 @@ def _objects_room(suffix: str, file: str, title: str, rows: int, records: int) -
         bytes_per_scene=8_000,
         size=64,
         background=(0, 1, 2, 3),  # sky, floor, the two visible walls
-        note="Where only one wall is visible, the first object has label 3 and so counts as background.",
+        note="If only one wall is visible, the first object has label 3 and so counts as background.",
     )
 
 

@@ -1,8 +1,8 @@
-"""Scenes on disk: once written, opened in no time and read through the page cache, however many they are.
+"""Stores: folders of scenes on disk that are memory-mapped, of any size.
 
-A store is a folder of ``images.npy`` (uint8 N,H,W,3), ``labels.npy`` (uint8 N,H,W; where they are known) and
-``manifest.json``, which says where they come from and what their checksums are. It is made in ``NAME.part`` and moved
-to ``NAME`` when it is whole. A file of arrays or a picture reads as a store, too: see :mod:`monet.data.stored.files`.
+A store holds ``images.npy`` (uint8 N,H,W,3), ``labels.npy`` (uint8 N,H,W; if known) and ``manifest.json`` with source
+and checksums. It is written in ``NAME.part`` and moved to ``NAME`` when it is complete. A file of arrays or a picture
+can be opened like a store: see :mod:`monet.data.stored.files`.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 
 
 class StoreError(ValueError):
-    """Stored data is missing, damaged or in the way. The message is one sentence for the person at the keyboard."""
+    """Stored data is missing or damaged, or its path is taken. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a manifest tells people.
+    """Description of a store in its manifest.
 
     Attributes:
-        name: as command lines and files spell it.
-        title: as people read it; a scene is called by it and its number.
-        source: address or path of what the scenes were read from, or how they were generated.
+        name: identifier in command lines and files.
+        title: display name; a scene is named by it and its number.
+        source: address or path that the scenes were read from, or the command that generated them.
         background: the labels that are not objects.
-        licence: what may be done with the scenes.
-        citation: whom to cite.
+        licence: licence text of the scenes.
+        citation: what to cite.
         note: what to know before quoting figures.
     """
 
@@ -62,10 +62,10 @@ class Stored:
     """Scenes on disk.
 
     Attributes:
-        path: of the folder or file.
-        about: what its manifest tells.
+        path: the folder or file.
+        about: description from its manifest.
         images: uint8 N,H,W,3, read-only.
-        labels: uint8 N,H,W, read-only; None where nobody knows them.
+        labels: uint8 N,H,W, read-only; None if unknown.
         checksums: SHA-256 of the values of images and labels, hexadecimal, by file name; empty for a file.
     """
 
@@ -79,10 +79,10 @@ class Stored:
         return len(self.images)
 
     def scene(self, index: int) -> Scene:
-        """A scene by its number from 0, with arrays of its own.
+        """Returns a scene by its number from 0; its arrays are copies.
 
         Raises:
-            IndexError: there is none.
+            IndexError: no such scene.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"there is no scene {index} among the {len(self)} of {self.about.title}")
@@ -91,34 +91,34 @@ class Stored:
         return Scene(np.array(self.images[index]), labels, source, self.about.background)
 
     def with_background(self, labels: Iterable[int]) -> Stored:
-        """The same scenes, of which other labels are no objects.
+        """Returns the same scenes with other background labels.
 
         Args:
-            labels: in 0..255, as ``self.labels`` holds them; none of them where nobody knows the background.
+            labels: in 0..255, as in ``self.labels``; empty if the background is unknown.
 
         Raises:
-            StoreError: a label that cannot be in there.
+            StoreError: a label outside 0..255.
         """
         background = tuple(labels)
         if not all(0 <= label < label_maps.MOST for label in background):
-            raise StoreError(
-                f"Labels lie in 0 to {label_maps.MOST - 1} here, and the background is to be {background}."
-            )
+            raise StoreError(f"Background labels must lie in 0 to {label_maps.MOST - 1}: not {background}.")
         return replace(self, about=replace(self.about, background=background))
 
     def background_hint(self) -> str | None:
-        """A sentence where the frame's edge is mostly filled by a label that is not taken for the background, such as
-        255; None where all is as it should be or nobody knows. It looks at the last 100 scenes."""
+        """Returns a warning if a label outside the background, such as 255, mostly fills the frame's edge, else None.
+
+        Tests the last 100 scenes.
+        """
         if self.labels is None or not self.about.background:
             return None
         framing = [label_maps.frame_label(labels) for labels in self.labels[-100:]]
         return label_maps.background_hint(framing, self.about.background)
 
     def verify(self) -> None:
-        """Reads everything and compares it with the checksums; :func:`load` compares sizes only.
+        """Compares all values with the checksums; :func:`load` compares sizes only.
 
         Raises:
-            StoreError: something has changed.
+            StoreError: a value has changed.
         """
         for name, array in ((IMAGES, self.images), (LABELS, self.labels)):
             if array is None or name not in self.checksums:
@@ -127,29 +127,29 @@ class Stored:
             for part in array:
                 digest.update(part)
             if digest.hexdigest() != self.checksums[name]:
-                raise StoreError(f"{self.path / name} is not what was written: its checksum is wrong.")
+                raise StoreError(f"{self.path / name} is damaged: its checksum is wrong.")
 
 
 # ------------------------------------------------------------------------ read
 
 
 def default_folder() -> Path:
-    """Where stores lie: the environment variable MONET_DATA, or ``data`` under the current directory."""
+    """Returns the folder of the stores: environment variable MONET_DATA, or ``data`` in the current directory."""
     return Path(os.environ.get("MONET_DATA") or "data")
 
 
 def stores(folder: Path | None = None) -> dict[str, Path]:
-    """The stores of a folder by name, whole or damaged, in alphabetical order."""
+    """Lists the stores of a folder by name, damaged ones included, in alphabetical order."""
     folder = folder or default_folder()
     found = [p.parent for p in folder.glob(f"*/{MANIFEST}")] + list(folder.glob("*.npz"))
     return {path.stem if path.suffix == ".npz" else path.name: path for path in sorted(found)}
 
 
 def stored(name_or_path: str | os.PathLike[str], folder: Path | None = None) -> Stored:
-    """The store of a name in a folder (see :func:`default_folder`), or that of a path.
+    """Opens a store by its name in a folder (see :func:`default_folder`), or by its path.
 
     Raises:
-        StoreError: there is none, or it is damaged.
+        StoreError: no such store, or a damaged one.
     """
     known = stores(folder)
     path = known.get(str(name_or_path), Path(name_or_path))
@@ -160,12 +160,13 @@ def stored(name_or_path: str | os.PathLike[str], folder: Path | None = None) -> 
 
 
 def load(path: Path) -> Stored:
-    """A store from its folder, or a file that reads as one (see :func:`monet.data.stored.files.read`).
+    """Opens a store's folder, or a file (see :func:`monet.data.stored.files.read`).
 
-    Of a folder, the manifest and the arrays' sizes are checked.
+    Checks the manifest and the sizes of the arrays of a folder.
 
     Raises:
-        StoreError: it is damaged, or cannot be opened; where a command makes a store of it, that stands in the message.
+        StoreError: it is damaged, or cannot be opened; the message names the command that can store it, if there is
+            one.
     """
     if path.is_file():
         return _load_file(path)
@@ -177,16 +178,16 @@ def load(path: Path) -> Stored:
         about = About(**{**table, "background": tuple(table["background"])})
         columns = {name: np.lib.format.open_memmap(path / name, mode="r") for name in checksums}
         images, labels = columns[IMAGES], columns.get(LABELS)
-        whole = count == len(images) and all(
+        complete = count == len(images) and all(
             (path / name).stat().st_size == array.offset + array.nbytes for name, array in columns.items()
         )
     except FileNotFoundError as error:
-        raise StoreError(f"{path} is not a whole store: {Path(error.filename).name} is missing.") from error
+        raise StoreError(f"{path} is an incomplete store: {Path(error.filename).name} is missing.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise StoreError(f"{path} is a damaged store: download or generate it again.") from error
     _check(path, images, labels)
-    if not whole:
-        raise StoreError(f"{path} is a damaged store: its files are not as long as its manifest says.")
+    if not complete:
+        raise StoreError(f"{path} is a damaged store: its files do not have the length in its manifest.")
     return Stored(path, about, images, labels, checksums)
 
 
@@ -214,18 +215,18 @@ def _check(path: Path, images: np.ndarray, labels: np.ndarray | None) -> None:
 
 @contextmanager
 def workshop(path: Path) -> Iterator[Path]:
-    """The folder ``NAME.part`` in which the store ``path`` is made: for one process at a time, gone after success.
+    """Locks the folder ``NAME.part`` in which the store ``path`` is written, and removes it after success.
 
-    What is left in it when the making fails, but for the half store, stays for the next time.
+    After a failure, other files in it than the incomplete store stay for the next attempt.
 
     Raises:
-        StoreError: another process is in it, or ``path`` is something else than a store.
+        StoreError: another process uses the folder, or ``path`` is not a store.
     """
     work = path.with_name(f"{path.name}.part")
     work.mkdir(parents=True, exist_ok=True)
-    with _alone(work):
+    with _locked(work):
         try:
-            if (work / "old").exists() and not path.exists():  # a replacement was cut off between its two moves
+            if (work / "old").exists() and not path.exists():  # a replacement was interrupted between its two renames
                 (work / "old").rename(path)
             if path.exists() and not (path.is_dir() and set(os.listdir(path)) <= {IMAGES, LABELS, MANIFEST}):
                 raise StoreError(f"{path} is in the way and is not stored data: move it, or choose another folder.")
@@ -239,16 +240,16 @@ def workshop(path: Path) -> Iterator[Path]:
 
 
 def write(work: Path, path: Path, about: About, scenes: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> Stored:
-    """Writes a store, in place of one that may be there.
+    """Writes a store and replaces an existing one.
 
     Args:
-        work: what ``workshop(path)`` gave.
-        path: of the store.
-        about: for the manifest.
-        scenes: image uint8 H,W,3 and label map uint8 H,W each, all of one size; or None for the label map of all.
+        work: the folder of ``workshop(path)``.
+        path: path of the store.
+        about: description for the manifest.
+        scenes: image uint8 H,W,3 and label map uint8 H,W each, all of one size; all label maps may be None.
 
     Raises:
-        ValueError: no scenes, not all of one size and of uint8, or some with labels and some without.
+        ValueError: no scenes, different sizes, values that are not uint8, or labels for some scenes only.
         OSError: the disk is full or cannot be written.
     """
     new, old = work / "new", work / "old"
@@ -263,7 +264,7 @@ def write(work: Path, path: Path, about: About, scenes: Iterable[tuple[np.ndarra
             if label_map is not None:
                 labels.add(label_map)
         if labels.count not in (0, images.count):
-            raise ValueError(f"{labels.count} of {images.count} scenes have labels: all have them, or none")
+            raise ValueError(f"{labels.count} of {images.count} scenes have labels: all must have them, or none")
         checksums = {IMAGES: images.finish()}
         if labels.count:
             checksums[LABELS] = labels.finish()
@@ -279,8 +280,8 @@ def write(work: Path, path: Path, about: About, scenes: Iterable[tuple[np.ndarra
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    if sys.platform == "win32":  # has no lock on folders
+def _locked(folder: Path) -> Iterator[None]:
+    if sys.platform == "win32":  # cannot lock folders
         yield
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,11 +1,11 @@
-"""TFRecord files of tf.train.Example records, streamed, as DeepMind wrote them: neither TensorFlow nor protobuf.
+"""Streams DeepMind's TFRecord files of tf.train.Example records without TensorFlow or protobuf.
 
-A file is one gzip stream, or none, of frames: length, checksum of the length, payload, checksum of the payload. A
-payload maps names to features. An uint8 tensor is stored as a list of strings of one byte each, three bytes on the
-wire for every value, which is what the fast path undoes; a float32 tensor is a packed list.
+A file is a sequence of frames, gzipped or not: length, checksum of the length, payload, checksum of the payload. A
+payload maps names to features. A uint8 tensor is a list of one-byte strings, three bytes for every value, which the
+fast path decodes; a float32 tensor is a packed list.
 
-Nothing here trusts the file: whatever its bytes are, it is read within bounded memory, and what is wrong with it is
-told as a :class:`RecordError`.
+Files are not trusted: any bytes are read within bounded memory, and every fault is reported as a
+:class:`RecordError`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import google_crc32c
 import numpy as np
 
 MAX_RECORD = 64 * 2**20
-"""Longest payload that is read, in bytes; the longest known, CLEVR's, has 3.3 million."""
+"""Longest accepted payload in bytes; the longest known, CLEVR's, has 3.3 million."""
 
 _GZIP = b"\x1f\x8b\x08"
-_GZIP_WINDOW = 31  # zlib's way to say: with a gzip header and checksum
+_GZIP_WINDOW = 31  # zlib's code for gzip header and checksum
 _LIST = {"uint8": 1, "float32": 2}
 _LIST_NAMES = {1: "bytes", 2: "floats", 3: "integers"}
 
@@ -40,12 +40,12 @@ class Feature:
 
 
 class RecordError(ValueError):
-    """A file is not what it should be.
+    """A file is malformed or damaged.
 
     Attributes:
         file: its path or address.
         record: number of the record, from 0.
-        reason: what is wrong with it.
+        reason: the fault.
     """
 
     def __init__(self, file: str, record: int, reason: str):
@@ -54,27 +54,26 @@ class RecordError(ValueError):
 
 
 class _Malformed(Exception):
-    """What is wrong with a record; where it stands is added by :func:`records`."""
+    """A fault of a record; :func:`records` adds the file and the record number."""
 
 
 def records(
     stream: io.BufferedReader[Any], file: str, features: Mapping[str, Feature]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The records of a file one by one, each as its features by name; no more is read than what is asked for.
+    """Reads the records of a file one by one, each as arrays by feature name; reads only as far as requested.
 
     Args:
-        stream: the file from its first byte on, gzip or not; the caller closes it.
-        file: what errors call it.
-        features: exactly those that every record must hold.
+        stream: the file from its first byte, gzip or not; the caller closes it.
+        file: path or address for error messages.
+        features: the exact features that every record must hold.
 
     Yields:
         arrays of the features' shapes and kinds that own their memory.
 
     Raises:
-        RecordError: the file ends within a record or its compression, a length or checksum is wrong, a feature is
-            missing, unknown or of another kind, or its values do not fit its shape.
+        RecordError: a truncated file or gzip stream, a wrong length or checksum, a missing or unknown feature, one of
+            another kind, or values that do not fit the shape.
     """
-    # Not all of the files are compressed.
     frames = _Gunzip(stream) if stream.peek(3).startswith(_GZIP) else stream
     for index in count():
         try:
@@ -93,7 +92,7 @@ def records(
 
 
 class _Gunzip:
-    """What a gzip stream holds, unpacked no further than asked for: what is before a damage is still read."""
+    """Unpacks a gzip stream only as far as requested, so that data before a damaged part is still read."""
 
     def __init__(self, stream: io.BufferedReader[Any]):
         self._stream, self._input = stream, b""
@@ -118,7 +117,7 @@ class _Gunzip:
 
 
 def _payload(frames: io.BufferedReader[Any] | _Gunzip) -> bytes | None:
-    """What the next frame holds; None at the end of the file."""
+    """Reads the payload of the next frame; None at the end of the file."""
     head = frames.read(12)
     if not head:
         return None
@@ -127,7 +126,7 @@ def _payload(frames: io.BufferedReader[Any] | _Gunzip) -> bytes | None:
     _check("length", head[:8], head[8:])
     length = int.from_bytes(head[:8], "little")
     if length > MAX_RECORD:
-        raise _Malformed(f"a length of {length} bytes is beyond the {MAX_RECORD} that are read")
+        raise _Malformed(f"its length of {length} bytes exceeds the limit of {MAX_RECORD}")
     payload, stored = frames.read(length), frames.read(4)
     if len(payload) < length or len(stored) < 4:
         raise _Malformed(f"the file ends after {len(payload)} of the record's {length} bytes or in its checksum")
@@ -136,7 +135,7 @@ def _payload(frames: io.BufferedReader[Any] | _Gunzip) -> bytes | None:
 
 
 def _check(part: str, content: bytes, stored: bytes) -> None:
-    # TFRecord rotates the CRC-32C and adds a constant, so that a checksum of data that holds checksums stays useful.
+    # TFRecord masks the CRC-32C: it rotates it and adds a constant, so that checksums of checksums stay useful.
     crc = google_crc32c.value(content)
     if struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF) != stored:
         raise _Malformed(f"the checksum of the record's {part} is wrong")
@@ -159,7 +158,7 @@ def _parse(payload: memoryview, features: Mapping[str, Feature]) -> dict[str, np
         if name not in features:
             raise _Malformed(f"unknown feature {name!r}; expected are {', '.join(features)}")
         if name in record:
-            raise _Malformed(f"feature {name!r} is there twice")
+            raise _Malformed(f"feature {name!r} occurs twice")
         try:
             record[name] = _values(entry[2], features[name])
         except _Malformed as error:
@@ -185,7 +184,7 @@ def _entries(payload: memoryview) -> Iterator[dict[int, memoryview]]:
 def _values(message: memoryview, feature: Feature) -> np.ndarray:
     number, content = _only(message)
     if number != _LIST[feature.kind]:
-        raise _Malformed(f"{_LIST_NAMES.get(number, 'a list of unknown kind')} where {feature.kind} values belong")
+        raise _Malformed(f"{_LIST_NAMES.get(number, 'a list of unknown kind')} instead of {feature.kind} values")
     values = _bytes(content) if feature.kind == "uint8" else _floats(content)
     if values.size != math.prod(feature.shape):
         raise _Malformed(f"{values.size} values do not fit the shape {feature.shape}")
@@ -202,21 +201,21 @@ def _bytes(content: memoryview) -> np.ndarray:
 def _floats(content: memoryview) -> np.ndarray:
     packed = _only(content)[1]
     if len(packed) % 4:
-        raise _Malformed(f"{len(packed)} bytes are no whole number of floats")
+        raise _Malformed(f"{len(packed)} bytes are not a multiple of 4, the size of a float")
     return np.frombuffer(packed, "<f4").astype(np.float32)
 
 
 def _only(message: memoryview) -> tuple[int, memoryview]:
-    """Number and content of the one field that a message consists of."""
+    """Returns number and content of the only field of a message."""
     fields = _fields(message)
     first = next(fields, None)
     if first is None or next(fields, None) is not None:
-        raise _Malformed("not one field but " + ("none" if first is None else "several"))
+        raise _Malformed(f"{'no field' if first is None else 'several fields'} instead of one")
     return first
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of each field of a message, all of which must be length-delimited."""
+    """Yields number and content of each field of a message; all must be length-delimited."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -224,16 +223,16 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
             raise _Malformed("this is not a tf.train.Example")
         length, at = _varint(message, at)
         if length > len(message) - at:
-            raise _Malformed("a field is longer than what it is part of")
+            raise _Malformed("a field is longer than its message")
         yield key >> 3, message[at : at + length]
         at += length
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The integer at a position, seven bits a byte, least significant first, and the position behind it."""
+    """Decodes a varint, seven bits a byte, least significant first; returns it and the position after it."""
     value = 0
     for shift, byte in zip(range(0, 70, 7), message[at : at + 10], strict=False):
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at + shift // 7 + 1
-    raise _Malformed("a field's number or length has no end")
+    raise _Malformed("a field's number or length is not terminated")

@@ -1,4 +1,4 @@
-"""People's own pictures: a folder, a ZIP or a file of arrays becomes a store."""
+"""Imports a user's own pictures: a folder, a ZIP or a file of arrays becomes a store."""
 
 from monet.data.stored.own.adding import AddError, add
 from monet.data.stored.own.report import Report

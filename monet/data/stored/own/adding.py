@@ -1,4 +1,4 @@
-"""Makes a store of somebody's pictures."""
+"""Imports a user's pictures as a store: checks, fits and numbers them, and reports what was left out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from monet.data.stored.store import About, StoreError
 from monet.pictures import How
 
 SIZES = (8, 512)
-"""Fewest and most pixels of a side."""
+"""Smallest and largest side of stored pictures in pixels."""
 
 
 class AddError(ValueError):
-    """Pictures were not added. The message is for the person whose pictures they are, mostly one sentence."""
+    """Pictures were not added. The message is for the user, mostly one sentence."""
 
 
 def add(
@@ -42,44 +42,45 @@ def add(
     origin: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Stores pictures, and their labels where they have some, as ``folder/name``.
+    """Stores pictures, and their labels if they have any, as ``folder/name``.
 
-    The store appears when it is whole; memory is needed for a few pictures only. Labels become 0, 1, ... for the
-    background in its order, and the objects are numbered on from there, in every scene anew.
+    The store appears when it is complete; only a few pictures are in memory at a time. The background labels become
+    0, 1, ... in their order; the objects of every scene are numbered from there.
 
     Args:
         path: a folder of pictures, a ZIP file of one, or an ``.npy``, ``.npz`` or ``.h5`` file; see
-            :mod:`monet.data.stored.own.folders` and :mod:`monet.data.stored.layouts` for what is known.
-        name: of the store: letters, digits, dots, hyphens and underscores.
-        masks: folder or file of the labels; where None, they are looked for beside the pictures.
-        background: the labels that are no objects, as the files have them; see :func:`monet.data.stored.labels.read`.
-        fit: how pictures that are not square become so, see :func:`monet.pictures.fit`.
+            :mod:`monet.data.stored.own.folders` and :mod:`monet.data.stored.layouts` for the supported layouts.
+        name: name of the store: letters, digits, dots, hyphens and underscores.
+        masks: folder or file of the labels; if None, they are looked for beside the pictures.
+        background: the labels in the files that are not objects; see :func:`monet.data.stored.labels.read`.
+        fit: how to make pictures square, see :func:`monet.pictures.fit`.
         size: side of the stored pictures in pixels.
-        ground: RGB in 0..255, seen through transparent pixels.
-        folder: of the stores; :func:`monet.data.stored.store.default_folder` where None.
-        replace: whether a store of this name may go.
-        origin: where the pictures are from, for people; the path where None.
-        progress: called with the pictures that are done, and their number, behind each; what it raises ends it all.
+        ground: RGB in 0..255, shown through transparent pixels.
+        folder: folder of the stores; :func:`monet.data.stored.store.default_folder` if None.
+        replace: whether to replace a store of this name.
+        origin: where the pictures are from, for the manifest; the path if None.
+        progress: called after each picture with the number of pictures done and their total; an error that it raises
+            aborts the import.
 
     Returns:
-        what was taken, and why the rest was not.
+        what was stored, and what was left out for which reason.
 
     Raises:
-        AddError: a name that cannot be, nothing that could be taken, or a file that cannot be read.
-        monet.data.stored.store.StoreError: another process is at it, or something else lies in its place.
-        OSError: there is no such folder, or the disk is full; then there is no store.
+        AddError: an invalid name, no usable picture, or a file that cannot be read.
+        monet.data.stored.store.StoreError: another process writes this store, or its path is taken by something else.
+        OSError: there is no such folder, or the disk is full; then nothing is stored.
     """
     target = (folder or store.default_folder()) / name
     adding = _Adding(tuple(background), fit, size, progress)
     _check(name, target, adding, replace)
     with store.workshop(target) as work:
         unpacked = work / "unpacked"
-        shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(unpacked, ignore_errors=True)  # left by a process that was killed
         try:
             source = open_source(Path(path), Path(masks) if masks else None, ground, unpacked)
-            number = range(len(adding.background) if source.labelled else 1)
-            note = " ".join((*source.notes, f"Made {size} x {size} pixels by {fit}."))
-            about = About(name, name, origin or str(Path(path).resolve()), tuple(number), note=note)
+            labels = range(len(adding.background) if source.labelled else 1)
+            note = " ".join((*source.notes, f"Resized to {size} x {size} pixels with fit {fit}."))
+            about = About(name, name, origin or str(Path(path).resolve()), tuple(labels), note=note)
             stored = store.write(work, target, about, adding.scenes(source))
         except (StoreError, AddError):
             raise
@@ -92,34 +93,34 @@ def add(
 
 def _check(name: str, target: Path, adding: _Adding, replace: bool) -> None:
     if not re.fullmatch(r"\w[\w.-]*", name) or target.suffix in (".part", ".npz"):
-        raise AddError(f"{name!r} cannot be a name: letters, digits, dots, hyphens and underscores make one.")
+        raise AddError(f"{name!r} cannot be a name: use letters, digits, dots, hyphens and underscores.")
     if name in DATASETS or name in SOURCES:
-        raise AddError(f"{name} is the name of a data set that is known already: choose another one.")
+        raise AddError(f"{name} is the name of a known data set: choose another name.")
     if target.exists() and not replace:
-        raise AddError(f"{target} is there already: choose another name, or replace it (--replace).")
+        raise AddError(f"{target} exists already: choose another name, or replace it (--replace).")
     if not SIZES[0] <= adding.size <= SIZES[1]:
-        raise AddError(f"A side has {SIZES[0]} to {SIZES[1]} pixels, not {adding.size}.")
+        raise AddError(f"The size must be {SIZES[0]} to {SIZES[1]} pixels, not {adding.size}.")
     if not 1 <= len(adding.background) < label_maps.MOST:
-        raise AddError("Name at least one label that is the background.")
+        raise AddError(f"Name 1 to {label_maps.MOST - 1} labels as background, not {len(adding.background)}.")
 
 
 class _Adding:
-    """Fits scene after scene, and notes what is lost on the way."""
+    """Fits scenes one by one and records what is lost."""
 
     def __init__(self, background: tuple[int, ...], fit: How, size: int, progress: Callable[[int, int], None] | None):
         self.background, self.fit, self.size, self.progress = background, fit, size, progress
         self.left_out: list[tuple[str, str]] = []
         self.taken = 0
         self.cut: list[float] = []
-        """The share of each picture that is not square which the crop cuts away."""
+        """Share that the crop cuts away, of each picture that is not square."""
         self.objects = self.lost = 0
         self.framing: list[int | None] = []
 
     def scenes(self, source: Source) -> Iterator[Loaded]:
-        """uint8 S,S,3 and uint8 S,S or None, of every scene that can be taken.
+        """Yields picture uint8 S,S,3 and labels uint8 S,S or None of every usable scene.
 
         Raises:
-            AddError: none can.
+            AddError: no scene is usable.
         """
         self.left_out += source.left_out
         for done, (name, load) in enumerate(source.scenes(), 1):
@@ -133,10 +134,10 @@ class _Adding:
             if self.progress:
                 self.progress(done, source.count)
         if not self.taken:
-            raise AddError("\n".join(("There is no picture that can be taken.", *reasons(tuple(self.left_out)))))
+            raise AddError("\n".join(("There is no picture that can be used.", *reasons(tuple(self.left_out)))))
 
     def notes(self) -> list[str]:
-        """What people should know about the scenes that were taken, sentences."""
+        """Returns sentences about cropped pictures, lost objects and a doubtful background."""
         notes = []
         if self.cut:
             share = 100 * sum(self.cut) / len(self.cut)
@@ -145,7 +146,7 @@ class _Adding:
                 'them on average; "pad" and "stretch" keep everything.'
             )
         if self.lost:
-            notes.append(f"{self.lost:,} of {self.objects:,} objects were cut away or are too small to be seen.")
+            notes.append(f"{self.lost:,} of {self.objects:,} objects were cut away or are too small to be visible.")
         if hint := label_maps.background_hint(self.framing, self.background):
             notes.append(hint)
         return notes

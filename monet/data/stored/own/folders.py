@@ -1,9 +1,9 @@
-"""Which file of a folder is a picture, and which are the labels of it.
+"""Finds the pictures of a folder and pairs them with their label files.
 
-Labels lie in a folder of their own that is named, in one called ``masks`` or the like beside one called ``images`` or
-the like, or among the pictures as ``NAME_mask.png`` and the like. There a file belongs to the picture of the same name,
-to the one that its folder is called by (``NAME/3.png``), to the one that its name begins with (``NAME_3.png``), or to
-the only one in its folder. One file is a label map, several are one mask per object.
+Labels lie in a given folder, in a folder such as ``masks`` beside one such as ``images``, or among the pictures as
+``NAME_mask.png`` and the like. A label file belongs to the picture of the same name, else to the picture that its
+folder is named after (``NAME/3.png``), else to the one whose name it begins with (``NAME_3.png``), else to the only
+picture in its folder. One file is a label map; several are one mask per object.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PICTURED = re.compile(r"(.+)[._-](?:image|img|picture|rgb)", re.I)
 _WORD = re.compile(r"[._-][^._-]*$")
 
 Key = tuple[str, ...]
-"""Folders and name, without the ending and without the words that tell pictures from labels."""
+"""Folders and name, without the ending and without words such as ``images`` and ``mask``."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Found:
     """A picture of a folder.
 
     Attributes:
-        name: its path inside of the folder, for people.
+        name: its path inside the folder, for messages.
         picture: the file.
-        labels: its label map, or one mask per object; empty where no labels are known.
+        labels: its label map, or one mask per object; empty if it has no labels.
     """
 
     name: str
@@ -43,22 +43,22 @@ class Found:
 
 
 def find(folder: Path, masks: Path | None = None) -> tuple[list[Found], list[tuple[str, str]]]:
-    """The pictures of a folder and of those inside of it, in the order in which people count (2 before 10).
+    """Finds the pictures of a folder and its subfolders in natural order (2 before 10).
 
-    Hidden files are passed over. Where labels were found among the pictures, but for fewer than half of them, all are
-    taken without; otherwise, and where ``masks`` is given, pictures without labels are left out.
+    Hidden files are skipped. If labels were found for fewer than half of the pictures, all pictures are used without
+    labels. Otherwise, and if ``masks`` is given, pictures without labels are left out.
 
     Args:
-        folder: of pictures.
-        masks: a folder of their labels; where None, they are looked for.
+        folder: folder of pictures.
+        masks: folder of their labels; if None, labels are looked for in ``folder``.
 
     Returns:
         pictures, all with labels or all without; and the other files with the reason why they were left out.
 
     Raises:
-        OSError: a folder is not there or may not be read.
+        OSError: a folder does not exist or cannot be read.
     """
-    pictures, labels = _told_apart(folder) if masks is None else _two_folders(folder, masks)
+    pictures, labels = _one_folder(folder) if masks is None else _two_folders(folder, masks)
     owned, left_out = _owners(pictures, labels)
     found = [
         (Found(str(path.relative_to(folder)), path, tuple(owned.get(key, ()))), _beginning(key, owned))
@@ -68,7 +68,7 @@ def find(folder: Path, masks: Path | None = None) -> tuple[list[Found], list[tup
     if masks is not None:
         left_out += [(picture.name, f"has no labels in {masks}") for picture, _ in found if not picture.labels]
         return labelled, left_out
-    # A renderer's further pictures of a scene: NAME_depth.png beside NAME.png and NAME_mask.png.
+    # Excludes other renderings of a labelled scene: NAME_depth.png beside NAME.png and NAME_mask.png.
     plain = [picture for picture, begins in found if not picture.labels and not begins]
     if len(labelled) < len(plain) or not labelled:
         left_out += [
@@ -90,7 +90,7 @@ def _two_folders(folder: Path, masks: Path) -> tuple[dict[Path, Key], dict[Path,
     return {path: key for path, key in pictures.items() if path not in labels}, labels
 
 
-def _told_apart(folder: Path) -> tuple[dict[Path, Key], dict[Path, Key]]:
+def _one_folder(folder: Path) -> tuple[dict[Path, Key], dict[Path, Key]]:
     files = [path.relative_to(folder) for path in _files(folder)]
     folders = {tuple(part.lower() for part in parent.parts) for file in files for parent in file.parents}
     names = {(*file.parts[:-1], file.stem) for file in files}
@@ -108,7 +108,7 @@ def _told_apart(folder: Path) -> tuple[dict[Path, Key], dict[Path, Key]]:
 
 
 def _has_sibling(file: Path, own: set[str], other: set[str], folders: Collection[Key]) -> bool:
-    """Whether a folder of the path is called one of ``own`` and has one called one of ``other`` beside it."""
+    """Tests whether a folder of the path is named as in ``own`` and has a sibling named as in ``other``."""
     parts = tuple(part.lower() for part in file.parts[:-1])
     return any(part in own and any((*parts[:n], o) in folders for o in other) for n, part in enumerate(parts))
 
@@ -120,7 +120,7 @@ def _key(file: Path, words: set[str], ending: re.Pattern[str]) -> Key:
 
 
 def _owners(pictures: dict[Path, Key], labels: dict[Path, Key]) -> tuple[dict[Key, list[Path]], list[tuple[str, str]]]:
-    """The labels of each picture; and those that belong to none."""
+    """Returns the labels of each picture, and the labels that belong to no picture, with the reason."""
     keys = set(pictures.values())
     alone = Counter(key[:-1] for key in keys)
     only = {key[:-1]: key for key in keys if alone[key[:-1]] == 1}
@@ -136,7 +136,7 @@ def _owners(pictures: dict[Path, Key], labels: dict[Path, Key]) -> tuple[dict[Ke
 
 
 def _beginning(key: Key, keys: Collection[Key]) -> Key | None:
-    """The longest of the keys that the name begins with and goes on behind a dot, a hyphen or an underscore."""
+    """Returns the longest key that the name continues after a dot, a hyphen or an underscore, or None."""
     *above, name = key
     while (shorter := _WORD.sub("", name)) != name:
         name = shorter
@@ -155,8 +155,8 @@ def _files(folder: Path) -> Iterator[Path]:
         for name in names
         if not any(part.startswith((".", "__MACOSX")) for part in Path(above, name).relative_to(folder).parts)
     )
-    yield from sorted(found, key=_counted)
+    yield from sorted(found, key=_natural_order)
 
 
-def _counted(path: Path) -> list[tuple[int, str]]:
+def _natural_order(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]

@@ -1,4 +1,4 @@
-"""What became of somebody's files, for people."""
+"""Report of an import: what was stored, what was left out, and why."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from monet.data.stored.store import Stored
 
 _NAMED = 5
-"""Files that are named for each reason."""
+"""Files named for each reason."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was stored, and what was not.
+    """Result of an import.
 
     Attributes:
-        stored: the scenes that were taken.
-        left_out: name and reason, a sentence, of every file or picture that was not.
-        notes: how the rest was read and what was lost on the way, sentences.
+        stored: the stored scenes.
+        left_out: name and reason, a sentence, of every file or picture that was not stored.
+        notes: how the files were read and what was lost, sentences.
     """
 
     stored: Stored
@@ -26,12 +26,12 @@ class Report:
 
     def __str__(self) -> str:
         labels = "without labels" if self.stored.labels is None else "with labels"
-        taken = f"{len(self.stored):,} scenes of {self.stored.about.title}, {labels}, are in {self.stored.path}"
-        return "\n".join((taken, *self.notes, *reasons(self.left_out)))
+        summary = f"{len(self.stored):,} scenes of {self.stored.about.title}, {labels}, are in {self.stored.path}"
+        return "\n".join((summary, *self.notes, *reasons(self.left_out)))
 
 
 def reasons(left_out: tuple[tuple[str, str], ...]) -> list[str]:
-    """Lines that say how many were left out for which reason, and names the first of them."""
+    """Formats lines with the number of files left out for each reason, and the first file names."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in left_out:
         by_reason.setdefault(reason, []).append(name)

@@ -1,4 +1,4 @@
-"""Somebody's pictures as they lie there: a folder, a ZIP file or a file of arrays, one scene after the other."""
+"""Reads a user's pictures from a folder, a ZIP file or a file of arrays, one scene at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monet.data.stored.labels import LabelError
 from monet.data.stored.own import folders, zips
 
 Loaded = tuple[np.ndarray, np.ndarray | None]
-"""Picture uint8 H,W,3 and label map, integers H,W, or None where nobody knows it."""
+"""Picture uint8 H,W,3 and label map, integers H,W, or None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,12 @@ class Source:
     """Pictures that can be read one by one.
 
     Attributes:
-        count: of them.
-        labelled: whether they have labels, all of them.
-        scenes: names, and what reads the scene: ``ValueError`` with a sentence where it is refused.
-        left_out: files that are none of them, with the reason.
-        notes: how they are read, sentences for people.
+        count: number of pictures.
+        labelled: whether all of them have labels; otherwise none has.
+        scenes: yields each scene's name and a function that reads it and raises ``ValueError`` with a sentence if the
+            scene is rejected.
+        left_out: other files, with the reason.
+        notes: how they are read, sentences for the user.
     """
 
     count: int
@@ -38,24 +39,24 @@ class Source:
 
 
 def open_source(path: Path, masks: Path | None, ground: layouts.Colour, unpacked: Path) -> Source:
-    """The pictures of a path.
+    """Opens the pictures of a path.
 
     Args:
         path: a folder, a ZIP file of one, or a file of arrays.
-        masks: of their labels: a folder where the pictures are one, else a file of arrays; None where they lie beside
-            the pictures, or nowhere.
-        ground: RGB in 0..255, seen through transparent pixels.
-        unpacked: a folder for what a ZIP file holds, made if need be.
+        masks: labels: a folder if the pictures are in a folder, else a file of arrays; if None, labels are looked for
+            beside the pictures.
+        ground: RGB in 0..255, shown through transparent pixels.
+        unpacked: folder for the contents of a ZIP file, created if needed.
 
     Raises:
-        monet.data.stored.arrays.ArrayError, monet.data.stored.own.zips.ZipError: it cannot be read.
+        monet.data.stored.arrays.ArrayError, monet.data.stored.own.zips.ZipError: the file cannot be read.
         OSError: there is no such folder, or the disk is full.
     """
     if path.suffix.lower() in arrays.SUFFIXES and path.is_file():
         return _of_arrays(path, masks, ground)
     if path.is_file():
         left_out = zips.open_zip(path, unpacked)
-        unpacked.mkdir(exist_ok=True)  # nothing in it was a picture
+        unpacked.mkdir(exist_ok=True)  # missing if the ZIP holds no picture
         return _of_folder(unpacked, masks, ground, left_out)
     return _of_folder(path, masks, ground, [])
 
@@ -84,7 +85,7 @@ def _of_folder(path: Path, masks: Path | None, ground: layouts.Colour, left_out:
         if labels.shape != picture.shape[:2]:
             height, width = labels.shape
             raise LabelError(
-                f"Its labels have {width} x {height} pixels, and it has {picture.shape[1]} x {picture.shape[0]}."
+                f"Its labels have {width} x {height} pixels, the picture has {picture.shape[1]} x {picture.shape[0]}."
             )
         return picture, labels
 

@@ -1,4 +1,4 @@
-"""Unpacks ZIP files of pictures that nobody has vouched for."""
+"""Unpacks untrusted ZIP files of pictures."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from monet.pictures import PictureError
 
 MAX_FILES = 20_000
 MAX_BYTES = 2**31
-"""Of all files together, unpacked."""
+"""Largest total size of the unpacked files."""
 MAX_PIXELS = 10**10
-"""Of all pictures together: about two minutes of decoding."""
+"""Largest total number of pixels: about two minutes of decoding."""
 MAX_RATIO = 100
-"""Unpacked against packed bytes, of all files together; pictures are packed already."""
+"""Largest ratio of unpacked to packed bytes of all files together; picture formats are compressed already."""
 _SPARED = 2**25
-"""Bytes up to which no ratio is looked at: small flat masks are packed far better."""
+"""Unpacked bytes below which the ratio is not checked, because small flat masks compress much better."""
 _DIRECTORY = 2**23
-"""Bytes of the table of contents, which is read as a whole."""
+"""Largest size of the central directory in bytes, which is read in one piece."""
 _OUTSIDE = re.compile(r"^[/\\]|^[a-zA-Z]:|(^|[/\\])\.\.([/\\]|$)|\0")
 
 
 class ZipError(ValueError):
-    """A ZIP file was refused as a whole. The message is one sentence for the person who chose it."""
+    """A ZIP file was rejected as a whole. The message is one sentence for the user."""
 
 
 def open_zip(source: str | os.PathLike[str] | bytes, folder: Path) -> list[tuple[str, str]]:
-    """Unpacks the pictures of a ZIP file, with the folders that they are in; hidden files are passed over.
+    """Unpacks the pictures of a ZIP file with their folders; hidden files are skipped.
 
-    Everything that the table of contents can tell is checked before anything is unpacked. Nothing is written outside of
-    ``folder``, and no link is made.
+    The central directory is checked before anything is unpacked. Nothing is written outside ``folder``, and no link is
+    created.
 
     Args:
         source: path or bytes.
-        folder: made if need be; what was unpacked stays there when an error is raised.
+        folder: target folder, created if needed; unpacked files stay there if an error is raised.
 
     Returns:
         name and reason of every file that was left out.
 
     Raises:
-        ZipError: no ZIP file, a damaged or encrypted one; links, or names that lead out of the folder; more than
+        ZipError: not a ZIP file, a damaged or encrypted one, links, names that lead out of the folder, or more than
             `MAX_FILES` files, `MAX_BYTES`, `MAX_PIXELS` or `MAX_RATIO`.
         OSError: the disk is full or cannot be written.
     """
@@ -58,18 +58,18 @@ def open_zip(source: str | os.PathLike[str] | bytes, folder: Path) -> list[tuple
                 _check(members, size)
                 return _unpack(archive, members, folder)
     except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
-        raise ZipError("The file is no ZIP file, damaged, or packed in an unusual way: pack it again.") from error
+        raise ZipError("The file is not a ZIP file, damaged, or packed in an unusual way: pack it again.") from error
 
 
 def _check_end(file: BinaryIO) -> int:
-    """Refuses a table of contents that is itself a bomb; returns the size of the file."""
+    """Rejects an oversized central directory; returns the size of the file."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 2**16 - 22))
     end = file.read()
     at = end.rfind(b"PK\x05\x06")
     if at < 0 or len(end) < at + 22:
         raise zipfile.BadZipFile
-    if int.from_bytes(end[at + 12 : at + 16], "little") > _DIRECTORY:  # of a ZIP64 file, too
+    if int.from_bytes(end[at + 12 : at + 16], "little") > _DIRECTORY:  # also catches ZIP64
         raise ZipError(f"The ZIP file has too many files: at most {MAX_FILES:,} are unpacked.")
     return size
 
@@ -82,12 +82,12 @@ def _check(members: list[zipfile.ZipInfo], size: int) -> None:
         raise ZipError(f"The ZIP file holds {unpacked / 2**30:.1f} GB: at most {MAX_BYTES / 2**30:.0f} are unpacked.")
     packed = sum(member.compress_size for member in members)
     if packed > size or unpacked > max(_SPARED, MAX_RATIO * packed):
-        raise ZipError("The ZIP file is packed so tightly that it is no collection of pictures.")
+        raise ZipError("The ZIP file is compressed too much to hold pictures only: pack the pictures alone.")
     for member in members:
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ZipError(f"The ZIP file holds a link ({member.filename}): pack the pictures themselves.")
         if _OUTSIDE.search(member.orig_filename):
-            raise ZipError(f"The ZIP file names a place outside of itself ({member.filename!r}).")
+            raise ZipError(f"The ZIP file names a path outside its folder ({member.filename!r}): pack it again.")
         if member.flag_bits & 1:
             raise ZipError("The ZIP file is encrypted: pack it without a password.")
 
@@ -117,5 +117,5 @@ def _unpack(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Pa
             with target.open("xb") as file:
                 file.write(content)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            left_out.append((member.filename, "there is a file of this name already."))
+            left_out.append((member.filename, "another file has the same name."))
     return left_out
