@@ -253,7 +253,7 @@ def test_a_second_start_goes_on(site: Site, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(module, "RETRIES", 0)
     site.breaks = [50_000, 40_000]
     for size in (50_000, 90_000):
-        assert "start again to go on" in refusal(site.url, tmp_path, 60)
+        assert "repeat the command to resume" in refusal(site.url, tmp_path, 60)
         assert kept(tmp_path) == size
     check(download("tetrominoes", 60, tmp_path, site.url), range(60))
     assert site.asked == [None, "bytes=50000-", "bytes=90000-"]
@@ -347,7 +347,7 @@ def test_without_identity_nothing_is_kept_for_later(site: Site, tmp_path: Path) 
 
 def test_a_server_that_always_breaks_and_never_goes_on_is_given_up(site: Site, tmp_path: Path) -> None:
     site.ranges, site.breaks = "ignored", [50_000] * 10
-    assert "changes while it is read" in refusal(site.url, tmp_path, 60)
+    assert "changes during the download" in refusal(site.url, tmp_path, 60)
     assert len(site.asked) == 6
 
 

@@ -212,7 +212,7 @@ def test_the_command(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPat
     out, err = capsys.readouterr()
     assert "3 scenes of mine, with labels" in out and "3/3" in err
     mine = store.stored("mine", tmp_path / "data")
-    assert mine.images.shape == (3, 8, 8, 3) and mine.about.background == (0, 1) and "by stretch" in mine.about.note
+    assert mine.images.shape == (3, 8, 8, 3) and mine.about.background == (0, 1) and "fit stretch" in mine.about.note
     for wrong in ("--background=none", "--fit=cut", "--size=0", "--ground=nowhere"):
         with pytest.raises(SystemExit) as stopped:
             run(source, "other", wrong)
