@@ -250,7 +250,7 @@ export function mount(root, { store, frames }) {
                 title: "Component, mask and scene while the selected latent moves from end to end",
               }),
               button("NPZ", guard(npz), {
-                title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys",
+                title: "Images, masks, scopes and latents as NumPy arrays; docs/python.md lists the keys",
               }),
             ]),
         wholeGallery,
