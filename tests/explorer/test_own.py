@@ -172,6 +172,6 @@ def test_a_gallery_comes_as_files_that_hold_what_decompose_says(client, checkpoi
 )
 def test_a_gallery_that_there_is_not_is_refused(client, change) -> None:
     asked = {"kind": "sample", "data": "tetrominoes", "slots": 3, "how": "pad"} | change
-    assert "no such gallery" in client.post("/monet/files/tetrominoes", json=asked).json()["refused"]
+    assert "Choose a gallery" in client.post("/monet/files/tetrominoes", json=asked).json()["refused"]
     assert "no model" in client.post("/monet/files/x", json=asked).json()["refused"]
     assert client.get("/monet/files/x.zip").status_code == 404
