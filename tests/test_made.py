@@ -48,7 +48,7 @@ def test_pictures_without_labels_become_slots_that_are_objects_by_one_command(ow
     images, _ = shapes(24, 64, 64)
     __main__.main(["--data", own("shapes", images), "--steps", "2", "--workers", "0"])
     out = capsys.readouterr().out
-    assert "18 pictures to learn from, 2 held out meanwhile, 4 kept for the test" in out
+    assert "18 pictures for training, 2 for validation, 4 for the test" in out
     assert "pictures a second" in out and "GiB of memory" in out
     folder = Path("runs/shapes")
     plan = recipe.of_run(folder)
@@ -144,7 +144,7 @@ def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own, nothing_known
         (["--data", "mine", "--weights", "no_such"], "no such checkpoint"),
         (["--folder", "runs/nothing"], "holds no recipe.toml"),
         (["--data", "mine", "--first", "3"], "--first needs --weights"),
-        (["--data", "mine", "--weights", "multi_dsprites", "--first", "99999"], "and no 99999"),
+        (["--data", "mine", "--weights", "multi_dsprites", "--first", "99999"], "--first 99999 must lie in"),
         (["--data", "two"], "2 scenes are too few"),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_run_goes_on_where_its_pictures_were_moved_to(own, nothing_known):
 def test_weights_beside_a_state_are_refused_and_the_state_wins(own, nothing_known):
     command = ["--data", own("mine", shapes(20, 32, 32)[0]), "--steps", "1", "--workers", "0"]
     __main__.main(command)
-    with pytest.raises(ValueError, match="state at step 1, which wins over --weights"):
+    with pytest.raises(ValueError, match="state at step 1: leave --weights out"):
         __main__.main([*command, "--weights", "multi_dsprites"])
 
 
@@ -230,11 +230,11 @@ def test_asking_what_to_expect_changes_nothing(own, tmp_path):
 
 def test_few_pictures_come_turned_and_mirrored_in_all_eight_ways():
     image = torch.arange(12, dtype=torch.uint8).view(1, 3, 2, 2)
-    ways = {tuple(x.flatten().tolist()) for x in feed.turned(image.expand(200, -1, -1, -1), 5)}
+    ways = {tuple(x.flatten().tolist()) for x in feed.augment(image.expand(200, -1, -1, -1), 5)}
     square = image[0].numpy()
     turns = [np.rot90(square, k, (1, 2)) for k in range(4)]
     assert ways == {tuple(x.flatten().tolist()) for t in turns for x in (t, t[:, :, ::-1])}
-    assert torch.equal(feed.turned(image.expand(9, -1, -1, -1), 5), feed.turned(image.expand(9, -1, -1, -1), 5))
+    assert torch.equal(feed.augment(image.expand(9, -1, -1, -1), 5), feed.augment(image.expand(9, -1, -1, -1), 5))
 
 
 def test_a_column_that_comes_later_is_nan_in_the_rows_before(tmp_path):

@@ -159,7 +159,7 @@ def test_exported_card_tells_of_the_runs_own_data_machines_and_commands(own, tmp
     for words in ("# MONet, cells", "18 of 25 pictures of 30 x 20 pixels, made square by `pad`",
                   "5 scenes of the test split",
                   "2.0 hours on 2 processes, each A Card with A Processor (3 threads, torch 2.9), then ",
-                  f"torch {torch.__version__})", f"; 100 pictures.\n- Hardware: {card.spent(own)}."):  # fmt: skip
+                  f"torch {torch.__version__})", f"; 100 pictures.\n- Hardware: {card.hardware(own)}."):  # fmt: skip
         assert words in text
     for words in ("Tetrominoes", "generates", "license", "no GPU", "| ari", "true and found"):
         assert words not in text

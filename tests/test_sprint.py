@@ -72,7 +72,7 @@ def test_many_sets_travel_without_their_optimisers(dry):
     assert not (dry / "out").exists()
     run = sprint.prepare_run("a", recipe.load("a"), CPU, None)
     run.train(1)
-    sprint.collect_from(run, dry / "a", everything=False)
+    sprint.collect_from(run, dry / "a", with_optimizer=False)
     assert not (dry / f"a.{state.OPTIMIZER}").exists()
     assert all(np.isfinite(weights).all() for weights in load_file(dry / f"a.{state.WEIGHTS}").values())
 
@@ -85,7 +85,7 @@ def test_unknown_names_and_devices_are_refused_before_anything_is_done(dry):
         with pytest.raises(ValueError, match=words):
             __main__.main(["sprint", *arguments.split()])
     assert not (dry / "out").exists()
-    with pytest.raises(state.StateError, match="holds nothing of a sprint"):
+    with pytest.raises(state.StateError, match="holds no results of a sprint"):
         sprint.collect(dry)
 
 
@@ -114,7 +114,7 @@ def test_a_checkpoint_goes_on_at_the_last_stage_or_where_a_vae_of_its_shape_is_n
     plan = recipe.load("one")
     assert plan.entry(plan.model) == 4
     wider = replace(plan.model, encoder_channels=(16, 8, 8, 8))
-    with pytest.raises(ValueError, match="no stage begins anew"):
+    with pytest.raises(ValueError, match="no stage has new_vae"):
         plan.entry(wider)
     anew = replace(plan, stages=(replace(plan.stages[0], new_vae=True), plan.stages[1]))
     assert anew.entry(wider) == 0

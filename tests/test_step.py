@@ -142,8 +142,8 @@ def test_slots_come_from_a_pool_with_their_masks_and_windows_around_them(symmetr
     assert 0 < firsts < 80, "the others are backgrounds and empty slots"
     assert 0.5 < np.mean(shares) < 0.8, "some windows lie elsewhere, and some cut their object"
     assert shapes == ({(9, 5), (5, 9)} if symmetric else {(9, 5)})
-    with pytest.raises(ValueError, match="no slot of the resting attention holds an object"):
-        Pool.hand_out(_Empty(), squares(4)[0], 3, False)
+    with pytest.raises(ValueError, match="no slot of the frozen attention holds an object"):
+        Pool.fill(_Empty(), squares(4)[0], 3, False)
 
 
 class _Empty:

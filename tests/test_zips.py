@@ -93,7 +93,9 @@ def test_files_that_overlap_or_are_longer_than_they_say(folder: Path) -> None:
     entry = content[directory : content.index(b"PK\1\2", directory + 1)]
     end, many = content[content.index(b"PK\5\6") :], 200
     end = end[:8] + many.to_bytes(2, "little") * 2 + (len(entry) * many).to_bytes(4, "little") + end[16:]
-    assert "compressed too much" in refusal(content[:directory] + entry * many + end, folder)  # all of them are the first file
+    assert "compressed too much" in refusal(
+        content[:directory] + entry * many + end, folder
+    )  # all of them are the first file
     at = content.index(b"PK\1\2") + 24
     refusal(content[:at] + (9).to_bytes(4, "little") + content[at + 4 :], folder)
 

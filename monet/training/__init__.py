@@ -1,1 +1,1 @@
-"""Training: recipes, steps, runs, their pictures and the command line ``python -m monet.training``."""
+"""Training: recipes, steps, runs, reports and the command line ``python -m monet.training``."""

@@ -1,7 +1,7 @@
-"""Train or resume a recipe, check the run, draw a report, export its weights as a checkpoint.
+"""Trains or resumes a recipe, checks a run, draws its report, exports its weights as a checkpoint.
 
 python -m monet.training --config tetrominoes
-python -m monet.training --data my_pictures              # makes a recipe: runs/my_pictures/recipe.toml
+python -m monet.training --data my_pictures              # writes a recipe: runs/my_pictures/recipe.toml
 python -m monet.training check runs/my_pictures
 python -m monet.training report runs/tetrominoes
 python -m monet.training sprint tetrominoes --minutes 9 --out DIR
@@ -40,45 +40,45 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument(
         "--config",
-        help="a recipe's name or the path of a TOML file (default: the one in the folder; or that of the data's name; "
-        "or one that is made from --data and written into the folder)",
+        help="a recipe's name or the path of a TOML file (default: the recipe in the folder, else the one named like "
+        "the data, else one made from --data and written into the folder)",
     )
     parser.add_argument(
-        "--data", help="name or path of stored scenes to train on instead of the recipe's; a resumed run remembers it"
+        "--data", help="name or path of stored scenes instead of the recipe's data; a resumed run keeps its own"
     )
     parser.add_argument(
         "--fit", choices=get_args(How),
-        help="how pictures that are not square become so (default: the recipe's; of one that is made: pad)",
+        help="how to make pictures square (default: the recipe's fit; pad if the recipe is made from --data)",
     )  # fmt: skip
     parser.add_argument(
         "--change-data", action="store_true",
-        help="a run that is resumed goes on with other --data or --fit than it has learned from",
+        help="allow a resumed run to continue with other --data or --fit than it was trained on",
     )  # fmt: skip
     parser.add_argument("--folder", type=Path, help="folder of the run (default: runs/NAME); a state in it is resumed")
-    parser.add_argument("--weights", help="a checkpoint to begin with; a folder that has a state refuses it")
-    parser.add_argument("--first", type=int, help="with --weights: the step of the recipe to go on at (default: 0)")
-    parser.add_argument("--steps", type=int, help="stop after so many more steps")
+    parser.add_argument("--weights", help="checkpoint to start from; an error if the folder has a state")
+    parser.add_argument("--first", type=int, help="with --weights: step of the recipe to start at (default: 0)")
+    parser.add_argument("--steps", type=int, help="stop after this many more steps")
     parser.add_argument(
         "--minutes", type=float,
-        help="run the recipe from here to its end in so many minutes: rates and stages follow the time that is used",
+        help="run the rest of the recipe in this many minutes; learning rates and stages follow the elapsed time",
     )  # fmt: skip
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a card if there is one)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     parser.add_argument(
         "--batch", type=int,
-        help="pictures per step and process; the learning rate grows with the root of it, and schedules follow the "
-        "pictures seen (default: the recipe's)",
+        help="pictures per step and process; the learning rate grows with its square root, and schedules follow the "
+        "number of pictures (default: the recipe's)",
     )  # fmt: skip
     parser.add_argument(
-        "--compile", action="store_true", help="compile the network first: a minute, and it needs a C++ compiler"
+        "--compile", action="store_true", help="compile the network first: takes a minute and needs a C++ compiler"
     )
     parser.add_argument(
-        "--log", choices=LOGGERS, help="the figures go to this logger, too, on this machine (default: none)"
+        "--log", choices=LOGGERS, help="also write the figures with this logger, on this machine (default: none)"
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: 1)")
     parser.add_argument(
         "--workers", type=int,
-        help="processes that make pictures ahead of the steps (default: 1 where they are made on the processor and it "
-        "has a core to spare)",
+        help="processes that prepare pictures ahead of the steps (default: 1 if the CPU prepares them and has a spare "
+        "core)",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     train(options)
@@ -105,8 +105,7 @@ def train(options: argparse.Namespace) -> None:
         resumed = run.resume(change_data=options.change_data)
         if resumed and options.weights:
             raise ValueError(
-                f"{folder} has a state at step {run.step}, which wins over --weights: leave --weights out to go on "
-                "from it, or give another --folder"
+                f"{folder} has a state at step {run.step}: leave --weights out to resume it, or give another --folder"
             )
         weights = None if resumed else options.weights or recipe.weights
         if options.first is not None and not weights:
@@ -127,23 +126,23 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _workers(options: argparse.Namespace, distributed: bool) -> int:
-    """A process of its own makes pictures where a core would be idle otherwise."""
+    """Returns the number of worker processes: by default one on a CPU with an idle core, else none."""
     if options.workers is not None:
         return int(options.workers)
-    on_card = torch.cuda.is_available() and options.device in (None, "cuda")
-    return int(not on_card and not distributed and (os.cpu_count() or 1) > options.threads)
+    on_gpu = torch.cuda.is_available() and options.device in (None, "cuda")
+    return int(not on_gpu and not distributed and (os.cpu_count() or 1) > options.threads)
 
 
 def sprint_(arguments: list[str]) -> None:
-    """Trains data sets one after the other within a few minutes; the runs can be resumed elsewhere."""
+    """Trains several data sets within a few minutes; the runs can be resumed elsewhere."""
     parser = argparse.ArgumentParser(
         prog="python -m monet.training sprint", description=sprint.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("names", nargs="+", metavar="NAME", help="recipes, in the order in which they are trained")
-    parser.add_argument("--minutes", type=float, required=True, help="for everything")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="recipes, in the order of training")
+    parser.add_argument("--minutes", type=float, required=True, help="total time")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--device", help="cpu, cuda, ... (default: a card if there is one)")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument("--batch", type=int, help="pictures per step (default: the recipe's)")
     options = parser.parse_args(arguments)
     device = device_of(options.device)
@@ -153,18 +152,18 @@ def sprint_(arguments: list[str]) -> None:
 def collect(arguments: list[str]) -> None:
     """Copies the results of a sprint into the folders of its runs."""
     parser = argparse.ArgumentParser(prog="python -m monet.training collect", description=collect.__doc__)
-    parser.add_argument("folder", type=Path, help="what the sprint called --out")
+    parser.add_argument("folder", type=Path, help="the sprint's --out folder")
     for run in sprint.collect(parser.parse_args(arguments).folder):
         print(run)
 
 
 def export(arguments: list[str]) -> None:
-    """Writes the averaged weights of a run as a checkpoint, and measures the results on its model card."""
+    """Writes the averaged weights of a run as a checkpoint with a model card of measured results."""
     parser = argparse.ArgumentParser(prog="python -m monet.training export", description=export.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, made or replaced")
-    parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor called as that")
-    parser.add_argument("--count", type=int, default=320, help="scenes of the test split to measure on (default: 320)")
+    parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, created or replaced")
+    parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor named like it")
+    parser.add_argument("--count", type=int, default=320, help="test scenes to measure on (default: 320)")
     options = parser.parse_args(arguments)
     run = Run(recipes.of_run(options.run, options.config), options.run)
     if not run.resume():
@@ -173,12 +172,12 @@ def export(arguments: list[str]) -> None:
 
 
 def moments_(arguments: list[str]) -> None:
-    """Writes the moments of a checkpoint's training from kept weights instead of its run's folder."""
+    """Writes the moments of a checkpoint's training from kept checkpoints instead of its run's folder."""
     parser = argparse.ArgumentParser(prog="python -m monet.training moments", description=moments_.__doc__)
     parser.add_argument("checkpoint", help="name under checkpoints/ or folder")
-    parser.add_argument("weights", nargs="+", metavar="STEP=CHECKPOINT", help="what the model was at a step")
+    parser.add_argument("weights", nargs="+", metavar="STEP=CHECKPOINT", help="checkpoint of the model at a step")
     parser.add_argument("--count", type=int, default=96, help="validation scenes to measure on (default: 96)")
-    parser.add_argument("--note", default="", help="where they come from, a sentence")
+    parser.add_argument("--note", default="", help="a sentence on the origin of the weights")
     options = parser.parse_args(arguments)
     weights = {}
     for pair in options.weights:
@@ -193,10 +192,10 @@ def moments_(arguments: list[str]) -> None:
 
 
 def check_(arguments: list[str]) -> None:
-    """Diagnoses a run: symptom, cause, and what to change. The run may continue meanwhile."""
+    """Diagnoses a run: symptom, cause, and what to change. The run may be training meanwhile."""
     parser = argparse.ArgumentParser(prog="python -m monet.training check", description=check_.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor called as that")
+    parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor named like it")
     options = parser.parse_args(arguments)
     signs = check.look(options.run, recipes.of_run(options.run, options.config))
     print(check.line(signs))
@@ -205,7 +204,7 @@ def check_(arguments: list[str]) -> None:
 
 
 def draw(arguments: list[str]) -> None:
-    """Draws the curves and slots over time of a run so far, into its folder."""
+    """Draws the curves and the slots over time of a run into its folder."""
     parser = argparse.ArgumentParser(prog="python -m monet.training report", description=draw.__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     for path in report.draw(parser.parse_args(arguments).run):

@@ -28,27 +28,27 @@ COURSE = {
 }
 """Captions of the pictures of a run's report."""
 COUNT = 320
-"""Test scenes of an export by default."""
+"""Default number of test scenes of an export."""
 TRIALS = checkpoints.SHIPPED.parent / "docs" / "training"
-"""Folder of the pages that tell what was tried, one for each checkpoint of the repository: ``NAME.md``."""
+"""Folder of the training records, one for each checkpoint of the repository: ``NAME.md``."""
 
 
 def export(run: Run, folder: Path, count: int, config: str | None = None) -> None:
-    """Saves the run's averaged weights with a card whose results are measured on the test split of the run's data.
+    """Saves the run's averaged weights with a model card, measured on the test split of the run's data.
 
     The section "Limits" is written by hand and kept from an older card. The pictures of the run's report are redrawn
     and copied.
 
     Args:
-        run: resumed, so that its record holds data, steps and machines.
-        folder: of the checkpoint.
-        count: scenes to measure on; fewer where the split has fewer.
-        config: the recipe's name or path; None: called as the run's folder.
+        run: a resumed run, so that its record holds data, steps and machines.
+        folder: folder of the checkpoint.
+        count: scenes to measure on; fewer if the split has fewer.
+        config: the recipe's name or path; named like the run's folder if None.
 
     Raises:
-        ValueError: the data of the run is not there, or there is no matplotlib.
+        ValueError: the data of the run is missing, or matplotlib is not installed.
     """
-    pictures = report.draw(run.folder)  # before minutes of measuring, because it may refuse
+    pictures = report.draw(run.folder)  # may raise, so it comes before minutes of measuring
     model, how = run.average, fit(run)
     data = None if run.data in DATASETS else stored(run.data)
     title, test = find_scenes(run.data, count, run.data)
@@ -62,8 +62,8 @@ def export(run: Run, folder: Path, count: int, config: str | None = None) -> Non
     sections = [
         head(run, title, test),
         "## Results\n\n" + results(run, folder, count, test, result),
-        metadata.use(called(folder), how),
-        "## Training\n\n" + trained(run, folder, count, config, data),
+        metadata.use(checkpoint_name(folder), how),
+        "## Training\n\n" + training(run, folder, count, config, data),
         "\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures),
         limits,
     ]
@@ -92,28 +92,28 @@ def renew(folder: Path) -> None:
     place = re.search(rf"^{re.escape(metadata.USE)}$.*?(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
     if place is None:
         place = re.search(r"(?=^## )|\Z", card, re.MULTILINE)
-    assert place is not None  # the end is always there
+    assert place is not None  # the pattern matches at least the end
     before, after = card[: place.start()].rstrip("\n"), card[place.end() :]
     licence = "mit" if checkpoint.data in DATASETS else ""  # this project cannot license weights from others' data
     front = metadata.front_matter(checkpoint.title, checkpoint.data, checkpoint.measured, licence)
-    used = metadata.use(called(checkpoint.folder), checkpoint.fit)
+    used = metadata.use(checkpoint_name(checkpoint.folder), checkpoint.fit)
     text = f"{front}\n\n{before}\n\n{used}\n" + (f"\n{after}" if after else "")
     checkpoints.write(checkpoint.folder / CARD, text)
 
 
-def called(folder: Path) -> str:
-    """The checkpoint's name in commands and programs: its folder's, or the path outside of ``checkpoints/``."""
+def checkpoint_name(folder: Path) -> str:
+    """Returns the checkpoint's name in commands and programs: its folder's, or the path outside ``checkpoints/``."""
     return folder.name if folder.resolve().parent == checkpoints.FOLDER.resolve() else str(folder)
 
 
 def fit(run: Run) -> How:
-    """How the run makes pictures square."""
+    """Returns how the run makes pictures square."""
     how: How = run.record.get("fit", "crop")
     return how
 
 
 def head(run: Run, title: str, test: list[Scene]) -> str:
-    """Title, picture and size of the network."""
+    """Writes the head of the card: title, picture and size of the network."""
     config = run.recipe.model
     true = "true and found" if any(scene.segmentation is not None for scene in test) else "found"
     size = f"{config.resolution} x {config.resolution} pixels"
@@ -129,8 +129,8 @@ def head(run: Run, title: str, test: list[Scene]) -> str:
 MONet ([Burgess et al. 2019](https://arxiv.org/abs/1901.11390)) with {network}; {parameters:,} parameters, float32."""
 
 
-def trained(run: Run, folder: Path, count: int, config: str | None, data: Stored | None) -> str:
-    """The section "Training": commands, data, steps, hardware and hours."""
+def training(run: Run, folder: Path, count: int, config: str | None, data: Stored | None) -> str:
+    """Writes the section "Training": commands, data, steps, hardware and hours."""
     made = config is None and (run.folder / OF_RUN).is_file()  # the recipe was made from the data
     named = [] if made else ["--config", config or run.folder.name]
     chosen = ["--data", run.data] if made else list(named)
@@ -142,16 +142,16 @@ def trained(run: Run, folder: Path, count: int, config: str | None, data: Stored
         chosen += ["--batch", str(run.record["batch"])]
     return f"""\
     {command("training", *chosen)}
-    {command("training", "export", str(run.folder), str(folder), *named, *counted(count))}
+    {command("training", "export", str(run.folder), str(folder), *named, *count_option(count))}
 
 - Data: {source(run, data)}
-- Steps: {run.position:.0f} of the recipe's {run.recipe.steps}; {learned(run)}.
-- Hardware: {spent(run)}.
-- Weights: exponential moving average{began(run)}.{trials(folder)}"""
+- Steps: {run.position:.0f} of the recipe's {run.recipe.steps}; {trained_on(run)}.
+- Hardware: {hardware(run)}.
+- Weights: exponential moving average{initial_weights(run)}.{trials(folder)}"""
 
 
 def trials(folder: Path) -> str:
-    """A line that links the page with what was tried, if the repository has one for this checkpoint."""
+    """Writes a link to the checkpoint's training record, if the repository has one."""
     page = TRIALS / f"{folder.name}.md"
     if folder.resolve().parent != checkpoints.SHIPPED.resolve() or not page.is_file():
         return ""
@@ -159,7 +159,7 @@ def trials(folder: Path) -> str:
 
 
 def source(run: Run, data: Stored | None) -> str:
-    """The training data with licence and citation."""
+    """Describes the training data with licence and citation."""
     if data is None:
         known = DATASETS[run.data]
         cited = f" {known.citation}." if known.citation else ""
@@ -179,41 +179,41 @@ def source(run: Run, data: Stored | None) -> str:
 
 
 def results(run: Run, folder: Path, count: int, test: list[Scene], result: evaluation.Result) -> str:
-    """The section "Results": the table and the command that prints it."""
-    options = counted(count)
+    """Writes the section "Results": the table and the command that prints it."""
+    options = count_option(count)
     if background := run.record.get("background"):
         options += ["--background", ",".join(map(str, background))]
     words = "\n\n".join(notes(test, result, fit(run)))
     return f"""Mean and standard error over {len(test)} scenes of the test split, which this run was not trained on.
-Command: `{command("evaluation", called(folder), *options)}`.
+Command: `{command("evaluation", checkpoint_name(folder), *options)}`.
 
 {evaluation.table(result)}""" + (f"\n\n{words}" if words else "")
 
 
-def counted(count: int) -> list[str]:
-    """The option ``--count``, unless it is the default."""
+def count_option(count: int) -> list[str]:
+    """Returns the option ``--count``, empty for the default."""
     return ["--count", str(count)] if count != COUNT else []
 
 
 def command(module: str, *arguments: str) -> str:
-    """A command line of this project."""
+    """Formats a command line of this project."""
     return shlex.join(["python", "-m", f"monet.{module}", *arguments])
 
 
-def began(run: Run) -> str:
-    """The checkpoint that the run was initialised from, "" if none."""
+def initial_weights(run: Run) -> str:
+    """Describes the checkpoint that the run was initialised from, "" if none."""
     weights, position = run.record.get("from", ("", 0))
     return f"; initialised from `{weights}` at step {position} of the recipe" if weights else ""
 
 
-def learned(run: Run) -> str:
-    """Number of pictures (and single slots) that the run was trained on."""
+def trained_on(run: Run) -> str:
+    """Formats the number of pictures (and single slots) that the run was trained on."""
     slots = f" and {run.record['slots']:,} single slots" if run.record["slots"] else ""
     return f"{run.record['pictures']:,} pictures{slots}"
 
 
-def spent(run: Run) -> str:
-    """Time by machine."""
+def hardware(run: Run) -> str:
+    """Formats the training time on each machine."""
     machines = []
     for machine in run.record["machines"]:
         processor = machine.get("processor", "")
@@ -225,7 +225,7 @@ def spent(run: Run) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the largest fitting unit: "2.5 hours"."""
+    """Formats seconds in the largest fitting unit: "2.5 hours"."""
     for unit, length in (("hours", 3600), ("minutes", 60)):
         if seconds >= 1.95 * length:
             return f"{seconds / length:.1f} {unit}"

@@ -26,37 +26,37 @@ from monet.training.state import StateError
 from monet.training.tables import rows
 
 HOLDS = 0.004
-"""Share of the pixels from which on a slot holds something; sixteen of 64 x 64."""
+"""Least share of the pixels of a used slot; sixteen of 64 x 64."""
 ALIVE = 0.05
-"""Nats of divergence from the prior from which on a latent tells something."""
+"""Least divergence from the prior, in nats, of an informative latent."""
 SCATTERED = 1.8
-"""Pieces of a slot from which on it holds several things. The shipped weights have 1.02 to 1.5 on their own data."""
+"""Least mean number of pieces of a slot that holds several things. The shipped weights: 1.02 to 1.5 on their data."""
 FOLLOWS = 0.15
-"""Share of the colours below which slots follow nothing in the picture. The shipped weights explain 0.43 to 0.99."""
+"""Least share of the colour variance that slots must explain. The shipped weights explain 0.43 to 0.99."""
 EARLY = 0.1
-"""Share of a recipe until which a sign may still go away by itself."""
+"""Share of a recipe until which a symptom may disappear by itself."""
 PICTURES = 32
-"""Held-out pictures that a run is judged by."""
+"""Held-out pictures that a run is checked on."""
 ROWS = 3
-"""Evaluations in a row without a better held-out loss from which on a run overfits."""
+"""Evaluations in a row without a better held-out loss that count as overfitting."""
 
 
 @dataclass(frozen=True)
 class Signs:
-    """What a run's figures say.
+    """Measurements of a run.
 
     Attributes:
-        used: slots that hold something, mean over pictures.
-        pieces: connected pieces of a slot that holds something, mean; without the largest slot of each picture.
-        by_colour: share of the colours' variance within a picture that its slots explain.
-        painted: spread of the components' colours over slots and pictures, times that of the pictures' own.
-        alive: latents that tell something, of the slots that hold something.
+        used: used slots, mean over pictures.
+        pieces: connected pieces of a used slot, mean; without the largest slot of each picture.
+        by_colour: share of the colour variance within a picture that its slots explain.
+        painted: spread of the components' colours over slots and pictures, relative to that of the pictures' own.
+        alive: informative latents of the used slots.
         latents: Z.
         skipped: share of the run's steps that were not finite.
-        halvings: of the learning rate, since the run diverged.
-        finite: whether masks, components and latents are numbers.
-        overfits: evaluations since the best held-out loss, while the training loss went on falling.
-        progress: share of the recipe that is done.
+        halvings: number of times the learning rate was halved after a divergence.
+        finite: whether masks, components and latents are finite.
+        overfits: evaluations since the best held-out loss, while the training loss kept falling.
+        progress: completed share of the recipe.
     """
 
     used: float
@@ -74,7 +74,7 @@ class Signs:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong: a name, how it shows, where it comes from and what to change."""
+    """A fault of a run: name, symptom, cause and what to change."""
 
     name: str
     shows: str
@@ -86,62 +86,65 @@ class Diagnosis:
 
 
 def diagnose(signs: Signs) -> list[Diagnosis]:
-    """What is wrong with a run, the gravest first; empty where nothing shows."""
+    """Diagnoses a run: its faults, worst first; empty if none is found."""
     if not signs.finite:
         return [_nan("masks, components or latents are not finite")]
     found = []
     if signs.halvings or signs.skipped > 0.01:
         found.append(
-            _nan(f"{signs.skipped:.1%} of the steps were not finite, the rate was halved {signs.halvings} times")
+            _nan(
+                f"{signs.skipped:.1%} of the steps were not finite, the learning rate was halved {signs.halvings} times"
+            )
         )
     if signs.used < 1.5:
         found.append(Diagnosis(
             "everything in one slot",
-            f"{signs.used:.1f} slots hold something",
+            f"{signs.used:.1f} slots are used",
             "the component scales are so wide that one slot explains a picture well enough, or the attention has not "
             "begun to learn",
-            "smaller background_scale and foreground_scale in [model], as small as the contrast of the pictures, and "
-            "scale_factor from 2 down to 1; or begin with weights that know objects (weights = \"multi_dsprites\")",
+            "smaller background_scale and foreground_scale in [model], in proportion to the contrast of the pictures, "
+            "and scale_factor from 2 down to 1; or start from pretrained weights (weights = \"multi_dsprites\")",
         ))  # fmt: skip
     elif signs.by_colour < FOLLOWS:
         found.append(Diagnosis(
-            "slots follow nothing",
-            f"they explain {signs.by_colour:.0%} of the colours",
+            "slots ignore the picture",
+            f"they explain {signs.by_colour:.0%} of the colour variance",
             "the attention has not begun to learn",
-            "patience in the first thousand steps; then fewer slots and scale_factor from 2 to 1 at first, a learning "
-            "rate of 1e-3, or weights that know objects to begin with",
+            "wait for the first thousand steps; then try fewer slots and scale_factor from 2 to 1 at first, a learning "
+            "rate of 1e-3, or start from pretrained weights",
         ))  # fmt: skip
     if signs.painted < 0.3:
         found.append(Diagnosis(
             "grey components",
-            f"the colours of the components spread {signs.painted:.0%} as far as the pictures' own",
-            "with PyTorch's initial weights the latent's signal is lost under its noise, and components stay grey for "
+            f"the components' colours spread {signs.painted:.0%} as far as the pictures' own",
+            "with PyTorch's initial weights the latent's signal is lost in its noise, and components stay grey for "
             "thousands of steps",
-            "he_initialisation = true; if it is, scale_factor = [[0, 2.0], ...] and a learning rate of 1e-3 at first",
+            "he_initialisation = true; if it is set, scale_factor = [[0, 2.0], ...] and a learning rate of 1e-3 at "
+            "first",
         ))  # fmt: skip
     if signs.alive <= signs.latents // 5:
         found.append(Diagnosis(
             "dead latents",
-            f"{signs.alive} of {signs.latents} latents tell something",
-            "beta outweighs what the latents earn, or the scales are so wide that they earn nothing",
-            "a smaller beta in [model] (0.5 in the paper; with 0.01 and then 0.5 shapes were learned, 15 is for a VAE "
-            "that has learned), or smaller scales",
+            f"{signs.alive} of {signs.latents} latents are informative",
+            "beta outweighs what the latents gain in likelihood, or the scales are so wide that they gain nothing",
+            "a smaller beta in [model] (0.5 in the paper; shapes were learned with 0.01, then 0.5; 15 is for a trained "
+            "VAE), or smaller scales",
         ))  # fmt: skip
     if signs.used >= 1.5 and signs.pieces >= SCATTERED and signs.by_colour >= 0.6:
         found.append(Diagnosis(
             "colour clusters",
-            f"a slot falls into {signs.pieces:.1f} pieces, and the slots explain {signs.by_colour:.0%} of the colours",
+            f"a slot has {signs.pieces:.1f} pieces, and the slots explain {signs.by_colour:.0%} of the colour variance",
             "objects of one colour share a slot: with likelihood \"masked\" or \"per_channel\", or with all slots "
-            "from the first step on, colours are what is learned first",
+            "from the first step, colours are learned first",
             "likelihood = \"joint\"; fewer slots and wide scales first (slots = 2, 3, ... in [[stages]], scale_factor "
-            "from 2 to 1); detach_masks = false; or begin with weights that keep objects apart",
+            "from 2 to 1); detach_masks = false; or start from weights that separate objects",
         ))  # fmt: skip
     if signs.overfits >= ROWS:
         found.append(Diagnosis(
             "overfitting",
-            f"the held-out loss was best {signs.overfits} evaluations ago, and the training loss falls on",
-            "there are too few pictures for so many steps",
-            "more pictures; symmetric = true where turned and mirrored ones may occur; fewer steps",
+            f"the held-out loss was best {signs.overfits} evaluations ago, but the training loss keeps falling",
+            "there are too few pictures for this many steps",
+            "more pictures; symmetric = true if rotated and mirrored pictures are plausible; fewer steps",
         ))  # fmt: skip
     return found
 
@@ -151,18 +154,18 @@ def _nan(shows: str) -> Diagnosis:
         "not finite (NaN)",
         shows,
         "the learning rate is too high for a rare gradient hundreds of times the usual",
-        "clip in the recipe, at about the median of gradient_norm in log.csv (2500 in our own), or half the "
+        "set clip in the recipe to about the median of gradient_norm in log.csv (2500 in our recipes), or halve the "
         "learning_rate",
     )
 
 
 def line(signs: Signs) -> str:
-    """The check in one line."""
+    """Summarises the diagnosis in one line."""
     found = diagnose(signs)
-    figures = f"{signs.used:.1f} slots used, {signs.alive} of {signs.latents} latents alive"
+    figures = f"{signs.used:.1f} slots used, {signs.alive} of {signs.latents} latents informative"
     if not found:
-        return f"check: nothing wrong shows ({figures})"
-    early = "; it is early, that may go away" if signs.progress < EARLY else ""
+        return f"check: nothing wrong found ({figures})"
+    early = "; it is early, this may disappear" if signs.progress < EARLY else ""
     return f"check: {', '.join(f'{d.name} ({d.shows})' for d in found)}{early}"
 
 
@@ -176,14 +179,14 @@ def signs(
     evaluations: Sequence[Mapping[str, str]] = (),
     steps: int | None = None,
 ) -> Signs:
-    """The signs of a run.
+    """Measures a run.
 
     Args:
-        model: its averaged weights, in eval mode.
+        model: the run's averaged weights, in eval mode.
         images: B,3,H,W in [0, 1], prepared held-out pictures.
-        record: of the run.
+        record: record of the run.
         evaluations: rows of ``evaluation.csv``.
-        steps: of the recipe.
+        steps: number of steps of the recipe.
     """
     device = next(model.parameters()).device
     with torch.inference_mode():
@@ -213,11 +216,11 @@ def signs(
 
 
 def look(folder: Path, recipe: Recipe) -> Signs:
-    """The signs of the run in a folder, as its last state has it; nothing is written there.
+    """Measures the last state of the run in a folder; writes nothing there.
 
     Raises:
-        StateError: there is no state, or it is of another network than the recipe's.
-        ValueError: its data is not there any more.
+        StateError: there is no state, or its network is not the recipe's.
+        ValueError: its data is missing.
     """
     state, _ = states.read(folder / states.FOLDER, torch.device("cpu"))
     if state is None:
@@ -228,7 +231,7 @@ def look(folder: Path, recipe: Recipe) -> Signs:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise StateError(f"{folder} is of another network than the recipe's [model] describes.") from error
+        raise StateError(f"{folder} holds another network than the recipe's [model] describes.") from error
     data = state.record["data"]
     count = min(PICTURES, batches.size(data, VALIDATE) or PICTURES)
     how = state.record.get("fit", recipe.fit)
@@ -238,7 +241,7 @@ def look(folder: Path, recipe: Recipe) -> Signs:
 
 
 def overfits(evaluations: Sequence[Mapping[str, str]]) -> int:
-    """Evaluations since the best held-out loss, where the training loss is lower now than it was then; 0 otherwise."""
+    """Counts evaluations since the best held-out loss if the training loss is lower now than then; otherwise 0."""
     rows = [(float(r["held_out_loss"]), float(r["training_loss"])) for r in evaluations if r.get("training_loss")]
     rows = [row for row in rows if all(map(math.isfinite, row))]
     if not rows:
@@ -248,7 +251,7 @@ def overfits(evaluations: Sequence[Mapping[str, str]]) -> int:
 
 
 def _pieces(hard: np.ndarray, holds: np.ndarray, largest: np.ndarray) -> float:
-    """Mean number of pieces of the slots that hold something, but for the largest of each picture; 1 without any."""
+    """Computes the mean number of pieces of used slots, without each picture's largest slot; 1 if none is left."""
     least = HOLDS / 2 * hard[0].size
     counts = [
         int((np.bincount(label(picture == slot)[0].ravel())[1:] >= least).sum())
@@ -273,7 +276,7 @@ def _painted(images: Tensor, d: Decomposition) -> float:
     own = torch.einsum("bkhw,bchw->bkc", masks, images) / area.clamp(min=1e-6)[..., None]
 
     def spread(values: Tensor) -> Tensor:
-        weight = (area / area.sum()).sqrt()  # between pixels and slots: the background alone would decide
+        weight = (area / area.sum()).sqrt()  # a compromise: with weight per pixel the background alone would decide
         weight = weight / weight.sum()
         mean = (weight[..., None] * values).sum((0, 1))
         return (weight[..., None] * (values - mean).square()).sum().sqrt()

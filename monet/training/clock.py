@@ -6,32 +6,32 @@ import time
 
 
 class Clock:
-    """Tells where in its recipe a run is: as far as its steps, or, with ``minutes``, as its share of them that is used.
+    """Position of a run in its recipe, by steps or, with ``minutes``, by the elapsed share of the time.
 
     Args:
-        position: of the run in the recipe.
+        position: current position in the recipe.
         end: the recipe's number of steps.
-        minutes: of wall time from now on, or None.
+        minutes: budget of wall time from now on, or None.
     """
 
     def __init__(self, position: float, end: int, minutes: float | None):
         self.first, self.end, self.seconds = position, end, None if minutes is None else 60 * minutes
         self._start = time.monotonic()
-        self._reserve = self._evaluating = 0.0  # for the last evaluation; spent on evaluations so far
+        self._reserve = self._evaluating = 0.0  # seconds reserved for the last evaluation; used by evaluations so far
 
     def position(self, counted: float) -> float:
-        """The position of the step that, counted by steps, is at ``counted``."""
+        """Returns the position of a step; ``counted`` is its position by steps."""
         return counted if self.seconds is None else self.first + self._share() * (self.end - self.first)
 
     def over(self, position: float) -> bool:
         return position >= self.end if self.seconds is None else self._share() >= 1
 
     def affords_evaluation(self) -> bool:
-        """Whether evaluations have taken less than a tenth of the time so far; always, where there is no budget."""
+        """Returns whether evaluations took less than a tenth of the time so far; always true without a budget."""
         return self.seconds is None or self._evaluating < (time.monotonic() - self._start) / 10
 
     def evaluated(self, seconds: float) -> None:
-        """Notes how long an evaluation took."""
+        """Records the duration of an evaluation."""
         self._evaluating += seconds
         self._reserve = 1.5 * seconds
 

@@ -19,19 +19,19 @@ from monet.model import MONetConfig
 from monet.pictures import How
 
 AHEAD = 4
-"""Batches that a worker makes ahead of the step."""
+"""Batches that a worker prepares ahead of the step."""
 
 
 class Request(NamedTuple):
-    """The pictures of a step.
+    """Request for the pictures of a step.
 
     Attributes:
-        step: from 0 on.
-        position: where the step lies in the recipe, in the recipe's steps.
-        objects: fewest and most objects per scene; any number where None.
+        step: number of the step, from 0.
+        position: position of the step in the recipe, in the recipe's steps.
+        objects: fewest and most objects per scene; any number if None.
         slots: K.
-        parts: for each part of the batch, the seed of its draws.
-        each: pictures of each part.
+        parts: seed of each chunk of the batch.
+        each: pictures in each chunk.
         first: number of the batch's first scene.
     """
 
@@ -49,10 +49,10 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
 
     Args:
         data: a generated data set's name, or the name or path of stored scenes.
-        config: of the network.
-        device: where they are made if the data set has batches; others come from the host.
-        how: they become square.
-        symmetric: whether stored ones come turned and mirrored.
+        config: configuration of the network.
+        device: where scenes are generated if the data set has a batch generator; others come from the host.
+        how: how pictures are made square.
+        symmetric: whether to rotate and mirror stored pictures at random.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
         return request, self.of(request)
 
     def of(self, request: Request) -> Tensor:
-        """The pictures of a request, part after part."""
+        """Returns the pictures of a request, chunk after chunk."""
         if not request.each:
             return torch.empty(0, dtype=torch.uint8)
         if self.batch is None:
@@ -78,21 +78,21 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
             if not self.symmetric:
                 return images
             parts = zip(images.split(request.each), request.parts, strict=True)
-            return torch.cat([turned(part, hash((seed, 3))) for part, seed in parts])
+            return torch.cat([augment(part, hash((seed, 3))) for part, seed in parts])
         objects = request.objects or DATASETS[self.data].objects
         made = []
         for seed in request.parts:
             generator = torch.Generator(self.device).manual_seed(hash(seed))
             made.append(self.batch(request.each, objects, generator).images)
         border = self.config.resolution - self.side
-        left = border // 2  # as `monet.pictures.embed` has it
+        left = border // 2  # as in `monet.pictures.embed`
         return F.pad(torch.cat(made), (left, border - left, left, border - left))
 
     def _stored(self, numbers: range, objects: tuple[int, int] | None) -> Tensor:
         if self.device.type == "cpu" or self.data in DATASETS:
             scenes = batches.scenes(self.data, TRAIN, numbers, objects)
             return _tensor(np.stack([prepare(scene, self.config, self.how).image for scene in scenes]))
-        if self._held is None:  # the whole store lies in the card's memory
+        if self._held is None:  # the GPU holds the whole store in memory
             every = batches.everything(self.data)
             self._held = _tensor(np.stack([prepare(scene, self.config, self.how).image for scene in every])).to(
                 self.device
@@ -101,29 +101,28 @@ class Pictures(Dataset[tuple[Request, Tensor]]):
         return self._held[members.to(self.device, non_blocking=True)]
 
     def ahead(self, plan: Iterable[Request], workers: int) -> Iterator[tuple[Request, Tensor]]:
-        """The requests of a plan with their pictures, made by ``workers`` processes ahead of the asking; by the asking
-        process where there are none."""
+        """Yields the requests of a plan with their pictures, prefetched by ``workers`` processes if there are any."""
         loader: DataLoader[Any] = DataLoader(
             self, batch_size=None, sampler=plan, num_workers=workers, prefetch_factor=AHEAD if workers else None,
-            collate_fn=_as_it_is, pin_memory=workers > 0 and self.device.type == "cuda", worker_init_fn=_quiet,
+            collate_fn=_identity, pin_memory=workers > 0 and self.device.type == "cuda", worker_init_fn=_silence,
         )  # fmt: skip
         return iter(loader)
 
 
-def turned(images: Tensor, seed: int) -> Tensor:
-    """Square pictures B,3,H,W, each turned by quarters and mirrored at random, all eight ways alike."""
-    ways = torch.randint(8, (len(images),), generator=torch.Generator().manual_seed(seed)).tolist()
-    turns = [torch.rot90(image, way % 4, (-2, -1)) for image, way in zip(images, ways, strict=True)]
-    return torch.stack([image.flip(-1) if way > 3 else image for image, way in zip(turns, ways, strict=True)])
+def augment(images: Tensor, seed: int) -> Tensor:
+    """Rotates square pictures B,3,H,W by random quarter turns and mirrors them at random: eight equally likely ways."""
+    symmetries = torch.randint(8, (len(images),), generator=torch.Generator().manual_seed(seed)).tolist()
+    rotated = [torch.rot90(image, k % 4, (-2, -1)) for image, k in zip(images, symmetries, strict=True)]
+    return torch.stack([image.flip(-1) if k > 3 else image for image, k in zip(rotated, symmetries, strict=True)])
 
 
-def _quiet(worker: int) -> None:
-    """What fails in a worker is raised in the run. On its own it could only tell that the run was killed, in twenty
-    lines that would stand last in the run's output."""
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+def _silence(worker: int) -> None:
+    """Silences a worker's stderr: its errors are raised in the run, and if the run is killed, its traceback would be
+    the last lines of the output."""
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
 
 
-def _as_it_is(item: Any) -> Any:
+def _identity(item: Any) -> Any:
     return item
 
 

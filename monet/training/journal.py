@@ -22,12 +22,12 @@ class Journal:
     """``log.csv``, ``evaluation.csv`` and ``pictures/`` of a run.
 
     Args:
-        folder: of the run.
-        recipe: of the run.
-        step: the network, and what its steps were like.
-        record: of the run (:class:`monet.training.run.Run`); only read.
-        writes: whether it is this process that writes: one of a run's does.
-        log: name of a logger that gets the figures, too.
+        folder: folder of the run.
+        recipe: recipe of the run.
+        step: the network and the optimiser.
+        record: record of the run (:class:`monet.training.run.Run`); only read.
+        writes: whether this process writes; one of a run's processes does.
+        log: name of a logger that also gets the figures.
     """
 
     def __init__(
@@ -36,26 +36,26 @@ class Journal:
         self.folder, self.recipe, self.optimizing, self.record = folder, recipe, step, record
         self.writes = writes
         self.unlogged = Figures()
-        """Of the steps since the last row of the log."""
+        """Figures of the steps since the last row of the log."""
         self._logged_at = 0.0
         self._fitted: dict[int, list[Scene]] = {}
         self._log = log
         self._logger: Logger | None = None
 
     def begin(self) -> None:
-        """Lets the rate count from here."""
+        """Starts measuring the rate."""
         self._logged_at = float(self.record["seconds"])
         if self.writes and not moments.any_kept(self.folder):
             self._keep()
 
     def back(self) -> None:
-        """Forgets what was written after the run's step."""
+        """Deletes rows after the run's step."""
         self.unlogged = Figures()
         for name in (LOG, EVALUATION):
             forget_after(self.folder / name, int(self.record["step"]))
 
     def log(self) -> str:
-        """Adds a row to the log, means over the steps since the last; returns it in a few words."""
+        """Adds a row to the log, means over the steps since the last row; returns a short summary."""
         recipe, figures, position = self.recipe, self.unlogged, float(self.record["position"])
         self.unlogged = Figures()
         if not self.writes:
@@ -72,7 +72,7 @@ class Journal:
             "skipped": figures.skipped,
         }
         append(self.folder / LOG, row)
-        self._tell(row)
+        self._send(row)
         seconds = self.record["seconds"] - self._logged_at
         self.begin()
         slots = recipe.stage(position).learn == "slots"
@@ -84,13 +84,13 @@ class Journal:
         )
 
     def evaluate(self) -> str:
-        """Scores the averaged weights on held-out scenes: a row in ``evaluation.csv`` and a picture of slots.
+        """Evaluates the averaged weights on held-out scenes: a row in ``evaluation.csv`` and a picture of slots.
 
-        Of stored scenes, whose number is finite, as many training scenes are scored too: ``training_loss`` stands
-        beside ``held_out_loss``, both the objective in nats per picture.
+        For stored data, the row also has the ``training_loss`` of as many training scenes beside the
+        ``held_out_loss``: the objective in nats per picture.
 
         Returns:
-            what is wrong with the run, in a line (:mod:`monet.training.check`).
+            one line of diagnosis (:mod:`monet.training.check`).
         """
         model, step = self.optimizing.average, int(self.record["step"])
         held_out = self._scenes(VALIDATE)
@@ -107,7 +107,7 @@ class Journal:
         self._keep()
         images = to_tensor([prepare(scene, model.config) for scene in held_out[: check.PICTURES]])
         found = check.signs(model, images, self.record, rows(self.folder / EVALUATION), self.recipe.steps)
-        self._tell(row)
+        self._send(row)
         return check.line(found)
 
     def _keep(self) -> None:
@@ -121,7 +121,7 @@ class Journal:
             self._logger = None
 
     def _scenes(self, split: int) -> list[Scene]:
-        """Scenes of a split as the network sees them, but for its border."""
+        """Returns scenes of a split, square and at the network's size without its border."""
         if split not in self._fitted:
             data, size = self.record["data"], self.recipe.model.picture_size or self.recipe.model.resolution
             count = min(EVALUATION_COUNT, batches.size(data, split) or EVALUATION_COUNT)
@@ -134,7 +134,8 @@ class Journal:
         terms, model = result.means, self.recipe.model
         return terms["reconstruction"] + model.beta * terms["latent_kl"] + model.gamma * terms["mask_kl"]
 
-    def _tell(self, row: dict[str, float]) -> None:
+    def _send(self, row: dict[str, float]) -> None:
+        """Sends a row to the logger, if there is one."""
         if self._log and not self._logger:
             about = {name: self.record[name] for name in ("data", "content", "fit", "batch")}
             self._logger = open_logger(self._log, self.folder, about)
@@ -143,5 +144,5 @@ class Journal:
             self._logger.log(figures, int(row["step"]))
 
     def evaluated(self) -> bool:
-        """Whether the last row of ``evaluation.csv`` is of the run's step."""
+        """Returns whether the last row of ``evaluation.csv`` is of the run's step."""
         return [row["step"] for row in rows(self.folder / EVALUATION)][-1:] == [str(self.record["step"])]

@@ -1,4 +1,4 @@
-"""The curriculum: plans a request for each step and runs the step on it."""
+"""Curriculum: plans the request of each training step and runs the step."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from monet.vae import Lattice
 
 
 class Lessons:
-    """A recipe's steps, made by one process of a run.
+    """Runs a recipe's steps in one process of a run.
 
-    Every random draw is seeded by the run's seed, the step and the part of the batch that goes through the network at
-    once.
+    Every random draw is seeded by the run's seed, the step and the chunk of the batch.
 
     Args:
-        recipe: of the run.
-        step: the network and what a step does to it.
-        record: of the run (:class:`monet.training.run.Run`); the stage in it is kept up to date.
+        recipe: recipe of the run.
+        step: the network and the optimiser.
+        record: record of the run (:class:`monet.training.run.Run`); this class updates its stage.
         rank: number of this process among the run's.
     """
 
@@ -37,15 +36,15 @@ class Lessons:
 
     @property
     def pace(self) -> float:
-        """Steps of the recipe that one step of this run makes up for."""
+        """Steps of the recipe that one step of this run corresponds to."""
         return float(self.record["batch"]) / self.recipe.batch_size
 
     def plan(self, clock: Clock, counted: bool) -> Iterator[Request]:
-        """The requests of the steps from here on, without end; a worker asks for some of them ahead of time.
+        """Yields the requests of all further steps; never ends. Workers take some of them ahead of time.
 
         Args:
-            clock: tells where in the recipe a step lies.
-            counted: whether the objects of the data's scenes can be counted.
+            clock: gives the position of a step in the recipe.
+            counted: whether the numbers of objects of the data's scenes are known.
         """
         recipe, step, position = self.recipe, int(self.record["step"]), float(self.record["position"])
         parts = self._parts()
@@ -57,17 +56,17 @@ class Lessons:
             objects, slots = stage.draw((recipe.seed, step), recipe.model.num_slots)
             first = (step * self.optimizing.processes + self.rank) * self.record["batch"]
             seeds = tuple((recipe.seed, step, self.rank * parts + number) for number in range(parts))
-            each = 0 if stage.learn == "slots" else self.record["batch"] // parts  # a pool has pictures of its own
+            each = 0 if stage.learn == "slots" else self.record["batch"] // parts  # a pool loads its own pictures
             yield Request(step, position, objects, slots, seeds, each, first)
             step, position = step + 1, position + self.pace
 
     def learn(self, request: Request, images: torch.Tensor, pictures: Pictures) -> None:
-        """Makes a step.
+        """Runs a step.
 
         Args:
-            request: the step's.
-            images: its pictures, uint8 B,3,H,W; none where slots learn alone.
-            pictures: more of them, for the slots that learn alone.
+            request: request of the step.
+            images: its pictures, uint8 B,3,H,W; empty if the stage trains on single slots.
+            pictures: source of further pictures for the pool of single slots.
         """
         number = self.recipe.stage_number(request.position)
         stage = self.recipe.stages[number]
@@ -95,7 +94,7 @@ class Lessons:
         self.optimizing(inputs, seeds, request.slots, stage, request.position, request.step == 0)
 
     def _parts(self) -> int:
-        """Into how many a batch is split."""
+        """Returns the number of chunks of a batch."""
         batch = int(self.record["batch"])
         return -(-batch // self.recipe.at_once) if self.recipe.at_once and not batch % self.recipe.at_once else 1
 
@@ -109,12 +108,12 @@ class Lessons:
         self.optimizing.forget(self.optimizing.model.vae)
 
     def _pool_of(self, request: Request, pictures: Pictures) -> Pool:
-        """The slots that a step may draw from; the same ones when a run that was stopped comes here again."""
+        """Returns the pool of slots that a step draws from; a resumed run gets the same pool."""
         recipe = self.recipe
         number = request.step * recipe.slot_batch // (recipe.slot_pool * recipe.slot_reuse)
         key = (number, request.objects, request.slots)
         if self._pool is None or self._pool[0] != key:
-            self._pool = None  # two at once need not fit
+            self._pool = None  # two pools may not fit into memory
             first = (number * self.optimizing.processes + self.rank) * recipe.slot_pool
             asked = request._replace(
                 parts=((recipe.seed, number, self.rank, 2),), each=recipe.slot_pool, first=first,
@@ -122,6 +121,5 @@ class Lessons:
             )  # fmt: skip
             images = pictures.of(asked).to(self.optimizing.device)
             slots = recipe.stage(request.position).slots or recipe.model.num_slots
-            handed_out = Pool.hand_out(self.optimizing.model, images, slots, self.optimizing.bfloat16)
-            self._pool = (key, handed_out)
+            self._pool = (key, Pool.fill(self.optimizing.model, images, slots, self.optimizing.bfloat16))
         return self._pool[1]

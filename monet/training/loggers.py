@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 LOGGERS = ("trackio", "tensorboard")
 ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_DATASET_ID", "TRACKIO_BUCKET_ID")
-"""Environment variables with which trackio would send figures to another machine."""
+"""Environment variables that would make trackio send figures to another machine."""
 
 
 class Logger(Protocol):
-    """Takes the figures of a step by their names."""
+    """Logs the figures of a step by name."""
 
     def log(self, figures: Mapping[str, float], step: int) -> None: ...
 
@@ -23,24 +23,24 @@ class Logger(Protocol):
 
 
 def check_installed(name: str) -> None:
-    """Looks whether a logger is installed; nothing is begun.
+    """Checks that a logger is installed, without starting it.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not installed.
     """
-    # Not by importing it: trackio reads at that where its files are to lie.
-    there = sys.modules[name] if name in sys.modules else importlib.util.find_spec(name)
-    if not there:
+    # Not by importing it, because trackio fixes its folder at import.
+    installed = sys.modules[name] if name in sys.modules else importlib.util.find_spec(name)
+    if not installed:
         raise ValueError(f"--log {name} needs {name}, which is not installed: pip install {name}")
 
 
 def open_logger(name: str, folder: Path, config: Mapping[str, Any]) -> Logger:
-    """The logger of a name for the run in a folder.
+    """Opens a logger for the run in a folder.
 
     Args:
         name: one of ``LOGGERS``.
-        folder: of the run; what the logger stores lies in it, in a folder of the logger's name.
-        config: what to note about the run.
+        folder: folder of the run; the logger writes to a subfolder of its name.
+        config: settings of the run to log.
     """
     return _Trackio(folder, config) if name == "trackio" else _TensorBoard(folder)
 
@@ -49,7 +49,7 @@ class _Trackio:
     def __init__(self, folder: Path, config: Mapping[str, Any]):
         for variable in ELSEWHERE:
             os.environ.pop(variable, None)
-        os.environ["TRACKIO_DIR"] = str((folder / "trackio").resolve())  # which is read at the import
+        os.environ["TRACKIO_DIR"] = str((folder / "trackio").resolve())  # read at import
         import trackio
 
         self._run = trackio.init(project="monet", name=folder.name, config=dict(config), resume="allow")

@@ -1,4 +1,4 @@
-"""Measures pictures for an automatic recipe: size, contrast, noise, and how well the shipped weights explain them."""
+"""Measures pictures for an automatic recipe: size, contrast, noise and fit of the shipped weights."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from monet.model import MONet, MONetConfig
 from monet.pictures import How
 
 LOOKED_AT = 64
-"""Pictures that a set is judged by."""
+"""Pictures that are measured."""
 SIDE = 64
-"""Pixels a side of what most shipped weights see. Larger pictures are shrunk to it; smaller ones enlarged for those."""
+"""Resolution of most shipped weights in pixels. Larger pictures are shrunk to it; smaller ones enlarged for them."""
 SPARE = 12
-"""Slots that pictures are handed out to when their things are counted."""
+"""Slots used when the things in pictures are counted."""
 THING = 0.004
-"""Share of the pixels from which on a slot counts as one that holds a thing."""
+"""Least share of the pixels of a slot that counts as a thing."""
 CANDIDATES = 16
-"""Pictures that every checkpoint is tried on."""
+"""Pictures that every checkpoint is tested on."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the training pictures of a set are like.
+    """Measurements of the training pictures of a data set.
 
     Attributes:
-        count: how many there are to learn from; None: generated without end.
-        sizes: the shortest and the longest side of a picture, pixels.
-        square: whether every picture looked at is square.
-        how: they become square.
-        side: of a picture as a network sees it that begins with nothing, pixels.
-        resolution: of that network.
+        count: number of training pictures; None for generated data, which is unlimited.
+        sizes: the shortest and the longest side of a picture in pixels.
+        square: whether every measured picture is square.
+        how: how pictures are made square.
+        side: side of a picture in pixels for a network that is trained from scratch.
+        resolution: resolution of that network.
         contrast: standard deviation of the pixels of a picture, median over pictures, in [0, 1].
-        noise: standard deviation of what differs from pixel to pixel, median over pictures, in [0, 1].
-        scenes: those looked at.
+        noise: standard deviation of the pixel noise, median over pictures, in [0, 1].
+        scenes: the measured scenes.
     """
 
     count: int | None
@@ -55,19 +55,19 @@ class Look:
     scenes: Sequence[Scene]
 
     def images(self, config: MONetConfig) -> torch.Tensor:
-        """The pictures as a network of a configuration sees them, B,3,H,W in [0, 1]."""
+        """Returns the pictures preprocessed for a network, B,3,H,W in [0, 1]."""
         return to_tensor([batches.prepare(scene, config, self.how) for scene in self.scenes])
 
 
 def look(data: str, how: How | None = None) -> Look:
-    """Looks at the training pictures of a data set.
+    """Measures the training pictures of a data set.
 
     Args:
         data: a generated data set's name, or the name or path of stored scenes.
-        how: pictures that are not square become so; None: padded, so that nothing is cut away unasked.
+        how: how to make pictures square; if None, they are padded, so that nothing is cut away.
 
     Raises:
-        ValueError: there is no such data, or too little of it.
+        ValueError: no such data, or too few scenes.
     """
     count = batches.size(data, TRAIN)
     scenes = batches.scenes(data, TRAIN, range(min(count or LOOKED_AT, LOOKED_AT)))
@@ -86,13 +86,16 @@ def look(data: str, how: How | None = None) -> Look:
 
 
 def blocks(side: int) -> int:
-    """Blocks of the attention's U-Net with which its bottleneck is some four pixels wide, as the reference's."""
+    """Returns the number of U-Net blocks that gives a bottleneck about four pixels wide, as in the reference."""
     return max(3, min(5, int(math.log2(side)) - 1))
 
 
 def noise(image: np.ndarray) -> float:
-    """Standard deviation of the noise of a picture H,W,3: of the difference of Laplacians, in which lines and even
-    slopes vanish; from the median of its size, which edges do not move (Immerkaer 1996, Donoho 1994)."""
+    """Estimates the standard deviation of the noise of a picture H,W,3 (Immerkaer 1996, Donoho 1994).
+
+    Uses the difference of two Laplacians, which removes lines and linear slopes, and the median of its magnitude, which
+    is robust to edges.
+    """
     if min(image.shape[:2]) < 3:
         return 0.0
     rows = image[:-2] - 2 * image[1:-1] + image[2:]
@@ -101,10 +104,10 @@ def noise(image: np.ndarray) -> float:
 
 
 def known_weights(seen: Look) -> tuple[Checkpoint, float] | None:
-    """The checkpoint for pictures of ``SIDE`` pixels that explains these best, with its mean squared error; None where
-    all leave more than half of the pictures' variance unexplained, or there is none.
+    """Returns the checkpoint for ``SIDE`` pixels that reconstructs the pictures best, with its mean squared error.
 
-    They are tried on the square in the middle: a border that they do not know says nothing about what they know.
+    Returns None if there is no such checkpoint, or if none explains half of the pictures' variance. Only the central
+    square is tested, because the checkpoints do not know black borders.
     """
     seen = replace(seen, how="crop")
     found: list[tuple[float, Checkpoint]] = []
@@ -125,7 +128,7 @@ def known_weights(seen: Look) -> tuple[Checkpoint, float] | None:
 
 @torch.inference_mode()
 def things(model: MONet, seen: Look) -> int:
-    """Slots that hold a thing in nine of ten pictures at most, the background among them, as a model hands them out."""
+    """Counts the slots that a model uses: the 90th percentile over pictures, background included, at least 3."""
     images = seen.images(model.config)
     used = []
     for part in images.split(CANDIDATES):

@@ -1,4 +1,4 @@
-"""The training loop: steps, logging, evaluation and saving, and a fall-back to the last good state on divergence."""
+"""Training loop: steps, logging, evaluation, saving, and rollback to the last good state on divergence."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from monet.training.run import Run
 
 IN_A_ROW = 5
-"""A run has diverged when so many steps in a row were not finite. One alone is skipped and counted."""
+"""Non-finite steps in a row that count as divergence. A single one is skipped and counted."""
 READ_EVERY = 50
-"""Steps between two readings of the figures, each of which waits for the device."""
+"""Steps between two readings of the figures; each reading waits for the device."""
 SAVE_SECONDS = 60
-"""A state is never older than this, whatever the recipe says."""
+"""Longest time between two saves, whatever the recipe says."""
 HALVINGS = 3
-"""Times that a run which diverges goes on from its last good state with half the learning rate."""
+"""Times that a diverged run resumes from its last good state with half the learning rate."""
 EVALUATIONS = 10
-"""Evaluations of a run that has a budget."""
+"""Evaluations of a run with a time budget."""
 
 
 class Diverged(Exception):
@@ -38,9 +38,9 @@ class Loop:
     """Trains a run.
 
     Args:
-        run: what learns.
-        clock: tells when it is over.
-        last: the step at which it ends in any case; None: no such step.
+        run: the run.
+        clock: gives the run's position in the recipe and its end.
+        last: the step at which it ends at the latest; no limit if None.
     """
 
     def __init__(self, run: Run, clock: Clock, last: int | None):
@@ -51,10 +51,10 @@ class Loop:
         self._saved_at = time.monotonic()
 
     def train(self) -> None:
-        """Runs to the end and leaves a saved state behind, however it ends.
+        """Trains to the end; saves a state even if training is interrupted or fails.
 
         Raises:
-            StateError: the run diverges whatever the learning rate.
+            StateError: the run diverges at every learning rate tried.
         """
         fallen: int | None = None
         self.journal.begin()
@@ -70,11 +70,11 @@ class Loop:
                     fallen = self._fall_back(fallen)
         except BaseException as error:
             if not isinstance(error, StateError):
-                self._save_what_is_good()  # every process that is left: the first may be the one that is gone
+                self._save_if_good()  # in every remaining process, because the first one may be gone
             raise
         else:
             if self.clock.over(self.run.position):
-                self.record["position"] = float(self.clock.end)  # to which the last step may lack an instant
+                self.record["position"] = float(self.clock.end)  # the last step may fall just short of it
             self._conclude()
         finally:
             self.journal.close()
@@ -89,10 +89,10 @@ class Loop:
         return self._stop or self.clock.over(self.run.position) or at_last
 
     def _until_ended(self) -> None:
-        """Makes steps until the run has ended.
+        """Runs steps until the run has ended.
 
         Raises:
-            Diverged: the run has to go on from an earlier state.
+            Diverged: the run must go back to an earlier state.
         """
         run = self.run
         progress = tqdm(
@@ -114,19 +114,19 @@ class Loop:
             progress.close()
 
     def _count(self, request: Request, seconds: float) -> None:
-        stage, here = self.recipe.stage(request.position), self.record["machines"][-1]
+        stage, machine = self.recipe.stage(request.position), self.record["machines"][-1]
         if stage.learn == "slots":
             self.record["slots"] += self.recipe.slot_batch * self.run.processes
         else:
-            for table in (self.record, here):
+            for table in (self.record, machine):
                 table["pictures"] += self.record["batch"] * self.run.processes
         self.record["step"] += 1
         self.record["position"] = self.clock.position(request.position + self.run.lessons.pace)
-        for table in (self.record, here):
+        for table in (self.record, machine):
             table["seconds"] += seconds
 
     def _report(self, progress: tqdm[Any], before: float) -> None:
-        """Reads, logs, saves and evaluates where a step that began at position ``before`` calls for it."""
+        """Reads figures, logs, saves and evaluates if due after a step that began at position ``before``."""
         run, clock = self.run, self.clock
         log, save = run.step % READ_EVERY == 0, run.step % self.recipe.save_every == 0
         if log or save:
@@ -136,29 +136,28 @@ class Loop:
         if run.rank > 0:
             return
         if save or time.monotonic() - self._saved_at > SAVE_SECONDS:
-            self._save_what_is_good()
-        whole = clock.end - clock.first
-        every = self.recipe.evaluate_every if clock.seconds is None else whole / EVALUATIONS
+            self._save_if_good()
+        every = self.recipe.evaluate_every if clock.seconds is None else (clock.end - clock.first) / EVALUATIONS
         if run.position // every > before // every and run.position < clock.end and clock.affords_evaluation():
             start = time.monotonic()
             progress.write(self.journal.evaluate())
             clock.evaluated(time.monotonic() - start)
 
     def _conclude(self) -> None:
-        """Leaves a state, and scores of it where the recipe is done."""
+        """Saves a state, and evaluates it if the recipe is finished."""
         if self.run.rank > 0:
             return
-        self._save_what_is_good()
+        self._save_if_good()
         if self.run.position >= self.recipe.steps and not self.journal.evaluated():
             print(self.journal.evaluate())
 
-    # --------------------------------------------------------- what goes wrong
+    # --------------------------------------------------------------- divergence
 
     def _check(self) -> None:
-        """Reads how the last steps went.
+        """Reads the figures of the last steps.
 
         Raises:
-            Diverged: the run has to go back.
+            Diverged: too many steps in a row were not finite.
         """
         figures = self.optimizing.read()
         self.record["skipped"] += figures.skipped
@@ -166,24 +165,24 @@ class Loop:
         if figures.streak >= IN_A_ROW:
             raise Diverged
 
-    def _save_what_is_good(self) -> None:
-        """Saves, if there is something new and it may be good: a step that was skipped may follow one that did harm."""
+    def _save_if_good(self) -> None:
+        """Saves new progress, unless the last step was skipped: the steps before it may have done harm."""
         good, run = self._good[-1].record, self.run
         if (run.step, run.position) > (good["step"], good["position"]) and not self.optimizing.streak.item():
             self._good = [*self._good, run.save()][-states.KEPT :]
             self._saved_at = time.monotonic()
 
     def _fall_back(self, fallen: int | None) -> int:
-        """Goes back to the last state that was good, or to the one before where that has been tried in vain.
+        """Goes back to the last good state, or to the one before if the last has failed already.
 
         Args:
-            fallen: the step gone back to the last time, if there was one.
+            fallen: the step that the run went back to the last time, or None.
 
         Returns:
-            the step gone back to.
+            the step that the run went back to.
 
         Raises:
-            StateError: it has been tried often enough.
+            StateError: the learning rate was halved ``HALVINGS`` times already.
         """
         run, step, halvings = self.run, self.run.step, int(self.record["halvings"])
         if fallen is not None and self._good[-1].record["step"] == fallen and len(self._good) > 1:
@@ -191,17 +190,17 @@ class Loop:
         good = self._good[-1]
         if halvings >= HALVINGS:
             raise StateError(
-                f"the loss or its gradient is not finite at step {step}, with {2**halvings} times less learning rate "
-                f"too: lower learning_rate or clip in the recipe. The state of step {good.record['step']} is kept."
+                f"the loss or its gradient is not finite at step {step}, even with 1/{2**halvings} of the learning "
+                f"rate: lower learning_rate or clip in the recipe. The state of step {good.record['step']} is kept."
             )
-        run.take(good)
+        run.restore(good)
         run.note_machine()
         self.record["halvings"] = halvings + 1
         self.optimizing.read()
         self.journal.unlogged = Figures()
         if run.rank == 0:
             print(
-                f"\nthe loss or its gradient is not finite at step {step}: going on from step {run.step} with half "
+                f"\nthe loss or its gradient is not finite at step {step}: resuming from step {run.step} with half "
                 "the learning rate"
             )
             self.journal.back()

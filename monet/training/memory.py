@@ -8,15 +8,15 @@ import sys
 import torch
 
 PER_PIXEL = 2.4e3
-"""Bytes that a step holds for a pixel of a picture and slot. Measured with bfloat16: 1.2e3, 236 MB for eight
-pictures of 64 x 64 and six slots; float32 takes twice as much."""
+"""Bytes that a step needs per pixel, picture and slot in float32. Measured in bfloat16: half of it, 236 MB for eight
+pictures of 64 x 64 and six slots."""
 SLOTS = 7
 SHARE = 0.5
-"""Of the free memory that a step may take."""
+"""Share of the free memory that a step may take."""
 
 
 def free(device: torch.device | None = None) -> int | None:
-    """Bytes of memory that are free, of a card or of the machine; None where the system does not tell."""
+    """Returns the free memory of a GPU or of the machine in bytes; None if unknown."""
     if device is not None and device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:
@@ -30,7 +30,7 @@ def free(device: torch.device | None = None) -> int | None:
 
 
 def peak(device: torch.device) -> int | None:
-    """The most bytes that this process has held so far, on a card or at all; None where the system does not tell."""
+    """Returns the peak memory of this process so far in bytes, on a GPU or in total; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if sys.platform == "win32":
@@ -42,10 +42,9 @@ def peak(device: torch.device) -> int | None:
 
 
 def batch(resolution: int, most: int, pictures: int | None) -> int:
-    """The largest batch of 1, 2, 4, ... up to ``most`` whose step fits into half of the free memory, and that is not
-    larger than the number of pictures."""
-    there = free()
-    fits = most if there is None else int(SHARE * there / (PER_PIXEL * SLOTS * resolution**2))
+    """Returns the largest batch of 1, 2, 4, ... up to ``most`` and the number of pictures that fits into memory."""
+    available = free()
+    fits = most if available is None else int(SHARE * available / (PER_PIXEL * SLOTS * resolution**2))
     best = 1
     while 2 * best <= min(fits, most, pictures or most):
         best *= 2

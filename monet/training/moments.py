@@ -1,7 +1,7 @@
-"""Moments of a run: slots and figures at steps from the first to the last.
+"""Moments of a training run: slots and figures at several steps.
 
-A run keeps a strip of pictures per moment in ``moments/``. A checkpoint holds a dozen of them: ``training.webp``, the
-strips one below the other, and ``training.json``, their steps and the run's figures.
+A run saves a strip of pictures per moment in ``moments/``. A checkpoint holds up to twelve: ``training.webp`` stacks
+the strips, ``training.json`` has their steps and the run's figures.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ STRIPS, SHEET, FIGURES = "moments", "training.webp", "training.json"
 SCENES = 3
 """Scenes in a strip."""
 KEPT = 12
-"""Moments that a checkpoint holds."""
+"""Largest number of moments of a checkpoint."""
 VALUES = ("loss", "mse", "ari_fg", "ari_fg_decoded")
 MAX_BYTES = 2**20
 PAPER = 0.5
-"""Weight of both KL terms in the loss that is shown, the paper's beta and gamma: a recipe's own change as it goes."""
+"""Weight of both KL terms in the displayed loss: the paper's beta and gamma, because a recipe's own weights vary."""
 
 Row = Mapping[str, float]
 """A row of ``evaluation.csv``."""
@@ -41,19 +41,19 @@ Row = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Course:
-    """What ``training.json`` says.
+    """Contents of ``training.json``.
 
     Attributes:
         size: side of a picture in the sheet, in pixels.
         slots: K. A strip has a row per scene: the picture, then K slots, component as colour and mask as alpha.
-        scenes: their titles.
-        samples: their numbers in the gallery of ``data``; empty if they are not of the gallery.
+        scenes: titles of the scenes.
+        samples: numbers of the scenes in the gallery of ``data``; empty if they are not gallery scenes.
         data: the data set's name.
         moments: steps of the strips, ascending.
-        steps: of the rows of figures, ascending.
-        figures: by name, one value per row, None where there is none: ``loss`` in nats, ``mse``, ``ari_fg`` of the
-            attention's masks and ``ari_fg_decoded`` of the decoder's, means over held-out scenes.
-        note: where the moments come from, if not all from one run; "" if they do.
+        steps: steps of the figures, ascending.
+        figures: by name, one value per step, None if unknown: ``loss`` in nats, ``mse``, ``ari_fg`` of the attention's
+            masks and ``ari_fg_decoded`` of the decoder's, means over held-out scenes.
+        note: origin of the moments, if they are not all from one run; else "".
     """
 
     size: int
@@ -69,15 +69,15 @@ class Course:
     def __post_init__(self) -> None:
         counts = (self.size, self.slots, *self.moments, *self.steps, *self.samples)
         if not all(isinstance(number, int) and number >= 0 for number in counts) or not self.size or not self.slots:
-            raise ValueError("its counts are no whole numbers")
+            raise ValueError("its counts are not positive integers")
         if not self.moments or list(self.moments) != sorted(set(self.moments)):
             raise ValueError("its moments do not ascend")
         if not self.scenes or len(self.samples) not in (0, len(self.scenes)):
-            raise ValueError("it has another number of scenes than of samples")
+            raise ValueError("it has not one sample for each scene")
         if not all(isinstance(text, str) for text in (*self.scenes, self.data, self.note)):
-            raise ValueError("its names are no text")
+            raise ValueError("its names are not strings")
         if any(len(self.figures[name]) != len(self.steps) for name in VALUES):
-            raise ValueError("its figures are not one per step")
+            raise ValueError("it has not one figure for each step")
         for value in (value for name in VALUES for value in self.figures[name]):
             if value is not None and not math.isfinite(value):
                 raise ValueError("its figures are not finite")
@@ -89,7 +89,7 @@ class Course:
 
 
 def chosen(data: str) -> tuple[list[Scene], tuple[int, ...]]:
-    """The scenes of a strip and their numbers in the gallery: its first, or validation scenes of other data."""
+    """Returns the scenes of a strip and their gallery numbers: the first gallery scenes, or validation scenes."""
     if data in DATASETS:
         numbers = tuple(range(SCENES))
         return [samples.read(data, number) for number in numbers], numbers
@@ -99,23 +99,26 @@ def chosen(data: str) -> tuple[list[Scene], tuple[int, ...]]:
 
 @torch.inference_mode()
 def strip(model: MONet, scenes: Sequence[Scene], num_slots: int | None = None, how: How = "crop") -> Image.Image:
-    """Scenes as a model sees them, RGBA: a row per scene of its picture and its K slots, each slot's component as
-    colour and its attention mask as alpha. So a slot drawn over black is m_k x_k, and their sum the reconstruction."""
+    """Decomposes scenes into an RGBA strip: a row per scene with its picture and its K slots.
+
+    A slot has its component as colour and its attention mask as alpha. So a slot drawn over black is m_k x_k, and the
+    sum of the slots is the reconstruction.
+    """
     rows = []
     device = next(model.parameters()).device
     for scene in scenes:
-        fed = batches.prepare(scene, model.config, how)
-        d = model(batches.to_tensor([fed]).to(device), num_slots)
+        prepared = batches.prepare(scene, model.config, how)
+        d = model(batches.to_tensor([prepared]).to(device), num_slots)
         masks = to_uint8(d.log_masks[0].exp().cpu().numpy())
         colors = to_uint8(d.components[0].permute(0, 2, 3, 1).cpu().numpy()) * (masks > 0)[..., None]
         slots = np.concatenate([colors, masks[..., None]], -1)
-        picture = np.dstack([fed.image, np.full(fed.image.shape[:2], 255, np.uint8)])
+        picture = np.dstack([prepared.image, np.full(prepared.image.shape[:2], 255, np.uint8)])
         rows.append(np.concatenate([picture, *slots], 1))
     return Image.fromarray(np.concatenate(rows))
 
 
 def keep(model: MONet, data: str, how: How, run: Path, step: int) -> None:
-    """Adds a strip to a run's folder: what a model that learns from ``data`` is at a step."""
+    """Saves a strip of the model at a step to a run's folder."""
     folder = run / STRIPS
     folder.mkdir(parents=True, exist_ok=True)
     strip(model, chosen(data)[0], how=how).save(folder / f"{step:07d}.webp", lossless=True)
@@ -126,7 +129,7 @@ def any_kept(run: Path) -> bool:
 
 
 def export(run: Path, data: str, folder: Path) -> None:
-    """Gives a checkpoint the moments that its run has kept, if it has kept any."""
+    """Writes the moments of a run, if it has any, to a checkpoint's folder."""
     strips = kept(run)
     if strips:
         figures = [{name: float(value) for name, value in row.items()} for row in rows(run / EVALUATION)]
@@ -134,18 +137,18 @@ def export(run: Path, data: str, folder: Path) -> None:
 
 
 def kept(run: Path) -> dict[int, Image.Image]:
-    """The strips of a run by step; a few of many, closer to one another at the beginning, where most happens."""
+    """Loads up to ``KEPT`` strips of a run by step, denser at the beginning, where most changes."""
     paths = {int(path.stem): path for path in (run / STRIPS).glob("*.webp") if path.stem.isdecimal()}
     return {step: Image.open(paths[step]) for step in thinned(sorted(paths))}
 
 
 def thinned(steps: Sequence[int]) -> list[int]:
-    """At most :data:`KEPT` steps, first and last among them, as even as can be on a scale of cube roots."""
+    """Selects at most :data:`KEPT` steps, including first and last, evenly spaced on a cube-root scale."""
     if len(steps) <= KEPT:
         return list(steps)
     places = np.cbrt(np.array(steps, float) - steps[0])
     left = [0, *range(1, len(steps) - 1), len(steps) - 1]
-    while len(left) > KEPT:  # leave out the one whose neighbours are nearest to one another
+    while len(left) > KEPT:  # drops the step with the closest neighbours
         gaps = [places[left[i + 1]] - places[left[i - 1]] for i in range(1, len(left) - 1)]
         del left[1 + int(np.argmin(gaps))]
     return [steps[i] for i in left]
@@ -160,14 +163,14 @@ def write(
     data: str,
     note: str = "",
 ) -> Course:
-    """Puts moments into a checkpoint's folder.
+    """Writes moments to a checkpoint's folder.
 
     Args:
-        folder: of the checkpoint.
-        strips: by step, of the same scenes and K.
+        folder: folder of the checkpoint.
+        strips: strips by step, all of the same scenes and K.
         figures: rows of ``evaluation.csv``.
-        scenes: of the strips.
-        numbers: of these scenes in the gallery, or none.
+        scenes: scenes of the strips.
+        numbers: their numbers in the gallery, or empty.
         data: the data set's name.
         note: see :class:`Course`.
     """
@@ -189,10 +192,10 @@ def write(
 
 
 def read(folder: Path) -> Course | None:
-    """What a checkpoint's folder tells of its training; None if it tells nothing.
+    """Reads the moments in a checkpoint's folder; None if there are none.
 
     Raises:
-        CheckpointError: the files are damaged or do not belong together.
+        CheckpointError: the files are damaged or do not match each other.
     """
     file = folder / FIGURES
     if not file.is_file():
@@ -211,7 +214,7 @@ def read(folder: Path) -> Course | None:
 
 
 def from_weights(folder: Path, weights: Mapping[int, Path], count: int, note: str = "") -> Course:
-    """Gives a checkpoint moments from weights that were kept, measured on ``count`` validation scenes each."""
+    """Writes moments of a checkpoint from kept weights, measured on ``count`` validation scenes each."""
     checkpoint = checkpoints.read(folder)
     scenes, numbers = chosen(checkpoint.data)
     held_out = batches.scenes(checkpoint.data, batches.VALIDATE, range(count))
@@ -224,7 +227,7 @@ def from_weights(folder: Path, weights: Mapping[int, Path], count: int, note: st
 
 
 def _value(row: Row, name: str) -> float | None:
-    """A figure of a row; None where nobody knows it."""
+    """Returns a figure of a row, rounded to five digits; None if unknown."""
     if name == "loss":
         value = row["reconstruction"] + PAPER * (row["latent_kl"] + row["mask_kl"])
     else:

@@ -19,18 +19,18 @@ from monet.training.step import Scenes
 from monet.vae import Lattice
 
 RUNS = Path("runs")
-TRIED = 2
-"""Steps of every kind that the rate is measured on, after one that is not counted."""
+TIMED = 2
+"""Steps of each kind that are timed, after one for warming up."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do, and where.
+    """Recipe and folder of a run.
 
     Attributes:
-        recipe: to go by.
-        folder: of the run.
-        text: of the recipe, if it was made from the data and does not lie in the folder yet.
+        recipe: the recipe.
+        folder: folder of the run.
+        text: text of the recipe, if it was made from the data and is not in the folder yet.
     """
 
     recipe: Recipe
@@ -38,13 +38,13 @@ class Plan:
     text: str | None = None
 
     def write(self) -> None:
-        """Puts the recipe that was made into the folder, whole or not at all."""
+        """Writes a newly made recipe to the folder, atomically."""
         if self.text is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             part = self.folder / f".{OF_RUN}.{os.getpid()}"
             part.write_text(self.text, encoding="utf-8")
             part.replace(self.folder / OF_RUN)
-            print(f"{self.folder / OF_RUN}: a recipe made from the data, to be read and changed")
+            print(f"{self.folder / OF_RUN}: a recipe made from the data; read and change it as you like")
 
 
 def plan(
@@ -54,30 +54,32 @@ def plan(
     how: How | None = None,
     weights: str | None = None,
 ) -> Plan:
-    """The recipe that is asked for, or the folder's own, or the data's, or one made from the data; nothing is written.
+    """Selects the recipe: the given one, else the folder's, else the data set's, else one made from the data.
+
+    Writes nothing.
 
     Args:
         config: a recipe's name or path.
         data: name or path of scenes.
-        folder: of the run; None: called as the recipe, or as the data.
-        how: pictures are to become square, which a made recipe goes by.
-        weights: checkpoint to begin with, which a made recipe goes by.
+        folder: folder of the run; named like the recipe or the data if None.
+        how: how to make pictures square, for a recipe made from the data.
+        weights: checkpoint to start from, for a recipe made from the data.
 
     Raises:
-        ValueError: there is no such recipe or data, or too little is said.
+        ValueError: no such recipe or data, or neither is given.
     """
     named = config or data
     if folder is None:
         if named is None:
-            raise ValueError("give --config RECIPE, or --data of your own to have a recipe made, or the run's --folder")
+            raise ValueError("give --config RECIPE, or --data to make a recipe from your pictures, or a run's --folder")
         folder = RUNS / Path(named).stem
     text = None
     if config is not None:
-        recipe = recipes.load(config, data_there=data is None)
+        recipe = recipes.load(config, check_data=data is None)
     elif (folder / OF_RUN).is_file():
         recipe = recipes.of_run(folder)
     elif data is None:
-        raise ValueError(f"{folder} holds no {OF_RUN}: give --config RECIPE, or --data to have one made")
+        raise ValueError(f"{folder} holds no {OF_RUN}: give --config RECIPE, or --data to make one")
     elif data in DATASETS and (recipes.FOLDER / f"{data}.toml").is_file():
         recipe = recipes.load(data)
     else:
@@ -87,33 +89,33 @@ def plan(
 
 
 def expected(run: Run, minutes: float | None = None) -> str:
-    """What to expect of a run, in sentences: what it learns from, how fast, until when, and in how much memory.
+    """Describes the data, the speed, the duration and the memory of a run, in sentences.
 
-    A few steps of each kind that is still to come are tried; the run is what it was before.
+    Times a few steps of each kind that is still to come, and then restores the run.
     """
-    several = run.processes > 1  # a step of one alone would wait for the others
-    return _told(run) if several else f"{_told(run)}\n{_course(run, minutes)}"
+    several = run.processes > 1  # a timed step would wait for the other processes
+    return _data_summary(run) if several else f"{_data_summary(run)}\n{_forecast(run, minutes)}"
 
 
-def _told(run: Run) -> str:
+def _data_summary(run: Run) -> str:
     split = run.record["split"]
     if run.data in DATASETS:
-        return f"{DATASETS[run.data].title}: pictures without end"
+        return f"{DATASETS[run.data].title}: generated pictures, unlimited"
     words = (
-        f"{Path(run.data).name}: {split['train']} pictures to learn from, {split['validate']} held out meanwhile, "
-        f"{split['test']} kept for the test at the end"
+        f"{Path(run.data).name}: {split['train']} pictures for training, {split['validate']} for validation, "
+        f"{split['test']} for the test at the end"
     )
     if sum(split[name] for name in ("train", "validate", "test")) < 20:
-        words += "\nfewer than 20 pictures: expect them to be learned by heart"
+        words += "\nfewer than 20 pictures: expect overfitting"
     height, width = run.source.size
     if height != width:
-        told = {"crop": "only the square in the middle is seen", "pad": "all is kept, on black"}
-        how = told.get(run.fit, "all is kept, the proportions are not")
-        words += f"\n{width} x {height} pixels are not square: fit = {run.fit}, {how}"
+        effects = {"crop": "only the central square is used", "pad": "all is kept, on black"}
+        effect = effects.get(run.fit, "all is kept, the proportions are not")
+        words += f"\n{width} x {height} pixels are not square: fit = {run.fit}, {effect}"
     return words
 
 
-def _course(run: Run, minutes: float | None) -> str:
+def _forecast(run: Run, minutes: float | None) -> str:
     recipe, pace = run.recipe, run.lessons.pace
     ends = [stage.until for stage in recipe.stages]
     starts = [0, *ends[:-1]]
@@ -125,27 +127,26 @@ def _course(run: Run, minutes: float | None) -> str:
         total, steps = total + left * each, steps + left * (each > 0)
         first += max(0.0, min(end, settles) - max(start, run.position)) / pace * each
     if run.position >= recipe.steps:
-        return "the recipe is done"
+        return "the recipe is finished"
     if not steps:
-        return "slots learn one by one to the end of the recipe: no rate is known beforehand"
+        return "the rest of the recipe trains on single slots: its speed is not known beforehand"
     batch = run.record["batch"] * run.processes
     rate = steps * batch / max(total, 1e-9)
     if minutes is not None:
         first, total = first * 60 * minutes / max(total, 1e-9), 60 * minutes
     words = f"{rate:.1f} pictures a second, {_time(total)} to the end of the recipe"
     if run.record.get("from"):
-        words += "; slots to be recognised at once, as far as the weights it begins with know such things"
+        words += "; slots are recognisable at once, as far as the initial weights know such objects"
     elif settles > run.position:
-        # Sprites had an ARI-FG of 0.57 then, Tetrominoes of 0.60 after 2,000 steps more.
-        words += f"; slots to be recognised once all {most} are in play, after {_time(first)}"
+        # At that step ARI-FG was 0.57 on sprites; on Tetrominoes 0.60 after 2,000 more steps.
+        words += f"; slots are recognisable once all {most} are in use, after {_time(first)}"
     if (peak := memory.peak(run.device)) is not None:
         words += f"; {peak / 2**30:.1f} GiB of memory"
     return words
 
 
 def _seconds(run: Run) -> list[float]:
-    """Seconds of a step of each stage; 0 of those that are over, and of slots that learn alone, for which the rate of
-    the others says nothing."""
+    """Measures the seconds per step of each stage; 0 for finished stages and those that train on single slots."""
     before, recipe = run.state(), run.recipe
     side, batch = recipe.model.resolution, int(run.record["batch"])
     images = torch.rand(batch, 3, side, side, device=run.device)
@@ -159,16 +160,16 @@ def _seconds(run: Run) -> list[float]:
         slots = stage.slots or recipe.model.num_slots
         kind = replace(stage, until=0, objects=None, slots=slots)
         if kind not in measured:
-            for number in range(1 + TRIED):
+            for number in range(1 + TIMED):
                 if number == 1:
                     run.optimizing.read()
                     start = time.monotonic()
                 lattice = Lattice.draw(batch, side, stage.stride, stage.window, run.device)
                 run.optimizing([Scenes(images, lattice)], [number], slots, stage, run.position, False)
             run.optimizing.read()
-            measured[kind] = (time.monotonic() - start) / TRIED
+            measured[kind] = (time.monotonic() - start) / TIMED
         seconds.append(measured[kind])
-    run.take(before)
+    run.restore(before)
     run.optimizing.streak.zero_()
     return seconds
 

@@ -1,4 +1,4 @@
-"""A pool of slots from the frozen attention, for training the VAE on single slots."""
+"""Pool of slots from the frozen attention, for training the VAE on single slots."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from monet.model import MONet
 from monet.vae import Lattice
 
 AT_ONCE = 64
-"""Pictures that the attention takes apart together."""
+"""Pictures that the attention decomposes at once."""
 SMALLEST, LARGEST = 15, 0.4
-"""A slot holds an object where its mask is at least so many pixels and at most this share of the picture."""
+"""Smallest mask in pixels and largest as a share of the picture, of a slot that counts as an object."""
 OTHERS = 1 / 16
-"""Share of a batch that is drawn from the slots that hold no object: backgrounds, and slots that hold nothing."""
+"""Share of a batch that is drawn from slots without an object: backgrounds and empty slots."""
 JITTER = 6
-"""Pixels that a window may lie beside the middle of its object, each way."""
+"""Largest offset of a window from the middle of its object in pixels."""
 ELSEWHERE = 0.2
-"""Share of the windows that lie anywhere: the mask is nought there, and the decoder has to learn that too."""
+"""Share of the windows at random places, where the decoder must learn that the mask is 0."""
 
 
 class Slots(NamedTuple):
-    """A batch of slots, one by one.
+    """A batch of single slots.
 
     Attributes:
         images: N,3,H,W in [0, 1].
         log_masks: N,H,W, ``log m_k``.
         first: bool N, whether it is the first slot, whose component has the background's scale.
-        windows: the window of each that is decoded and scored.
+        windows: the window of each slot that is decoded and scored.
     """
 
     images: Tensor
@@ -39,25 +39,25 @@ class Slots(NamedTuple):
 
 
 class Pool:
-    """Pictures with the masks that the attention gave their slots, on the device that trains.
+    """Pictures and their attention masks on the training device.
 
     Attributes:
         images: uint8 P,3,H,W.
-        log_masks: float16 P,K,H,W; no mask is lower than exp(-12).
+        log_masks: float16 P,K,H,W; masks are at least exp(-12).
     """
 
     def __init__(self, images: Tensor, log_masks: Tensor):
         self.images, self.log_masks = images, log_masks
         area = torch.cat([part.float().exp().sum((2, 3)) for part in log_masks.split(AT_ONCE)])
-        whole = log_masks.shape[-1] * log_masks.shape[-2]
-        holds_object = ((area > SMALLEST) & (area < LARGEST * whole)).flatten()
-        # Numbers of slots, not a choice among all of them at every step: that would need their count on the host.
+        pixels = log_masks.shape[-1] * log_masks.shape[-2]
+        holds_object = ((area > SMALLEST) & (area < LARGEST * pixels)).flatten()
+        # Indices, because selecting by mask at every step would make the host wait for the device.
         self.objects, self.others = holds_object.nonzero()[:, 0], (~holds_object).nonzero()[:, 0]
 
     @classmethod
     @torch.no_grad()
-    def hand_out(cls, model: MONet, images: Tensor, num_slots: int, bfloat16: bool) -> Pool:
-        """Takes pictures, uint8 P,3,H,W, apart; the first slot of each is its background's.
+    def fill(cls, model: MONet, images: Tensor, num_slots: int, bfloat16: bool) -> Pool:
+        """Decomposes pictures, uint8 P,3,H,W, with the attention; the first slot of each is the background's.
 
         Raises:
             ValueError: no slot holds an object.
@@ -70,15 +70,15 @@ class Pool:
         pool = cls(images, torch.cat(masks))
         if not len(pool.objects):
             raise ValueError(
-                "no slot of the resting attention holds an object: train the attention first, or start from a "
+                "no slot of the frozen attention holds an object: train the attention first, or start from a "
                 "checkpoint with --weights"
             )
         return pool
 
     def draw(self, count: int, window: int, symmetric: bool) -> Slots:
-        """``count`` slots at random, with a window around each object; turned and mirrored where that is allowed.
+        """Draws ``count`` random slots with a window around each object, rotated and mirrored if ``symmetric``.
 
-        Draws from the global generator of the pool's device.
+        Uses the global generator of the pool's device.
         """
         device, (slots, side) = self.images.device, self.log_masks.shape[1:3]
         others = round(count * OTHERS) if len(self.others) else 0
@@ -89,7 +89,8 @@ class Pool:
         picture, slot = chosen // slots, chosen % slots
         images, log_masks = self.images[picture].float() / 255, self.log_masks[picture, slot].float()
         if symmetric:
-            turns, mirror = torch.randint(4, ()), torch.randint(2, ())  # of the host's generator: a batch turns as one
+            # From the host's generator: one rotation for the whole batch.
+            turns, mirror = torch.randint(4, ()), torch.randint(2, ())
             images, log_masks = (torch.rot90(x, int(turns), (-2, -1)) for x in (images, log_masks))
             if mirror:
                 images, log_masks = images.flip(-1), log_masks.flip(-1)
@@ -97,7 +98,7 @@ class Pool:
 
     @staticmethod
     def _windows(log_masks: Tensor, objects: int, side: int, window: int) -> Lattice:
-        """A window around the middle of each of the first ``objects`` masks, and anywhere for the others."""
+        """Places a window around the middle of each of the first ``objects`` masks, at random for the others."""
         masks, count, device = log_masks.exp(), len(log_masks), log_masks.device
         pixels = torch.arange(side, device=device, dtype=torch.float32)
         weight = masks.sum((1, 2)) + 1e-6

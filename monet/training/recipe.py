@@ -19,7 +19,7 @@ from monet.pictures import How
 
 FOLDER = Path(os.environ.get("MONET_RECIPES", Path(__file__).parent / "recipes"))
 OF_RUN = "recipe.toml"
-"""In a run's folder: the recipe that was made from its data."""
+"""File name of a recipe that was made from a run's data, in the run's folder."""
 
 VAE = (
     "encoder_channels",
@@ -29,37 +29,38 @@ VAE = (
     "decoder_channels",
     "latent_dim",
 )
-"""What in a configuration the VAE's shape depends on."""
+"""Fields of a configuration that determine the shapes of the VAE's weights."""
 
 Learner = Literal["everything", "attention", "vae", "slots"]
 
 Schedule = tuple[tuple[int, float], ...]
-"""(step, value) points with straight lines between them and constant ends."""
+"""(step, value) points, interpolated linearly and constant beyond the ends."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the curriculum: the weights are shared over slots, so slots and objects may change at any step.
+    """A stage of the curriculum. Weights are shared over slots, so slots and objects may change at any step.
 
     Attributes:
-        until: the first step that no longer belongs to the stage.
-        objects: fewest and most objects per scene. None: as many as the data set has; nobody counts them.
-        slots: K. None: every step draws a number of objects, its scenes hold exactly so many, and K is a slot for each
-            and ``background`` more, none to spare. The attention does not know K, so it cannot spend two slots on one
-            object. Without ``objects`` either, the configuration's K.
-        background: slots that the background has.
+        until: the first step after the stage.
+        objects: fewest and most objects per scene; None: as many as the data set has.
+        slots: K. None with ``objects``: every step draws a number of objects, all its scenes have exactly that many,
+            and K is that number plus ``background``. The attention does not know K, so it cannot spend two slots on one
+            object. None without ``objects``: the configuration's K.
+        background: number of slots for the background.
         stride: decode and score every stride-th pixel only, at a random offset (see ``monet.vae.Lattice``).
-        window: decode and score one random tile of this side only, another of each picture; the tiles make up the
-            picture. Where slots learn alone, the side of the window around each slot.
-        detach_masks: the attention learns from how well each slot explains each pixel as it is, and not from what the
-            encoder would have made of another mask. That gradient is the greater part, and nearly all noise.
-        vae_every: the VAE learns in every n-th step only. In the others the attention learns alone, from every pixel
-            and not from ``window``, which takes no longer, as nothing is carried back through the decoder.
-        learn: what learns. ``vae``: the attention rests. ``attention``: the VAE rests, every pixel is scored.
-            ``slots``: the VAE alone, slot by slot: the resting attention's masks are soft targets of
+        window: decode and score one random tile of this side per picture; the tiles cover the picture. With
+            ``learn = "slots"``, the side of the window around each slot.
+        detach_masks: cut the gradient from the encoder to the attention's masks. The attention then learns only from
+            how well each slot explains each pixel. The gradient through the encoder is the larger part, and nearly all
+            noise.
+        vae_every: train the VAE in every n-th step only. The other steps train the attention alone, on every pixel
+            instead of ``window``; this takes no longer, because nothing is backpropagated through the decoder.
+        learn: what is trained. ``vae``: the attention is frozen. ``attention``: the VAE is frozen, every pixel is
+            scored. ``slots``: the VAE alone, on single slots: the frozen attention's masks are soft targets of
             :func:`monet.objective.slot_loss` (see :mod:`monet.training.pool`).
-        new_vae: the VAE and what the optimiser remembers of it begin anew with the stage. A VAE that has learned from
-            an attention that was still learning is in a corner: place and colour fill its latents, and no shape.
+        new_vae: reinitialise the VAE and its optimiser state when the stage begins. A VAE that was trained together
+            with an untrained attention is stuck: its latents hold place and colour, and no shape.
     """
 
     until: int
@@ -74,7 +75,7 @@ class Stage:
     new_vae: bool = False
 
     def draw(self, seed: tuple[int, int], num_slots: int) -> tuple[tuple[int, int] | None, int]:
-        """Fewest and most objects per scene of a step, and K; ``num_slots`` is the configuration's."""
+        """Draws fewest and most objects per scene of a step, and K; ``num_slots`` is the configuration's."""
         if self.slots is not None or self.objects is None:
             return self.objects, self.slots or num_slots
         count = int(np.random.default_rng(seed).integers(self.objects[0], self.objects[1], endpoint=True))
@@ -86,30 +87,28 @@ class Recipe:
     """A training run.
 
     Attributes:
-        data: name of a generated data set, or name or path of stored scenes; a path is seen from the recipe's file.
+        data: name of a generated data set, or name or path of stored scenes; a path is relative to the recipe's file.
         model: configuration of the network.
         stages: the curriculum, in order; the last one's ``until`` is the number of steps.
-        schedules: ``learning_rate``, and where they differ from the constant, ``scale_factor`` (times the component
-            scales), ``vae_factor`` (times the learning rate, for the VAE alone), ``average``, ``clip``, ``beta`` and
-            ``gamma``.
+        schedules: ``learning_rate``, and, if not constant, ``scale_factor`` (multiplies the component scales),
+            ``vae_factor`` (multiplies the VAE's learning rate), ``average``, ``clip``, ``beta`` and ``gamma``.
         likelihood: see ``monet.objective``.
         batch_size: pictures per step and process.
-        at_once: pictures per forward and backward pass (None: all of the batch); the step is the same, its memory less.
-        he_initialisation: He weights for the VAE with a small posterior instead of PyTorch's default.
-        average: decay of the exponential moving average of the weights, which is what is evaluated and shipped, where
-            no schedule gives it.
-        clip: largest norm of the gradient, of the attention's and of the VAE's, where no schedule gives it.
-        bfloat16: convolutions in bfloat16 where the processor is quicker so; float32 everywhere otherwise.
+        at_once: pictures per forward and backward pass (None: the whole batch); less memory, the same step.
+        he_initialisation: He weights for the VAE and a narrow posterior, instead of PyTorch's default.
+        average: decay of the exponential moving average of the weights, unless scheduled. The average is evaluated and
+            exported.
+        clip: largest norm of the gradient of the attention and of the VAE, unless scheduled.
+        bfloat16: convolutions in bfloat16 if the device is faster with it; otherwise float32.
         evaluate_every: steps between evaluations on held-out scenes.
         save_every: steps between saves of the state.
-        fit: how pictures that are not square become so; see :func:`monet.pictures.fit`.
-        weights: name or folder of a checkpoint that a run begins with; None: with random weights.
-        symmetric: a scene that is turned by quarters or mirrored may be one of the data set's, so stored scenes come
-            turned and mirrored too, and so do slots that learn alone.
-        slot_batch: slots per step and process where slots learn alone.
-        slot_pool: pictures that the resting attention takes apart at once.
-        slot_reuse: how many times, on average, one of their slots is learned from before others are handed out.
-        seed: of weights, scenes and noise.
+        fit: how to make pictures square; see :func:`monet.pictures.fit`.
+        weights: name or folder of a checkpoint to start from; random weights if None.
+        symmetric: rotate stored scenes, and single slots, by quarter turns and mirror them at random.
+        slot_batch: slots per step and process in stages with ``learn = "slots"``.
+        slot_pool: pictures in a pool of single slots.
+        slot_reuse: average number of times that a pool's slot is used before the pool is replaced.
+        seed: seed of weights, scenes and noise.
     """
 
     data: str
@@ -141,12 +140,12 @@ class Recipe:
             raise ValueError(f"fit {self.fit!r} is none of {', '.join(get_args(How))}")
         ends = [0, *(stage.until for stage in self.stages)]
         if not self.stages or any(a >= b for a, b in pairwise(ends)):
-            raise ValueError("stages must be at least one and their `until` must rise from above 0")
+            raise ValueError("there must be at least one stage, and `until` must increase from above 0")
         for stage in self.stages:
             self._check(stage)
         for name in ("batch_size", "evaluate_every", "save_every", "slot_batch", "slot_pool", "slot_reuse"):
             if not isinstance(value := getattr(self, name), int) or value < 1:
-                raise ValueError(f"{name} {value!r} must be a whole number from 1 on")
+                raise ValueError(f"{name} {value!r} must be an integer of at least 1")
         if self.at_once is not None and (self.at_once < 1 or self.batch_size % self.at_once):
             raise ValueError(f"at_once {self.at_once} must divide the batch_size {self.batch_size}")
         defaults = {"scale_factor": 1.0, "vae_factor": 1.0, "average": self.average, "clip": self.clip}
@@ -154,12 +153,13 @@ class Recipe:
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:
-            raise ValueError(f"schedules must hold learning_rate and know no {', '.join(sorted(unknown)) or 'other'}")
+            reason = f"unknown {', '.join(sorted(unknown))}" if unknown else "learning_rate is missing"
+            raise ValueError(f"schedules: {reason}; learning_rate is required, {', '.join(defaults)} are optional")
         for name, points in self.schedules.items():
             if not points or any(a >= b for (a, _), (b, _) in pairwise(points)):
-                raise ValueError(f"schedule {name} must be points whose steps rise")
+                raise ValueError(f"schedule {name} must be points with increasing steps")
             if not all(math.isfinite(value) and value >= 0 for _, value in points):
-                raise ValueError(f"schedule {name} must hold numbers that are not negative")
+                raise ValueError(f"schedule {name} must hold finite numbers of at least 0")
         for average in (self.average, *(value for _, value in self.schedules.get("average", ()))):
             if not 0 <= average < 1:
                 raise ValueError(f"average {average} must lie in [0, 1)")
@@ -180,15 +180,16 @@ class Recipe:
         if len(stage.objects) != 2 or not 0 <= stage.objects[0] <= stage.objects[1]:
             raise ValueError(f"objects {stage.objects} must be the fewest and the most per scene")
         if self.data in DATASETS:
-            DATASETS[self.data].scene(0, stage.objects)  # says itself what it cannot generate
+            DATASETS[self.data].scene(0, stage.objects)  # raises an error if it cannot generate that many
 
     @property
     def steps(self) -> int:
         return self.stages[-1].until
 
     def entry(self, trained: MONetConfig) -> int:
-        """The step at which trained weights go on: that of the last stage, or where their VAE is of another shape, of
-        the last stage that begins with a new one.
+        """Returns the step at which to continue with trained weights.
+
+        The first step of the last stage, or, if the VAE has another shape, of the last stage with ``new_vae``.
 
         Raises:
             ValueError: there is no such stage.
@@ -198,35 +199,35 @@ class Recipe:
             return starts[-2]
         new = [start for start, stage in zip(starts, self.stages, strict=False) if stage.new_vae]
         if not new:
-            raise ValueError("the VAE of these weights is of another shape than the recipe's, and no stage begins anew")
+            raise ValueError("the VAE of these weights has another shape than the recipe's, and no stage has new_vae")
         return new[-1]
 
     def stage(self, step: float) -> Stage:
-        """The stage that a step belongs to; the last one's from its end on."""
+        """Returns the stage of a step; the last one beyond the end."""
         return self.stages[self.stage_number(step)]
 
     def stage_number(self, step: float) -> int:
-        """The number of that stage, from 0 on."""
+        """Returns the number of the stage of a step, from 0."""
         ends = (number for number, stage in enumerate(self.stages) if step < stage.until)
         return next(ends, len(self.stages) - 1)
 
     def value(self, name: str, step: float) -> float:
-        """A schedule's value at a step."""
+        """Returns a schedule's value at a step."""
         if name not in self.schedules:
             return self.defaults[name]
         steps, values = zip(*self.schedules[name], strict=True)
         return float(np.interp(step, steps, values))
 
 
-def load(name_or_path: str, *, data_there: bool = True) -> Recipe:
-    """A recipe by its name under ``recipes/`` or by the path of a TOML file.
+def load(name_or_path: str, *, check_data: bool = True) -> Recipe:
+    """Loads a recipe by its name under ``recipes/`` or by the path of a TOML file.
 
     Args:
-        name_or_path: of the recipe.
-        data_there: whether its data has to be there; not where a run has other data, or the same elsewhere.
+        name_or_path: name or path of the recipe.
+        check_data: whether its data must exist; False if the run has other data, or its data elsewhere.
 
     Raises:
-        ValueError: there is none, or it is not a recipe; the message says which part is wrong.
+        ValueError: no such file, or not a recipe; the message says which part is wrong.
     """
     path = FOLDER / f"{name_or_path}.toml"
     if not path.is_file():
@@ -234,44 +235,44 @@ def load(name_or_path: str, *, data_there: bool = True) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ValueError(f"no recipe {name_or_path!r}; there are {known}, or give the path of a TOML file")
-    return parse(path.read_text(encoding="utf-8-sig"), path.parent, path.name, data_there=data_there)
+    return parse(path.read_text(encoding="utf-8-sig"), path.parent, path.name, check_data=check_data)
 
 
-def parse(text: str, folder: Path = FOLDER, name: str = OF_RUN, *, data_there: bool = True) -> Recipe:
-    """A recipe from the text of a TOML file.
+def parse(text: str, folder: Path = FOLDER, name: str = OF_RUN, *, check_data: bool = True) -> Recipe:
+    """Parses a recipe from the text of a TOML file.
 
     Args:
-        text: of the file.
-        folder: of the file, from which paths in it are seen.
-        name: of the file, for the message.
-        data_there: see :func:`load`.
+        text: text of the file.
+        folder: folder of the file; paths in it are relative to this folder.
+        name: name of the file for error messages.
+        check_data: see :func:`load`.
 
     Raises:
-        ValueError: it is not a recipe; the message says which part is wrong.
+        ValueError: not a recipe; the message says which part is wrong.
     """
     try:
-        return from_table(tomllib.loads(text), folder, data_there=data_there)
+        return from_table(tomllib.loads(text), folder, check_data=check_data)
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise ValueError(f"recipe {name}: {error}") from error
 
 
 def of_run(folder: Path, config: str | None = None) -> Recipe:
-    """The recipe of a run: the one that is asked for, or the one in its folder, or that of the folder's name.
+    """Loads the recipe of a run: the given one, else the one in its folder, else the one named like the folder.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no such recipe.
     """
     own = folder / OF_RUN
-    return load(config or (str(own) if own.is_file() else folder.name), data_there=False)
+    return load(config or (str(own) if own.is_file() else folder.name), check_data=False)
 
 
-def from_table(table: dict[str, Any], folder: Path = FOLDER, *, data_there: bool = True) -> Recipe:
-    """A recipe from the nested dictionary that a TOML file holds.
+def from_table(table: dict[str, Any], folder: Path = FOLDER, *, check_data: bool = True) -> Recipe:
+    """Builds a recipe from the nested dictionary of a TOML file.
 
     Args:
-        table: of the file.
-        folder: of the file, from which paths in it are seen.
-        data_there: see :func:`load`.
+        table: contents of the file.
+        folder: folder of the file; paths in it are relative to this folder.
+        check_data: see :func:`load`.
     """
     table = dict(table)
     if missing := {"data", "stages", "schedules"} - set(table):
@@ -289,7 +290,7 @@ def from_table(table: dict[str, Any], folder: Path = FOLDER, *, data_there: bool
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     data = table.pop("data")
     if data not in DATASETS:
-        if data_there and data not in stores() and not (folder / data).exists():
+        if check_data and data not in stores() and not (folder / data).exists():
             raise ValueError(f"data {data!r} is none of {', '.join(DATASETS)}, no stored data set and no file")
         data = data if data in stores() else str((folder / data).resolve())
     return Recipe(data=data, model=MONetConfig(**table.pop("model", {})), stages=stages, schedules=schedules, **table)

@@ -1,4 +1,4 @@
-"""Report of a run: a picture of its curves, and one of its slots at several steps."""
+"""Report of a run: curves, and a picture of slots at several steps."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from monet.training.tables import EVALUATION, LOG
 CURVES, SLOTS = "curves.png", "slots_over_time.png"
 MOMENTS = 6
 MARGIN = 90
-"""Pixels left of a row of slots for its step."""
+"""Width in pixels of the step's label, left of a row of slots."""
 
 Columns = dict[str, np.ndarray]
-"""Of a CSV file, by name; the first is ``step``."""
+"""Columns of a CSV file by name; the first is ``step``."""
 
 PANELS = (
     ("reconstruction, nats", LOG, {"reconstruction": ""}),
@@ -28,24 +28,24 @@ PANELS = (
     ("MSE", EVALUATION, {"mse": ""}),
     ("learning rate, scale factor (dashed, right)", LOG, {"learning_rate": ""}),
 )
-"""Title, file, columns with their names in a legend."""
+"""Title, file, and columns with their legend."""
 LOSS_PANELS = 3
-"""The first of them: single batches, so noisy that their mean is what one sees."""
+"""Number of first panels that show a moving mean, because single batches are noisy."""
 
 
 class ReportError(ValueError):
-    """A report that cannot be drawn, in words."""
+    """A report cannot be drawn. The message is one sentence for the user."""
 
 
 def draw(folder: Path) -> list[Path]:
-    """Draws what there is to draw into a run's folder: ``curves.png``, ``slots_over_time.png``.
+    """Draws ``curves.png`` and, if there are pictures, ``slots_over_time.png`` into a run's folder.
 
     Raises:
-        ReportError: the folder is not one of a run, its tables are none, or there is no matplotlib.
+        ReportError: not the folder of a run, damaged tables, or matplotlib is not installed.
     """
     tables = {file: table(folder / file) for file in (LOG, EVALUATION)}
     if not any(tables.values()):
-        raise ReportError(f"{folder} holds no {LOG} or {EVALUATION} with rows: not a run, or one that has just begun")
+        raise ReportError(f"{folder} holds no {LOG} or {EVALUATION} with rows: not a run, or it has just begun")
     curves(tables, folder / CURVES)
     if (sheet := slots_over_time(folder / "pictures")) is None:
         return [folder / CURVES]
@@ -54,10 +54,10 @@ def draw(folder: Path) -> list[Path]:
 
 
 def table(path: Path) -> Columns:
-    """The columns of a CSV file by rising step; empty if there is none. A row still being written is left out.
+    """Reads the columns of a CSV file, sorted by step; empty if there is no file. An incomplete last row is dropped.
 
     Raises:
-        ReportError: it is not a table of numbers that begins with the step.
+        ReportError: not a table of numbers whose first column is the step.
     """
     if not path.is_file():
         return {}
@@ -76,11 +76,11 @@ def table(path: Path) -> Columns:
 
 
 def curves(tables: dict[str, Columns], path: Path) -> None:
-    """Draws the panels: of the loss terms single batches pale and their moving mean strong; of the others every row."""
+    """Draws the panels: loss terms as pale single batches and a strong moving mean, the others row by row."""
     try:
         from matplotlib.axes import Axes
         from matplotlib.figure import Figure
-    except ImportError as error:  # training does without, and so does requirements.txt
+    except ImportError as error:  # optional, not in requirements.txt
         raise ReportError("a report needs matplotlib: pip install -r requirements-training.txt") from error
 
     def line(axes: Axes, data: Columns, column: str, *, mean: bool = False, **style: Any) -> None:
@@ -107,26 +107,26 @@ def curves(tables: dict[str, Columns], path: Path) -> None:
     line(factor, tables[LOG], "scale_factor", color="C1", linestyle="--")
     for axes in (*panels, factor):
         axes.tick_params(labelsize=8, which="both")
-        axes.locator_params(axis="x", nbins=5)  # numbers of six digits side by side
+        axes.locator_params(axis="x", nbins=5)  # leaves room for labels of six digits
     figure.supxlabel("step", fontsize=9)
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
 
 
 def unbroken(steps: np.ndarray) -> list[np.ndarray]:
-    """Indices of the parts between which more than two rows are missing: a line over the gap would be made up."""
+    """Splits the indices at gaps of more than two missing rows, because a line across a gap would be invented."""
     distances = np.diff(steps)
     gaps = distances > 3 * np.median(distances) if len(distances) else distances.astype(bool)
     return np.split(np.arange(len(steps)), np.flatnonzero(gaps) + 1)
 
 
 def moving_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Mean over ``width`` values around each; over fewer at the ends."""
+    """Computes the mean over ``width`` values around each value; over fewer at the ends."""
     window = np.ones(min(width, len(values)))
     return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
 
 
 def slots_over_time(folder: Path) -> Image.Image | None:
-    """The first scene of at most six contact sheets, from the first to the last; None if there are none."""
+    """Stacks the first scene of up to six contact sheets, evenly spaced over the run; None if there are none."""
     sheets = sorted((path for path in folder.glob("*.png") if path.stem.isdecimal()), key=lambda path: int(path.stem))
     if not sheets:
         return None

@@ -1,4 +1,4 @@
-"""A training run in a folder, with one process or several (``torchrun``); it can be stopped and resumed."""
+"""Training run in a folder that can be stopped and resumed, with one process or several (``torchrun``)."""
 
 from __future__ import annotations
 
@@ -29,36 +29,35 @@ from monet.training.widen import widen
 
 STATES = states.FOLDER
 ATTENTION = ("attention_channels", "attention_hidden", "resolution")
-"""What in a configuration the attention network's shape depends on."""
+"""Fields of a configuration that determine the shapes of the attention's weights."""
 
 
 class Run:
     """A training run in a folder: ``state/``, ``log.csv``, ``evaluation.csv`` and ``pictures/``.
 
-    Resuming is exact: every random draw is seeded by the run's seed, the step and the part of the batch that goes
-    through the network at once. So a batch in two parts is also what two processes with half the batch each make.
+    Resuming is exact: every random draw is seeded by the run's seed, the step and the chunk of the batch. So one
+    process with two chunks trains exactly like two processes with half the batch each.
 
     Args:
-        recipe: what to do.
-        folder: of the run; made when the training begins.
-        data: name or path of scenes to train on instead of the recipe's. A run that is resumed remembers its own.
-        device: where; the first card, or the processor where there is none, if None.
-        batch: pictures per step and process instead of the recipe's. The learning rate grows with its root, and the
-            schedules follow the pictures seen.
-        workers: processes that make pictures ahead of the step; None: one if they are made on the host and there is a
-            core for it, none otherwise.
-        how: pictures that are not square become so, instead of the recipe's way; remembered, too.
-        log: name of a logger that gets the figures, too; see :mod:`monet.training.loggers`.
+        recipe: the recipe.
+        folder: folder of the run; created when training begins.
+        data: name or path of scenes to train on instead of the recipe's. A resumed run keeps its own data.
+        device: training device; the first GPU if None, or the CPU if there is none.
+        batch: pictures per step and process instead of the recipe's. The learning rate grows with its square root, and
+            schedules follow the number of pictures.
+        workers: processes that prepare pictures ahead of the step.
+        how: how to make pictures square, instead of the recipe's way. A resumed run keeps its own way.
+        log: name of a logger that also gets the figures; see :mod:`monet.training.loggers`.
 
     Attributes:
-        record: what a state holds besides tensors: ``step``; ``position`` in the recipe, in its steps; ``stage`` that
-            the last step was of; ``pictures`` and ``slots`` learned from; ``seconds``; ``skipped`` steps;
-            ``batch``; ``halvings`` of the learning rate; ``machines``, each with its part of pictures and seconds;
-            ``data``, ``content``, ``background`` and ``split`` as :class:`monet.training.source.Source` has them, and
-            ``fit``, how pictures became square.
+        record: contents of a state besides tensors: ``step``; ``position`` in the recipe, in its steps; ``stage`` of
+            the last step; ``pictures`` and ``slots`` trained on; ``seconds``; ``skipped`` steps; ``batch``;
+            ``halvings`` of the learning rate; ``machines``, each with its share of pictures and seconds; ``data``,
+            ``content``, ``background`` and ``split`` as in :class:`monet.training.source.Source`; and ``fit``, how
+            pictures were made square.
 
     Raises:
-        ValueError: there is no such data or logger.
+        ValueError: no such data, or the logger is not installed.
     """
 
     def __init__(
@@ -90,11 +89,11 @@ class Run:
             initialise(model)
         self.optimizing = Step(model.to(self.device), recipe, self.processes)
         self.on_save: Callable[[], None] = lambda: None
-        """Is called whenever a state has been written."""
+        """Called after a state has been written."""
         self.lessons = Lessons(recipe, self.optimizing, self.record, self.rank)
         self.journal = Journal(folder, recipe, self.optimizing, self.record, self.rank == 0, log)
-        self._asked = how
-        self._learn_from(self._source(data), how or recipe.fit)
+        self._how = how
+        self._set_source(self._source(data), how or recipe.fit)
 
     @property
     def model(self) -> MONet:
@@ -102,7 +101,7 @@ class Run:
 
     @property
     def average(self) -> MONet:
-        """The moving average of the weights: what is evaluated and exported."""
+        """The moving average of the weights, which is evaluated and exported."""
         return self.optimizing.average
 
     @property
@@ -111,7 +110,7 @@ class Run:
 
     @property
     def fit(self) -> How:
-        """How pictures become square."""
+        """How pictures are made square."""
         how: How = self.record["fit"]
         return how
 
@@ -121,7 +120,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Of training, wherever it was."""
+        """Training time on all machines."""
         return float(self.record["seconds"])
 
     @property
@@ -131,14 +130,14 @@ class Run:
     # ------------------------------------------------------------------ state
 
     def save(self) -> State:
-        """Writes the state beside the last one, so that there is always a whole one; returns it."""
-        good = self.state()
-        states.write(good, self.folder / STATES)
+        """Writes the state beside the last one, so that there is always a complete one; returns it."""
+        state = self.state()
+        states.write(state, self.folder / STATES)
         self.on_save()
-        return good
+        return state
 
     def state(self) -> State:
-        """What the run is now, on the host."""
+        """Copies the current state to the host."""
         weights, memory = (
             {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
             for tensors in self.optimizing.tensors()
@@ -146,51 +145,51 @@ class Run:
         return State(weights, memory, {**self.record, "machines": [dict(m) for m in self.record["machines"]]})
 
     def resume(self, *, change_data: bool = False) -> bool:
-        """Goes on from the folder's last whole state; False if there is none.
+        """Resumes from the folder's last complete state; returns False if there is none.
 
         Args:
-            change_data: it may go on with other data, or squares made otherwise, than it has learned from.
+            change_data: allow other data, or another fit, than the run was trained on.
 
         Raises:
-            StateError: no state is whole, or it is of another network or learned from other data.
+            StateError: no complete state, another network, or other data.
         """
-        state, words = states.read(self.folder / STATES, self.device)
+        state, warning = states.read(self.folder / STATES, self.device)
         if state is None:
             if self.rank == 0:
-                self.journal.back()  # one that was killed before it saved may have logged
+                self.journal.back()  # a run that was killed before its first save may have logged rows
             return False
-        if words and self.rank == 0:
-            print(f"{words} Going on from the state before it.")
-        how, before = self._asked, state.record.get("fit", "crop")
+        if warning and self.rank == 0:
+            print(f"{warning} Resuming from the state before it.")
+        how, before = self._how, state.record.get("fit", "crop")
         what = self.source.differs(state.record) or ("" if how in (None, before) else f"fit ({how}, not {before})")
         if what and not change_data:
             raise StateError(
-                f"{self.folder} has learned from {state.record['data']}, and the {what} is another now: --change-data "
-                "goes on with it, without --data and --fit it goes on as it was, another --folder begins anew."
+                f"{self.folder} was trained on {state.record['data']}, and the {what} differs now: add --change-data "
+                "to use it, leave out --data and --fit to continue as before, or give another --folder to start anew."
             )
         batch = self.record["batch"]
-        self.take(state)
+        self.restore(state)
         self.record["batch"] = batch
-        self._learn_from(self.source, how or before)
+        self._set_source(self.source, how or before)
         if self.rank == 0:
-            self.journal.back()  # a killed run wrote further than it saved, and will write that again
+            self.journal.back()  # a killed run logged rows after its last save; they are logged again
         return True
 
     def _source(self, data: str | None) -> Source:
-        """The data that is asked for, or what the folder's run has learned from, or else the recipe's."""
-        remembered = states.records(self.folder / STATES)
-        if data or not remembered:
+        """Opens the given data, else the data of the folder's run, else the recipe's."""
+        records = states.records(self.folder / STATES)
+        if data or not records:
             return Source.of(data or self.recipe.data)
         try:
-            return Source.of(remembered[-1]["data"])
+            return Source.of(records[-1]["data"])
         except ValueError as error:
             raise StateError(
-                f"{self.folder} has learned from {remembered[-1]['data']}, which cannot be read any more ({error}): "
-                "give the same pictures with --data where they are now."
+                f"{self.folder} was trained on {records[-1]['data']}, which cannot be read any more ({error}): give "
+                "the new path of the same pictures with --data."
             ) from error
 
-    def _learn_from(self, source: Source, how: How) -> None:
-        """Lets the run learn from a source.
+    def _set_source(self, source: Source, how: How) -> None:
+        """Sets the data of the run.
 
         Raises:
             ValueError: it has no scenes for one of the recipe's stages.
@@ -199,11 +198,11 @@ class Run:
         self.source = source
         self.record |= {**source.record(), "fit": how}
 
-    def take(self, state: State) -> None:
-        """Becomes what a state says.
+    def restore(self, state: State) -> None:
+        """Restores a state.
 
         Raises:
-            StateError: it is of another network.
+            StateError: it holds another network.
         """
         try:
             self.optimizing.load(
@@ -212,24 +211,24 @@ class Run:
             )
         except RuntimeError as error:
             raise StateError(
-                f"{self.folder} is of another network than the recipe's [model] describes: give the folder's own "
-                "recipe, or another --folder, which may start from an exported checkpoint with --weights"
+                f"{self.folder} holds another network than the recipe's [model] describes: give the folder's own "
+                "recipe, or another --folder, which can start from an exported checkpoint with --weights"
             ) from error
         self.record |= {**state.record, "machines": [dict(m) for m in state.record["machines"]]}
 
     def start_from(self, trained: MONet, position: int = 0, name: str = "") -> None:
-        """Takes over the weights of a checkpoint and goes on at a step of the recipe; the optimiser begins anew.
+        """Loads the weights of a checkpoint and continues at a step of the recipe with a fresh optimiser.
 
-        The record remembers the checkpoint's ``name`` and the step, for the model card.
+        The record keeps the checkpoint's ``name`` and the step for the model card.
 
-        The recipe's attention may be wider than the checkpoint's (:func:`monet.training.widen.widen`). Where the VAE
-        begins anew at that step, the checkpoint's may be of any shape.
+        The recipe's attention may be wider than the checkpoint's (:func:`monet.training.widen.widen`). If a stage with
+        ``new_vae`` begins at that step, the checkpoint's VAE may have any shape.
 
         Raises:
-            ValueError: the recipe has no such step, or its network cannot be made from the checkpoint's.
+            ValueError: the recipe has no such step, or its network cannot take the checkpoint's weights.
         """
         if not 0 <= position < self.recipe.steps:
-            raise ValueError(f"the recipe has steps 0 to {self.recipe.steps - 1}, and no {position}")
+            raise ValueError(f"--first {position} must lie in 0 to {self.recipe.steps - 1}, the steps of the recipe")
         self.record |= {"step": position, "position": float(position), "from": (name, position)}
         stage = self.recipe.stage(position)
         if stage.new_vae and position in (0, *(stage.until for stage in self.recipe.stages)):
@@ -241,10 +240,10 @@ class Run:
         self.average.load_state_dict(self.model.state_dict())
 
     def compile(self) -> None:
-        """Lets PyTorch fuse the attention's many small layers, which are half of a step; needs a C++ compiler.
+        """Compiles the attention's many small layers, which take half of a step; needs a C++ compiler.
 
-        The first step then takes a minute, or a few seconds where the run's folder holds what was made before. On a
-        card the VAE is compiled too, and a whole step is captured as a CUDA graph.
+        The first step then takes a minute, or a few seconds if the run's folder has a compilation cache. On a GPU the
+        VAE is compiled too, and each step is captured as a CUDA graph.
         """
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.folder / "compiled"))
         self.model.attention.unet.compile(dynamic=False)
@@ -257,15 +256,15 @@ class Run:
     # ------------------------------------------------------------------- loop
 
     def train(self, steps: int | None = None, minutes: float | None = None) -> None:
-        """Runs to the recipe's last step, or for ``steps`` more, and leaves a saved state behind, however it ends.
+        """Trains to the recipe's last step, or for ``steps`` more; saves a state even if it is interrupted or fails.
 
         Args:
-            steps: at most so many.
-            minutes: of wall time. Schedules and stages then follow the share of the time that is used: the recipe is
-                run from where the run stands to its end, in more or fewer steps than it says.
+            steps: largest number of steps.
+            minutes: budget of wall time. Schedules and stages then follow the elapsed share of it: the rest of the
+                recipe is run in more or fewer steps than it says.
 
         Raises:
-            StateError: another process trains in the folder, or the run diverges whatever the learning rate.
+            StateError: another process trains in the folder, or the run diverges at every learning rate tried.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with states.locked(self.folder) if self.rank == 0 else nullcontext() as owner:
@@ -275,10 +274,10 @@ class Run:
             Loop(self, clock, None if steps is None else self.step + steps).train()
 
     def note_machine(self) -> None:
-        """Notes in the record on what the run goes on from here."""
-        card = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
+        """Adds the current machine to the record, unless it is the last one there."""
+        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
         machine = {
-            "device": card or f"{platform.machine()} processor", "processor": processor(),
+            "device": gpu or f"{platform.machine()} processor", "processor": processor(),
             "threads": torch.get_num_threads(),
             "processes": self.processes, "bfloat16": self.optimizing.bfloat16, "torch": torch.__version__,
         }  # fmt: skip
@@ -288,7 +287,7 @@ class Run:
 
 
 def processor() -> str:
-    """The processor's name; "" where the system does not tell."""
+    """Returns the CPU's name; "" if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

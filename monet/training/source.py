@@ -12,8 +12,8 @@ from monet.data.batches import TEST, TRAIN, VALIDATE
 from monet.data.stored.store import IMAGES
 from monet.training.recipe import Recipe
 
-RULE = "by number: the first to learn from, then those held out, then the test split; see monet.data.batches.sizes"
-SEEDS = "by seed: no generated scene of one split is in another"
+RULE = "by number: training first, then validation, then test; see monet.data.batches.sizes"
+SEEDS = "by seed: splits share no scene"
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Source:
     """The data of a run.
 
     Attributes:
-        data: a generated data set's name; a stored one's; or an absolute path.
-        content: SHA-256 of the values of the stored pictures, hexadecimal; "" of generated ones, which have no end.
+        data: name of generated or stored data, or an absolute path.
+        content: SHA-256 of the values of the stored pictures, hexadecimal; "" for generated data.
         background: the labels that are not objects.
-        counted: whether the objects of its scenes can be counted.
-        size: height and width of its pictures, pixels.
-        split: how many scenes each split has, and by which rule; of generated scenes the rule alone.
+        counted: whether the number of objects of its scenes is known.
+        size: height and width of its pictures in pixels.
+        split: number of scenes of each split, and the rule; only the rule for generated data.
     """
 
     data: str
@@ -38,16 +38,16 @@ class Source:
 
     @classmethod
     def of(cls, data: str) -> Source:
-        """The source of a name or path.
+        """Opens data by name or path.
 
         Raises:
-            ValueError: there is no such data, or too little of it.
+            ValueError: no such data, or too few scenes.
         """
         if data in DATASETS:
             return cls(data, "", DATASETS[data].background, True, (DATASETS[data].size,) * 2, {"rule": SEEDS})
         store = stored(data)
         name = data if data in stores() else str(Path(data).resolve())
-        # Of a store it is in the manifest; of any other file it is counted in the same way.
+        # A store's manifest has the checksum; for a file it is computed in the same way.
         content = store.checksums.get(IMAGES) or hashlib.sha256(store.images.tobytes()).hexdigest()
         counts = {name: batches.size(data, split) for name, split in _SPLITS.items()}
         split = {"rule": RULE, **counts}
@@ -55,24 +55,24 @@ class Source:
         return cls(name, content, store.about.background, store.labels is not None, (height, width), split)
 
     def check(self, recipe: Recipe) -> None:
-        """Looks whether there are scenes for every stage of a recipe.
+        """Checks that there are scenes for every stage of a recipe.
 
         Raises:
-            ValueError: there are none for one of them.
+            ValueError: there are none for a stage.
         """
         for stage in recipe.stages if self.data not in DATASETS else ():
             batches.numbers(self.data, TRAIN, range(1), stage.objects if self.counted else None)
 
     def record(self) -> dict[str, Any]:
-        """As a run's record holds it, for JSON."""
+        """Returns the fields of a run's record, for JSON."""
         return {
             "data": self.data, "content": self.content, "background": list(self.background), "split": dict(self.split),
         }  # fmt: skip
 
     def differs(self, record: dict[str, Any]) -> str:
-        """In what it is not the data that a record tells of, in words; "" where it is the same.
+        """Names what differs from the data of a record; "" if nothing does.
 
-        Pictures that were moved are the same. A record from before contents were noted is taken at its name.
+        Moved pictures count as the same. An old record without a checksum is compared by name.
         """
         if "content" not in record:
             before = record["data"] if record["data"] in (*DATASETS, *stores()) else str(Path(record["data"]).resolve())

@@ -1,8 +1,7 @@
 """Saved states of a run (two safetensors files each, one pair always complete), and the lock of its folder.
 
-``weights.safetensors`` holds ``model.*`` and ``average.*``, ``optimizer.safetensors`` what Adam remembers of each
-weight. The metadata of the first holds the record of the run: its step, its data, the machines it ran on. Nothing is
-unpickled.
+``weights.safetensors`` holds ``model.*`` and ``average.*``, ``optimizer.safetensors`` Adam's moments of each weight.
+The metadata of the first holds the record of the run: its step, its data, its machines. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -26,24 +25,24 @@ if sys.platform != "win32":
     import fcntl
 
 FOLDER = "state"
-"""In a run's folder: its states."""
+"""Folder of the states in a run's folder."""
 WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
 KEPT = 2
-"""States that a run keeps: the last, and the one before it in case the last is damaged."""
+"""Number of states that a run keeps: the last, and the one before in case the last is damaged."""
 LOCK = "lock"
 
 
 class StateError(ValueError):
-    """A state is missing, damaged or in use. The message is one sentence for the person at the keyboard."""
+    """A state is missing, damaged or in use. The message is one sentence for the user."""
 
 
 class State(NamedTuple):
-    """What a run is, between two steps.
+    """State of a run between two steps.
 
     Attributes:
         weights: ``model.NAME`` and ``average.NAME``, float32.
-        optimizer: ``exp_avg.NAME``, ``exp_avg_sq.NAME`` and ``step.NAME``; empty where Adam begins anew.
-        record: all else, as JSON has it; see ``Run.record``.
+        optimizer: ``exp_avg.NAME``, ``exp_avg_sq.NAME`` and ``step.NAME``; empty for a fresh Adam.
+        record: everything else, for JSON; see ``Run.record``.
     """
 
     weights: dict[str, Tensor]
@@ -52,10 +51,10 @@ class State(NamedTuple):
 
 
 def write(state: State, folder: Path) -> None:
-    """Writes a state into a folder of its own, ``folder/STEP``, whole or not at all; older ones but one go.
+    """Writes a state to ``folder/STEP`` atomically and removes all older states but one.
 
     Raises:
-        OSError: the disk is full or cannot be written; what was there is still there.
+        OSError: the disk is full or cannot be written; existing states are unchanged.
     """
     part = folder / f".part-{os.getpid()}"
     shutil.rmtree(part, ignore_errors=True)
@@ -64,7 +63,7 @@ def write(state: State, folder: Path) -> None:
         write_tensors(part / OPTIMIZER, state.optimizer, {})
         write_tensors(part / WEIGHTS, state.weights, {"record": json.dumps(state.record)})
         target = folder / f"{state.record['step']:09d}"
-        if target.exists():  # a run that fell back has come here again
+        if target.exists():  # from before a rollback
             target.rename(folder / f".part-{os.getpid()}-old")
         part.rename(target)
     finally:
@@ -75,29 +74,29 @@ def write(state: State, folder: Path) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a safetensors file down to the disk.
+    """Writes a safetensors file and syncs it to disk.
 
     Raises:
         OSError: the disk is full or cannot be written.
     """
     with path.open("wb") as file:
-        # Without a tensor and without a word of metadata, the library writes a header that it cannot read.
-        told = {"format": "pt", **metadata}
-        file.write(save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, told))
+        # Without tensors and without metadata, the library writes a header that it cannot read.
+        metadata = {"format": "pt", **metadata}
+        file.write(save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata))
         file.flush()
         os.fsync(file.fileno())
 
 
 def saved(folder: Path) -> list[Path]:
-    """Folders of the states, oldest first."""
+    """Lists the folders of the states, oldest first."""
     return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
 
 
 def read(folder: Path, device: torch.device) -> tuple[State | None, str]:
-    """The newest whole state and a sentence about newer ones that are damaged; no state where there is none.
+    """Reads the newest complete state; also returns a sentence about newer, damaged ones. None if there is no state.
 
     Raises:
-        StateError: there are some, but none of them is whole.
+        StateError: all states are damaged.
     """
     damaged: list[str] = []
     for path in reversed(saved(folder)):
@@ -106,24 +105,24 @@ def read(folder: Path, device: torch.device) -> tuple[State | None, str]:
         except StateError as error:
             damaged.append(str(error))
     if damaged:
-        raise StateError(f"{' '.join(damaged)} No whole state is left: remove {folder}, or give another --folder.")
+        raise StateError(f"{' '.join(damaged)} No complete state is left: remove {folder}, or give another --folder.")
     return None, ""
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
-    """The records of the states of a folder that can be read, oldest first; their tensors are not."""
+    """Reads the records of the readable states of a folder, oldest first, without their tensors."""
     found = []
     for path in saved(folder):
         try:
             with safe_open(path / WEIGHTS, framework="pt") as file:
                 found.append(json.loads((file.metadata() or {})["record"]))
-        except (SafetensorError, OSError, RuntimeError, ValueError, KeyError):  # damaged, or has just gone
+        except (SafetensorError, OSError, RuntimeError, ValueError, KeyError):  # damaged, or just removed
             continue
     return found
 
 
 def open_state(weights: Path, optimizer: Path | None, device: torch.device) -> State:
-    """A state from its files; without ``optimizer``, one whose Adam begins anew.
+    """Reads a state from its files; without ``optimizer``, with a fresh Adam.
 
     Raises:
         StateError: a file is missing or damaged, or holds a number that is not finite.
@@ -147,19 +146,19 @@ def open_state(weights: Path, optimizer: Path | None, device: torch.device) -> S
 
 @contextmanager
 def locked(folder: Path) -> Iterator[str]:
-    """Keeps a run's folder for this process; the system takes the lock back when the process ends, however it ends.
+    """Locks a run's folder for this process; the system releases the lock when the process ends for any reason.
 
     Yields:
-        the number of a process that was killed while it trained here, or nothing.
+        id of a process that was killed while it trained here, or "".
 
     Raises:
-        StateError: another process trains here; its number is told.
+        StateError: another process trains here; the message has its id.
     """
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         file.seek(0)
-        if sys.platform != "win32":  # which has no such lock
+        if sys.platform != "win32":  # Windows has no such lock
             try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which a forked worker does not inherit
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not inherited by forked workers
             except OSError:
                 raise StateError(f"{folder} is in use: process {file.read().strip()} trains there.") from None
         owner = file.read().strip()
@@ -171,7 +170,7 @@ def locked(folder: Path) -> Iterator[str]:
 
 
 def owner(folder: Path) -> int | None:
-    """The process that trains in a folder; None where none does. The lock is looked at and never taken."""
+    """Returns the id of the process that trains in a folder, or None. Queries the lock without taking it."""
     try:
         with (folder / LOCK).open("rb") as file:
             text = file.read(32).strip()
@@ -179,9 +178,9 @@ def owner(folder: Path) -> int | None:
             if sys.platform == "win32":
                 return noted
             layout, kind = ("@qqihh", 3) if sys.platform == "darwin" else ("@hhqqi", 0)
-            asked = [0] * 5
-            asked[kind] = fcntl.F_WRLCK
-            found = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(layout, *asked)))
+            query = [0] * 5
+            query[kind] = fcntl.F_WRLCK
+            found = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(layout, *query)))
     except OSError:
         return None
     if found[kind] == fcntl.F_UNLCK:
@@ -191,7 +190,7 @@ def owner(folder: Path) -> int | None:
 
 
 def was_killed(folder: Path) -> bool:
-    """Whether the last process that trained in a folder ended without giving its lock back."""
+    """Returns whether the last process that trained in a folder ended without releasing its lock."""
     try:
         return bool((folder / LOCK).read_bytes().strip()) and owner(folder) is None
     except OSError:

@@ -1,4 +1,4 @@
-"""One training step without device synchronisation: figures are summed on the device and read on request."""
+"""Training step without device synchronisation: figures are summed on the device and read on request."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from monet.training.recipe import Recipe, Stage
 from monet.vae import Lattice, sample
 
 VALUES = ("learning_rate", "vae_factor", "beta", "gamma", "scale_factor", "clip", "average")
-"""What schedules give; in this order on the device, so that a captured step reads them anew."""
+"""Scheduled values, in the order of their tensor on the device, from which a captured step reads them."""
 
 
 class Scenes(NamedTuple):
-    """Pictures that are learned from as a whole.
+    """A batch of whole pictures.
 
     Attributes:
         images: B,3,H,W in [0, 1].
-        lattice: what is decoded and scored of each.
+        lattice: the pixels of each that are decoded and scored.
     """
 
     images: Tensor
@@ -39,11 +39,11 @@ class Figures:
     """Sums over steps.
 
     Attributes:
-        sums: over the finite steps of the three loss terms, in nats per picture (of slots that learn alone, per slot),
-            and of the gradient's norm before it is clipped.
-        steps: how many there were.
-        skipped: how many of them changed nothing, since their loss or gradient was not finite.
-        streak: how many of the last steps in a row were skipped.
+        sums: sums over the finite steps of the three loss terms, in nats per picture (or per single slot), and of the
+            gradient's norm before clipping.
+        steps: number of steps.
+        skipped: number of steps that changed nothing because their loss or gradient was not finite.
+        streak: number of skipped steps in a row at the end.
     """
 
     sums: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
@@ -61,7 +61,7 @@ class Figures:
 
 
 class Step:
-    """Weights, their average and the optimiser, and what one step does to them.
+    """Training step: holds weights, their average and the optimiser, and updates them.
 
     A step whose loss or gradient is not finite changes none of the three; it is counted.
     """
@@ -71,7 +71,7 @@ class Step:
         self.device = next(model.parameters()).device
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.bfloat16 = recipe.bfloat16 and fast_bfloat16(self.device)
-        # The attention first, then the VAE: each has its own pace and is clipped on its own.
+        # Attention and VAE have separate learning rates and are clipped separately.
         self.parts: tuple[nn.Module, nn.Module] = (model.attention, model.vae)
         self.optimizer = torch.optim.Adam(
             [{"params": list(part.parameters()), "lr": torch.zeros((), device=self.device)} for part in self.parts],
@@ -84,7 +84,7 @@ class Step:
         self.capture = False
         """Whether steps are captured as CUDA graphs."""
         self.rate = 1.0
-        """Times the recipe's learning rate."""
+        """Factor of the recipe's learning rate."""
 
     def __call__(
         self,
@@ -95,21 +95,21 @@ class Step:
         position: float,
         first: bool,
     ) -> None:
-        """Learns from a batch.
+        """Trains on a batch.
 
         Args:
-            inputs: the parts of the batch, which go through the network one after the other.
-            seeds: of the noise of each part.
+            inputs: chunks of the batch, which go through the network one after the other.
+            seeds: seed of the noise of each chunk.
             slots: K.
-            stage: what learns.
-            position: in the recipe, for its schedules.
-            first: the run's first step, which the average begins with.
+            stage: the stage, which says what is trained.
+            position: position in the recipe, for its schedules.
+            first: whether this is the run's first step, which initialises the average.
         """
         values = [self.recipe.value(name, position) for name in VALUES]
         values[0] *= self.rate
         if first:
             values[-1] = 0.0
-        # From pinned memory, since a card's copy from any other waits for the steps before.
+        # Pinned memory, because a copy from pageable memory waits for earlier steps on the GPU.
         self.values.copy_(torch.tensor(values, pin_memory=self.device.type == "cuda"), non_blocking=True)
         self.model.attention.requires_grad_(stage.learn in ("everything", "attention"))
         self.model.vae.requires_grad_(stage.learn != "attention")
@@ -123,7 +123,7 @@ class Step:
             self._work(inputs, seeds, slots, stage)
 
     def read(self) -> Figures:
-        """The figures since the last reading, means over the processes, all of which have to ask.
+        """Reads the figures since the last reading, means over the processes; all processes must call it.
 
         Waits for the device.
         """
@@ -147,7 +147,7 @@ class Step:
         self._finish(terms, total)
 
     def backward(self, part: Scenes | Slots, slots: int, stage: Stage, parts: int) -> tuple[Tensor, Tensor]:
-        """Adds the gradient of a part of a batch; returns its three terms and its share of the objective."""
+        """Adds the gradient of a chunk; returns its three loss terms and its share of the objective."""
         _, _, beta, gamma, scale_factor, _, _ = self.values.unbind()
         terms = self._slot_terms(part) if isinstance(part, Slots) else self._terms(part, slots, stage, scale_factor)
         total = terms.total(beta, gamma) / parts
@@ -180,7 +180,7 @@ class Step:
         norms = [_clip(part, clip) for part in learned if part]
         norm = torch.stack(norms).norm()
         skip = ~(torch.isfinite(norm) & torch.isfinite(total))
-        # The fused optimiser leaves weights and memory alone where this is 1, without anybody on the host knowing.
+        # If this is 1, the fused optimiser changes nothing, without synchronising with the host.
         self.optimizer.found_inf = skip.float()  # type: ignore[attr-defined]
         attention, vae = self.optimizer.param_groups
         attention["lr"].copy_(rate)
@@ -198,7 +198,7 @@ class Step:
             self.streak.add_(1).mul_(skip)
 
     def _exchange(self, gradients: list[Tensor], total: Tensor) -> Tensor:
-        """Puts the mean over the processes into the gradients; returns that of ``total``."""
+        """Averages the gradients over the processes in place; returns the average of ``total``."""
         flat = torch.cat([*(gradient.flatten() for gradient in gradients), total[None]])
         torch.distributed.all_reduce(flat)
         flat /= self.processes
@@ -209,7 +209,7 @@ class Step:
     # ------------------------------------------------------------------- state
 
     def tensors(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Weights with their average, and what the optimiser remembers, by name; see :class:`monet.training.state`."""
+        """Returns weights with their average, and the optimiser's moments, by name; see :mod:`monet.training.state`."""
         weights = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         weights |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         memory = {
@@ -220,24 +220,24 @@ class Step:
         return weights, memory
 
     def forget(self, module: nn.Module) -> None:
-        """Lets the optimiser begin anew for the weights of a part of the network."""
+        """Resets the optimiser for the weights of a module."""
         for parameter in module.parameters():
             self.optimizer.state.pop(parameter, None)
-        self._captured.clear()  # a captured step knows where the optimiser's memory was
+        self._captured.clear()  # captured steps hold addresses of the old moments
 
     @torch.no_grad()
     def load(self, weights: dict[str, Tensor], memory: dict[str, Tensor]) -> None:
-        """Takes over what :meth:`tensors` gave.
+        """Loads the result of :meth:`tensors`.
 
         Raises:
-            RuntimeError: they are of another network.
+            RuntimeError: it is from another network.
         """
         for prefix, module in (("model.", self.model), ("average.", self.average)):
             module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
         self.forget(self.model)
         for name, parameter in self.model.named_parameters():
             kinds = {key.partition(".")[0]: v for key, v in memory.items() if key.partition(".")[2] == name}
-            # In the weight's own layout in memory, which the fused optimiser goes through as it lies.
+            # In the memory layout of the weight, because the fused optimiser ignores strides.
             moments = {
                 kind: torch.empty_like(parameter).copy_(v) if v.shape == parameter.shape else v.clone()
                 for kind, v in kinds.items()
@@ -264,7 +264,7 @@ class _Captured:
 
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # compiles, and lets the optimiser make its memory
+        with torch.cuda.stream(stream):  # compiles, and creates the optimiser's moments
             for _ in range(3):
                 work()
         torch.cuda.current_stream().wait_stream(stream)
@@ -297,8 +297,10 @@ def _clone(inputs: Scenes | Slots) -> Scenes | Slots:
 
 
 def _clip(parameters: list[nn.Parameter], most: Tensor) -> Tensor:
-    """Scales the gradient down to a norm of ``most``; returns its norm before. As ``nn.utils.clip_grad_norm_``, but for
-    a limit on the device."""
+    """Clips the gradient to a norm of ``most``; returns its norm before.
+
+    Like ``nn.utils.clip_grad_norm_``, but with the limit on the device.
+    """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = torch.stack(torch._foreach_norm(gradients)).norm()
     torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
@@ -306,10 +308,10 @@ def _clip(parameters: list[nn.Parameter], most: Tensor) -> Tensor:
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is quicker than float32 here.
+    """Returns whether bfloat16 is faster than float32 on a device.
 
-    On a CPU only instructions of its own make it so, AMX's or AVX-512's: with the latter the decoder's convolutions
-    reached 2.5 times their float32 rate, forward and back; without either they are up to ten times slower.
+    A CPU needs AMX or AVX-512 bfloat16 instructions: with the latter the decoder's convolutions were 2.5 times as fast
+    as in float32, forward and backward; without either they are up to ten times slower.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
@@ -317,6 +319,5 @@ def fast_bfloat16(device: torch.device) -> bool:
 
 
 def rate_for(batch: int, recipe: Recipe) -> float:
-    """What a larger batch multiplies the learning rate by: the root of its ratio, as Adam's step is a signal divided by
-    its noise (Malladi et al. 2022)."""
+    """Returns the factor of the learning rate for a batch size: the square root of its ratio (Malladi et al. 2022)."""
     return math.sqrt(batch / recipe.batch_size)

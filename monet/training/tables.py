@@ -9,7 +9,7 @@ LOG, EVALUATION = "log.csv", "evaluation.csv"
 
 
 def forget_after(path: Path, step: int) -> None:
-    """Drops the rows of a CSV file, first column ``step``, that are later than a step or were not finished."""
+    """Deletes rows of a CSV file, first column ``step``, that are later than a step or incomplete."""
     if path.exists():
         header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
         kept = [row for row in rows if row.endswith("\n") and float(row.split(",")[0]) <= step]
@@ -19,7 +19,7 @@ def forget_after(path: Path, step: int) -> None:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by their columns' names; none where there is no file."""
+    """Reads the rows of a CSV file as dictionaries; empty if there is no file."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -27,11 +27,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def append(path: Path, row: dict[str, float]) -> None:
-    """Adds a row to a CSV file that starts with its column names.
-
-    Columns that the file does not have yet are added to it; where a row has no value, it is "nan".
-    """
-    new = not path.exists() or path.stat().st_size == 0  # killed between opening the file and writing to it
+    """Appends a row to a CSV file with a header; new columns are added to it, missing values are "nan"."""
+    new = not path.exists() or path.stat().st_size == 0  # empty if a process was killed after opening it
     columns = list(row)
     if not new:
         with path.open(newline="", encoding="utf-8") as file:

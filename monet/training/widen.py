@@ -11,10 +11,10 @@ from monet.model import MONet
 
 @torch.no_grad()
 def widen(narrow: MONet, wide: MONet) -> None:
-    """Copies ``narrow``'s weights into ``wide``, whose attention may have wider blocks but the last on the way down.
+    """Copies ``narrow``'s weights into ``wide``, whose attention blocks may be wider except the last one down.
 
-    New channels keep the weights that they were initialised with and are read by nobody yet: what reads them starts at
-    zero and learns. Instance normalisation looks at one channel at a time, so the old channels notice nothing.
+    New channels keep their initial weights; the weights that read them start at zero. Instance normalisation treats
+    channels separately, so the old channels are unchanged.
 
     Raises:
         ValueError: the networks differ in anything else, or a block is narrower.
@@ -34,7 +34,7 @@ def widen(narrow: MONet, wide: MONet) -> None:
     _grow(old.first, new.first, [(4, 4)])
     for level, (x, y) in enumerate(zip(_blocks(old.down), _blocks(new.down), strict=True)):
         _grow(x, y, [(a[level], b[level])])
-    # A block on the way up reads what comes from below and then the skip of its level.
+    # A block on the way up reads the block below, concatenated with the skip of its level.
     below = [(a[-1], b[-1]), *((x // 2, y // 2) for x, y in zip(reversed(a), reversed(b), strict=True))]
     skips = list(zip(reversed(a), reversed(b), strict=True))
     for level, (x, y) in enumerate(zip(_blocks(old.up), _blocks(new.up), strict=True)):
@@ -55,8 +55,10 @@ def _grow(old: Block, new: Block, inputs: list[tuple[int, int]]) -> None:
 
 
 def _fill(old: Tensor, new: Tensor, inputs: list[tuple[int, int]]) -> None:
-    """Old output channels read the old input channels as before and no new ones; ``inputs`` are the widths, old and
-    new, of what is concatenated."""
+    """Copies the weights of old output channels from old input channels, and sets those from new ones to zero.
+
+    ``inputs`` are the old and new widths of the concatenated inputs.
+    """
     outputs = len(old)
     new[:outputs] = 0
     start, to = 0, 0

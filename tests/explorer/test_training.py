@@ -93,7 +93,7 @@ def test_a_run_that_cannot_go_on_shows_what_its_process_said(runs: Runs) -> None
     (runs.folder / "mine" / "recipe.toml").write_text(wider, encoding="utf-8")
     runs.resume("mine")
     died = until(lambda: (about := runs.describe("mine"))["state"] == "died" and about)
-    assert any("is of another network than the recipe's [model] describes" in line for line in died["output"])
+    assert any("holds another network than the recipe's [model] describes" in line for line in died["output"])
     with pytest.raises(RunError, match="do not fit the network"):
         weights.load(runs.folder / "mine")
 

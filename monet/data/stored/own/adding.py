@@ -95,7 +95,7 @@ def _check(name: str, target: Path, adding: _Adding, replace: bool) -> None:
     if not re.fullmatch(r"\w[\w.-]*", name) or target.suffix in (".part", ".npz"):
         raise AddError(f"{name!r} cannot be a name: use letters, digits, dots, hyphens and underscores.")
     if name in DATASETS or name in SOURCES:
-        raise AddError(f"{name} is the name of a known data set: choose another name.")
+        raise AddError(f"{name} is the name of a data set of this project: choose another name.")
     if target.exists() and not replace:
         raise AddError(f"{target} exists already: choose another name, or replace it (--replace).")
     if not SIZES[0] <= adding.size <= SIZES[1]:
