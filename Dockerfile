@@ -1,4 +1,4 @@
-# The app for a class, see docs/sharing.md:
+# Image of the app, see docs/sharing.md:
 #   docker run --rm --read-only --tmpfs /tmp -p 7860:7860 -e MONET_AUTH=class:PASSWORD $(docker build -q .)
 FROM python:3.11-slim
 WORKDIR /app

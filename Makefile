@@ -1,13 +1,13 @@
-# `make demo` opens the app, `make check` tests what is fast, `make test` everything.
+# `make demo` opens the app, `make check` runs lint and the fast tests, `make test` runs all but the long tests.
 
-# The first that is new enough; `make demo PYTHON=...` takes another.
+# The first Python that is new enough; `make demo PYTHON=...` selects another.
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(name))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests side by side; those of a file stay in one process, for they share servers and browsers. Everything in two
-# processes only: servers and browsers need cores of their own.
+# Tests run in parallel, those of one file in one process, because they share servers and browsers. The whole suite uses
+# only two processes, because servers and browsers need cores too.
 FAST := -n auto --dist loadfile -m "not (slow or browser or soak)" --ignore tests/browser --ignore tests/soak
 WHOLE := -n 2 --dist loadfile --durations 15
 
@@ -28,14 +28,14 @@ test: $(VENV)/test.installed
 	@$(BIN)/python -m tests.node test
 	$(BIN)/python -m pytest $(WHOLE)
 
-# The long half: hostile files and requests, visitors at once, kills; four to five minutes on two idle cores.
+# The long tests: hostile files and requests, many visitors, killed runs; four to five minutes on two idle cores.
 soak: $(VENV)/test.installed
 	$(BIN)/python -m pytest -m soak
 
 bench: $(VENV)/test.installed
 	$(BIN)/python -m benchmarks
 
-# Python by ruff and mypy, JavaScript by tsc and Biome.
+# ruff and mypy for Python, tsc and Biome for JavaScript.
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,13 +43,13 @@ lint: $(VENV)/test.installed
 	@$(BIN)/python -m tests.node types lint
 
 $(VENV)/demo.installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "MONet Explorer needs Python 3.11 or later, and $(PYTHON) is none: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "MONet Explorer requires Python 3.11 or later, and $(PYTHON) is older or missing: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
 $(VENV)/test.installed: requirements.txt requirements-training.txt requirements-render.txt requirements-files.txt requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "MONet Explorer needs Python 3.11 or later, and $(PYTHON) is none: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "MONet Explorer requires Python 3.11 or later, and $(PYTHON) is older or missing: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -e .
 	touch $@

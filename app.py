@@ -1,9 +1,9 @@
-"""MONet Explorer: ``python app.py`` opens a page that takes scenes apart; ``monet-explorer`` does the same."""
+"""Starts MONet Explorer: ``python app.py``, the same as ``monet-explorer``."""
 
 import gc
 import sys
 
-gc.disable()  # looking for garbage in what imports leave behind is a seventh of the start, and finds none
+gc.disable()  # garbage collection during the imports takes a seventh of the start and frees nothing
 
 from monet.explorer.__main__ import App
 

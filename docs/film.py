@@ -19,7 +19,7 @@ from tests.browser.chromium import find
 from tests.serving import ROOT, Server
 
 TARGET = ROOT / "docs" / "stage.webp"
-SCENE = "model=multi_dsprites&kind=sample&data=multi_dsprites&index=8&slots=6&how=crop"
+SCENE = "model=multi_dsprites&kind=sample&data=multi_dsprites&index=0&slots=6&how=crop"
 WINDOW = {"width": 1280, "height": 800}
 WIDTH = 800
 MILLISECONDS = 70
@@ -54,7 +54,7 @@ def main() -> None:
 def film(page: Page) -> Iterator[bytes]:
     """Screenshots while an object goes round, and while a latent goes from end to end and back."""
     x, y, scale = page.evaluate(PLACE)
-    yield from drag(page, [(x + 9 * scale * math.sin(a), y - 9 * scale * (1 - math.cos(a))) for a in turn(36)])
+    yield from drag(page, [(x - 5 * scale * math.sin(a), y + 10 * scale * (1 - math.cos(a))) for a in turn(36)])
     slider = page.locator(".mx-latent input[type=range]").first
     box = slider.bounding_box()
     assert box is not None

@@ -1,4 +1,4 @@
-"""MONet (Burgess et al. 2019, arXiv:1901.11390): unsupervised scene decomposition and representation."""
+"""Python API of MONet (Burgess et al. 2019, arXiv:1901.11390): load a model, decompose, decode and compose scenes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Training and workers never ask for the Hub's library, which takes a sixth of the package's import.
+    # Lazy: huggingface_hub takes a sixth of the import time, and training and worker processes do not use it.
     if name in ("MONet", "load"):
         from monet.checkpoints import hub
 

@@ -1,4 +1,4 @@
-"""``monet COMMAND``: one name for all programs of the package; ``monet COMMAND --help`` tells of each."""
+"""``monet COMMAND`` runs every program of the package; ``monet COMMAND --help`` describes each."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import sys
 from monet import __version__
 
 COMMANDS = {
-    "app": ("monet.explorer", "open the page that takes scenes apart"),
-    "train": ("monet.training", "train a model, check, report and export a run"),
-    "evaluate": ("monet.evaluation", "measure checkpoints on scenes that they have not learned from"),
-    "decompose": ("monet.decompose", "take thousands of pictures apart"),
+    "app": ("monet.explorer", "open MONet Explorer in the browser"),
+    "train": ("monet.training", "train a model; check, report and export runs"),
+    "evaluate": ("monet.evaluation", "measure checkpoints on scenes that they were not trained on"),
+    "decompose": ("monet.decompose", "decompose thousands of pictures into files"),
     "data": ("monet.data", "list, download, generate and add data sets"),
     "checkpoints": ("monet.checkpoints", "list, import, download and export checkpoints"),
 }
-"""Module that ``python -m`` runs, and help, by name."""
+"""Module to run and its help text, by command."""
 
 
 def main() -> None:
-    words = "".join(f"  {name:12} {about}\n" for name, (_, about) in COMMANDS.items())
+    commands = "".join(f"  {name:12} {about}\n" for name, (_, about) in COMMANDS.items())
     parser = argparse.ArgumentParser(
-        prog="monet", description=__doc__, epilog=f"commands:\n{words}",
+        prog="monet", description=__doc__, epilog=f"commands:\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    asked = sys.argv[1:2]
-    if asked and asked[0] in COMMANDS:
+    command = sys.argv[1:2]
+    if command and command[0] in COMMANDS:
         del sys.argv[1]
-        runpy.run_module(COMMANDS[asked[0]][0], run_name="__main__", alter_sys=True)
+        runpy.run_module(COMMANDS[command[0]][0], run_name="__main__", alter_sys=True)
         return
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
-    parser.parse_args(asked)
+    parser.parse_args(command)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The attention network: a U-Net that hands out the scene step by step (paper, section 2.2 and appendix B.2)."""
+"""Attention network: a U-Net that assigns the scene to slots step by step (paper, section 2.2 and appendix B.2)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from monet.chunks import chunks
 
 LEAST_SCOPE = 1e-4
-"""Of a scope that is given: a scope of 0 has no logarithm."""
+"""Lower bound of a given scope, since log 0 is not finite."""
 PICTURES_AT_ONCE = 16
-"""Pictures that a CPU attends to together."""
+"""Pictures in one CPU chunk."""
 
 
 class Block(nn.Module):
@@ -22,8 +22,8 @@ class Block(nn.Module):
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
         self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
-        # One group per channel *is* instance normalisation, and the group kernel is the one that PyTorch has
-        # for channels_last and bfloat16 on the CPU; nn.InstanceNorm2d copies to NCHW first.
+        # One group per channel *is* instance normalisation. PyTorch's CPU kernel for groups supports channels_last and
+        # bfloat16; nn.InstanceNorm2d copies to NCHW first.
         self.norm = nn.GroupNorm(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,13 +34,13 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """Logits of alpha_psi(x; s): how much of the scope this step takes, pixel by pixel.
+    """Logits of alpha_psi(x; s), the share of the scope that a step takes at each pixel.
 
     Args:
         channels: width of each block on the way down; the way up mirrors it with half the width. The size of the
             picture must be divisible by ``2 ** (len(channels) - 1)``.
-        hidden: width of the three-layer MLP that joins the two paths.
-        resolution: side of the picture in pixels; it fixes the MLP's input.
+        hidden: width of the three-layer MLP between the two paths.
+        resolution: side of the picture in pixels; it determines the MLP's input size.
     """
 
     def __init__(self, channels: tuple[int, ...], hidden: int, resolution: int):
@@ -54,13 +54,13 @@ class UNet(nn.Module):
             nn.Linear(hidden, hidden), nn.ReLU(),
             nn.Linear(hidden, features), nn.ReLU(),
         )  # fmt: skip
-        # Each block on the way up reads what comes from below (the MLP first) and the skip of its own level.
+        # Each block on the way up reads the output of the level below (first of the MLP) and its own level's skip.
         below = (channels[-1], *(c // 2 for c in reversed(channels)))
         self.up = nn.ModuleList(Block(b + c, c // 2) for b, c in zip(below, reversed(channels), strict=False))
         self.logits = nn.Conv2d(channels[0] // 2, 1, 1)
 
     def picture_share(self, images: Tensor) -> Tensor:
-        """The part of the first convolution that is the same at every step; B,3,H,W to B,C,H,W."""
+        """The picture's part of the first convolution, equal at every step: B,3,H,W to B,C,H,W."""
         return F.conv2d(images, self.first.convolution.weight[:, :3], padding=1)
 
     def forward(self, picture_share: Tensor, log_scope: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class UNet(nn.Module):
 
 
 class Attention(nn.Module):
-    """The recursion over the scope: each step takes a share of what the steps before it have left over.
+    """The recursion over the scope: each step takes a share of what the previous steps left.
 
     Paper, equations 1 and 2, in log units: ``s_0 = 1``, ``m_k = s_{k-1} alpha_k``, ``s_k = s_{k-1} (1 - alpha_k)``,
     and the last slot gets what is left, ``m_K = s_{K-1}``.
@@ -96,11 +96,11 @@ class Attention(nn.Module):
         Args:
             images: B,3,H,W in [0, 1].
             num_slots: K, at least 1.
-            scope: s_0, B,H,W in [0, 1]: what is to be explained, and at least ``LEAST_SCOPE`` everywhere; all of the
-                picture if None. The masks sum to it.
+            scope: s_0, the part of the picture to explain, B,H,W in [0, 1], clamped to at least ``LEAST_SCOPE``; the
+                whole picture if None. The masks sum to it.
 
         Returns:
-            log masks ``log m_k`` and log scopes ``log s_{k-1}`` that step k was given, both B,K,H,W, finite, float32.
+            log masks ``log m_k`` and log scopes ``log s_{k-1}``, the input of step k; both B,K,H,W, finite, float32.
         """
         log_scope = images.new_zeros(images.shape[0], 1, *images.shape[2:], dtype=torch.float32)
         if scope is not None:
@@ -111,8 +111,8 @@ class Attention(nn.Module):
         return torch.cat(log_masks), torch.cat(log_scopes)
 
     def _steps(self, images: Tensor, log_scope: Tensor, num_slots: int) -> tuple[Tensor, Tensor]:
-        # Pictures come channels_last from their files, and PyTorch's group norm is ten times less exact in that layout:
-        # it subtracts squares.
+        # Pictures from files are channels_last. PyTorch's group norm is ten times less exact in that layout, because it
+        # computes the variance as a difference of squares.
         picture_share = self.unet.picture_share(images.contiguous())
         log_masks, log_scopes = [], [log_scope]
         for _ in range(num_slots - 1):

@@ -7,7 +7,9 @@ from torch import Tensor
 
 
 def chunks(x: Tensor, size: int) -> tuple[Tensor, ...]:
-    """N,... in runs of at most ``size`` on a CPU, where the layers of a few stay in the cache and those of a batch of
-    any size in bounded memory; whole elsewhere, and in an exported graph, which serves batches of every size."""
-    whole = x.device.type != "cpu" or torch.compiler.is_exporting()
-    return (x,) if whole else x.split(size)
+    """Splits N,... into chunks of at most ``size`` on a CPU, so that activations fit the cache and memory is bounded.
+
+    Other devices get one chunk, and so does an exported graph, which must accept batches of any size.
+    """
+    unsplit = x.device.type != "cpu" or torch.compiler.is_exporting()
+    return (x,) if unsplit else x.split(size)

@@ -1,9 +1,9 @@
-"""Take thousands of pictures apart: masks, latents, reconstructions and slots as files.
+"""Decompose thousands of pictures into files: masks, latents, reconstructions and slots.
 
 python -m monet.decompose photos/ --model multi_dsprites --out results
 python -m monet.decompose a.png b.jpg stored_data --model FOLDER --out results --write masks latents --table parquet
 
-The same command goes on where it was stopped. (In a program, ``monet.decompose`` is the function for one picture.)
+A stopped job resumes with the same command. (In Python, ``monet.decompose`` is the function for one picture.)
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ def main() -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="picture, folder, or stored data")
     parser.add_argument("--model", required=True, metavar="NAME", help="name under checkpoints/, or a folder")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files")
-    parser.add_argument("--write", nargs="+", choices=outputs.KINDS, default=outputs.KINDS, help="what (default: all)")
+    parser.add_argument(
+        "--write", nargs="+", choices=outputs.KINDS, default=outputs.KINDS, help="outputs (default: all)"
+    )
     parser.add_argument("--table", choices=get_args(Table), default="csv", help="format of the latents (default: csv)")
-    parser.add_argument("--slots", type=int, metavar="K", help="default: the model's")
-    parser.add_argument("--fit", choices=get_args(How), help="makes a picture square (default: as it was trained)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures at once (default: 16)")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a card if there is one)")
+    parser.add_argument("--slots", type=int, metavar="K", help="number of slots (default: the model's)")
+    parser.add_argument("--fit", choices=get_args(How), help="how to make pictures square (default: as in training)")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures per batch (default: 16)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     options = parser.parse_args()
     if options.batch < 1:
         raise ValueError(f"--batch {options.batch} must be at least 1")
@@ -60,9 +62,9 @@ def main() -> None:
                 refused += 1
                 tqdm.write(f"{done.input.source}: {done.refused}", sys.stderr)
     except KeyboardInterrupt:
-        sys.exit("Stopped; the same command goes on from here.")
-    why = f"; refused: {refused}, see {options.out / REFUSED}" if refused else ""
-    print(f"{options.out}: {len(pictures) - refused} of {len(pictures)} pictures taken apart{why}")
+        sys.exit("Stopped; the same command resumes.")
+    note = f"; refused: {refused}, see {options.out / REFUSED}" if refused else ""
+    print(f"{options.out}: {len(pictures) - refused} of {len(pictures)} pictures decomposed{note}")
     sys.exit(refused == len(pictures))
 
 
@@ -70,6 +72,6 @@ if __name__ == "__main__":
     with exit_on_error():
         main()
 else:
-    # ``import monet.decompose`` would put this module in the place of the package's function of that name. Python
-    # takes what stands here, so that it finds the function, which :mod:`runpy` does not need.
+    # ``import monet.decompose`` would replace the package's function of the same name by this module. An entry in
+    # sys.modules takes precedence, so it holds the function; runpy does not look there.
     sys.modules[__name__] = inference.decompose  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Devices by their names."""
+"""Selects a torch device by name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 
 
 def device_of(name: str | None) -> torch.device:
-    """A device by its name; a card, or the processor where there is none, if None.
+    """The device of this name; if None, the GPU, or the CPU where there is no GPU.
 
     Raises:
-        ValueError: there is none of that name here.
+        ValueError: this machine has no such device.
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {name!r} here: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"this machine has no device {name!r}: {str(error).splitlines()[0]}") from error
     return device

@@ -1,4 +1,4 @@
-"""Pictures of decompositions for files: slot colours, segmentations, grids of panels."""
+"""Figures of decompositions: slot colours, coloured segmentations, grids of panels."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SLOT_COLORS = np.array(
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """[0, 1] to 0..255, clipped and rounded."""
+    """Converts [0, 1] to 0..255, clipped and rounded."""
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def segmentation_colors(labels: np.ndarray) -> np.ndarray:
-    """Label map H,W to its colours, uint8 H,W,3."""
+    """Colours a label map H,W by slot; uint8 H,W,3."""
     return SLOT_COLORS[labels % len(SLOT_COLORS)]
 
 
 def grid(rows: Sequence[Sequence[np.ndarray]], scale: int = 2, gap: int = 2) -> Image.Image:
-    """Panels uint8 H,W,3 of one size in rows of one length on white, enlarged by repetition of pixels."""
+    """Arranges panels (uint8 H,W,3, all of one size) in rows of equal length on white, enlarged by pixel repetition."""
     height, width = rows[0][0].shape[:2]
     sheet = np.full((len(rows) * (height + gap) + gap, len(rows[0]) * (width + gap) + gap, 3), 255, dtype=np.uint8)
     for r, row in enumerate(rows):

@@ -1,15 +1,16 @@
-"""Taking hold of an object: which latents put it where the hand wants it. ``python -m monet.grasp NAME`` measures it.
+"""Drags an object: solves for the latents that move it to a target. ``python -m monet.grasp NAME`` measures accuracy.
 
-An object is nine numbers, its *features*, taken from its component and from its decoded mask among resting rivals:
-centroid, root of the area, mean colour, and the second central moments over the area, which turn with it. A hand asks
-for some of them; the others are to stay. Damped Gauss-Newton (Levenberg 1944) finds the latents' step dz: minimize
+An object is described by nine *features* of its component and its decoded mask, with the other slots fixed: centroid,
+square root of the area, mean colour, and second central moments divided by the area, which change with rotation. A drag
+sets targets for some of them; the others keep their values. Damped Gauss-Newton (Levenberg 1944) finds the step dz of
+the latents that minimizes
 
     |W (J dz - r)|^2 + damping |dz|^2
 
-with r the rest of the way, at most ``STRIDE`` at once, W the ``WEIGHTS``, and J the features' Jacobian: by finite
-differences when the hand takes hold, then kept by rank-one updates (Broyden 1965), with one column measured anew in
-each step. Free latents go back to where they were taken hold of. ``static/scene/grasp.js`` computes
-the same numbers.
+with r the remaining difference, at most ``STRIDE`` per step, W the ``WEIGHTS``, and J the Jacobian of the features.
+Finite differences measure J when the drag begins, rank-one updates keep it (Broyden 1965), and each step measures one
+of its columns again. Latents that the features leave free return to their values at the start of the drag.
+``static/scene/grasp.js`` computes the same numbers.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ from monet.model import MONet
 
 FEATURES = ("x", "y", "size", "red", "green", "blue", "xx", "xy", "yy")
 WEIGHTS = np.array([1, 1, 1, 4, 4, 4, 8, 8, 8], float)
-"""How much an error of each counts, pixels being 1; colours are in [0, 1], moments a disc's 0.08 and a bar's 0.5."""
+"""Weight of each feature's error; pixels have 1, colours are in [0, 1], moments are about 0.08 (disc) to 0.5 (bar)."""
 DAMPING = 0.3
 STRIDE = 3.0
-"""Pixels that one step goes at most; where J is straight enough."""
+"""Longest weighted difference, in pixels, that one step tries to cover; within it J is nearly linear."""
 PROBE = 0.15
-"""Latents are moved by so much to measure a column of J."""
+"""Finite difference in a latent that measures a column of J."""
 BOLDEST = 0.6
-"""No latent changes by more in one step."""
+"""Largest change of a latent in one step."""
 REACH = 3.5
-"""Latents stay within so many sigmas of the prior, or where they were."""
+"""Latents stay within this many sigmas of the prior, or at their start if that is further out."""
 HOME = 0.1
-"""The share of the way back to where they were taken hold of that free latents go with each step."""
+"""Share of the way back to their start that free latents go in each step."""
 SMALLEST, LARGEST = 0.25, 4.0
-"""An object whose area is another multiple of what was asked for has dissolved: such a step is not taken."""
+"""Range of the area in multiples of the target's; a step that leaves it has dissolved the object and is rejected."""
 ARRIVED = 0.1
-"""Weighted distance at which the object is where it shall be."""
+"""Weighted distance at which the object has reached its target."""
 PATIENCE = 4
-"""Steps without getting nearer after which the object stays behind."""
+"""Steps without progress after which the object counts as settled."""
 
 Decode = Callable[[np.ndarray], np.ndarray]
 """Latents N,Z to pixels N,H,W,4: red, green, blue, mask logit."""
@@ -58,7 +59,7 @@ def features(pixels: np.ndarray, rivals: np.ndarray) -> np.ndarray:
 
     Args:
         pixels: N,H,W,4.
-        rivals: H,W, log of the sum of exp of the other slots' mask logits; -inf without any.
+        rivals: H,W, logsumexp of the other slots' mask logits; -inf if there are none.
 
     Returns:
         N,9 in the order of ``FEATURES``; x and y count from the left and upper edge of the picture, in pixels.
@@ -78,12 +79,12 @@ def features(pixels: np.ndarray, rivals: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a step has come to.
+    """State after a step.
 
     Attributes:
         latent: Z.
         features: 9.
-        settled: whether another step would change nothing: the object has arrived, or it resists.
+        settled: whether further steps are useless, because the object has arrived or no longer gets nearer.
     """
 
     latent: np.ndarray
@@ -92,15 +93,15 @@ class Reached:
 
 
 class Grasp:
-    """A hand on one object. What it comes to follows from the targets alone, so that a drag can be repeated."""
+    """One object being dragged. The result depends on the sequence of targets alone, so a drag can be repeated."""
 
     def __init__(self, decode: Decode, latent: np.ndarray, others: np.ndarray):
-        """Measures the Jacobian; Z + 1 decodings.
+        """Measures the Jacobian with Z + 1 decodings.
 
         Args:
             decode: of the model.
-            latent: Z, where the object is taken hold of.
-            others: K-1,H,W,4, the slots that rest.
+            latent: Z, the object's latent at the start.
+            others: K-1,H,W,4, the decoded slots that stay fixed.
         """
         self._decode = decode
         logits = others[..., 3].astype(float)
@@ -121,10 +122,10 @@ class Grasp:
         return features(self._decode(latents.astype(np.float32)), self._rivals)
 
     def toward(self, target: np.ndarray) -> Reached:
-        """One step; at most two decodings.
+        """Takes one step with two decodings.
 
         Args:
-            target: 9 features, those of ``start`` where nothing else is asked for.
+            target: 9 features; those of ``start`` for features that shall not change.
         """
         if self._target is None or not np.array_equal(target, self._target):
             self._target, self._nearest, self._waited = target.copy(), float("inf"), 0
@@ -141,7 +142,7 @@ class Grasp:
         share = (now[2] / max(target[2], 1e-3)) ** 2
         distance = float(np.linalg.norm(WEIGHTS * (target - now)))
         if not SMALLEST <= share <= LARGEST or distance > np.linalg.norm(rest) + ARRIVED:
-            self._damping *= 4  # a step that would dissolve the object, or leads away, is not taken
+            self._damping *= 4  # reject a step that dissolves the object or increases the distance
             self._waited += 1
             return Reached(self._latent, self._now, self._waited >= PATIENCE)
         self._damping = max(DAMPING, self._damping / 2)
@@ -164,12 +165,12 @@ class Grasp:
 
 @dataclass(frozen=True)
 class Drag:
-    """One object dragged over one scene.
+    """Result of dragging one object in one scene.
 
     Attributes:
-        error: pixels from the object's centroid to the hand at the end.
-        size: root area at the end over that at the start.
-        decodings: for each event of the pointer, the first Jacobian included.
+        error: pixels from the object's centroid to its target at the end.
+        size: square root of the area at the end over that at the start.
+        decodings: per pointer event, including those for the first Jacobian.
     """
 
     error: float
@@ -178,24 +179,23 @@ class Drag:
 
 
 FEWEST, GROUND_SHARE = 4, 0.3
-"""What a hand can take hold of has more pixels, and a smaller share of the picture."""
+"""Least pixels of a slot that counts as an object, and largest share of the picture."""
 LONGEST = 16
-"""Pixels that an object is dragged at most."""
+"""Longest drag, in pixels."""
 FRAMES = 30
-"""The object goes on for at most so many frames after the hand has stopped."""
+"""Most steps that the object takes after the pointer has stopped."""
 
 
 def drags(model: MONet, pictures: Iterator[np.ndarray], each: int = 2, seed: int = 0) -> Iterator[Drag]:
-    """Drags every object of some pictures in random directions, a pixel an event, no further than its box stays inside.
+    """Drags every object of some pictures in random directions, one pixel per event, with its box inside the picture.
 
     Args:
         model: in eval mode.
         pictures: uint8 H,W,3.
-        each: drags of each object.
-        seed: of the directions and distances.
+        each: drags per object.
+        seed: for the directions and distances.
     """
     random = np.random.default_rng(seed)
-
     decode = partial(decode_pixels, model)
     for picture in pictures:
         scene = decompose(model, picture)
@@ -212,7 +212,7 @@ def drags(model: MONet, pictures: Iterator[np.ndarray], each: int = 2, seed: int
 
 
 def carry(grasp: Grasp, across: float, down: float) -> Reached:
-    """Carries what a hand holds by so many pixels, a pixel at a time, and waits until it has settled."""
+    """Moves the object by this many pixels, one pixel per event, and steps on until it has settled."""
     events = _events(across, down)
     target = grasp.start.copy()
     for event in range(events):
@@ -226,7 +226,7 @@ def carry(grasp: Grasp, across: float, down: float) -> Reached:
 
 
 def drag(grasp: Grasp, across: float, down: float) -> Drag:
-    """Drags what a hand holds by so many pixels, and measures where it ends."""
+    """Moves the object by this many pixels and measures the result."""
     reached = carry(grasp, across, down)
     error = float(np.hypot(*(reached.features[:2] - grasp.start[:2] - (across, down))))
     return Drag(error, float(reached.features[2] / grasp.start[2]), grasp.decodings / _events(across, down))
@@ -238,7 +238,9 @@ def _events(across: float, down: float) -> int:
 
 def main() -> None:
     """``python -m monet.grasp``"""
-    parser = argparse.ArgumentParser(prog="python -m monet.grasp", description="How well objects follow the hand.")
+    parser = argparse.ArgumentParser(
+        prog="python -m monet.grasp", description="Measures how exactly objects follow a drag."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="checkpoints (default: all)")
     parser.add_argument("--scenes", type=int, default=24, help="sample scenes of each data set (default: all 24)")
     options = parser.parse_args()

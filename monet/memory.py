@@ -1,4 +1,4 @@
-"""Keeps the memory that tensors free in the process."""
+"""Makes glibc reuse the memory of freed tensors instead of returning it to the system."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc reuse freed blocks of up to 31 MiB, process-wide, rather than hand them back to the system.
+    """Makes glibc reuse freed blocks of up to 31 MiB in this process.
 
-    Pages that come back from the system must be cleared first, which takes longer than many a layer. Freeing one large
-    block raises glibc's threshold to its size, which is the last below the limit of 32 MiB; it is never written to.
+    The system clears every page that it hands out, which takes longer than many layers. Freeing one large block raises
+    glibc's mmap threshold to that block's size, at most 32 MiB. The block itself is never written to.
     """
     torch.empty(31 << 20, dtype=torch.uint8, device="cpu")

@@ -1,6 +1,6 @@
-"""How well a decomposition agrees with the objects that are there, one value per scene of a batch.
+"""Metrics of a decomposition against the true objects (ARI, covering, IoU, MSE), one value per scene of a batch.
 
-All segmentation metrics read the contingency table of true and predicted labels, which is counted once.
+All segmentation metrics read one contingency table of true and predicted labels.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def contingency(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """How many pixels bear true label i and predicted label j.
+    """Counts the pixels of true label i and predicted label j.
 
     Args:
         true: integer B,H,W from 0 (0 = background).
@@ -29,7 +29,7 @@ def contingency(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def adjusted_rand_index(table: np.ndarray) -> np.ndarray:
     """Adjusted Rand index (Hubert and Arabie 1985) from a contingency table B,T,P: B values, at most 1.
 
-    1 where both sides are a single cluster or all singletons, as scikit-learn has it; 1 for no pixel at all.
+    1 where both sides are a single cluster or all singletons, as in scikit-learn; 1 for a table without pixels.
     """
 
     def pairs(n: np.ndarray) -> np.ndarray:
@@ -44,20 +44,19 @@ def adjusted_rand_index(table: np.ndarray) -> np.ndarray:
 
 
 BACKGROUND = (0,)
-"""True labels that are no object, unless a data set has others (Objects Room: sky, floor and two walls)."""
+"""True labels that are background, unless a data set names others (Objects Room: sky, floor and two walls)."""
 
 
 def adjusted_rand_index_foreground(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
-    """ARI-FG: the adjusted Rand index over the pixels that are truly not background; predictions keep all slots. NaN
-    for a scene without objects.
-    """
+    """ARI-FG: the adjusted Rand index over true foreground pixels, with all slots; NaN for a scene without objects."""
     objects = _objects(table, background)
     return np.where(objects.any((1, 2)), adjusted_rand_index(objects), np.nan)
 
 
 def segmentation_covering(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
-    """Mean segmentation covering of the foreground (Engelcke et al. 2020): mean over true objects of the best IoU
-    with any slot. NaN for a scene without objects.
+    """Mean segmentation covering of the foreground (Engelcke et al. 2020).
+
+    The mean over true objects of the best IoU with any slot; NaN for a scene without objects.
     """
     iou = _objects(intersection_over_union(table), background)
     present = _objects(table, background).sum(2) > 0
@@ -67,7 +66,7 @@ def segmentation_covering(table: np.ndarray, background: tuple[int, ...] = BACKG
 
 def matched_iou(table: np.ndarray, background: tuple[int, ...] = BACKGROUND) -> np.ndarray:
     """Mean IoU of the true objects with the slots under the best one-to-one matching; NaN without objects."""
-    from scipy.optimize import linear_sum_assignment  # a third of a second of import, for one metric
+    from scipy.optimize import linear_sum_assignment  # lazy: the import takes a third of a second
 
     values = np.full(len(table), np.nan)
     present = _objects(table, background).sum(2) > 0
@@ -90,5 +89,5 @@ def _objects(rows: np.ndarray, background: tuple[int, ...]) -> np.ndarray:
 
 
 def mean_squared_error(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Mean over pixels and channels of the squared difference, B values; B,3,H,W in [0, 1] each."""
+    """Mean squared difference over pixels and channels of two batches B,3,H,W in [0, 1]; B values."""
     return ((images - reconstructions) ** 2).mean((1, 2, 3))

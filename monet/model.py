@@ -1,4 +1,4 @@
-"""MONet: configuration, network, and what it says about a scene (Burgess et al. 2019, arXiv:1901.11390)."""
+"""MONet's configuration, network and output (Burgess et al. 2019, arXiv:1901.11390)."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from monet.vae import ComponentVAE, Encoder, Lattice, SpatialBroadcastDecoder, s
 
 @dataclass(frozen=True)
 class MONetConfig:
-    """Everything that decides the network's shape and its objective. The default has 1,207,921 parameters.
+    """Architecture and objective of a network. The default has 1,207,921 parameters.
 
     Args:
         resolution: side of the square picture in pixels; a multiple of ``2 ** (len(attention_channels) - 1)``.
-        picture_size: side of the picture proper where it is smaller than ``resolution``; it lies in the middle of a
-            black border (Tetrominoes: 35 in 40). None: no border.
-        num_slots: K, the slots unless a call asks for another number.
+        picture_size: side of the picture without its border, if smaller than ``resolution``: a black border surrounds
+            it (Tetrominoes: 35 in 40). None: no border.
+        num_slots: K, the default number of slots of a call.
         latent_dim: Z, latents per slot.
         attention_channels: widths of the U-Net's blocks on the way down (appendix B.2 leaves them open).
         attention_hidden: width of the U-Net's MLP.
         encoder_channels: widths of the encoder's strided convolutions.
         encoder_hidden: width of the encoder's hidden linear layer.
-        encoder_activation: a ReLU follows that layer; the reference has none.
-        encoder_residuals: residual 3x3 convolutions after each strided one but the first; the reference has none.
+        encoder_activation: whether a ReLU follows that layer; the reference has none.
+        encoder_residuals: number of residual 3x3 convolutions after each strided one but the first; 0 in the reference.
         decoder_channels: widths of the broadcast decoder's four convolutions.
-        log_mask_floor: the encoder sees no log mask below this. None: log m_k as it is, as in the reference; outside a
-            slot it then lies lower with every step, by some six nats, and the encoder has to learn each slot's level.
+        log_mask_floor: lower bound of the encoder's log masks. None: no bound, as in the reference; outside a slot,
+            log m_k then falls by about six nats with every step, and the encoder has to learn each slot's level.
         background_scale: sigma_bg, standard deviation of the first slot's pixels, in units of the [0, 1] range.
         foreground_scale: sigma_fg, that of the other slots.
         beta: weight of the latents' KL divergence.
         gamma: weight of the masks' KL divergence.
 
     Raises:
-        ValueError: a value that no network can be built from, in words.
+        ValueError: a value is invalid; the message says which values are valid.
     """
 
     resolution: int = 64
@@ -81,7 +81,7 @@ class MONetConfig:
             raise ValueError("decoder_channels must be four widths: the tiling of H+8, W+8 belongs to four layers")
         multiple = 2 ** (len(self.attention_channels) - 1)
         if not _whole(self.resolution, 2 * multiple, 1024) or self.resolution % multiple:
-            # One pixel alone has no instance to be normalised over: the bottleneck is at least 2x2.
+            # Instance normalisation needs more than one pixel, so the bottleneck is at least 2x2.
             raise ValueError(
                 f"resolution {self.resolution!r} must be a multiple of {multiple} from {2 * multiple} to 1024 for "
                 f"{len(self.attention_channels)} attention blocks"
@@ -111,18 +111,18 @@ def _finite(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Decomposition:
-    """What MONet says about a batch of scenes; tensors with the batch axis first.
+    """Output for a batch of scenes; tensors with the batch axis first.
 
     Attributes:
-        log_masks: B,K,H,W, ``log m_k``: sums to one over K after ``exp``.
-        log_scopes: B,K,H,W, ``log s_{k-1}``: what was left for step k to explain.
+        log_masks: B,K,H,W, ``log m_k``; ``exp`` of it sums to one over K.
+        log_scopes: B,K,H,W, ``log s_{k-1}``, what the previous steps left for step k to explain.
         latent_mean: B,K,Z, mean of q_phi(z_k | x, m_k).
         latent_log_std: B,K,Z, log of its standard deviation.
-        latents: B,K,Z, what was decoded: a draw in training mode, the mean otherwise.
-        components: B,K,3,H',W', means of p_theta(x | z_k), near [0, 1] but not bounded to it.
-        mask_logits: B,K,H',W': their softmax over K is p_theta(c | z), the decoder's own masks.
+        latents: B,K,Z, the decoded latents: samples in training mode, the means otherwise.
+        components: B,K,3,H',W', means of p_theta(x | z_k), near [0, 1] but not clipped.
+        mask_logits: B,K,H',W'; their softmax over K is p_theta(c | z), the decoder's masks.
 
-    H', W' are H, W unless only a :class:`~monet.vae.Lattice` of pixels was decoded.
+    H', W' are H, W, or smaller if only a :class:`~monet.vae.Lattice` of pixels was decoded.
     """
 
     log_masks: Tensor
@@ -140,7 +140,7 @@ class Decomposition:
 
 
 class MONet(nn.Module):
-    """The whole network. ``forward`` takes a batch of any size."""
+    """The complete network: attention, encoder and decoder."""
 
     def __init__(self, config: MONetConfig | None = None):
         super().__init__()
@@ -167,24 +167,25 @@ class MONet(nn.Module):
         detach_masks: bool = False,
         scope: Tensor | None = None,
     ) -> Decomposition:
-        """Decomposes a batch.
+        """Decomposes a batch of any size.
 
         Args:
             images: B,3,H,W float in [0, 1] with H = W = ``config.resolution``.
-            num_slots: K for this call; the weights are shared over slots, so any number works.
-            lattice: which pixels to decode; all of them unless training says otherwise. One, or one of each picture.
-            detach_masks: the encoder's input sends no gradient back to the attention; no value changes.
-            scope: B,H,W in [0, 1]: what the first step is given to explain, all of the picture if None.
+            num_slots: K for this call; the slots share their weights, so any number works.
+            lattice: the pixels to decode, one lattice for all pictures or one per picture; all pixels by default.
+            detach_masks: whether to stop the gradient from the encoder's input to the attention; values do not change.
+            scope: s_0, B,H,W in [0, 1]: the part of the picture to explain; the whole picture if None.
         """
         batch, _, height, width = images.shape
         slots = num_slots or self.config.num_slots
         log_masks, log_scopes = self.attention(images, slots, scope)
         # Only the attention is sequential: all slots of all pictures go through the VAE as one batch (B*K).
-        every_image = images.repeat_interleave(slots, dim=0)
-        shown = log_masks if self.config.log_mask_floor is None else log_masks.clamp(min=self.config.log_mask_floor)
+        repeated = images.repeat_interleave(slots, dim=0)
+        floor = self.config.log_mask_floor
+        encoder_masks = log_masks if floor is None else log_masks.clamp(min=floor)
         if detach_masks:
-            shown = shown.detach()
-        mean, log_std = self.vae.encoder(every_image, shown.reshape(-1, 1, height, width))
+            encoder_masks = encoder_masks.detach()
+        mean, log_std = self.vae.encoder(repeated, encoder_masks.reshape(-1, 1, height, width))
         latents = sample(mean, log_std) if self.training else mean
         components, mask_logits = self.vae.decoder(latents, height, width, lattice.repeat(slots))
         return Decomposition(
@@ -199,7 +200,7 @@ class MONet(nn.Module):
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents N,Z to component means N,3,H,W and mask logits N,H,W at the configured resolution."""
+        """Decodes latents N,Z to component means N,3,H,W and mask logits N,H,W at the configured resolution."""
         side = self.config.resolution
         components, mask_logits = self.vae.decoder(latents, side, side)
         return components, mask_logits[:, 0]

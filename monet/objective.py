@@ -18,13 +18,13 @@ LIKELIHOODS: tuple[str, ...] = get_args(Likelihood)
 
 @dataclass(frozen=True)
 class Loss:
-    """The three terms before weighting, in nats per picture: B values, or scalars, the mean over a batch.
+    """The three terms before weighting, in nats per picture: B values, or scalars for the mean over a batch.
 
     Attributes:
-        reconstruction: negative log-likelihood of the pixels, without the constant (3 H W / 2) log(2 pi). It is a
-            density: with small scales it is often negative.
+        reconstruction: negative log-likelihood of the pixels, without the constant (3 H W / 2) log(2 pi). It is the
+            negative log of a density, so it is often negative with small scales.
         latent_kl: sum over slots of D_KL(q_phi(z_k | x, m_k) || N(0, 1)).
-        mask_kl: D_KL(q_psi(c | x) || p_theta(c | z)), the attention's masks against the decoder's.
+        mask_kl: D_KL(q_psi(c | x) || p_theta(c | z)), of the attention's masks from the decoder's.
     """
 
     reconstruction: Tensor
@@ -36,7 +36,7 @@ class Loss:
         return self.reconstruction + beta * self.latent_kl + gamma * self.mask_kl
 
     def mean(self) -> Loss:
-        """Of a batch, as scalars."""
+        """The mean over the batch, as scalars."""
         return Loss(self.reconstruction.mean(), self.latent_kl.mean(), self.mask_kl.mean())
 
 
@@ -48,15 +48,15 @@ def loss(
     lattice: Lattice = Lattice(),
     scale_factor: float | Tensor = 1.0,
 ) -> Loss:
-    """The three terms of every picture of a batch.
+    """Computes the three terms of every picture of a batch.
 
     Args:
         images: B,3,H,W in [0, 1].
         decomposition: of these images, decoded on ``lattice``.
-        config: gives sigma_bg and sigma_fg.
+        config: provides sigma_bg and sigma_fg.
         likelihood: see :func:`log_likelihood`.
-        lattice: the pixels that were decoded; their sums are scaled up to the whole picture.
-        scale_factor: multiplies both component scales (training anneals it from above to 1).
+        lattice: the decoded pixels; sums over them are scaled up to the whole picture.
+        scale_factor: multiplies both component scales (training anneals it from above 1 to 1).
     """
     slots = decomposition.components.shape[1]
     scales = images.new_full((slots,), config.foreground_scale)
@@ -78,10 +78,10 @@ def log_likelihood(
 ) -> Tensor:
     """log p(x) of every pixel, B,H,W, without the constant of the Gaussian.
 
-    ``per_channel`` is the reference's: each colour channel is a mixture of its own, log sum_k m_k N(x_c; x_kc, s_k).
-    ``joint`` is the mixture that the paper's generative story implies: one slot explains all three channels,
+    ``per_channel`` is the reference's: each colour channel is a separate mixture, log sum_k m_k N(x_c; x_kc, s_k).
+    ``joint`` is the mixture of the paper's generative model: one slot explains all three channels,
     log sum_k m_k prod_c N(x_c; x_kc, s_k). ``masked`` weights log-likelihoods, sum_k m_k log N(x; x_k, s_k), a lower
-    bound of ``joint`` (Jensen).
+    bound of ``joint`` by Jensen's inequality.
 
     Args:
         images: B,3,H,W.
@@ -110,19 +110,19 @@ def slot_loss(
     mean: Tensor,
     log_std: Tensor,
 ) -> Loss:
-    """The three terms of slots that learn one by one, N values each, in nats per slot.
+    """Computes the three terms of slots that are trained separately, N values each, in nats per slot.
 
-    Without the other slots there is no softmax over them: a slot's mask is a Bernoulli variable at every pixel, and
-    ``mask_kl`` is the divergence of the decoder's from the mask that it was given. ``reconstruction`` is the
-    ``masked`` likelihood's share of one slot (:func:`log_likelihood`).
+    Without the other slots there is no softmax over them, so a slot's mask is a Bernoulli variable at every pixel, and
+    ``mask_kl`` is the divergence of the given mask from the decoder's. ``reconstruction`` is one slot's summand of the
+    ``masked`` likelihood (:func:`log_likelihood`).
 
     Args:
         images: N,3,H,W in [0, 1].
-        masks: N,H,W in [0, 1], what the attention gave the slot.
+        masks: N,H,W in [0, 1], the slot's attention mask.
         components: N,3,H,W.
         mask_logits: N,H,W.
         scales: N, standard deviations.
-        mean, log_std: N,Z, the posterior.
+        mean, log_std: N,Z, of the posterior.
     """
     log_normal = -0.5 * ((images - components) / scales[:, None, None, None]) ** 2
     per_pixel = log_normal.sum(1) - 3 * scales.log()[:, None, None]

@@ -1,4 +1,4 @@
-"""The component VAE: encoder and spatial broadcast decoder (paper, section 2.2 and appendix B.1)."""
+"""Component VAE: encoder and spatial broadcast decoder (paper, section 2.2 and appendix B.1)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from torch import Tensor, nn
 from monet.chunks import chunks
 
 HALO = 4
-"""Pixels that four unpadded 3x3 convolutions eat on each side; the latent is tiled to H+8, W+8."""
+"""Pixels that four unpadded 3x3 convolutions remove on each side; so the latent is tiled to H+8, W+8."""
 
 SLOTS_AT_ONCE = 8
-"""Slots that a CPU encodes and decodes together."""
+"""Slots in one CPU chunk."""
 
 
 class Lattice(NamedTuple):
-    """Every ``stride``-th pixel of a picture from ``row`` and ``column`` on, in a square of side ``window`` (None: to
-    the edges). The default is the whole picture.
+    """A subset of a picture's pixels: every ``stride``-th one from ``row`` and ``column`` on, within a square window.
 
-    ``row`` and ``column`` are one place for all pictures, or integer tensors N with a place for each of N pictures or
-    latents.
+    ``window`` is the window's side in pixels; None extends it to the edges. ``row`` and ``column`` are one position for
+    all pictures, or integer tensors N with one position per picture or latent. The default is the whole picture.
 
-    A training step may decode and score one such part instead of every pixel: neighbouring pixels say nearly the
-    same, and the decoder is nine tenths of the work of a small step. In a window the decoder gives exactly what it
-    gives for the whole picture; with a stride its convolutions see their neighbours further apart.
+    A training step may decode and score such a subset instead of every pixel: neighbouring pixels carry nearly the same
+    information, and the decoder is nine tenths of the work of a small step. In a window the decoder's output is exact;
+    with a stride its convolutions read neighbours that lie further apart.
     """
 
     stride: int = 1
@@ -38,8 +37,10 @@ class Lattice(NamedTuple):
     def draw(
         cls, count: int, side: int, stride: int = 1, window: int | None = None, device: torch.device | None = None
     ) -> Lattice:
-        """A lattice for each of ``count`` pictures, each of those that lay out a picture of ``side`` as likely as the
-        others: losses stay unbiased."""
+        """Draws a lattice for each of ``count`` pictures of this side.
+
+        All lattices that tile the picture are equally likely, so losses stay unbiased.
+        """
         window = window or side
         if window == side and stride == 1:
             return cls()
@@ -48,17 +49,17 @@ class Lattice(NamedTuple):
         return cls(stride, row, column, window)
 
     def repeat(self, slots: int) -> Lattice:
-        """The lattice of every slot of the pictures, for latents B*K."""
+        """Repeats each picture's lattice for its slots, for latents B*K."""
         if isinstance(self.row, int) or isinstance(self.column, int):
             return self
         return self._replace(row=self.row.repeat_interleave(slots), column=self.column.repeat_interleave(slots))
 
     def along(self, start: int) -> slice:
-        """The lattice's pixels along one axis, from its ``row`` or its ``column`` on."""
+        """The lattice's pixels along one axis, from ``start`` (its ``row`` or ``column``) on."""
         return slice(start, None if self.window is None else start + self.window, self.stride)
 
     def take(self, x: Tensor) -> Tensor:
-        """The lattice's pixels of ...,H,W; of N,...,H,W where each picture has its own."""
+        """Selects the lattice's pixels of ...,H,W, or of N,...,H,W if each picture has its own position."""
         if isinstance(self.row, int) or isinstance(self.column, int):
             return x[..., self.along(int(self.row)), self.along(int(self.column))]
         offsets = torch.arange(0, self.window or x.shape[-1], self.stride, device=x.device)
@@ -72,9 +73,9 @@ class Lattice(NamedTuple):
 class Encoder(nn.Module):
     """q_phi(z_k | x, m_k): strided 3x3 convolutions and a two-layer MLP to a diagonal Gaussian.
 
-    The reference network has no activation between the two linear layers, and nothing between its strided layers.
-    With ``activation`` there is a ReLU, and with ``residuals`` so many 3x3 convolutions follow every strided layer but
-    the first, each added to what it reads: an object then lies within what one unit sees, wherever it is.
+    The reference network has no activation between the two linear layers and no layers between the strided ones.
+    ``activation`` adds a ReLU between the linear layers. ``residuals`` is the number of residual 3x3 convolutions after
+    every strided layer but the first; they enlarge the receptive field, so that one unit covers an object anywhere.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Encoder(nn.Module):
         self.posterior = nn.Linear(hidden, 2 * latent_dim)
 
     def forward(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Images N,3,H,W and log masks N,1,H,W to the posterior's mean and log standard deviation, N,Z each."""
+        """Encodes images N,3,H,W and log masks N,1,H,W to the posterior's mean and log standard deviation, N,Z each."""
         posteriors = []
         for image, log_mask in zip(chunks(images, SLOTS_AT_ONCE), chunks(log_masks, SLOTS_AT_ONCE), strict=True):
             x = torch.cat((image, log_mask), dim=1)
@@ -117,7 +118,7 @@ class Encoder(nn.Module):
 
 
 class SpatialBroadcastDecoder(nn.Module):
-    """p_theta(x, c | z_k): the latent is tiled over the picture and four convolutions read it with the coordinates.
+    """p_theta(x, c | z_k): tiles the latent over the picture, adds coordinate channels, and convolves four times.
 
     Watters et al. 2019, "Spatial Broadcast Decoder"; MONet, appendix B.1. Row coordinate first, then column.
     """
@@ -130,21 +131,21 @@ class SpatialBroadcastDecoder(nn.Module):
         self.output = nn.Conv2d(channels[-1], 4, 1)
 
     def forward(self, latents: Tensor, height: int, width: int, lattice: Lattice = Lattice()) -> tuple[Tensor, Tensor]:
-        """Latents N,Z to component means N,3,H',W' and mask logits N,1,H',W' on the lattice, float32."""
+        """Decodes latents N,Z to component means N,3,H',W' and mask logits N,1,H',W' on the lattice, float32."""
         first, *rest = (layer for layer in self.convolutions if isinstance(layer, nn.Conv2d))
         # Convolution is linear. A tiled latent is constant over space, so its share is one matrix product with the
-        # kernel summed over its taps; a coordinate changes along one axis only, so its share is a convolution along
-        # that axis, and the same for every latent. Exact, and the layer costs nothing.
+        # kernel summed over its taps. A coordinate changes along one axis only, so its share is a convolution along
+        # that axis and equal for all latents. This is exact and makes the layer nearly free.
         latent_weight, (row_weight, column_weight) = first.weight[:, :-2], first.weight[:, -2:].unbind(1)
         latent_share = F.linear(latents, latent_weight.sum((2, 3)), first.bias)
-        with torch.autocast(latents.device.type, enabled=False):  # bfloat16 would move a pixel by a seventh
+        with torch.autocast(latents.device.type, enabled=False):  # bfloat16 rounds coordinates by a seventh of a pixel
             origin, offset = lattice, latent_share.new_zeros((), dtype=torch.float32)
             if isinstance(lattice.row, Tensor) and isinstance(lattice.column, Tensor):
-                # Further down or right, every coordinate is larger by a constant, and so is the layer's output.
+                # A shifted position adds a constant to every coordinate, and so to the layer's output.
                 origin = lattice._replace(row=0, column=0)
                 down, right = (
-                    2 * place.float()[:, None] / (size + 2 * HALO - 1)
-                    for place, size in ((lattice.row, height), (lattice.column, width))
+                    2 * start.float()[:, None] / (size + 2 * HALO - 1)
+                    for start, size in ((lattice.row, height), (lattice.column, width))
                 )
                 offset = down * row_weight.sum((1, 2)) + right * column_weight.sum((1, 2))  # N,C
             rows, columns = (axis.to(latents.device).unfold(0, 3, 1) for axis in coordinates(height, width, origin))
@@ -162,8 +163,10 @@ class SpatialBroadcastDecoder(nn.Module):
 
 
 def coordinates(height: int, width: int, lattice: Lattice) -> tuple[Tensor, Tensor]:
-    """Row and column coordinates of the tiled latent, H'+8 and W'+8: from -1 to 1 over H+8 and W+8 pixels; of a
-    lattice that has one place for all."""
+    """Row and column coordinates of the tiled latent, H'+8 and W'+8 values, from -1 to 1 over H+8 and W+8 pixels.
+
+    The lattice has one position for all pictures.
+    """
 
     def axis(size: int, offset: int) -> Tensor:
         count = len(range(size)[lattice.along(offset)]) + 2 * HALO
@@ -174,16 +177,16 @@ def coordinates(height: int, width: int, lattice: Lattice) -> tuple[Tensor, Tens
 
 
 class ComponentVAE(nn.Module):
-    """Encoder and decoder that all slots share."""
+    """Encoder and decoder, shared by all slots."""
 
     def __init__(self, encoder: Encoder, decoder: SpatialBroadcastDecoder):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        # On a CPU the convolutions of 32 and more channels are fastest channels_last.
+        # On a CPU, convolutions of 32 or more channels are fastest in channels_last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
 
 
 def sample(mean: Tensor, log_std: Tensor) -> Tensor:
-    """A reparameterised draw from the posterior, so that the gradient reaches both of its parameters."""
+    """Draws from the posterior by reparameterisation, so that gradients reach mean and log_std."""
     return mean + log_std.exp() * torch.randn_like(mean)

@@ -13,7 +13,11 @@ from monet.data.generators import arc, multi_dsprites, tetrominoes
 from monet.data.seeds import TEST, TRAIN, VALIDATE
 
 FLAT = [d for d in DATASETS.values() if d.name.startswith(("tetrominoes", "multi_dsprites", "arc"))]
-each = pytest.mark.parametrize("dataset", FLAT, ids=lambda dataset: dataset.name)
+each = pytest.mark.parametrize(
+    "dataset",
+    # ARC's batches first sort all its grids by their objects.
+    [pytest.param(d, id=d.name, marks=[pytest.mark.slow] * d.name.startswith("arc")) for d in FLAT],
+)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -324,6 +328,7 @@ def test_grids_are_drawn_alike(name):
     assert_alike(features(images(batch), batch.segmentation.numpy()), features(*one_by_one))
 
 
+@pytest.mark.slow
 def test_numbers_of_objects_that_no_grid_for_training_has_are_refused_in_words():
     counts = {int(arc.components(grid.values).max()) for grid in arc.pool("arcagi")}
     nobody = next(number for number in range(101) if number not in counts)

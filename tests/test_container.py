@@ -23,6 +23,8 @@ from tests.confined import confined, refusal
 from tests.container import ROOT, command, needed, one
 from tests.serving import Server, free_port
 
+pytestmark = pytest.mark.slow  # starts servers
+
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 REPLICAS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
 AUTH = "class:sëcret"

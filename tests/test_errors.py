@@ -47,16 +47,17 @@ def test_nobody_else_is_let_in_by_mistake(app, capsys, host) -> None:
     with pytest.raises(SystemExit) as caught:
         app("--host", host)
     assert caught.value.code == 2
-    assert f"others can reach {host}: say who may come in with --auth USER:PASSWORD" in capsys.readouterr().err
+    assert f"others can reach {host}: set a password with --auth USER:PASSWORD" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_who_lets_others_in_is_told_what_it_means(app, capsys, monkeypatch) -> None:
     assert app("--host", "0.0.0.0", "--i-know")["auth"] is None
-    assert "anybody who can reach this machine at all may use the models" in capsys.readouterr().err
+    assert "anybody who can reach this machine can use the models" in capsys.readouterr().err
     assert app("--host", "0.0.0.0", "--auth", "ada:secret:1")["auth"] == "ada:secret:1"
     printed = capsys.readouterr().err
-    assert "who knows the name and the password" in printed and "Nothing on the way is encrypted" in printed
+    assert "anybody who knows the user name and the password" in printed
+    assert "The connection is not encrypted" in printed
     monkeypatch.setenv("MONET_AUTH", "ada:hidden")
     assert app("--host", "0.0.0.0")["auth"] == "ada:hidden"
     assert "hidden" not in capsys.readouterr().err
@@ -127,8 +128,11 @@ def test_a_training_run_in_a_place_that_is_no_folder(tmp_path, monkeypatch) -> N
 
 
 def test_a_fault_that_nobody_thought_of_is_a_sentence_too() -> None:
-    assert sentence(OSError("odd")) == "The system refuses: odd."
-    assert sentence(OSError(errno.EIO, "Input/output error", "x")) == "The system refuses (x): Input/output error."
+    assert sentence(OSError("odd")) == "The system reports an error: odd."
+    assert (
+        sentence(OSError(errno.EIO, "Input/output error", "x"))
+        == "The system reports an error (x): Input/output error."
+    )
 
 
 def test_a_terminal_without_a_sign_gets_another_one(monkeypatch):

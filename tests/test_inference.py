@@ -14,7 +14,7 @@ from PIL import Image
 
 import monet
 from monet.data import samples
-from monet.inference import feed
+from monet.inference import preprocess
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -79,7 +79,7 @@ def test_scopes_that_are_none_are_refused(model):
     side = model.config.resolution
     picture = np.zeros((side, side, 3), np.uint8)
     for scope in (np.ones(side), np.ones((side, side + 1)), np.full((side, side), 1.1), np.full((side, side), np.nan)):
-        with pytest.raises(ValueError, match="scope of this model"):
+        with pytest.raises(ValueError, match="scope must have shape"):
             monet.decompose(model, picture, scope=scope)
 
 
@@ -129,12 +129,12 @@ def test_an_array_an_image_and_a_file_of_the_same_picture_say_the_same(model, tm
 
 def test_tensors_and_floats_of_the_same_picture_say_the_same(model):
     picture = noise(30, 50, 3)
-    expected = feed(model, picture)
+    expected = preprocess(model, picture)
     channels_first = torch.from_numpy(picture).permute(2, 0, 1)
     for same in (picture / 255, (picture / 255).astype(np.float32), channels_first, channels_first / 255):
-        np.testing.assert_array_equal(feed(model, same), expected)
+        np.testing.assert_array_equal(preprocess(model, same), expected)
     learning = (channels_first / 255).double().requires_grad_()
-    np.testing.assert_array_equal(feed(model, learning), expected)
+    np.testing.assert_array_equal(preprocess(model, learning), expected)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_tensors_and_floats_of_the_same_picture_say_the_same(model):
         ({"picture": noise(8, 9, 3).astype(np.float32)}, "divide 0..255 by 255"),
         ({"picture": np.full((8, 9, 3), np.nan)}, "must lie in"),
         ({"picture": np.zeros((8, 9, 3)) - 0.01}, "must lie in"),
-        ({"picture": torch.zeros(2, 3, 8, 9)}, "give 3,H,W"),
-        ({"picture": torch.zeros(8, 9, 3)}, "give 3,H,W"),
-        ({"picture": torch.zeros(3, 8, 9, dtype=torch.int64)}, "give floats in"),
+        ({"picture": torch.zeros(2, 3, 8, 9)}, "must have shape 3,H,W"),
+        ({"picture": torch.zeros(8, 9, 3)}, "must have shape 3,H,W"),
+        ({"picture": torch.zeros(3, 8, 9, dtype=torch.int64)}, "must hold floats in"),
         ({"picture": noise(3, 8, 9)}, "H,W,3"),
-        *(({"num_slots": slots}, "whole number from 1 on") for slots in (0, -3, 1.5, "2", True, np.float64(2))),
-        *(({"how": how}, "is none of crop, pad") for how in ("squeeze", "", None)),
+        *(({"num_slots": slots}, "whole number of at least 1") for slots in (0, -3, 1.5, "2", True, np.float64(2))),
+        *(({"how": how}, "how must be one of crop, pad") for how in ("squeeze", "", None)),
     ],
 )
 def test_an_argument_that_means_nothing_is_refused_with_what_is_right(model, argument, words):
@@ -159,7 +159,9 @@ def test_an_argument_that_means_nothing_is_refused_with_what_is_right(model, arg
 def test_the_image_of_a_scene_is_what_the_model_was_fed(model):
     picture = noise(90, 70, 3)
     scene = monet.decompose(model, picture, how="pad")
-    np.testing.assert_array_equal(scene.image, feed(model, picture, "pad").transpose(2, 0, 1).astype(np.float32) / 255)
+    np.testing.assert_array_equal(
+        scene.image, preprocess(model, picture, "pad").transpose(2, 0, 1).astype(np.float32) / 255
+    )
 
 
 def test_crop_and_pad_feed_different_pictures(model):
@@ -191,7 +193,7 @@ def test_the_same_picture_is_always_taken_apart_the_same(model):
 
 @pytest.mark.parametrize("shape", [(), (16,), (2, 15), (2, 17), (1, 2, 16), (0,)])
 def test_latents_of_another_shape_are_refused_in_words(model, shape):
-    with pytest.raises(ValueError, match=r"this model wants N,16"):
+    with pytest.raises(ValueError, match=r"must have shape N,16 for this model"):
         monet.decode(model, np.zeros(shape, np.float32))
 
 
@@ -274,9 +276,9 @@ def test_the_hole_that_an_object_leaves_goes_to_the_slot_that_the_decoder_believ
 
 
 def test_masks_that_do_not_belong_together_are_refused_in_words(scene):
-    with pytest.raises(ValueError, match="masks of shapes"):
+    with pytest.raises(ValueError, match="must be K,H,W"):
         monet.compose_masks(scene.masks, scene.mask_logits[1:], np.zeros(len(scene.masks), bool))
-    with pytest.raises(ValueError, match="masks of shapes"):
+    with pytest.raises(ValueError, match="must be K,H,W"):
         monet.compose_masks(scene.masks[:0], scene.mask_logits[:0], np.zeros(0, bool))
 
 

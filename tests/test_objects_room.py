@@ -142,7 +142,7 @@ def test_without_opengl_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(room, "_rooms", {})
-    with pytest.raises(Unavailable, match="needs an OpenGL that draws without a screen: install OSMesa"):
+    with pytest.raises(Unavailable, match="needs an OpenGL that renders without a screen: install OSMesa"):
         objects_room.generate(0)
 
 

@@ -19,6 +19,8 @@ from monet.explorer.listen import PORTS
 from tests.confined import confined, refusal
 from tests.serving import ROOT, Server
 
+pytestmark = pytest.mark.slow  # starts servers
+
 NOT_CONFINED = pytest.mark.skipif(bool(refusal()), reason=f"no user namespaces here: {refusal()}")
 
 
@@ -66,7 +68,7 @@ def test_a_taken_port_is_left_alone_or_refused_where_it_was_asked_for(taken, che
         else:
             pytest.fail("".join(said))
         port = int(found[1])
-        assert port in PORTS[1:] and f"Port {taken} is taken, so the app takes {port}.\n" in said
+        assert port in PORTS[1:] and f"Port {taken} is taken, so the app uses {port}.\n" in said
         takes_apart(f"http://127.0.0.1:{port}", tmp_path)
         _, error = refused.communicate(timeout=120)
         assert refused.returncode == 1

@@ -225,9 +225,9 @@ def test_the_command_names_what_it_refused_and_goes_on(command, pictures, tmp_pa
     ("arguments", "words"),
     [
         (["--batch", "0"], "--batch 0 must be at least 1"),
-        (["--slots", "-1"], "whole number from 1 on"),
+        (["--slots", "-1"], "whole number of at least 1"),
         (["--slots", "257"], "more than the 256"),
-        (["--device", "abacus"], "there is no device 'abacus' here"),
+        (["--device", "abacus"], "this machine has no device 'abacus'"),
     ],
 )
 def test_the_command_refuses_in_a_sentence(command, pictures, tmp_path, arguments, words):

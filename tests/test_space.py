@@ -13,6 +13,8 @@ from monet.explorer.__main__ import parse
 from monet.explorer.address import PublicURL
 from tests.serving import Server
 
+pytestmark = pytest.mark.slow  # starts servers
+
 NAME = "ada-monet.hf.space"
 HERE = {"SYSTEM": "spaces", "SPACE_HOST": NAME, "SPACE_ID": "ada/monet", "GRADIO_SERVER_NAME": "0.0.0.0"}
 ASKED = "/monet/decode/tetrominoes"

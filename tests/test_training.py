@@ -748,7 +748,7 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
         ("batch_size = 2", 'likelihood = "gaussian"', "likelihood 'gaussian' is none of per_channel"),
         ("batch_size = 2", "batchsize = 2", "unknown key batchsize"),
         ("until = 500", "until = 4", "`until` must increase"),
-        ("learning_rate =", "gamma =", "schedules must hold learning_rate"),
+        ("learning_rate =", "gamma =", "learning_rate is missing"),
         ("scale_factor =", "momentum =", "unknown momentum"),
         ("resolution = 32", "resolution = 33", "resolution 33 must be a multiple of 4"),
         ("num_slots", "slots", "slots"),

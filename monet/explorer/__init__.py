@@ -1,1 +1,1 @@
-"""The app: a Gradio page whose panels are drawn in the browser from one payload per scene."""
+"""MONet Explorer: a Gradio page whose panels are drawn in the browser from one JSON payload per scene."""

@@ -1,5 +1,4 @@
-"""MONet Explorer as a program: ``python app.py``, ``monet-explorer`` or ``python -m monet.explorer``; ``export`` writes
-it as plain files."""
+"""Command line of MONet Explorer: ``monet-explorer`` serves the page, ``monet-explorer export`` writes plain files."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# The app asks nobody but itself, and Gradio would do even that by way of a proxy.
+# The app sends requests to itself only, and Gradio would send even these through a proxy.
 for scheme in ("http", "https", "all"):
     for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
         os.environ.pop(name, None)
@@ -42,10 +41,10 @@ def public_url(text: str) -> PublicURL:
 
 
 def parse(arguments: list[str], program: str) -> argparse.Namespace:
-    """The command line; on a Space, whatever it leaves open is what the Space's visitors need."""
+    """Parses the command line; on a Hugging Face Space the defaults suit the Space."""
     parser = argparse.ArgumentParser(
         prog=program,
-        description="Opens a page that takes scenes apart. `export SITE` writes the page as plain files instead.",
+        description="Serves MONet Explorer. `export SITE` writes the page as plain files instead.",
     )
     try:
         hub = space.public_url()
@@ -61,59 +60,59 @@ def parse(arguments: list[str], program: str) -> argparse.Namespace:
         "--auth",
         metavar="USER:PASSWORD",
         default=os.environ.get(AUTH),
-        help=f"what visitors must give; in the variable {AUTH} instead, no list of processes shows it",
+        help=f"user name and password of visitors; set the variable {AUTH} instead to hide them from process lists",
     )
-    parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host")
+    parser.add_argument("--i-know", action="store_true", help="let everybody in who can reach --host, without password")
     parser.add_argument(
         "--public-url", type=public_url, default=hub, metavar="https://HOST/PATH/",
-        help="the address that people type in, where a proxy hands requests on to this server",
+        help="the address that visitors use, if a proxy forwards requests to this server",
     )  # fmt: skip
     parser.add_argument(
         "--trusted-proxy", type=ipaddress.ip_network, action="append", default=[], metavar="ADDRESS",
-        help="address or network of a proxy whose forwarded headers are believed; may be given again (default: nobody)",
+        help="address or network of a proxy whose forwarded headers are trusted; may be repeated (default: none)",
     )  # fmt: skip
     parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
     parser.add_argument(
-        "--allow-training", action="store_true", help="let others who can reach the server train, and add pictures"
+        "--allow-training", action="store_true", help="let everybody who can reach the server train and add pictures"
     )
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of the model")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="number of threads of the models")
     parser.add_argument(
-        "--mcp", action="store_true", help='let agents in at /gradio_api/mcp/; needs pip install "gradio[mcp]"'
+        "--mcp", action="store_true", help='serve MCP for agents at /gradio_api/mcp/; needs pip install "gradio[mcp]"'
     )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     options = parser.parse_args(arguments)
     if options.auth is not None and not all(options.auth.partition(":")):
-        parser.error("--auth is USER:PASSWORD, neither of them empty")
+        parser.error("--auth must be USER:PASSWORD, neither of them empty")
     if options.mcp and importlib.util.find_spec("mcp") is None:
-        parser.error('--mcp needs a package that is not here: pip install "gradio[mcp]"')
+        parser.error('--mcp needs a package that is not installed: pip install "gradio[mcp]"')
     options.frames = space.FRAMES if hub and options.public_url == hub else ()
     if options.frames:
-        return options  # who sees a Space is said on the Hub
+        return options  # the Hub controls who may open a Space
     if not is_local(options.host) or options.public_url:
         reached = options.public_url or options.host
         if not (options.auth or options.i_know):
             parser.error(
-                f"others can reach {reached}: say who may come in with --auth USER:PASSWORD (or the variable "
-                f"{AUTH}), or that everybody may with --i-know"
+                f"others can reach {reached}: set a password with --auth USER:PASSWORD (or the variable {AUTH}), "
+                "or let everybody in with --i-know"
             )
     if not is_local(options.host):
-        who = "who knows the name and the password" if options.auth else "at all"
+        visitors = "knows the user name and the password" if options.auth else "can reach this machine"
         print(
-            f"Listening on {options.host}: anybody who can reach this machine {who} may use the models and your "
-            "processor. Nothing on the way is encrypted: others in the network can read along, pictures"
-            f"{' and the password' if options.auth else ''} included.",
+            f"Listening on {options.host}: anybody who {visitors} can use the models and your processor. The "
+            f"connection is not encrypted: others in the network can read pictures"
+            f"{' and the password' if options.auth else ''}.",
             file=sys.stderr,
         )
     return options
 
 
 class App:
-    """The app as a command line asks for it.
+    """The app, built from a command line.
 
     Args:
         arguments: of the command line, without the program.
-        program: as people type it.
+        program: its name in the help text.
 
     Attributes:
         demo: the page.
@@ -128,13 +127,13 @@ class App:
             self.demo = build(self.models, self.stored)
 
     def serve(self) -> None:
-        """Serves the page until the process is asked to end."""
+        """Serves the page until the process is terminated."""
         options = self.options
         for problem in (*self.models.problems, *self.damaged):
             print(f"skipped: {problem}", file=sys.stderr)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the uploads are removed
-        alone = is_local(options.host) and not options.public_url
-        runs = Runs(options.runs, self.stored) if alone or options.allow_training else None
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # exit handlers remove the uploads
+        private = is_local(options.host) and not options.public_url
+        runs = Runs(options.runs, self.stored) if private or options.allow_training else None
         with exit_on_error():
             server.launch(
                 self.demo, self.models, self.stored, host=options.host, port=options.port, auth=options.auth,

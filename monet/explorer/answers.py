@@ -1,4 +1,4 @@
-"""What the endpoints for programs answer with: slots in numbers, and pictures side by side."""
+"""Response types of the API endpoints: slot statistics as JSON and contact sheets as PNG."""
 
 import io
 from typing import Any, Literal, TypedDict
@@ -9,7 +9,7 @@ from monet.figures import grid, to_uint8
 
 
 class Reference(TypedDict, total=False):
-    """A scene of the gallery, as in the page's links."""
+    """Reference to a scene of the gallery, as in permalinks."""
 
     kind: Literal["sample", "seed", "stored"]
     data: str
@@ -51,7 +51,7 @@ class Parts(TypedDict):
 
 
 def describe(masks: np.ndarray, latents: np.ndarray, deviations: np.ndarray) -> list[Slot]:
-    """Slots in numbers, from masks K,H,W and latents K,Z; x and y count from the left and upper edge, in pixels."""
+    """Statistics of each slot from masks K,H,W and latents K,Z; x and y in pixels from the left and upper edge."""
     area = masks.sum((1, 2)) + 1e-6
     height, width = masks.shape[1:]
     x = masks.sum(1) @ (np.arange(width) + 0.5) / area
@@ -70,7 +70,7 @@ def describe(masks: np.ndarray, latents: np.ndarray, deviations: np.ndarray) -> 
 
 
 def sheet(*rows: Any) -> bytes:
-    """Pictures 3,H,W in rows of any length, as the bytes of a PNG."""
+    """Encodes rows of pictures 3,H,W as one PNG; rows may differ in length."""
     longest = max(map(len, rows))
     panels = [[to_uint8(np.nan_to_num(picture)).transpose(1, 2, 0) for picture in row] for row in rows]
     blank = np.full_like(panels[0][0], 255)

@@ -1,4 +1,4 @@
-"""Edits that a program asks for: a latent set or changed, an object carried to another place."""
+"""Scene edits of the API: set or change a latent, move an object."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from monet.model import MONet
 
 MAX_EDITS = 12
 FARTHEST = 10.0
-"""Latents are set or changed by at most so much; the prior's standard deviation is 1."""
+"""Largest value or change of a latent; the prior's standard deviation is 1."""
 
 
 class Edit(TypedDict, total=False):
-    """One edit: of ``slot``, either ``latent`` with ``by`` or ``to``, or ``right`` and ``down``."""
+    """An edit of ``slot``: either ``latent`` with ``by`` or ``to``, or ``right`` and ``down`` in pixels."""
 
     slot: int
     latent: int | str
@@ -29,19 +29,19 @@ class Edit(TypedDict, total=False):
 
 
 def apply(model: MONet, scene: DecomposedScene, names: Sequence[str], edits: Any) -> tuple[np.ndarray, set[int]]:
-    """Edits a scene, one edit after the other.
+    """Applies edits to a scene in order.
 
     Args:
-        model: entered by nobody else meanwhile.
-        scene: as the model took it apart.
-        names: of its latents, Z; "" for one without.
-        edits: a list of :class:`Edit`, from outside.
+        model: no other thread uses it meanwhile.
+        scene: the model's decomposition.
+        names: of the latents, Z; "" for a latent without a name.
+        edits: a list of :class:`Edit`, not yet validated.
 
     Returns:
-        Latents K,Z, and the slots that were edited.
+        Latents K,Z, and the edited slots.
 
     Raises:
-        SceneError: an edit that cannot be made, in words.
+        SceneError: an edit is invalid; the message says what is valid.
     """
     if not isinstance(edits, list) or not 1 <= len(edits) <= MAX_EDITS:
         raise SceneError(f"Give a list of 1 to {MAX_EDITS} edits.")
@@ -56,12 +56,12 @@ def apply(model: MONet, scene: DecomposedScene, names: Sequence[str], edits: Any
         if "latent" in edit and not edit.keys() & {"right", "down"}:
             index = _find(edit["latent"], names)
             if ("by" in edit) == ("to" in edit):
-                raise SceneError("Say either by how much the latent changes (by) or what it becomes (to).")
+                raise SceneError("Give either the latent's change (by) or its new value (to).")
             value = _number(edit.get("by", edit.get("to")), FARTHEST, "A latent's by or to")
             latents[slot, index] = value + (latents[slot, index] if "by" in edit else 0)
         elif edit.keys() & {"right", "down"} and not edit.keys() & {"latent", "by", "to"}:
             side = float(model.config.resolution)
-            across, down = (_number(edit.get(way, 0), side, f"The way {way}") for way in ("right", "down"))
+            across, down = (_number(edit.get(key, 0), side, f"The distance {key}") for key in ("right", "down"))
             decode = partial(decode_pixels, model)
             others = decode(np.delete(latents, slot, 0)) if len(latents) > 1 else np.empty((0, int(side), int(side), 4))
             latents[slot] = carry(Grasp(decode, latents[slot], others), across, down).latent
@@ -72,7 +72,7 @@ def apply(model: MONet, scene: DecomposedScene, names: Sequence[str], edits: Any
 
 
 def _find(latent: Any, names: Sequence[str]) -> int:
-    """The index of a latent given by index or name."""
+    """Resolves a latent's index or name to its index."""
     if _is_index(latent, len(names)):
         return latent
     found = [index for index, name in enumerate(names) if name and name == latent]

@@ -1,5 +1,4 @@
-"""What there is to open: samples of every data set, the first scenes of what is stored on this machine, and scenes of a
-kind that a model was not trained on."""
+"""Galleries of scenes: samples of every data set, stored data, and scenes unlike a model's training data."""
 
 from __future__ import annotations
 
@@ -12,14 +11,14 @@ from monet.data import DATASETS, Stored, StoreError, samples, stores
 from monet.data.stored import store
 
 SHOWN = 24
-"""Scenes of a gallery; those of stored data that come after them open by a link."""
+"""Scenes in a gallery of stored data; later ones open by a link."""
 _MANY = {"tetrominoes": 5, "clevr6": 10}
-"""More objects than in training, as many as the generator makes; three more elsewhere."""
+"""Objects of a crowded scene, limited by the generator; other data sets add three to their training maximum."""
 _SEED = 7
 
 
 def open_stores(folder: Path | None = None) -> tuple[dict[str, Stored], list[str]]:
-    """The stored data of a folder by name (see :func:`monet.data.stores`), and what is wrong with the rest."""
+    """The stored data of a folder by name (see :func:`monet.data.stores`), and messages about damaged data."""
     found, problems = {}, []
     for name, path in stores(folder).items():
         try:
@@ -42,7 +41,7 @@ def galleries(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
 
 
 def unusual(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Scenes unlike those that a model was trained on: ``title``, what to ``expect``, and the ``origin`` to ask for."""
+    """Scenes unlike a model's training data: ``title``, what to ``expect``, and the ``origin``, a scene reference."""
     home = DATASETS.get(checkpoint.data)
     if home is None:
         return []
@@ -52,7 +51,7 @@ def unusual(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     crowd = empty | {"objects": many}
     alike, foreign = None, "objects_room"
     if home.name.startswith("objects_room"):
-        # They ship as samples, so that nobody needs MuJoCo to see them.
+        # These scenes ship as samples, because generating them needs MuJoCo.
         empty, crowd, alike = (
             _sample(f"objects_room_{test_set}") for test_set in ("empty_room", "six_objects", "identical_color")
         )
@@ -62,22 +61,23 @@ def unusual(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     scenes = [
         (
             "Nothing in it",
-            "No object to find: look whether one slot takes it all and the others stay empty.",
+            "There is no object: check whether one slot takes the whole picture and the others stay empty.",
             empty,
         ),
         (
             f"{many} objects",
-            f"It was trained on at most {most}, and {slots} slots are all it has: expect objects that share one.",
+            f"The model was trained on at most {most} objects and has {slots} slots: expect objects that share a slot.",
             crowd,
         ),
         (
             "Identical colours",
-            "Colour cannot tell the objects apart, only place and shape: look whether each keeps a slot of its own.",
+            "Only place and shape distinguish the objects: check whether each still has its own slot.",
             alike,
         ),
         (
             "Another data set's picture",
-            "Its shapes and colours were never seen: expect masks by colour, blurred components and a large error.",
+            "The model has never seen such shapes and colours: expect masks by colour, blurred components and a large "
+            "error.",
             _sample(foreign),
         ),
     ]

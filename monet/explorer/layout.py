@@ -1,4 +1,4 @@
-"""The page: what stands where, and what happens when a person asks for a scene."""
+"""Layout of the page in Gradio: inputs, panels, event handlers and error messages."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ TITLE = "MONet Explorer"
 log = logging.getLogger(__name__)
 
 
-class Told(gr.Error):
-    """One sentence for whoever asked. Gradio's own error puts it in quotation marks where a tool of MCP answers."""
+class Message(gr.Error):
+    """Error message for the visitor; unlike ``gr.Error``, MCP responses contain it without quotation marks."""
 
-    def __init__(self, words: str):
-        super().__init__(words, duration=None, print_exception=False)  # stays until the visitor closes it
+    def __init__(self, text: str):
+        super().__init__(text, duration=None, print_exception=False)  # stays until the visitor closes it
 
     def __str__(self) -> str:
         return str(self.message)
 
 
 class Page(gr.Blocks):
-    """Blocks that forget uploads, and whose every failure is one sentence for the visitor and one line for the log."""
+    """``gr.Blocks`` that deletes a visitor's uploads on close and reports every error as one sentence."""
 
     def __init__(self, **options: Any):
         self.uploads = Uploads()
@@ -47,20 +47,20 @@ class Page(gr.Blocks):
             traverse(inputs, _refuse_address, is_file_obj_with_meta)
             return await super().process_api(block_fn, inputs, *arguments, **options)
         except gr.Error as error:
-            error.duration = None  # stays until the visitor has read it and closes it
+            error.duration = None  # stays until the visitor closes it
             raise
         except (SceneError, PictureError) as error:
-            raise Told(str(error)) from error
+            raise Message(str(error)) from error
         except OSError as error:
             log.warning("%s", error)
-            raise Told(sentence(OSError(error.errno, error.strerror))) from error
+            raise Message(sentence(OSError(error.errno, error.strerror))) from error
         except Exception as error:
             log.warning("%s: %s", type(error).__name__, error)
-            raise Told("The server failed to answer; its log says why.") from error
+            raise Message("The server failed to answer; its log says why.") from error
 
 
 def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
-    """The app for a set of models and stored data by name; without models, a page that says how to get one."""
+    """Builds the page for models and stored data by name; without models, a page that says how to get one."""
     stored = stored or {}
     if not models.checkpoints:
         return _without_models(models)
@@ -103,7 +103,7 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
                     height=150,
                     elem_id="mx-upload",
                 )
-                # gr.Image would open the file by itself before anybody could say what is wrong with it
+                # gr.Image would open the file by itself before open_picture could say what is wrong with it
                 upload.preprocess = lambda data: data and data.path  # type: ignore
                 panels.panel("own")
                 how = gr.Radio(list(get_args(How)), value="crop", label="Make it square", elem_id="mx-how")
@@ -126,16 +126,16 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
         panels.panel("train")
         panels.panel("export")
 
-        def claim(path: str | None, asked: gr.Request) -> None:
-            """Notes whose a file is, so that it goes when its visitor does."""
+        def claim(path: str | None, request: gr.Request) -> None:
+            """Assigns a file to its visitor, so that it is deleted when the visitor leaves."""
             if path is not None:
-                demo.uploads.opened(asked.session_hash, path)
+                demo.uploads.opened(request.session_hash, path)
 
-        def leave(asked: gr.Request) -> None:
-            """The visitor closed the page."""
-            demo.uploads.forget(asked.session_hash)
+        def leave(request: gr.Request) -> None:
+            """Deletes the files of a visitor who closed the page."""
+            demo.uploads.forget(request.session_hash)
 
-        # The page asks the routes of the server itself. Gradio tells it of a choice or a file, and shows what it chose.
+        # The page calls the server's routes itself. Gradio only passes choices and files to it and shows its choices.
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         model.input(None, model, js=panels.call("choose", "model"), **private)
         gr.on([slots.input, slots.release], None, slots, js=panels.call("choose", "slots"), **private)
@@ -150,14 +150,16 @@ def build(models: Models, stored: Mapping[str, Stored] | None = None) -> Page:
 
 
 def _refuse_address(file: dict[str, Any]) -> None:
-    """Gradio would fetch a file that is named by its address on the web."""
+    """Refuses a file given by URL, which Gradio would download."""
     if is_http_url_like(file["path"]):
-        raise SceneError("This server fetches nothing from elsewhere: send the file itself.")
+        raise SceneError("This server downloads no files: send the file itself.")
 
 
 def opening_model(found: Mapping[str, Checkpoint]) -> str:
-    """The model that the page opens with: the one whose latents paint the truest masks on test scenes (ARI-FG of the
-    decoder's masks), the first by name where nothing was measured."""
+    """The model that the page opens with: the one with the highest ARI-FG of decoded masks on test scenes.
+
+    The first by name if nothing was measured.
+    """
     return max(found, key=lambda name: found[name].measured.get("ari_fg_decoded", -1.0))
 
 

@@ -1,4 +1,4 @@
-"""Where the server listens: addresses, ports, and what a server there is called."""
+"""Listening addresses and ports: checks them, finds a free port, lists the server's names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import sys
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANYWHERE = ("0.0.0.0", "::")
 PORTS = range(7860, 7880)
-"""Ports to listen on where nobody names one: the first that is free."""
+"""Default ports; the server takes the first free one."""
 
 
 def is_local(host: str) -> bool:
-    """Whether only programs on this machine can reach an address."""
+    """Whether only this machine can reach an address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -23,23 +23,23 @@ def is_local(host: str) -> bool:
 
 
 def in_url(host: str) -> str:
-    """A name or an address as a URL writes it: an IPv6 address stands in brackets."""
+    """Formats a name or address for a URL: an IPv6 address gets brackets."""
     return f"[{host.strip('[]')}]" if ":" in host else host
 
 
 def names(host: str) -> set[str]:
-    """What a server that listens on ``host`` is called, lower case."""
+    """All names of a server that listens on ``host``, lower case."""
     own = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"} if host in ANYWHERE else {host}
     return {name.strip("[]").lower() for name in (*LOCAL_HOSTS, *own)}
 
 
 def check_address(host: str, port: int) -> None:
-    """Whether an address can be listened on, before anything is built for it.
+    """Checks that the server can listen on an address, before anything is built for it.
 
-    Gradio tries the port on 127.0.0.1 too, whatever the host is.
+    Gradio uses the port on 127.0.0.1 too, whatever the host is.
 
     Raises:
-        OSError: it cannot, with the address as the error's file name.
+        OSError: it cannot; the error's file name is the address.
     """
     for tried in (host, "127.0.0.1"):
         try:
@@ -56,10 +56,10 @@ def check_address(host: str, port: int) -> None:
 
 
 def free_port(host: str) -> int:
-    """The first of ``PORTS`` that is free; says so where it is not the first of all.
+    """Finds the first free port of ``PORTS``, and prints a note if it is not the first of them.
 
     Raises:
-        OSError: none is free, or the host is none of this machine.
+        OSError: none is free, or this machine does not have the host's address.
     """
     for port in PORTS:
         try:
@@ -69,7 +69,7 @@ def free_port(host: str) -> int:
                 raise
             continue
         if port != PORTS[0]:
-            print(f"Port {PORTS[0]} is taken, so the app takes {port}.", file=sys.stderr)
+            print(f"Port {PORTS[0]} is taken, so the app uses {port}.", file=sys.stderr)
         return port
     span = f"{in_url(host)}:{PORTS[0]} to {PORTS[-1]}"
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), span)

@@ -1,4 +1,4 @@
-"""The models that the app offers: found once, loaded when first asked for, entered by one thread at a time."""
+"""The app's models: finds and loads checkpoints, and gives one thread at a time access to them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from monet.explorer.turns import Turns
 from monet.model import MONet
 
 MOST_ADDED = 8
-"""Models that were added later and are kept; a megabyte of weights each, or five."""
+"""Models from training runs that are kept; each has one to five megabytes of weights."""
 
 
 class Models:
-    """Checkpoints of a folder by name, and models that came later.
+    """Checkpoints of a folder by name, and models that are added later.
 
     Args:
         folder: of checkpoints.
-        names: of those that are wanted; all where None.
+        names: of the checkpoints to load; all if None.
 
     Attributes:
-        checkpoints: those that can be used, by name.
-        added: names of those that came later, oldest first.
-        problems: sentences about those that cannot.
-        turns: for work that uses them, whoever asks: the page or a program.
+        checkpoints: usable checkpoints by name.
+        added: names of models that were added later, oldest first.
+        problems: messages about checkpoints that cannot be loaded.
+        turns: queue for all requests that use a model.
     """
 
     def __init__(self, folder: Path, names: Collection[str] | None = None):
@@ -37,12 +37,12 @@ class Models:
         self.added: list[str] = []
         self.turns = Turns()
         self._models: dict[str, MONet] = {}
-        # torch's own threads do the parallel work; two requests inside at once would only share the same cores.
+        # torch parallelizes one request over all cores, so two requests at once would not be faster.
         self._lock = threading.Lock()
         for checkpoint in found:
             if names is not None and checkpoint.name not in names:
                 continue
-            # Loading takes milliseconds, and a damaged file should be named at the start and not to a visitor.
+            # Loading takes milliseconds, and loading now reports damaged files at the start instead of to a visitor.
             try:
                 self._models[checkpoint.name] = checkpoints.load(checkpoint)
                 self.checkpoints[checkpoint.name] = checkpoint
@@ -50,7 +50,7 @@ class Models:
                 self.problems.append(str(error))
 
     def add(self, checkpoint: Checkpoint, model: MONet) -> None:
-        """Offers a model from now on, until `MOST_ADDED` others have come."""
+        """Adds a model; the oldest added one goes when there are more than `MOST_ADDED`."""
         self._models[checkpoint.name] = model
         self.checkpoints[checkpoint.name] = checkpoint
         self.added = [*(name for name in self.added if name != checkpoint.name), checkpoint.name]
@@ -60,10 +60,10 @@ class Models:
 
     @contextmanager
     def use(self, name: str) -> Iterator[MONet]:
-        """The model, for the caller alone.
+        """Locks the models and yields one.
 
         Raises:
-            KeyError: no such model.
+            KeyError: there is no such model.
         """
         model = self._models[name]
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a model was at a dozen steps of its training, for the page's slider over them."""
+"""HTTP routes for training moments: snapshots of a model at a dozen steps of its training."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def routes(models: Models) -> list[Route]:
-    """The moments of a model and their pictures."""
+    """Routes for the moments of a model and their contact sheet."""
 
     def moments(request: Request) -> Response:
-        """As JSON, :class:`monet.training.moments.Course`; null if the checkpoint keeps none."""
+        """Returns :class:`monet.training.moments.Course` as JSON; null if the checkpoint has none."""
         if (checkpoint := models.checkpoints.get(request.path_params["model"])) is None:
             return PlainTextResponse("there is no such model", status_code=404)
         try:
@@ -31,7 +31,7 @@ def routes(models: Models) -> list[Route]:
         return JSONResponse(course and asdict(course))
 
     def sheet(request: Request) -> Response:
-        """One WebP."""
+        """Returns the contact sheet, one WebP."""
         checkpoint = models.checkpoints.get(request.path_params["model"])
         if checkpoint is None or not (checkpoint.folder / SHEET).is_file():
             return PlainTextResponse("there is no such picture", status_code=404)

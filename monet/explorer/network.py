@@ -1,4 +1,4 @@
-"""The attention network and the encoder for the page's own kernel: their weights, and a scene that checks them."""
+"""JSON payload of the attention network and the encoder for the browser: configuration, weights, test scene."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from monet.model import MONet, MONetConfig
 
 
 def network_payload(model: MONet, checkpoint: Checkpoint, slots: int | None = None) -> dict[str, Any]:
-    """The network without its decoder, which travels by itself (:func:`monet.explorer.payload.decoder_payload`).
+    """The network without its decoder, which has its own payload (:func:`monet.explorer.payload.decoder_payload`).
 
-    Weights travel in single precision. In half precision the masks of the shipped checkpoints differ by up to 0.013 on
-    their sample scenes; with half precision in the attention's linear layers only, still by 0.001.
+    Weights are sent in single precision. Half precision changes the masks of the shipped checkpoints by up to 0.013 on
+    their sample scenes; half precision in the attention's linear layers only, by 0.001.
 
     Args:
-        model: entered by nobody else meanwhile.
+        model: no other thread uses it meanwhile.
         checkpoint: of this model.
         slots: K of the probe, the checkpoint's own if None.
 
     Returns:
-        ``config`` with the sizes that the kernel wants; ``about`` with what else the page needs to say of a scene what
-        :func:`monet.explorer.payload.scene_payload` says; ``weights`` float32, U-Net and encoder in the order of
-        the state dict; ``probe``, the first sample scene that the model knows, as ``pixels`` uint8 H,W,3, with what the
-        model makes of it here: ``slots``, ``masks`` K,H,W, ``latentMean`` and ``latentStd`` K,Z and ``components``
-        K,H,W,4 (red, green, blue, mask logit), float32.
+        ``config`` with the sizes for the kernel; ``about`` with the other fields that the page needs to compute
+        :func:`monet.explorer.payload.scene_payload` itself; ``weights`` float32, U-Net and encoder in the order of the
+        state dict; ``probe``, a test scene with expected results: the first sample of the model's data set as
+        ``pixels`` uint8 H,W,3, and its ``slots``, ``masks`` K,H,W, ``latentMean`` and ``latentStd`` K,Z and
+        ``components`` K,H,W,4 (red, green, blue, mask logit), float32, as computed here.
     """
     config = model.config
     parameters = (*model.attention.parameters(), *model.vae.encoder.parameters())
-    fed = prepare(samples.read(samples_of(checkpoint.data), 0), config).image
-    described = inference.describe(*inference.forward(model, fed, slots))
+    pixels = prepare(samples.read(samples_of(checkpoint.data), 0), config).image
+    described = inference.describe(*inference.forward(model, pixels, slots))
     components = np.concatenate((described.components, described.mask_logits[:, None]), axis=1)
     return {
         "config": network_config(config),
@@ -50,7 +50,7 @@ def network_payload(model: MONet, checkpoint: Checkpoint, slots: int | None = No
         },
         "weights": encode(np.concatenate([p.detach().numpy().ravel() for p in parameters])),
         "probe": {
-            "pixels": encode(fed),
+            "pixels": encode(pixels),
             "slots": len(described.masks),
             "masks": encode(described.masks),
             "latentMean": encode(described.latent_mean),
@@ -61,7 +61,7 @@ def network_payload(model: MONet, checkpoint: Checkpoint, slots: int | None = No
 
 
 def network_config(config: MONetConfig) -> dict[str, Any]:
-    """The sizes that the kernel wants to know; ``slots`` are the most that anybody asks for."""
+    """The sizes for the kernel's settings; ``slots`` is the largest number that a visitor can choose."""
     return {
         "side": config.resolution,
         "slots": max(MAX_SLOTS, config.num_slots),

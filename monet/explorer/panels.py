@@ -1,4 +1,4 @@
-"""The panels as Gradio components: an empty element each, which a module of ``static/panels`` fills."""
+"""Gradio components for the panels: empty elements that the modules in ``static/panels`` fill."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import gradio as gr
 
-# Dynamic import from the page's own address, so that the app works below any path.
+# Imported relative to the page's address, so that the app works below any path.
 _MAIN = 'import(new URL("monet/static/main.js", document.baseURI).href)'
 
 
 def panel(name: str, data: Any = None) -> gr.HTML:
-    """A panel drawn in the browser.
+    """A panel that is drawn in the browser.
 
     Args:
         name: of its module.
-        data: what it needs to know from the start, as JSON; fixed when the page is built.
+        data: its initial data, JSON-serializable; fixed when the page is built.
     """
     component = gr.HTML(
         html_template=section(data),
@@ -29,25 +29,25 @@ def panel(name: str, data: Any = None) -> gr.HTML:
 
 
 def section(data: Any) -> str:
-    """The element that a panel's module fills."""
+    """HTML of the element that a panel's module fills."""
     return f'<section class="mx-panel" data-panel="{attribute(data)}"></section>'
 
 
 def attribute(data: Any) -> str:
-    """As JSON for an attribute of an element, which Gradio's templates leave as it is."""
+    """Encodes data as JSON for an HTML attribute; ``$`` is escaped, since Gradio's templates would expand it."""
     return html.escape(json.dumps(data), quote=True).replace("$", "&#36;")
 
 
 def content(component: gr.HTML) -> tuple[str | None, Any]:
-    """The name of the panel that a component is, and its data; "" is the bridge's, None that of other text."""
+    """Name and data of a panel's component; the name is "" for the bridge and None for other HTML."""
     return getattr(component, "panel", (None, None))
 
 
 def bridge(data: Any) -> gr.HTML:
-    """Hidden: what the page needs to begin, and the way on which it tells Gradio's inputs what to show.
+    """Hidden component that passes initial data to the page and the page's choices back to Gradio's inputs.
 
-    Its value is JSON, ``{"model": NAME, "models": [[TITLE, NAME], ...], "slots": K, "how": HOW, "file": whether a
-    chosen file stays}``; its ``input`` event says that there is something. :data:`SHOW_CHOICES` reads it.
+    Its value is JSON, ``{"model": NAME, "models": [[TITLE, NAME], ...], "slots": K, "how": HOW, "file": whether the
+    chosen file stays}``. Its ``input`` event reports a new value, which :data:`SHOW_CHOICES` reads.
     """
     send = "(value) => { props.value = value; trigger('input'); }"
     component = gr.HTML(
@@ -61,17 +61,17 @@ def bridge(data: Any) -> gr.HTML:
 
 
 SHOW_CHOICES = """(value, file) => {
-    const { model, models, slots, how, file: stays } = JSON.parse(value);
-    return [{ __type__: "update", choices: models, value: model }, slots, how, stays ? file : null];
+    const { model, models, slots, how, file: keepFile } = JSON.parse(value);
+    return [{ __type__: "update", choices: models, value: model }, slots, how, keepFile ? file : null];
 }"""
 
 
 def call(function: str, name: str | None = None) -> str:
-    """The handler of an event in the page: an exported function of ``main.js`` is given the input's value.
+    """JavaScript event handler that calls an exported function of ``main.js`` with the input's value.
 
     Args:
         function: its name.
-        name: it is given an object with the value under this name instead.
+        name: if given, the argument is an object with the value under this name.
     """
     argument = "value" if name is None else f"{{ {name}: value }}"
     return f"(value) => {{ {_MAIN}.then((m) => m.{function}({argument})); return []; }}"

@@ -1,4 +1,4 @@
-"""What a page or a program may ask to be taken apart: a reference to a scene, or a picture, checked where it enters."""
+"""Opens and decomposes the scene of a request: a scene reference or a picture file, validated on entry."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from monet.pictures import How, extract, read
 MAX_SEED = 999_999
 MAX_SLOTS = 12
 MAX_LATENTS = 64
-"""Latents that are decoded at once."""
+"""Most latents in one decode request."""
 
 
 class SceneError(ValueError):
-    """A request that is refused. The message is one sentence for the person who made it."""
+    """The request is refused. The message is one sentence for the visitor."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A scene to be taken apart, and where it comes from as the page gives it back in a link."""
+    """A scene and its origin, the scene reference for permalinks."""
 
     scene: Scene
     origin: dict[str, Any]
 
 
 def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) -> dict[str, Any]:
-    """Takes a scene apart for the page.
+    """Decomposes a scene for the page.
 
     Args:
-        models: entered here, one thread at a time.
+        models: locked meanwhile.
         opened: the scene.
         model: name of a checkpoint.
         slots: K, 1 to ``MAX_SLOTS``.
@@ -49,7 +49,7 @@ def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) 
         :func:`monet.explorer.payload.scene_payload` of it.
 
     Raises:
-        SceneError: a choice that is not offered.
+        SceneError: a choice is invalid.
     """
     check_choice(models, model, slots, how)
     with models.use(model) as network:
@@ -57,10 +57,10 @@ def decompose(models: Models, opened: Opened, model: str, slots: int, how: str) 
 
 
 def check_choice(models: Models, model: Any, slots: Any, how: Any) -> None:
-    """Checks what the page and programs choose.
+    """Validates the choices of a request.
 
     Raises:
-        SceneError: a choice that is not offered.
+        SceneError: a choice is invalid.
     """
     if not isinstance(model, str) or model not in models.checkpoints:
         raise SceneError(f"There is no model {model!r}.")
@@ -71,46 +71,48 @@ def check_choice(models: Models, model: Any, slots: Any, how: Any) -> None:
 
 
 def open_reference(request: str | bytes, models: Models, stored: Mapping[str, Stored]) -> Opened:
-    """The scene that a reference names; see :func:`find_scene`. A page that no longer has a visitor's file sends what a
-    model was fed of it: ``{"kind": "picture", "image": [H*W*3 values 0..255], "of": NAME}``.
+    """Opens the scene of a JSON reference; see :func:`find_scene`.
+
+    A page that no longer has a visitor's file sends the input of the model NAME instead:
+    ``{"kind": "picture", "image": [H*W*3 values 0..255], "of": NAME}``.
 
     Raises:
-        SceneError: it names none.
+        SceneError: there is no such scene.
     """
     table = read_request(request)
     if table.get("kind") != "picture":
         return find_scene(table, stored)
-    fed_to = table.get("of")
-    if not isinstance(fed_to, str) or fed_to not in models.checkpoints:
+    name = table.get("of")
+    if not isinstance(name, str) or name not in models.checkpoints:
         raise SceneError("The picture is damaged; choose it again.")
-    return kept_picture(table, models.checkpoints[fed_to].config)
+    return kept_picture(table, models.checkpoints[name].config)
 
 
 def open_picture(file: bytes | str) -> Opened:
-    """A visitor's picture from a file, its bytes or its path.
+    """Opens a visitor's picture from the bytes or the path of a file.
 
     Raises:
-        monet.pictures.PictureError: it is no picture that can be shown.
+        monet.pictures.PictureError: the file is not a readable picture.
     """
     return Opened(Scene(read(file), None, "your picture"), {"kind": "picture"})
 
 
 def kept_picture(table: dict[str, Any], config: MONetConfig) -> Opened:
-    """A visitor's picture from ``image``, the H*W*3 values 0..255 that a model of this configuration was fed.
+    """Opens a visitor's picture from ``image``, the model input of this configuration as H*W*3 values 0..255.
 
     Raises:
-        SceneError: other values.
+        SceneError: the values are invalid.
     """
     side = config.resolution
     try:
-        fed = np.array(table["image"], np.uint8).reshape(side, side, 3)
+        pixels = np.array(table["image"], np.uint8).reshape(side, side, 3)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise SceneError("The picture is damaged; choose it again.") from error
-    return Opened(Scene(extract(fed, config.picture_size or side), None, "your picture"), {"kind": "picture"})
+    return Opened(Scene(extract(pixels, config.picture_size or side), None, "your picture"), {"kind": "picture"})
 
 
 def find_scene(table: dict[str, Any], stored: Mapping[str, Stored] | None = None) -> Opened:
-    """The scene that a request names, among generated ones and what is stored.
+    """Opens a sample, a generated scene or a stored scene by reference.
 
     Args:
         table: ``{"kind": "sample", "data": NAME, "index": N}``; ``{"kind": "seed", "data": NAME, "seed": N}``, with
@@ -118,7 +120,7 @@ def find_scene(table: dict[str, Any], stored: Mapping[str, Stored] | None = None
         stored: data sets of this machine by name.
 
     Raises:
-        SceneError: it names none, or one that cannot be made here; the visitor reads why.
+        SceneError: there is no such scene, or this machine cannot generate it.
     """
     try:
         kind, data = table["kind"], table["data"]
@@ -132,7 +134,7 @@ def find_scene(table: dict[str, Any], stored: Mapping[str, Stored] | None = None
         if kind == "seed":
             seed = int(table["seed"])
             if not 0 <= seed <= MAX_SEED:
-                raise ValueError(f"a seed lies between 0 and {MAX_SEED}")
+                raise ValueError(f"a seed must lie between 0 and {MAX_SEED}")
             origin = {"kind": kind, "data": data, "seed": seed}
             if "objects" not in table:
                 return Opened(dataset.scene(seed), origin)
@@ -141,7 +143,7 @@ def find_scene(table: dict[str, Any], stored: Mapping[str, Stored] | None = None
             content = f"{objects} objects" if objects else "nothing in it"
             title = f"{dataset.title}, {content}, seed {seed}"
             return Opened(replace(scene, source=title), origin | {"objects": objects})
-        raise ValueError("a scene is a sample, a seed or stored")
+        raise ValueError("kind must be sample, seed or stored")
     except Unavailable as error:
         raise SceneError(str(error)) from error
     except (ValueError, LookupError, TypeError, OverflowError) as error:
@@ -149,10 +151,10 @@ def find_scene(table: dict[str, Any], stored: Mapping[str, Stored] | None = None
 
 
 def read_request(request: str | bytes) -> dict[str, Any]:
-    """What is asked for, as it stands.
+    """Parses a JSON object without validating its content.
 
     Raises:
-        SceneError: it is no JSON object; the visitor reads why.
+        SceneError: the request is not a JSON object.
     """
     try:
         table = json.loads(request)
@@ -164,14 +166,14 @@ def read_request(request: str | bytes) -> dict[str, Any]:
 
 
 def first_scene(checkpoint: Checkpoint, stored: Mapping[str, Stored]) -> dict[str, Any]:
-    """The reference to the first scene of the data set that a model knows, or of any."""
+    """Reference to the first scene of the model's data set, or of the first data set if that is not here."""
     if checkpoint.data in stored and checkpoint.data not in DATASETS:
         return {"kind": "stored", "data": checkpoint.data, "index": 0}
     return {"kind": "sample", "data": samples_of(checkpoint.data), "index": 0}
 
 
 def about(checkpoint: Checkpoint, stored: Mapping[str, Stored]) -> dict[str, Any]:
-    """What the page knows of a model before it has asked anything of it."""
+    """Description of a model for the page: title, sizes, data set, first scene, and effects of its latents."""
     return {
         "title": checkpoint.title,
         "slots": checkpoint.config.num_slots,

@@ -1,4 +1,4 @@
-"""The server around the page: its own routes, what it answers to whom, and how it is started."""
+"""HTTP routes for weights, scenes, decoding and exports, and the launch of the server."""
 
 from __future__ import annotations
 
@@ -42,31 +42,33 @@ from monet.pictures import MAX_BYTES, PictureError
 STATIC = Path(__file__).parent / "static"
 MAX_BODY = 8 * 2**20
 MAX_PICTURES = 4
-"""Picture files that are received and read at once."""
+"""Picture files that are received at the same time."""
 PICTURE_SECONDS = 120
-"""Seconds for a picture to arrive."""
+"""Time limit for receiving a picture."""
 
 
 def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, runs: Runs | None = None) -> list[Mount]:
-    """Files of the page, weights for the browser, scenes and latents for pages that cannot do with these, and, with
-    ``runs``, training and ways to add pictures to ``stored``."""
+    """Routes below ``/monet``: static files, weights for the browser, and server-side decomposition and decoding.
 
+    With ``runs`` there are also routes for training and for adding pictures to ``stored``.
+    """
     stored = {} if stored is None else stored
     with_model, with_frames = models.turns, Turns()
     with_pictures = CapacityLimiter(MAX_PICTURES)
 
-    async def in_words(turns: Turns, work: Callable[[], Response]) -> Response:
+    async def respond(turns: Turns, work: Callable[[], Response]) -> Response:
+        """Runs ``work`` in turn; errors become responses with a message."""
         try:
-            return await turns.take(work)
+            return await turns.run(work)
         except ValueError as error:
             return PlainTextResponse(str(error), status_code=400)
         except Busy as busy:
             return PlainTextResponse(str(busy), status_code=503)
 
     def described(describe: Callable[[MONet, Checkpoint], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
-        """What the page's own kernels need to know of a model."""
+        """Route handler that responds with a description of the requested model as JSON."""
 
-        async def answer_to(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             name = request.path_params["model"]
             if name not in models.checkpoints:
                 return PlainTextResponse(f"there is no model {name!r}", status_code=404)
@@ -75,16 +77,15 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
                 with models.use(name) as model:
                     return JSONResponse(describe(model, models.checkpoints[name]))
 
-            return await in_words(with_model, answer)
+            return await respond(with_model, answer)
 
-        return answer_to
+        return handle
 
     async def decompose(request: Request) -> Response:
-        """A scene taken apart, as JSON (:func:`monet.explorer.payload.scene_payload`), or ``{"refused": SENTENCE}``:
-        to be told why a picture cannot be shown is an answer, and no failure for the browser's log.
+        """Decomposes a scene; responds with :func:`monet.explorer.payload.scene_payload` or ``{"refused": MESSAGE}``.
 
-        The body is a reference in JSON, or the bytes of a picture file with any other type; ``slots`` and ``how`` are
-        in the query. Nothing is kept.
+        A refusal has status 200, so that the browser's log shows no error. The body is a scene reference if its type is
+        JSON, otherwise the bytes of a picture file; ``slots`` and ``how`` are in the query. The server keeps nothing.
         """
         name, query = request.path_params["model"], request.query_params
         if name not in models.checkpoints:
@@ -92,7 +93,7 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
         try:
             slots = int(query.get("slots", models.checkpoints[name].config.num_slots))
         except ValueError:
-            return PlainTextResponse("The number of slots is no number.", status_code=400)
+            return PlainTextResponse("slots must be a whole number.", status_code=400)
         how = query.get("how", "crop")
         reference = request.headers.get("content-type", "").startswith("application/json")
 
@@ -106,28 +107,28 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
         if reference:
             content = await body(request, MAX_JSON)
             if content is None:
-                return PlainTextResponse(f"A reference has at most {MAX_JSON} bytes.", status_code=413)
-            return await in_words(with_model, partial(answer, content))
-        async with with_pictures:  # few large files at once; the others wait unread
-            with move_on_after(PICTURE_SECONDS) as patience:
+                return PlainTextResponse(f"A scene reference must have at most {MAX_JSON} bytes.", status_code=413)
+            return await respond(with_model, partial(answer, content))
+        async with with_pictures:  # limits memory: further uploads wait unread
+            with move_on_after(PICTURE_SECONDS) as timeout:
                 content = await body(request, MAX_BYTES)
-            if patience.cancelled_caught:
-                return PlainTextResponse("The picture took too long to arrive; try again.", status_code=408)
+            if timeout.cancelled_caught:
+                return PlainTextResponse("The upload of the picture took too long; try again.", status_code=408)
             if content is None:
-                return PlainTextResponse(f"A picture has at most {MAX_BYTES // 2**20} MB.", status_code=413)
-            return await in_words(with_model, partial(answer, content))
+                return PlainTextResponse(f"A picture must have at most {MAX_BYTES // 2**20} MB.", status_code=413)
+            return await respond(with_model, partial(answer, content))
 
     async def decode(request: Request) -> Response:
-        """Latents N,Z as float32 bytes to pixels N,H,W,4 as float32 bytes."""
+        """Decodes latents N,Z to pixels N,H,W,4; both are float32 bytes."""
         name = request.path_params["model"]
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         each = 4 * models.checkpoints[name].config.latent_dim
         content = await body(request, scenes.MAX_LATENTS * each)
         if content is None:
-            return PlainTextResponse(f"more than {scenes.MAX_LATENTS} latents at once", status_code=413)
+            return PlainTextResponse(f"send at most {scenes.MAX_LATENTS} latents at once", status_code=413)
         if not content or len(content) % each:
-            return PlainTextResponse(f"latents of this model are {each} bytes each", status_code=400)
+            return PlainTextResponse(f"latents of this model must have {each} bytes each", status_code=400)
 
         def answer() -> Response:
             latents = np.frombuffer(content, "<f4").reshape(-1, each // 4)
@@ -135,44 +136,44 @@ def routes(models: Models, stored: MutableMapping[str, Stored] | None = None, ru
                 pixels = decode_pixels(model, latents).astype("<f4").tobytes()
             return Response(pixels, media_type="application/octet-stream")
 
-        return await in_words(with_model, answer)
+        return await respond(with_model, answer)
 
     async def npz(request: Request) -> Response:
-        """A scene as the page shows it, ``{image, slots, latents}`` in JSON, to an NPZ of everything about it."""
+        """Exports a scene and its edits as NPZ; see :func:`monet.explorer.downloads.scene_npz`."""
         name = request.path_params["model"]
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
         content = await body(request, MAX_BODY)
         if content is None:
-            return PlainTextResponse("more than a scene", status_code=413)
+            return PlainTextResponse(f"a scene must have at most {MAX_BODY} bytes", status_code=413)
 
         def answer() -> Response:
             with models.use(name) as model:
                 arrays = downloads.scene_npz(model, content)
             return Response(arrays, media_type="application/octet-stream")
 
-        return await in_words(with_model, answer)
+        return await respond(with_model, answer)
 
     async def gif(request: Request) -> Response:
-        """Frames of ``width`` x ``height`` RGB bytes, one after the other, to a film that never ends."""
+        """Encodes consecutive frames of ``width`` x ``height`` RGB bytes as an endless GIF."""
         content = await body(request, MAX_BODY)
         if content is None:
-            return PlainTextResponse("a film that long does not fit", status_code=413)
+            return PlainTextResponse(f"a film must have at most {MAX_BODY} bytes", status_code=413)
 
         def answer() -> Response:
             try:
                 options = {name: int(request.query_params[name]) for name in ("width", "height", "milliseconds")}
                 film = downloads.film(content, **options)
             except (ValueError, KeyError):
-                return PlainTextResponse("frames are width x height x 3 bytes", status_code=400)
+                return PlainTextResponse("frames must have width x height x 3 bytes", status_code=400)
             return Response(film, media_type="image/gif")
 
-        return await in_words(with_frames, answer)
+        return await respond(with_frames, answer)
 
     slots_of = cache(partial(slot_map, models))
 
     async def slots(request: Request) -> Response:
-        """The map of slots of a model, made when first asked for."""
+        """The slot map of a model, computed at the first request."""
         name = request.path_params["model"]
         if name not in models.checkpoints:
             return PlainTextResponse(f"there is no model {name!r}", status_code=404)
@@ -216,22 +217,22 @@ def launch(
 
     Args:
         demo: the page.
-        models: what it shows.
-        stored: data that it offers.
+        models: of the page.
+        stored: data sets of this machine by name.
         host: address to listen on.
-        port: likewise; None takes the first free one of :data:`monet.explorer.listen.PORTS`, or, with ``public``, the
-            first of all: what hands requests on knows no other.
-        auth: ``USER:PASSWORD`` that visitors give; None lets everybody in.
-        public: the address that a proxy in front hands requests on from.
-        proxies: whose forwarded headers are believed.
-        frames: origins whose pages may show this one inside of theirs.
-        runs: what visitors can train; None closes these doors.
+        port: to listen on. None takes the first free one of :data:`monet.explorer.listen.PORTS`, or with ``public`` the
+            first one even if taken, because the proxy expects it.
+        auth: ``USER:PASSWORD`` of visitors; None lets everybody in.
+        public: the public address, if a proxy forwards requests from there.
+        proxies: networks of proxies whose forwarded headers are trusted.
+        frames: other origins whose pages may embed this page.
+        runs: training runs; None disables training and adding pictures.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the server cannot listen on the address.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe every program on this machine; Address decides
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would trust every local program; Address decides instead
     host = host.strip("[]")
     if port is None:
         port = PORTS[0] if public else free_port(host)

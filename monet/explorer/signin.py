@@ -1,4 +1,4 @@
-"""Who may come in: a name and a password, by HTTP's own dialogue, or by a form and a cookie as Gradio's client does."""
+"""Authentication by name and password: HTTP Basic for browsers, login form and cookie for Gradio's client."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from starlette.datastructures import Headers
 
 COOKIE = "monet_signed_in"
 LOGIN = "/login"
-"""Where Gradio's client sends its form."""
+"""Route of the login form of Gradio's client."""
 SECONDS = 1.0
-"""How long a wrong password is looked at."""
+"""Delay of the response to a wrong password."""
 AT_ONCE = 4
-"""Wrong passwords of one address that are looked at at the same time: so many guesses a second, and no more."""
+"""Delayed responses per address; so an address gets at most this many guesses per ``SECONDS``."""
 
 
 class TooMany(Exception):
-    """An address guesses faster than anybody types."""
+    """The address has ``AT_ONCE`` wrong passwords pending; this one was not compared."""
 
 
 class SignIn:
-    """Checks credentials; wrong ones are answered slowly.
+    """Checks credentials, with a delay for wrong ones.
 
-    What signs a program in is made from the password alone, so every process of a server knows it.
+    The cookie's token depends on name and password alone, so all processes of a server accept it.
 
     Args:
         auth: ``USER:PASSWORD``.
@@ -39,37 +39,37 @@ class SignIn:
         self._basic = "Basic " + base64.b64encode(auth.encode()).decode()
         self._pair = auth.encode()
         self.token = hmac.new(self._pair, b"MONet Explorer, signed in", hashlib.sha256).hexdigest()
-        self._guessing: Counter[str] = Counter()
+        self._pending: Counter[str] = Counter()
 
     async def knows(self, headers: Headers, client: str) -> bool:
-        """Whether a request may come in; see :meth:`_slowly`."""
+        """Whether a request has valid credentials; see :meth:`_matches`."""
         given = headers.get("authorization")
         if given is not None:
-            return await self._slowly(given, self._basic, client)
+            return await self._matches(given, self._basic, client)
         found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        return found is not None and await self._slowly(found.value, self.token, client)
+        return found is not None and await self._matches(found.value, self.token, client)
 
     async def accepts(self, form: bytes, client: str) -> bool:
-        """Whether a form's ``username`` and ``password`` are the right ones."""
+        """Whether a form's ``username`` and ``password`` are correct; see :meth:`_matches`."""
         fields = parse_qs(form.decode("utf-8", "replace"), keep_blank_values=True)
         pair = ":".join(fields.get(name, [""])[0] for name in ("username", "password"))
-        return await self._slowly(pair, self._pair.decode(), client)
+        return await self._matches(pair, self._pair.decode(), client)
 
-    async def _slowly(self, given: str, right: str, client: str) -> bool:
-        """Whether the two are the same.
+    async def _matches(self, given: str, expected: str, client: str) -> bool:
+        """Whether both are equal; returns after ``SECONDS`` if they are not.
 
         Raises:
-            TooMany: the address has wrong ones looked at already; this one was not compared.
+            TooMany: the address has too many wrong passwords pending.
         """
-        if self._guessing[client] >= AT_ONCE:
+        if self._pending[client] >= AT_ONCE:
             raise TooMany
-        if secrets.compare_digest(given.encode(), right.encode()):
+        if secrets.compare_digest(given.encode(), expected.encode()):
             return True
-        self._guessing[client] += 1
+        self._pending[client] += 1
         try:
             await asyncio.sleep(SECONDS)
         finally:
-            self._guessing[client] -= 1
-            if not self._guessing[client]:
-                del self._guessing[client]
+            self._pending[client] -= 1
+            if not self._pending[client]:
+                del self._pending[client]
         return False

@@ -1,4 +1,4 @@
-"""The map of slots: where the slots of all sample scenes lie among each other, in two dimensions."""
+"""Slot map: 2-D projection of the latents of all sample slots."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from monet.explorer.models import Models
 
 
 def slot_map(models: Models, name: str) -> dict[str, Any]:
-    """Every slot of every sample of the data set that a model knows, and the plane they spread over most.
+    """All slots of all samples of the model's data set, and the plane of their largest variance.
 
     Args:
-        name: of the model; entered scene by scene, so that visitors get in between.
+        models: locked scene by scene, so that visitors' requests run in between.
+        name: of the model.
 
     Returns:
         ``data`` and ``title`` of the data set; ``mean`` Z and ``axes`` 2,Z of the plane (principal components, unit
@@ -28,9 +29,9 @@ def slot_map(models: Models, name: str) -> dict[str, Any]:
     data = samples_of(checkpoint.data)
     slots = []
     for index in range(samples.count(data)):
-        fed = prepare(samples.read(data, index), checkpoint.config)
+        prepared = prepare(samples.read(data, index), checkpoint.config)
         with models.use(name) as model:
-            scene = inference.describe(*inference.forward(model, fed.image))
+            scene = inference.describe(*inference.forward(model, prepared.image))
         for step, (mask, latent) in enumerate(zip(scene.masks, scene.latent_mean, strict=True)):
             slots.append({"index": index, "step": step, "share": float(mask.mean()), "latent": latent.tolist()})
     mean, axes, explained = principal_plane(np.array([slot["latent"] for slot in slots]))
@@ -45,17 +46,18 @@ def slot_map(models: Models, name: str) -> dict[str, Any]:
 
 
 def samples_of(data: str | None) -> str:
-    """The data set whose samples belong to a model: the one that it was trained with, or the first."""
+    """The data set whose samples a model uses: its training data, or the first data set if that is none of ours."""
     return data if data in DATASETS else next(iter(DATASETS))
 
 
 def principal_plane(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Principal components of latents N,Z: their mean Z, two axes 2,Z of unit length, and the share of the variance
-    along each. An axis points to where its largest entry is positive, so that the same latents give the same map.
+    """Principal components of latents N,Z: mean Z, two axes 2,Z of unit length, and each axis's share of the variance.
+
+    The sign of an axis makes its largest entry positive, so that the map is deterministic.
     """
     mean = latents.mean(0)
-    _, spread, axes = np.linalg.svd(latents - mean, full_matrices=False)
+    _, singular, axes = np.linalg.svd(latents - mean, full_matrices=False)
     plane = axes[:2]
     plane *= np.sign(plane[np.arange(2), np.abs(plane).argmax(1)])[:, None]
-    variance = spread**2
+    variance = singular**2
     return mean, plane, variance[:2] / max(variance.sum(), np.finfo(float).tiny)

@@ -1,4 +1,4 @@
-"""On a Space of the Hugging Face Hub: where the app is found, and who may frame it."""
+"""Settings on a Hugging Face Space: the public address and the origins that may embed the page."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import os
 from monet.explorer.address import PublicURL
 
 HOST = "SPACE_HOST"
-"""The variable by which a Space tells its own name, such as "owner-name.hf.space"."""
+"""Environment variable with a Space's host name, such as "owner-name.hf.space"."""
 FRAMES = ("https://huggingface.co", "https://*.hf.space")
-"""Whose pages show a Space's page inside of theirs."""
+"""Origins whose pages embed a Space."""
 
 
 def public_url() -> PublicURL | None:
-    """The address that people reach this Space by, None where the app does not run on one.
+    """The public address of this Space, None if the app does not run on one.
 
     Raises:
-        ValueError: the variable holds no name.
+        ValueError: the variable is not a valid host name.
     """
-    name = os.environ.get(HOST, "").partition(",")[0].strip()  # with a domain of its own a Space has several
+    name = os.environ.get(HOST, "").partition(",")[0].strip()  # a Space with its own domain has several names
     return PublicURL.of(f"https://{name}/") if name else None

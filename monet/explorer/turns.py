@@ -1,9 +1,9 @@
-"""Whose turn it is in the model: one piece of work at a time, in the order in which it was asked for."""
+"""FIFO queue that runs work one piece at a time in a worker thread, with a limit on waiting requests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -13,26 +13,26 @@ T = TypeVar("T")
 
 
 class Busy(Exception):
-    """More people wait than can be served soon; the message says so to them."""
+    """Too many requests are waiting. The message is one sentence for the visitor."""
 
 
 class Turns:
-    """Work in the order in which it was asked for, one piece at a time and in one thread."""
+    """Runs work in the order of the requests, one piece at a time, in a worker thread."""
 
     def __init__(self) -> None:
         self._limiter = CapacityLimiter(1)
-        self._asked = 0
+        self._pending = 0
 
-    async def take(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Waits for its turn.
+    async def run(self, work: Callable[[], T]) -> T:
+        """Waits until all earlier work is done, then runs ``work``.
 
         Raises:
-            Busy: too many wait already.
+            Busy: too many requests are waiting already.
         """
-        if self._asked > MAX_WAITING:
+        if self._pending > MAX_WAITING:
             raise Busy(f"the server is busy, {MAX_WAITING} requests are waiting: try again in a moment")
-        self._asked += 1
+        self._pending += 1
         try:
-            return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
+            return await to_thread.run_sync(work, limiter=self._limiter)
         finally:
-            self._asked -= 1
+            self._pending -= 1

@@ -1,5 +1,4 @@
-"""The pictures that visitors upload, and the files that programs are answered with: in a folder that nobody else may
-read, gone when the visitor leaves."""
+"""Temporary files of uploads and API responses: a private folder; files go when their visitor leaves or get old."""
 
 from __future__ import annotations
 
@@ -19,26 +18,26 @@ PARENT = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
 PREFIX = "monet-explorer-"
 SWEEP_SECONDS = 60
 MAX_AGE = 600
-"""Seconds until a file goes that no visitor opened, or whose visitor's leaving went unnoticed."""
+"""Seconds after which a file is deleted, even if no visitor owns it or the visitor's leaving was not noticed."""
 MOST_ANSWERS = 256
-"""Files of answers that are kept, up to some megabytes each; the oldest goes for a new one."""
+"""Most response files, up to some megabytes each; a new one replaces the oldest."""
 
 
 class Uploads:
-    """A new folder, below ``GRADIO_TEMP_DIR`` or the system's temporary folder, removed at exit.
+    """A new folder below ``GRADIO_TEMP_DIR`` or the system's temporary folder, removed at exit.
 
-    Gradio puts uploads there from now on, so it comes before the components.
+    Create it before the Gradio components: it sets the folder where Gradio stores uploads.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
 
     def __init__(self) -> None:
         PARENT.mkdir(parents=True, exist_ok=True)
-        for left in PARENT.glob(f"{PREFIX}*"):  # by an app that was killed; one that runs touches its folder
+        for old in PARENT.glob(f"{PREFIX}*"):  # folders of killed apps; a running app touches its folder
             with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > MAX_AGE:
-                    shutil.rmtree(left)
+                if time.time() - old.stat().st_mtime > MAX_AGE:
+                    shutil.rmtree(old)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
         os.environ["GRADIO_TEMP_DIR"] = str(self.folder)
         self._opened: dict[str | None, set[Path]] = defaultdict(set)
@@ -46,7 +45,7 @@ class Uploads:
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
     def keep(self, content: bytes, name: str) -> str:
-        """The path of a new file, the answer to a program, which is to fetch it soon."""
+        """Stores a response file for an API client and returns its path; the client must fetch it soon."""
         path = Path(tempfile.mkdtemp(dir=self.folder)) / name
         path.write_bytes(content)
         self._answers.append(path)
@@ -55,7 +54,7 @@ class Uploads:
         return str(path)
 
     def opened(self, visitor: str | None, path: str) -> None:
-        """Notes whose a file is."""
+        """Assigns a file to a visitor."""
         self._opened[visitor].add(Path(path))
 
     def forget(self, visitor: str | None) -> None:
@@ -64,7 +63,7 @@ class Uploads:
             self._delete(path)
 
     def sweep(self, age: float = MAX_AGE) -> None:
-        """Deletes every file that is older than ``age`` seconds, whoever left it here."""
+        """Deletes every file that is older than ``age`` seconds."""
         for path in [path for path in self.folder.rglob("*") if path.is_file()]:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > age:
@@ -76,7 +75,7 @@ class Uploads:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
-        """Sweeps once a minute as long as the server runs."""
+        """Calls :meth:`sweep` once a minute while the server runs."""
 
         async def keep_sweeping() -> None:
             while True:
@@ -92,5 +91,5 @@ class Uploads:
     def _delete(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         if path.parent != self.folder:
-            with contextlib.suppress(OSError):  # another file of the same content lies there
+            with contextlib.suppress(OSError):  # the folder holds another file of the same content
                 path.parent.rmdir()

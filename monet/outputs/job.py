@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from monet.checkpoints import write as write_text
-from monet.inference import describe, feed
+from monet.inference import describe, preprocess
 from monet.model import Decomposition, MONet
 from monet.outputs.files import KINDS, Kind, Row, Table, pyarrow, rows, write, write_table
 from monet.outputs.inputs import Input
@@ -173,7 +173,7 @@ def _read(model: MONet, chunk: Sequence[Input], fit: How) -> tuple[list[np.ndarr
     arrays, reasons = [], []
     for picture in chunk:
         try:
-            arrays.append(feed(model, picture.read(), fit))
+            arrays.append(preprocess(model, picture.read(), fit))
             reasons.append("")
         except PictureError as error:
             reasons.append(str(error))

@@ -1,4 +1,4 @@
-"""Pictures from outside: read safely (``read``), then fitted to the square that a model takes (``fit``)."""
+"""Reads untrusted pictures safely (``read``) and fits them to the model's square input (``fit``)."""
 
 from monet.pictures.fitting import How, embed, extract, fit, fit_labels
 from monet.pictures.reading import (

@@ -1,4 +1,4 @@
-"""Fits pictures and label maps to the square that a model takes: crop, pad or stretch."""
+"""Fits pictures and label maps to a model's square input: crop, pad or stretch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ How = Literal["crop", "pad", "stretch"]
 def fit(picture: np.ndarray, size: int, how: How = "crop", fill: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
     """Fit a picture to a square.
 
-    Shrinking averages areas and enlarging repeats pixels, so no overshoot appears and flat colours stay flat.
+    Shrinking averages areas and enlarging repeats pixels, so flat colours stay flat and edges do not overshoot.
     A side that already has the right length is not resampled.
 
     Args:
         picture: uint8 of shape H,W,3.
         size: side of the result in pixels.
-        how: "crop" keeps the centred largest square, "pad" keeps everything and centres it on `fill`, "stretch"
-            keeps everything and gives up the proportions.
+        how: "crop" keeps the largest centred square, "pad" keeps everything and centres it on `fill`, "stretch"
+            keeps everything and changes the proportions.
         fill: RGB in 0..255.
 
     Returns:
         uint8 of shape size,size,3, a copy.
 
     Raises:
-        ValueError: `how` is none of the three.
+        ValueError: `how` is unknown.
     """
 
     def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def fit(picture: np.ndarray, size: int, how: How = "crop", fill: tuple[int, int,
 
 
 def fit_labels(segmentation: np.ndarray, size: int, how: How = "crop") -> np.ndarray:
-    """Fit a label map as `fit` fits its picture, with the nearest label for a mean and label 0 as padding.
+    """Fit a label map as `fit` fits its picture, by nearest neighbour and with label 0 as padding.
 
     Args:
         segmentation: integers of shape H,W.
@@ -46,14 +46,14 @@ def fit_labels(segmentation: np.ndarray, size: int, how: How = "crop") -> np.nda
         how: as in `fit`.
 
     Returns:
-        integers of the same type, of shape size,size, a copy.
+        integers of the same type and shape size,size, a copy.
 
     Raises:
-        ValueError: `how` is none of the three.
+        ValueError: `how` is unknown.
     """
 
     def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
-        # The old pixel under each new pixel's centre: floor((new + 1/2) * old_length / new_length).
+        # The old pixel at each new pixel's centre: floor((new + 1/2) * old_length / new_length).
         rows = (2 * np.arange(height) + 1) * array.shape[0] // (2 * height)
         columns = (2 * np.arange(width) + 1) * array.shape[1] // (2 * width)
         return array[np.ix_(rows, columns)]
@@ -62,15 +62,15 @@ def fit_labels(segmentation: np.ndarray, size: int, how: How = "crop") -> np.nda
 
 
 def embed(picture: np.ndarray, size: int, fill: int | tuple[int, ...] = 0) -> np.ndarray:
-    """Centre a smaller picture in a square without scaling it; an odd pixel goes below and to the right.
+    """Centre a smaller picture in a square without scaling; an odd pixel of border goes below and to the right.
 
     Args:
         picture: shape H,W or H,W,C with H and W at most `size`.
         size: side of the result in pixels.
-        fill: value around the picture, one for all channels or one for each.
+        fill: value of the border, one for all channels or one per channel.
 
     Returns:
-        array of the same type, of shape size,size or size,size,C.
+        array of the same type and shape size,size or size,size,C.
 
     Raises:
         ValueError: the picture is larger than `size`.
@@ -109,10 +109,10 @@ def _fit(
     fill: int | tuple[int, ...],
     resize: Callable[[np.ndarray, int, int], np.ndarray],
 ) -> np.ndarray:
-    # ImageOps.fit would crop at half pixels when the excess is odd and so blur what needs no resampling;
-    # ImageOps.pad fails on very thin pictures, whose short side it rounds to nothing.
+    # ImageOps.fit crops at half pixels when the excess is odd, which blurs pictures that need no resampling;
+    # ImageOps.pad fails on very thin pictures because it rounds their short side to 0.
     if how not in get_args(How):
-        raise ValueError(f"A picture is made square by crop, pad or stretch, not by {how!r}.")
+        raise ValueError(f"how must be crop, pad or stretch, not {how!r}.")
     if how == "stretch":
         return np.array(resize(array, size, size))
     if how == "crop":

@@ -1,4 +1,4 @@
-"""Reads a picture file that may be hostile, as uint8 RGB. Nothing else opens pictures from outside."""
+"""Reads untrusted picture files as uint8 RGB. No other code opens pictures from outside."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from monet.pictures import structure
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 OWN_FORMATS = (*FORMATS, "TIFF")
-"""Of the user's own folders; TIFF's decoder is a large one to hand a stranger's file to."""
+"""Formats for the user's own folders. Uploads exclude TIFF, whose large decoder is a risk with untrusted files."""
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 25_000_000  # a phone's "24 megapixels" are 5712 x 4284, a little more than 24 million
-MAX_WEBP_PIXELS = 16_000_000  # its decoder holds every picture four times, and that of TIFF what it unpacks
+MAX_WEBP_PIXELS = 16_000_000  # also for TIFF: the WebP decoder holds four copies, that of TIFF the unpacked data
 MAX_SIDE = 12_000
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
@@ -27,35 +27,35 @@ _TOO_LARGE = (
     f"The picture has too many pixels: at most {MAX_PIXELS // 10**6} megapixels ({MAX_WEBP_PIXELS // 10**6} as WebP) "
     f"and {MAX_SIDE} pixels a side are read, so make it smaller first."
 )
-_TOO_DEEP = "The picture's values go beyond 16 bits; save it with 8 bits a channel."
+_TOO_DEEP = "The picture's values exceed 16 bits; save it with 8 bits per channel."
 _STRIP = 256  # rows
-_PNG_EXIF = "Raw profile type exif"  # where ImageMagick puts it
+_PNG_EXIF = "Raw profile type exif"  # where ImageMagick stores EXIF data in a PNG
 
 
 class PictureError(ValueError):
-    """A picture was refused. The message is one sentence for the person who chose the picture."""
+    """The picture is refused. The message is one sentence for the user."""
 
 
 def read(
     source: Source, background: tuple[int, int, int] = (255, 255, 255), formats: tuple[str, ...] = FORMATS
 ) -> np.ndarray:
-    """Read a picture as it is meant to be seen: upright, opaque, 8-bit RGB, of an animation the first frame.
+    """Read a picture as 8-bit RGB: upright, opaque, and the first frame of an animation.
 
     Args:
-        source: a path, the bytes of a file or a binary file object (of one of `formats`, told by content and never
-            by name); or a Pillow image, whatever its format; or a uint8 array of shape H,W or H,W,1 (grey), H,W,3
-            (RGB) or H,W,4 (RGB and alpha).
-        background: RGB in 0..255, seen through transparent pixels.
+        source: a path, the bytes of a file or a binary file object (of one of `formats`, detected by content and not
+            by name); or a Pillow image of any format; or a uint8 array of shape H,W or H,W,1 (grey), H,W,3 (RGB) or
+            H,W,4 (RGB and alpha).
+        background: RGB in 0..255 behind transparent pixels.
         formats: `FORMATS`, or `OWN_FORMATS` for the user's own files.
 
     Returns:
         uint8 of shape H,W,3 in 0..255, writable and never sharing memory with `source`.
 
     Raises:
-        PictureError: the file is missing, empty, damaged, of another format or larger than MAX_BYTES; it is
-            built to keep its reader busy (see `picture_structure`); the picture has no pixels, or more than
-            MAX_PIXELS (MAX_WEBP_PIXELS as WebP) or MAX_SIDE, told from the header, before any pixel is decoded;
-            or the array has another shape or type.
+        PictureError: the file is missing, empty, damaged, of another format or larger than MAX_BYTES; decoding it
+            would take too long (see `structure`); the header, read before any pixel is decoded, announces no pixels,
+            or more than MAX_PIXELS (MAX_WEBP_PIXELS as WebP or TIFF) or MAX_SIDE; or the array has another shape or
+            type.
     """
     with open_safely(source, formats) as image:
         return _to_rgb(image, background)
@@ -63,14 +63,14 @@ def read(
 
 @contextmanager
 def open_safely(source: Source, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """Open a picture without decoding it; what the body of the ``with`` then decodes fails with the same errors.
+    """Open a picture without decoding it; decoding errors in the body of the ``with`` become the same exceptions.
 
     Args:
         source, formats: as in `read`.
 
     Yields:
-        a Pillow image of an accepted size whose metadata and structure are harmless, not yet turned upright; the
-        body may change it.
+        a Pillow image of an accepted size with harmless metadata and structure, not yet turned upright; the body may
+        change it.
 
     Raises:
         PictureError: as in `read`.
@@ -79,7 +79,7 @@ def open_safely(source: Source, formats: tuple[str, ...] = FORMATS) -> Iterator[
         if isinstance(source, np.ndarray):
             yield _checked(_from_array(source))
         elif isinstance(source, Image.Image):
-            yield ImageOps.exif_transpose(_checked(source))  # a copy: the caller keeps their own
+            yield ImageOps.exif_transpose(_checked(source))  # a copy, so the caller's image does not change
         else:
             content = read_bytes(source)
             structure.check(content)
@@ -95,16 +95,16 @@ def open_safely(source: Source, formats: tuple[str, ...] = FORMATS) -> Iterator[
         known = "PNG, JPEG, WebP, BMP or GIF" if formats == FORMATS else "PNG, JPEG, WebP, BMP, GIF or TIFF"
         raise PictureError(f"The file is not a readable {known} picture.") from error
     except Exception as error:
-        # Decoders answer hostile bytes with errors of many types (OSError, SyntaxError, struct.error,
-        # MemoryError, ...) that no list here would keep up with; to the visitor they all mean the same.
+        # Decoders raise errors of many types on hostile bytes (OSError, SyntaxError, struct.error, MemoryError, ...).
+        # No list would be complete, and they all mean the same to the user.
         raise PictureError("The picture is damaged or incomplete; save it again as PNG or JPEG.") from error
 
 
 def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
-    """The bytes of a picture file, at most MAX_BYTES.
+    """Read the bytes of a picture file, at most MAX_BYTES.
 
     Raises:
-        PictureError: it cannot be opened, is empty or is larger.
+        PictureError: the file cannot be opened, is empty or is larger.
     """
     if isinstance(source, bytes):
         content = source
@@ -136,7 +136,7 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     if image.mode == "F":
         raise PictureError(_TOO_DEEP)
     rgb = np.empty((image.height, image.width, 3), np.uint8)
-    # In strips, so that a large picture is held twice and not five times.
+    # Converting in strips holds two copies of a large picture instead of five.
     for top in range(0, image.height, _STRIP):
         strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
         rgb[top : top + _STRIP] = _strip_to_rgb(strip, background)
@@ -144,13 +144,13 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
 
 
 def _checked(image: Image.Image) -> Image.Image:
-    most = MAX_WEBP_PIXELS if image.format in ("WEBP", "TIFF") else MAX_PIXELS
-    if image.width * image.height > most or max(image.size) > MAX_SIDE:
+    limit = MAX_WEBP_PIXELS if image.format in ("WEBP", "TIFF") else MAX_PIXELS
+    if image.width * image.height > limit or max(image.size) > MAX_SIDE:
         raise PictureError(_TOO_LARGE)
     if 0 in image.size:
         raise PictureError("The picture has no pixels; choose another one.")
-    if len(image.info.get(_PNG_EXIF, "")) > 2 * structure.MAX_EXIF:  # two digits a byte
-        raise PictureError("The picture carries too much about itself; save it again without its EXIF data.")
+    if len(image.info.get(_PNG_EXIF, "")) > 2 * structure.MAX_EXIF:  # two hex digits per byte
+        raise PictureError("The picture has too much EXIF data; save it again without it.")
     return image
 
 
@@ -165,7 +165,7 @@ def _strip_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.nd
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion clips 16-bit grey at 255, which turns such pictures white.
+    # Pillow's conversion clips 16-bit grey at 255, which makes such pictures white.
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise PictureError(_TOO_DEEP)

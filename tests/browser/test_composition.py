@@ -41,7 +41,7 @@ def test_the_masks_are_the_attentions_then_only_the_edited_change_and_at_last_al
     np.testing.assert_array_equal(masks(laboratory), attended)
     drag_latent(laboratory)
     caption = laboratory.locator('figure[data-name="image"] figcaption')
-    expect(caption).to_have_text("edited scene: slot 2 as decoded, the others as attended")
+    expect(caption).to_have_text("edited scene: decoder’s mask for slot 2, attention’s for the others")
     edited, decoded = masks(laboratory), masks(laboratory, "decodedMasks")
     np.testing.assert_array_equal(edited[1], decoded[1])
     np.testing.assert_allclose(edited.sum(0), 1, atol=1e-5)
@@ -51,7 +51,7 @@ def test_the_masks_are_the_attentions_then_only_the_edited_change_and_at_last_al
     laboratory.get_by_label("Sample every slot").check()
     press(laboratory, "Sample posterior")
     state(laboratory)
-    expect(caption).to_have_text("edited scene: every slot as decoded")
+    expect(caption).to_have_text("edited scene: decoder’s masks")
     np.testing.assert_array_equal(masks(laboratory), masks(laboratory, "decodedMasks"))
 
 

@@ -24,7 +24,7 @@ SCENE = "The scene recomposed from its slots"
 SEGMENTATION = "Segmentation: the slot with the largest mask at each pixel"
 COMPONENT = "Component of the selected slot"
 
-EDITED = re.compile(r"^edited scene: slot \d as decoded, the others as attended$")
+EDITED = re.compile(r"^edited scene: decoder’s mask for slot \d, attention’s for the others$")
 
 SETTLED = """() => {
     if (!window.monetExplorer?.frames.frame) return false;
@@ -131,7 +131,7 @@ def test_the_first_scene_is_taken_apart_when_the_page_opens(page):
     visit(page)
     assert store(page, "store.scene.origin") == {"kind": "sample", "data": HOME, "index": 0}
     expect(page.locator("#mx-scene")).to_contain_text("Multi-dSprites, coloured on grey, sample 1")
-    expect(caption(page)).to_have_text("reconstruction: every slot as attended")
+    expect(caption(page)).to_have_text("reconstruction: attention’s masks")
     expect(page.locator("#mx-slots .mx-chip")).to_have_count(SLOTS)
     expect(page.locator("#mx-attention .mx-chip")).to_have_count(SLOTS)
     expect(button(page, "Multi-dSprites, coloured on grey, sample 1")).to_have_attribute("aria-pressed", "true")
@@ -293,7 +293,7 @@ def test_resetting_the_scene_brings_back_the_exact_picture(page):
     settle(page)
     assert latents(page) == state
     assert pictures(page) == before
-    expect(caption(page)).to_have_text("reconstruction: every slot as attended")
+    expect(caption(page)).to_have_text("reconstruction: attention’s masks")
 
 
 def test_undo_and_redo_walk_through_the_edits_to_the_bit(page):
@@ -344,7 +344,7 @@ def test_everything_works_by_keyboard_alone(page):
     assert (edited != scene).any()
 
     page.keyboard.down("c")
-    expect(caption(page)).to_have_text("before the edits: every slot as attended")
+    expect(caption(page)).to_have_text("before the edits: attention’s masks")
     np.testing.assert_array_equal(pixels(page, SCENE), scene)
     page.keyboard.up("c")
     expect(caption(page)).to_have_text(EDITED)
@@ -475,7 +475,7 @@ def test_browser_and_server_draw_the_same_and_the_badge_says_which_of_them_does(
     seen = {}
     for query, where, note in (
         ("", "in your browser", r"decoded in your browser \(.*SIMD\), largest difference from the server (\d+e-\d+)"),
-        ("?decoder=server", "on the server", "decoded on the server: asked for in the address"),
+        ("?decoder=server", "on the server", "decoded on the server: requested in the address"),
     ):
         visit(page, query)
         badge = page.locator(".mx-badge").first

@@ -173,8 +173,8 @@ def test_a_picture_far_from_the_training_is_said_to_be_and_a_button_leads_to_the
     Image.fromarray(samples.read("tetrominoes", 7).image).save(tmp_path / "own.png")
     laboratory.set_input_files("#mx-upload input[type=file]", tmp_path / "own.png")
     note = laboratory.locator(".mx-stranger")
-    expect(note).to_contain_text("Error 40 times the usual of this data set: this model has never seen such pictures.")
-    note.get_by_role("button", name="Use Untrained, tetrominoes: 2.0 times its usual").click()
+    expect(note).to_contain_text("The error is 40 times the usual error of this model: it was not trained on")
+    note.get_by_role("button", name="Use Untrained, tetrominoes: 2.0 times its usual error").click()
     laboratory.wait_for_function("monetExplorer.store.scene.model === 'tetrominoes'")
     assert laboratory.evaluate("monetExplorer.store.scene.origin.kind") == "picture"
     expect(laboratory.get_by_label("number input for Slots K")).to_have_value("4")

@@ -234,7 +234,7 @@ def test_the_tour_leads_through_the_panels_and_can_be_left(laboratory: Page) -> 
     tour = laboratory.get_by_role("dialog", name="Guided tour")
     expect(tour).to_contain_text("1 of 5")
     tour.get_by_role("button", name="Next").click()
-    expect(tour).to_contain_text("What moved it")
+    expect(tour).to_contain_text("The numbers behind it")
     laboratory.keyboard.press("Escape")
     expect(tour).to_have_count(0)
 
@@ -351,7 +351,7 @@ def test_a_link_to_a_picture_asks_for_it_and_then_makes_its_edits(laboratory: Pa
     drag_latent(laboratory)
     before = state(laboratory)
     press(laboratory, "Copy link")
-    expect(laboratory.locator("#mx-export [role=status]")).to_contain_text("your picture is not in it")
+    expect(laboratory.locator("#mx-export [role=status]")).to_contain_text("link copied, without your picture")
     link = laboratory.evaluate("navigator.clipboard.readText()")
     other = laboratory.context.new_page()
     other.goto(link)

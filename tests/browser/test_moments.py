@@ -74,7 +74,7 @@ def test_a_model_that_keeps_no_moments_says_so(page: Page):
     choose_model(page, "multi_dsprites")
     panel = page.locator("#mx-moments")
     panel.scroll_into_view_if_needed()
-    expect(panel.get_by_text("keeps no moments")).to_be_visible()
+    expect(panel.get_by_text("contains no moments")).to_be_visible()
     expect(panel.get_by_label("Moment of the training")).to_be_hidden()
     choose_model(page, "tetrominoes")
     panel.scroll_into_view_if_needed()

@@ -139,7 +139,7 @@ def test_neither_scope_nor_camera_is_offered_where_the_server_answers(page: Page
     expect(panel.get_by_role("button", name="Scope", exact=True)).to_be_disabled()
     expect(panel.get_by_text("The scope needs the network in your browser")).to_be_visible()
     press(panel, "Camera")
-    expect(panel.get_by_text("your pictures are not sent to it")).to_be_visible()
+    expect(panel.get_by_text("your pictures are not sent to the server")).to_be_visible()
     assert page.evaluate("streams.length") == 0
 
 
@@ -155,7 +155,7 @@ def test_a_refusal_is_told(page: Page) -> None:
     expect(panel.get_by_text("No camera was found.")).to_be_visible()
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     press(panel, "Camera")
-    expect(panel.get_by_text("lends its camera only to a page that came by https")).to_be_visible()
+    expect(panel.get_by_text("allow the camera only on https pages")).to_be_visible()
 
 
 def test_the_camera_is_taken_apart_and_stays_in_the_page(page: Page) -> None:
@@ -185,7 +185,7 @@ def test_the_camera_is_taken_apart_and_stays_in_the_page(page: Page) -> None:
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_function(f"{LIVE} === 0")
     panel.scroll_into_view_if_needed()
-    expect(panel.get_by_text("The camera is off: the canvas was out of sight.")).to_be_visible()
+    expect(panel.get_by_text("The camera is off: the canvas was out of view.")).to_be_visible()
     press(panel, "Camera")
     page.wait_for_function(filmed)
     page.evaluate(

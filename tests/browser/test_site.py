@@ -251,7 +251,7 @@ def test_a_browser_that_cannot_is_told_why(context: BrowserContext, site: Site) 
     fresh.route("**/network/*.wasm", lambda route: route.fulfill(body="no kernel"))
     page = fresh.new_page()
     page.goto(site.address)
-    words = "Nothing can be taken apart: network_relaxed.wasm is not a WebAssembly file."
+    words = "The network cannot run in this browser: network_relaxed.wasm is not a WebAssembly file."
     expect(page.locator(".mx-notice")).to_contain_text(words, timeout=30_000)
     fresh.close()
 

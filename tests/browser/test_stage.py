@@ -157,9 +157,9 @@ def test_the_keys_move_the_selected_object_by_a_pixel(stage: Page) -> None:
     assert stage.evaluate(MIDDLE) == pytest.approx([start[0], start[1] + 4], abs=1)
     stage.keyboard.press("Control+z")
     assert not stage.evaluate("monetExplorer.store.edited")  # keys in a row are one step
-    stage.keyboard.press("1")  # the ground
+    stage.keyboard.press("1")  # the background
     stage.keyboard.press("ArrowDown")
-    expect(stage.locator(".mx-stage .mx-sr")).to_contain_text("ground")
+    expect(stage.locator(".mx-stage .mx-sr")).to_contain_text("background")
     assert not stage.evaluate("monetExplorer.store.edited")
 
 

@@ -109,7 +109,7 @@ def test_a_run_is_begun_watched_paused_resumed_and_its_weights_take_the_scene_ap
     slider.press("Home")
     expect(sheet).to_have_attribute("src", f"{server.address}/monet/runs/watched/50.png")
 
-    press(visitor, "Take the scene apart with the weights of now")
+    press(visitor, "Take the scene apart with the current weights")
     visitor.wait_for_function(f"monetExplorer.store.scene.model === 'watched@{saved}'")
     expect(visitor.locator("#mx-model input")).to_have_value(f"watched (step {saved:,})")
     visitor.wait_for_function(DRAWN)
@@ -164,8 +164,8 @@ def test_what_cannot_be_begun_is_said_beside_the_form(server: Server, visitor: P
     (server.runs / "taken" / "state").mkdir(parents=True)
     for words, called, time in [
         ("Give it a name.", "", "5"),
-        ("Give the minutes as a number above 0", "new", "-1"),
-        ("Give the minutes as a number above 0", "new", ""),
+        ("Minutes must be a number above 0", "new", "-1"),
+        ("Minutes must be a number above 0", "new", ""),
         ("at most 10,080 minutes", "new", "99999"),
         ("A name has 1 to 48 letters", "../x", "5"),
         ("There is a run taken already", "taken", "5"),
@@ -185,7 +185,7 @@ def test_closed_doors_are_explained_in_the_panels(
     try:
         open_at(page, server.start().address)
         for where in ("#mx-train", "#mx-own"):
-            expect(page.locator(where)).to_contain_text("Whoever starts it can allow both with --allow-training")
+            expect(page.locator(where)).to_contain_text("To allow both, start the server with --allow-training")
         expect(panel(page).locator(".mx-train-start")).to_be_hidden()
         expect(page.locator("#mx-own .mx-own")).to_be_hidden()
     finally:
@@ -205,7 +205,7 @@ def test_a_folder_is_added_accounted_for_and_shown(server: Server, visitor: Page
     expect(dialog.get_by_label("Name")).to_have_value("my_cells")
     dialog.get_by_label("Name").fill("tetrominoes")
     dialog.get_by_role("button", name="Add", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_contain_text("is the name of a data set")
+    expect(dialog.get_by_role("alert")).to_contain_text("is the name of a known data set")
     dialog.get_by_label("Name").fill("my_cells")
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog.get_by_role("heading", name="4 pictures in “my_cells”")).to_be_visible()

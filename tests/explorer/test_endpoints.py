@@ -27,6 +27,8 @@ from monet.explorer.edits import apply
 from monet.explorer.scenes import SceneError
 from tests.serving import ROOT, Server
 
+pytestmark = pytest.mark.slow  # starts servers
+
 USER, PASSWORD = "ada", "löve lace"
 SAMPLE = {"kind": "sample", "data": "multi_dsprites", "index": 1}
 MODEL = "multi_dsprites"
@@ -172,12 +174,12 @@ EDIT = {"slot": 0, "latent": 0, "by": 1}
         ("decompose", {"scene": SAMPLE, "slots": 10**6}, "Choose between 1 and 12 slots."),
         ("decompose", {"scene": SAMPLE, "slots": 4.5}, "Choose between 1 and 12 slots."),
         ("decompose", {"scene": SAMPLE, "how": "fold"}, "A picture is made square by"),
-        ("decompose", {}, "Give a picture or a scene, one of the two."),
-        ("decompose", {"scene": SAMPLE, "picture": "data:,"}, "Give a picture or a scene, one of the two."),
+        ("decompose", {}, "Give either a picture or a scene."),
+        ("decompose", {"scene": SAMPLE, "picture": "data:,"}, "Give either a picture or a scene."),
         ("decompose", {"scene": SAMPLE | {"data": "../../etc"}}, "There is no such scene"),
-        ("decompose", {"picture": "/etc/passwd"}, "A picture is a file that is sent"),
-        ("decompose", {"picture": {"path": "/etc/passwd"}}, "A picture is a file that is sent"),
-        ("decompose", {"picture": "data:image/png;base64,###"}, "The picture is no base64"),
+        ("decompose", {"picture": "/etc/passwd"}, "A picture must be an uploaded file"),
+        ("decompose", {"picture": {"path": "/etc/passwd"}}, "A picture must be an uploaded file"),
+        ("decompose", {"picture": "data:image/png;base64,###"}, "The picture is not base64"),
         ("decompose", {"picture": "data:image/png;base64,aGVsbG8="}, "The file is not a readable PNG"),
         ("decode", {"latents": ZEROS * 65, "model": MODEL}, "Latents of this model are 1 to 64 lists of 16 finite"),
         ("decode", {"latents": [], "model": MODEL}, "Latents of this model are"),
@@ -190,9 +192,9 @@ EDIT = {"slot": 0, "latent": 0, "by": 1}
         ("edit", {"edits": [EDIT | {"slot": 6}]}, "An edit's slot is a whole number from 0 to 5."),
         ("edit", {"edits": [EDIT | {"latent": "no such"}]}, "A latent is a whole number from 0 to 15, or its name"),
         ("edit", {"edits": [EDIT | {"by": 11}]}, "A latent's by or to is a number from -10 to 10."),
-        ("edit", {"edits": [EDIT | {"to": 1}]}, "Say either by how much"),
+        ("edit", {"edits": [EDIT | {"to": 1}]}, "Give either the latent"),
         ("edit", {"edits": [EDIT | {"right": 1}]}, "An edit has a latent with by or to, or right and down"),
-        ("edit", {"edits": [{"slot": 0, "right": 65}]}, "The way right is a number from -64 to 64."),
+        ("edit", {"edits": [{"slot": 0, "right": 65}]}, "The distance right is a number from -64 to 64."),
         ("edit", {"edits": [{"slot": 0, "across": 5}]}, "An edit has the keys slot, latent"),
     ],
 )  # fmt: skip
@@ -249,7 +251,7 @@ def test_nothing_is_fetched_from_elsewhere(server):
         for path in (f"{address}/a.png", "https://example.com/a.png"):
             picture = {"path": path, "url": path, "meta": {"_type": "gradio.FileData"}}
             answer = program.post("/gradio_api/run/decompose", json={"data": [picture, None, MODEL, 6, "crop"]})
-            assert answer.json()["error"] == "This server fetches nothing from elsewhere: send the file itself."
+            assert answer.json()["error"] == "This server downloads no files: send the file itself."
         assert calls == []
 
 
@@ -327,7 +329,7 @@ def test_an_agent_sends_a_picture_and_is_told_what_is_wrong(server, model):
     np.testing.assert_allclose(
         fetched(right.content)["masks"], monet.decompose(model, Image.open(file), how="pad").masks, atol=1e-5
     )
-    assert wrong.isError and wrong.content[0].text.startswith("A picture is a file that is sent")
+    assert wrong.isError and wrong.content[0].text.startswith("A picture must be an uploaded file")
     assert named.isError and named.content[0].text == "There is no model 'no-such-model'."
 
 

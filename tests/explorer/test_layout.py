@@ -221,7 +221,7 @@ def test_a_choice_that_is_not_offered_is_refused_in_words(models, model, slots, 
 def test_a_page_that_lost_its_server_has_its_picture_taken_apart_as_before(models, name):
     picture = np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
     with models.use(name) as model:
-        fed = inference.feed(model, picture)
+        fed = inference.preprocess(model, picture)
     kept = {"kind": "picture", "of": name, "image": fed.ravel().tolist()}
     payload = decompose(models, open_reference(json.dumps(kept), models, {}), name, 3, "crop")
     assert base64.b64decode(payload["image"]) == fed.tobytes()

@@ -139,10 +139,10 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
 
     assert "no picture that can be used" in refused("mine", {"notes.txt": b"no picture"})
     assert "not a ZIP file" in refused("mine", {"a.zip": b"no archive"})
-    assert "is the name of a data set" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
+    assert "is the name of a known data set" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
     for name in ("-", "a b", ".x"):
         assert "A name has" in refused(name, {"a": b"x"})
-    assert "made square by" in refused("mine?fit=../x", {"a": b"x"})
+    assert "fit must be one of" in refused("mine?fit=../x", {"a": b"x"})
     assert client.post("/monet/own/..%2fx", content=request({"a": b"x"})).status_code == 404
     good = {name: png(array) for name, array in pictures(3).items()}
     answer = client.post("/monet/own/mine", content=request(good))
@@ -172,6 +172,6 @@ def test_a_gallery_comes_as_files_that_hold_what_decompose_says(client, checkpoi
 )
 def test_a_gallery_that_there_is_not_is_refused(client, change) -> None:
     asked = {"kind": "sample", "data": "tetrominoes", "slots": 3, "how": "pad"} | change
-    assert "no such gallery" in client.post("/monet/files/tetrominoes", json=asked).json()["refused"]
+    assert "Choose a gallery" in client.post("/monet/files/tetrominoes", json=asked).json()["refused"]
     assert "no model" in client.post("/monet/files/x", json=asked).json()["refused"]
     assert client.get("/monet/files/x.zip").status_code == 404

@@ -61,7 +61,9 @@ def test_it_says_what_it_is_about(payload, model, checkpoint):
 
 def test_the_image_is_the_one_that_the_model_was_fed(payload, model, scene):
     side = payload["size"]
-    np.testing.assert_array_equal(array(payload["image"], "u1", side, side, 3), inference.feed(model, scene.image))
+    np.testing.assert_array_equal(
+        array(payload["image"], "u1", side, side, 3), inference.preprocess(model, scene.image)
+    )
 
 
 def test_masks_are_inferences_in_half_precision(payload, said):

@@ -95,7 +95,7 @@ def test_what_cannot_be_taken_apart_is_answered_with_a_sentence(client, query, o
 
 def test_a_picture_and_a_reference_have_their_limits(client):
     large = client.post("/monet/decompose/tetrominoes", content=bytes(pictures.MAX_BYTES + 1))
-    assert (large.status_code, large.text) == (413, "A picture has at most 20 MB.")
+    assert (large.status_code, large.text) == (413, "A picture must have at most 20 MB.")
     long = client.post("/monet/decompose/tetrominoes", json={"kind": "x" * 2**20})
     assert long.status_code == 413
     assert client.post("/monet/decompose/none", json={}).json() == {"refused": "There is no model 'none'."}
@@ -104,12 +104,12 @@ def test_a_picture_and_a_reference_have_their_limits(client):
 @pytest.mark.parametrize("size", [0, 1, 63, 65, 16 * 4 * 3 + 4])
 def test_latents_of_another_size_are_refused(client, size):
     answer = client.post("/monet/decode/tetrominoes", content=bytes(size))
-    assert (answer.status_code, answer.text) == (400, "latents of this model are 64 bytes each")
+    assert (answer.status_code, answer.text) == (400, "latents of this model must have 64 bytes each")
 
 
 def test_too_many_latents_are_refused(client):
     answer = client.post("/monet/decode/tetrominoes", content=latents(MAX_LATENTS + 1).tobytes())
-    assert (answer.status_code, answer.text) == (413, "more than 64 latents at once")
+    assert (answer.status_code, answer.text) == (413, "send at most 64 latents at once")
 
 
 def test_a_body_without_a_stated_length_is_refused_as_soon_as_it_is_too_long(client):

@@ -22,6 +22,8 @@ from monet.model import MONet, MONetConfig
 from tests.conftest import SITE_MODELS, untrained
 from tests.kernels import Decoder, Network, binaries
 
+pytestmark = pytest.mark.slow  # exports the page
+
 FOLDER = Path(__file__).parents[2] / "checkpoints"
 SHIPPED, _ = checkpoints.find(FOLDER)
 MEGABYTE = 1_000_000

@@ -63,7 +63,7 @@ def test_a_run_goes_on_without_the_app_and_another_app_pauses_and_resumes_it(run
     paused = until(lambda: (about := other.describe("mine"))["state"] == "paused" and about)
     assert paused["resumable"] and paused["step"] == paused["saved"]
     assert until(lambda: runs.describe("mine")["state"] == "paused")
-    with pytest.raises(RunError, match="mine does not run"):
+    with pytest.raises(RunError, match="mine is not running"):
         other.stop("mine", "pause")
     other.resume("mine")
     until(lambda: other.describe("mine")["step"] > paused["step"] + 60)
@@ -94,8 +94,8 @@ def test_a_run_that_cannot_go_on_shows_what_its_process_said(runs: Runs) -> None
     runs.resume("mine")
     died = until(lambda: (about := runs.describe("mine"))["state"] == "died" and about)
     assert any("holds another network than the recipe's [model] describes" in line for line in died["output"])
-    with pytest.raises(RunError, match="another network"):
-        weights.take(runs.folder / "mine")
+    with pytest.raises(RunError, match="do not fit the network"):
+        weights.load(runs.folder / "mine")
 
 
 def test_a_run_of_a_terminal_is_found_and_resumed_only_where_its_recipe_is_known(runs: Runs) -> None:

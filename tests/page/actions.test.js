@@ -1,4 +1,4 @@
-// Actions are pure: each gives another document, and leaves the one that it was given as it was.
+// Tests of scene/actions.js: actions are pure and return new documents.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +16,7 @@ const latents = ({ slots }) => slots.map(({ latent }) => [...latent]);
 /** @param {import("../../monet/explorer/static/scene/store.js").Document} document */
 const steps = ({ slots }) => slots.map(({ step }) => step);
 
-test("no action changes the document that it is given", () => {
+test("actions do not change the given document", () => {
   const { latent } = slot(2);
   const all = [
     actions.setLatent(1, 0, 7),
@@ -42,7 +42,7 @@ test("no action changes the document that it is given", () => {
   }
 });
 
-test("values land in their slot and dimension alone", () => {
+test("set latents change only their slot and dimension", () => {
   assert.deepEqual(latents(actions.setLatent(1, 2, 7)(start())), [
     [0, -0, 0.5],
     [1, -1, 7],
@@ -59,7 +59,7 @@ test("values land in their slot and dimension alone", () => {
   );
 });
 
-test("reset brings the mean back as the same array, so that nothing is edited", () => {
+test("reset restores the mean as the same array, so that the slot is not edited", () => {
   const moved = actions.setLatent(1, 0, 7)(start());
   assert.ok(isEdited(moved.slots[1]));
   const back = actions.resetSlot(1)(moved);
@@ -68,7 +68,7 @@ test("reset brings the mean back as the same array, so that nothing is edited", 
   assert.ok(same(Float32Array.of(1, 2), Float32Array.of(1, 2)) && !same(Float32Array.of(1, 2), Float32Array.of(1, 3)));
 });
 
-test("samples are mean + std * noise or noise, and a lock uses up its draw", () => {
+test("samples are mean + std * noise or noise, and a locked latent consumes its draw", () => {
   let n = 0;
   const draw = () => ++n;
   const posterior = actions.sample([1, 2], "posterior", draw, new Set([1]))(start());
@@ -81,14 +81,14 @@ test("samples are mean + std * noise or noise, and a lock uses up its draw", () 
   assert.deepEqual(latents(actions.sample([0], "prior", draw, new Set())(start()))[0], [1, 2, 3]);
 });
 
-test("swap twice, move there and back: as it was", () => {
+test("swapping twice, or moving there and back, restores the document", () => {
   const swapped = actions.swap(0, 2)(start());
   assert.deepEqual([swapped.slots[0].latent, swapped.slots[2].latent], [slot(2).latent, slot(0).latent]);
   assert.deepEqual(actions.swap(0, 2)(swapped), start());
   assert.deepEqual(actions.move(2, -1)(actions.move(1, 1)(start())), start());
 });
 
-test("what would change nothing gives the same document", () => {
+test("actions without effect return the same document", () => {
   const document = start();
   for (const change of [actions.swap(1, 1), actions.move(0, -1), actions.move(2, 1)])
     assert.equal(change(document), document);
@@ -96,7 +96,7 @@ test("what would change nothing gives the same document", () => {
   assert.equal(actions.remove(0)(last), last);
 });
 
-test("copies and guests are of no step, visible, and in a colour of their own", () => {
+test("copies and guests have no step, are visible, and have their own colours", () => {
   const copied = actions.duplicate(0, Float32Array.of(9, 9, 9))(start());
   assert.deepEqual(steps(copied), [0, null, 1, 2]);
   const carried = actions.carryOver({ ...slot(1), hidden: true })(copied);
@@ -105,7 +105,7 @@ test("copies and guests are of no step, visible, and in a colour of their own", 
   assert.equal(new Set(carried.slots.map(({ color }) => color)).size, 5);
 });
 
-test("a blend ends at its ends; an arc keeps a length that a line cuts short", () => {
+test("a blend reaches both ends; an arc keeps the length, a line shortens it", () => {
   const [a, b] = [Float32Array.of(3, 0), Float32Array.of(0, 3)];
   assert.equal(actions.between(a, b, 0, true), a);
   assert.equal(actions.between(a, b, 1, true), b);
@@ -115,6 +115,6 @@ test("a blend ends at its ends; an arc keeps a length that a line cuts short", (
     assert.ok(Math.hypot(arc[0] - 3 * Math.cos(angle), arc[1] - 3 * Math.sin(angle)) < 1e-6);
     assert.deepEqual([...actions.between(a, b, t)], [3 * (1 - t), 3 * t]);
   }
-  const opposite = actions.between(a, Float32Array.of(-3, 0), 0.5, true); // no arc is the shortest: the line
+  const opposite = actions.between(a, Float32Array.of(-3, 0), 0.5, true); // no unique shortest arc: falls back to the line
   assert.ok(opposite.every((value) => Math.abs(value) < 1e-6));
 });

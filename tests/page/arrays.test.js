@@ -1,4 +1,4 @@
-// Numbers from text: half precision against the values that IEEE 754 gives its bits.
+// Tests of engine/arrays.js: half precision against values defined by IEEE 754.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { bytes, float16, float32, uint8 } from "../../monet/explorer/static/engi
 /** @param {ArrayBufferView} array */
 const base64 = (array) => Buffer.from(array.buffer).toString("base64");
 
-test("halves are read as IEEE 754 defines them", () => {
+test("halves are decoded as IEEE 754 defines them", () => {
   const halves = [
     [0x0000, 0],
     [0x3c00, 1],
@@ -24,7 +24,7 @@ test("halves are read as IEEE 754 defines them", () => {
   );
 });
 
-test("singles and bytes come back to the bit", () => {
+test("singles and bytes survive a round trip exactly", () => {
   const singles = Float32Array.from([0, -0.1, 1e-40, 3.4e38]);
   assert.deepEqual(float32(base64(singles)), singles);
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);

@@ -1,4 +1,4 @@
-// Masks and pictures against the formulas, worked out pixel by pixel.
+// Tests of scene/compose.js: masks and pictures against the formulas, pixel by pixel.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,8 +18,9 @@ const draw = normal(5);
 const decoded = Array.from({ length: 4 }, () => Float32Array.from({ length: 4 * PIXELS }, () => 3 * draw()));
 const pixels = [...Array(PIXELS).keys()];
 
-/** @param {number} found @param {number} wanted @param {number} [by] */
-const close = (found, wanted, by = 1e-5) => assert.ok(Math.abs(found - wanted) <= by, `${found} is not ${wanted}`);
+/** @param {number} found @param {number} wanted @param {number} [tolerance] */
+const close = (found, wanted, tolerance = 1e-5) =>
+  assert.ok(Math.abs(found - wanted) <= tolerance, `${found} is not ${wanted}`);
 
 /** Masks that sum to one at each pixel. @param {number} count */
 function attention(count) {
@@ -40,7 +41,7 @@ const slot = (more) => ({
   ...more,
 });
 
-test("the decoder's masks are a softmax over the slots that take part", () => {
+test("the decoder's masks are a softmax over the present slots", () => {
   const present = [true, false, true, true];
   const masks = softmaxMasks(decoded, present);
   for (const p of pixels) {
@@ -52,7 +53,7 @@ test("the decoder's masks are a softmax over the slots that take part", () => {
   for (const p of pixels) close(among[p], masks[3][p]);
 });
 
-test("logits of any size make masks that sum to one", () => {
+test("masks of extreme logits sum to one", () => {
   const far = [Float32Array.of(0, 0, 0, 5000), Float32Array.of(0, 0, 0, 4000), Float32Array.of(0, 0, 0, -5000)];
   assert.deepEqual(
     softmaxMasks(far, [true, true, true]).map(([share]) => share),
@@ -60,7 +61,7 @@ test("logits of any size make masks that sum to one", () => {
   );
 });
 
-test("an unedited scene keeps the attention's masks, and none of them once all are asked for as decoded", () => {
+test("an unedited scene keeps the attention's masks, unless the decoder's are requested", () => {
   const masks = attention(4);
   const document = { slots: masks.map((_, step) => slot({ step })) };
   const kept = masksOf({ masks }, document, decoded);
@@ -71,7 +72,7 @@ test("an unedited scene keeps the attention's masks, and none of them once all a
   assert.deepEqual(other.steps, [null, null, null, null]);
 });
 
-test("only what is edited changes its mask, by the formula", () => {
+test("an edited slot's mask and the rest follow the formula", () => {
   const masks = attention(4);
   const slots = masks.map((_, step) => slot({ step }));
   slots[1] = { ...slots[1], latent: Float32Array.of(0.5) };
@@ -87,7 +88,7 @@ test("only what is edited changes its mask, by the formula", () => {
   }
 });
 
-test("a hidden slot has no share, unless it is shown alone", () => {
+test("a hidden slot has no share, unless it is isolated", () => {
   const masks = attention(4);
   const document = { slots: masks.map((_, step) => slot({ step, hidden: step === 2 })) };
   const hidden = masksOf({ masks }, document, decoded);
@@ -100,7 +101,7 @@ test("a hidden slot has no share, unless it is shown alone", () => {
   assert.deepEqual(masksOf({ masks }, document, decoded, { solo: 2 }).masks, masks);
 });
 
-test("a picture is the sum of the components under their masks; without a mask a slot is left out", () => {
+test("a picture is the sum of the masked components; slots without a mask are left out", () => {
   const masks = [...attention(3), null];
   const image = blend(decoded, masks);
   for (const p of pixels) {

@@ -1,4 +1,4 @@
-// The hand's solver on a decoder whose geometry is known in closed form: a soft disc.
+// Tests of scene/grasp.js, the drag solver, on a decoder with a closed form: a soft disc.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { features, Grasp, rivalsOf, turned } from "../../monet/explorer/static/s
 
 const SIDE = 32;
 
-/** z0 and z1 place the disc, 5 pixels each; z2 sizes it by e^0.3; z3 reddens it; z4 does nothing. @param {Float32Array} z */
+/** Decoder of a disc: z0 and z1 shift it by 5 pixels, z2 scales it by e^0.3, z3 adds red, z4 has no effect. @param {Float32Array} z */
 function disc(z) {
   const radius = 6 * Math.exp(0.3 * z[2]);
   const pixels = new Float32Array(4 * SIDE * SIDE);
@@ -35,10 +35,10 @@ async function settle(grasp, target) {
     const reached = await grasp.toward(target);
     if (reached.settled) return reached;
   }
-  assert.fail("the object never settles");
+  assert.fail("the object does not settle");
 }
 
-test("features are the moments of the mask", () => {
+test("features are moments of the mask", () => {
   const pixels = disc(Float32Array.of(0.5, -1, 0, 1, 0));
   const [x, y, size, red, green, , xx, xy, yy] = features(pixels, rivalsOf([ground], SIDE * SIDE), SIDE);
   let area = 0;
@@ -54,14 +54,14 @@ test("features are the moments of the mask", () => {
   near(xy, 0, 1e-3);
 });
 
-test("rivals are the log of the sum of their exponentials, and nobody is no rival", () => {
+test("rivals are the log-sum-exp of the logits, minus infinity without other slots", () => {
   const others = [Float32Array.of(0, 0, 0, 1), Float32Array.of(0, 0, 0, -2), Float32Array.of(0, 0, 0, 700)];
   assert.ok(Math.abs(rivalsOf(others.slice(0, 2), 1)[0] - Math.log(Math.exp(1) + Math.exp(-2))) < 1e-12);
   assert.equal(rivalsOf(others, 1)[0], 700);
   assert.equal(rivalsOf([], 1)[0], -Infinity);
 });
 
-test("an object goes where the hand is, and stays what it is", async () => {
+test("a dragged object reaches its target and keeps its other features", async () => {
   for (const [across, down] of [
     [7, 0],
     [-5, 6],
@@ -75,7 +75,7 @@ test("an object goes where the hand is, and stays what it is", async () => {
   }
 });
 
-test("size and colour are asked for alone", async () => {
+test("size and colour change independently", async () => {
   const { grasp } = await held();
   const larger = await settle(grasp, { ...grasp.start, size: 1.3 * grasp.start.size });
   assert.ok(
@@ -86,14 +86,14 @@ test("size and colour are asked for alone", async () => {
   assert.ok(Math.abs(redder.latent[3] - 1) < 0.3);
 });
 
-test("a step decodes twice, and the Jacobian once for each latent", async () => {
+test("a step decodes twice, the Jacobian once for each latent", async () => {
   const { grasp, decodings } = await held();
   assert.equal(decodings(), 6);
   await grasp.toward({ ...grasp.start, x: grasp.start.x + 1 });
   assert.equal(decodings(), 8);
 });
 
-test("no step dissolves the object, and latents stay within the reach of the prior", async () => {
+test("no step dissolves the object, and latents stay in the prior's range", async () => {
   const { grasp } = await held((z) => disc(z).map((value, i) => (i % 4 === 3 && z[0] > 1 ? value - 60 : value)));
   const kept = await settle(grasp, { ...grasp.start, x: grasp.start.x + 12 });
   assert.ok(kept.latent[0] <= 1 && kept.features.size > 0.5 * grasp.start.size);
@@ -102,7 +102,7 @@ test("no step dissolves the object, and latents stay within the reach of the pri
   assert.ok(end.latent.every((value) => Math.abs(value) <= 3.5));
 });
 
-test("an object turned by a quarter has its moments change places", () => {
+test("a quarter turn swaps the second moments", () => {
   const start = { x: 1, y: 2, size: 3, red: 0, green: 0, blue: 0, xx: 0.4, xy: 0.1, yy: 0.2 };
   const { xx, xy, yy, x } = turned(start, Math.PI / 2);
   [

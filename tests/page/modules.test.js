@@ -1,4 +1,4 @@
-// Small pure modules: numbers from seeds, sweeps, places, names, lines of an answer.
+// Tests of small pure modules: random numbers, sweeps, outlines, chequer, limits, names, streamed responses.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ import { borderOf, placeOf } from "../../monet/explorer/static/stage/outline.js"
 import { lastStep } from "../../monet/explorer/static/engine/steps.js";
 import { along, values } from "../../monet/explorer/static/scene/sweep.js";
 
-test("a seed gives the same normal numbers again, and their moments are a normal's", () => {
+test("a seed reproduces its normal numbers, and their moments are those of a normal distribution", () => {
   const draws = Array.from({ length: 20000 }, normal(1901));
   assert.deepEqual(draws.slice(0, 9), Array.from({ length: 9 }, normal(1901)));
   assert.notDeepEqual(draws.slice(0, 9), Array.from({ length: 9 }, normal(1902)));
@@ -21,7 +21,7 @@ test("a seed gives the same normal numbers again, and their moments are a normal
   );
 });
 
-test("a sweep goes evenly from end to end", () => {
+test("a sweep is evenly spaced", () => {
   const slot = { mean: Float32Array.of(1, 0), std: Float32Array.of(0.5, 1), latent: Float32Array.of(1, 0) };
   assert.deepEqual(values(slot, 0, "2", 5), [-2, -1, 0, 1, 2]);
   assert.deepEqual(values(slot, 0, "posterior", 3), [-0.5, 1, 2.5]);
@@ -43,7 +43,7 @@ test("an object's box and border are those of its pixels", () => {
   assert.deepEqual(placeOf(labels, 4, 2).pixels, 0);
 });
 
-test("shares that nobody has taken show the chequer behind them", () => {
+test("the chequer shows through where masks do not cover the picture", () => {
   const image = onGround(
     Float32Array.from({ length: 3 * 64 }, () => 0),
     [new Float32Array(64).fill(0.5)],
@@ -54,33 +54,33 @@ test("shares that nobody has taken show the chequer behind them", () => {
   assert.ok(onGround(new Float32Array(3), [Float32Array.of(1)], 1).every((value) => value === 0));
 });
 
-test("latents end where most objects have dissolved", () => {
+test("a latent's limits are where most objects have dissolved", () => {
   const sweep = [-2, -1, 0, 1, 2];
   assert.deepEqual(limits({ alive: [0.1, 0.4, 1, 1, 0.2] }, sweep), [-1, 2]);
   assert.deepEqual(limits({ alive: [1, 1, 1, 1, 1] }, sweep), [-Infinity, Infinity]);
 });
 
-test("names are letters, digits, hyphens and underscores; any text has one near", () => {
+test("names are letters, digits, hyphens and underscores; any text yields a valid name", () => {
   for (const name of ["a", "my_cells-2", "_x", "9"]) checkName(name);
   for (const name of ["", "-a", "a b", "ä", "a/b", "x".repeat(49)]) assert.throws(() => checkName(name), Error, name);
   for (const text of ["My pictures.zip", "--x", "äöü", "", "../../etc"]) checkName(nameFrom(text));
   assert.equal(nameFrom("My pictures.zip"), "My_pictures_zip");
 });
 
-test("an answer in lines tells how far it is, wherever the network cuts it", async () => {
+test("a streamed response reports progress, wherever the network splits it", async () => {
   const text = '{"done": 1, "of": 3}\n{"done": 2, "of": 3}\n{"name": "über"}\n';
   const raw = new TextEncoder().encode(text);
   for (const cut of [1, 7, 21, 25, raw.length - 4]) {
     /** @type {number[][]} */
-    const told = [];
+    const progress = [];
     const body = new ReadableStream({
       start(controller) {
         for (const part of [raw.slice(0, cut), raw.slice(cut)]) controller.enqueue(part);
         controller.close();
       },
     });
-    assert.deepEqual(await lastStep(new Response(body), (...step) => told.push(step)), { name: "über" });
-    assert.deepEqual(told, [
+    assert.deepEqual(await lastStep(new Response(body), (...step) => progress.push(step)), { name: "über" });
+    assert.deepEqual(progress, [
       [1, 3],
       [2, 3],
     ]);
@@ -91,7 +91,7 @@ test("an answer in lines tells how far it is, wherever the network cuts it", asy
   );
   await assert.rejects(
     lastStep(new Response('{"done": 1, "of": 3}\n'), () => {}),
-    /went away/,
+    /was lost/,
   );
   await assert.rejects(
     lastStep(new Response("not found", { status: 404 }), () => {}),

@@ -1,4 +1,4 @@
-// Links: what goes into one comes out again to the bit, and rubbish does not come in.
+// Tests of scene/permalink.js: exact round trips, and rejection of invalid links.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -27,7 +27,7 @@ const link = (store) => {
   return found;
 };
 
-test("an unedited scene is its origin and its choices", () => {
+test("the link of an unedited scene holds its origin and settings", () => {
   for (const origin of [
     { kind: "sample", data: "toy", index: 3 },
     { kind: "seed", data: "toy", seed: 4711, objects: 5 },
@@ -42,7 +42,7 @@ test("an unedited scene is its origin and its choices", () => {
   }
 });
 
-test("edits of every kind come back to the bit", () => {
+test("edits of every kind survive a round trip exactly", () => {
   const store = opened();
   for (const change of [
     setLatent(0, 1, 1 / 3),
@@ -55,7 +55,7 @@ test("edits of every kind come back to the bit", () => {
     store.edit(change);
   const { edits } = link(store);
   const restored = restore(store.original, edits).slots;
-  // How much a latent of a guest says is worked out anew; everything else is the same.
+  // The KL of a guest's latents is recomputed; everything else is equal.
   assert.deepEqual(
     restored.map(({ kl, ...slot }) => slot),
     store.document.slots.map(({ kl, ...slot }) => slot),
@@ -65,7 +65,7 @@ test("edits of every kind come back to the bit", () => {
   assert.deepEqual(restore(store.original, kept), restore(store.original, edits));
 });
 
-test("a guest says of each latent how far it is from the prior", () => {
+test("a guest's KL is computed from its mean and std", () => {
   const store = opened();
   store.edit(duplicate(1, Float32Array.of(0, 0)));
   const { kl } = restore(store.original, link(store).edits).slots[2];
@@ -76,7 +76,7 @@ test("a guest says of each latent how far it is from the prior", () => {
   kl.forEach((nats, d) => assert.ok(Math.abs(nats - ((mean[d] ** 2 + std[d] ** 2 - 1) / 2 - Math.log(std[d]))) < 1e-6));
 });
 
-test("a visitor's picture is sent as it was fed, but is not in a link", () => {
+test("a visitor's picture is sent as the model's input, but is not in a link", () => {
   const store = opened({ origin: { kind: "picture" } });
   const image = Array.from({ length: 12 }, (_, i) => 20 * i);
   assert.deepEqual(sourceOf(store), { origin: { kind: "picture" }, picture: { image, of: "toy" } });
@@ -91,14 +91,14 @@ test("a visitor's picture is sent as it was fed, but is not in a link", () => {
   assert.deepEqual(link(store).request, { kind: "picture", model: "toy", slots: 3, how: "crop" });
 });
 
-test("what is no link of ours asks for nothing; damaged edits are left out", () => {
+test("invalid hashes give no link; damaged edits are dropped", () => {
   for (const hash of ["", "#", "#kind=sample", "#model=toy", "#model=toy&kind=toString", "#<script>"]) {
     assert.equal(fromHash(hash), null, hash);
   }
   assert.equal(fromHash("#model=toy&kind=sample&data=toy&index=0&slots=3&how=crop&edits={{")?.edits, null);
 });
 
-test("edits that do not fit are refused", () => {
+test("edits that do not fit the scene are rejected", () => {
   const { original } = opened();
   const short = Buffer.from(Float32Array.of(1).buffer).toString("base64");
   const infinite = Buffer.from(Float32Array.of(1, Infinity).buffer).toString("base64");

@@ -1,6 +1,6 @@
-// A scene small enough to be worked out by hand: 2 x 2 pixels, three slots, two latents.
+// Test scene, small enough to check by hand: 2 x 2 pixels, three slots, two latents.
 
-/** A payload as the server sends it; masks are halves in base64, everything else as the page itself has it. */
+/** A scene payload with arrays in place of base64. */
 export const payload = (changes = {}) => ({
   model: "toy",
   title: "toy, sample 1",

@@ -1,4 +1,4 @@
-// The painted scope: what the brush covers, and its text in a link.
+// Tests of canvas/scope.js: the brush's area, and the link text.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,8 +7,8 @@ import { normal } from "../../monet/explorer/static/scene/random.js";
 
 const FRAME = { picture: 11, side: 16 }; // two pixels of border to the left and above
 
-test("the brush covers what is no farther from its way than half its width, in the border, too", () => {
-  const wide = { width: 5, gives: false };
+test("the brush covers all pixels within half its width of its path, also in the border", () => {
+  const wide = { width: 5, unmarks: false };
   const drawn = brushed(
     null,
     [
@@ -31,14 +31,14 @@ test("the brush covers what is no farther from its way than half its width, in t
         [1, 2],
         [8, 2],
       ],
-      { width: 9, gives: true },
+      { width: 9, unmarks: true },
       FRAME,
     ),
     null,
   );
 });
 
-test("slots add up to what is explained, and the scope is the rest", () => {
+test("marked slots add up, and the scope is the rest", () => {
   const half = withSlot(null, new Float32Array(4).fill(0.5));
   assert.deepEqual([...(half ?? [])], [128, 128, 128, 128]);
   assert.deepEqual([...(withSlot(half, Float32Array.of(0, 0.25, 0.5, 1)) ?? [])], [128, 192, 255, 255]);
@@ -47,7 +47,7 @@ test("slots add up to what is explained, and the scope is the rest", () => {
   assert.deepEqual([...veiled(Uint8Array.of(0, 51, 255), null)], [...Float32Array.of(0, 0.2, 1)]);
 });
 
-test("a link has it to the last bit, and a damaged one has none", () => {
+test("the link text round trip is exact, and damaged texts give null", () => {
   const draw = normal(7);
   const noisy = Uint8Array.from({ length: 256 }, () => Math.max(0, Math.min(255, Math.round(128 + 90 * draw()))));
   const blocks = Uint8Array.from({ length: 256 }, (_, p) => (p < 100 ? 0 : 255));

@@ -1,4 +1,4 @@
-// The page's state: undo and redo walk the documents that were, whatever was edited, opened or looked at between.
+// Tests of scene/store.js: loading, edits, undo and redo across scenes, selection, listeners.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ const opened = (changes) => {
 /** @param {number} index */
 const other = (index) => payload({ origin: { kind: "sample", data: "toy", index } });
 /** @param {Store} store */
-const seen = ({ scene, original, document, view: { slot } }) => ({ scene, original, document, slot });
+const snapshot = ({ scene, original, document, view: { slot } }) => ({ scene, original, document, slot });
 
 test("before the first scene nothing is loaded, and nothing can be undone", () => {
   const store = new Store();
@@ -25,7 +25,7 @@ test("before the first scene nothing is loaded, and nothing can be undone", () =
   assert.ok(store.loaded && !store.canUndo && !store.edited);
 });
 
-test("a scene is split by slot, and what one looks at begins with its object and the latent that says most", () => {
+test("loading splits a scene by slot, and selects its object and the latent with the largest KL", () => {
   const { scene, document, view } = opened();
   assert.deepEqual(
     scene.masks.map((mask) => [...mask]),
@@ -56,9 +56,9 @@ test("a scene is split by slot, and what one looks at begins with its object and
   );
 });
 
-test("undo and redo walk a random history back and forth, state by state", () => {
+test("undo and redo restore every state of a random history", () => {
   const store = opened();
-  const states = [seen(store)];
+  const states = [snapshot(store)];
   let seed = 7;
   const random = (/** @type {number} */ n) => (seed = (seed * 48271) % 2147483647) % n;
   for (let i = 0; i < 60; i++) {
@@ -67,22 +67,22 @@ test("undo and redo walk a random history back and forth, state by state", () =>
     const change = [setLatent(k, random(2), i + 1), duplicate(k, slots[k].latent), move(k, 1), remove(k)][random(4)];
     const before = store.document;
     store.edit(change, { select: Math.min(k, slots.length - 1) });
-    if (store.document !== before) states.push(seen(store));
+    if (store.document !== before) states.push(snapshot(store));
     assert.ok(store.view.slot < store.document.slots.length);
   }
   for (const wanted of states.slice(0, -1).reverse()) {
     store.undo();
-    assert.deepEqual({ ...seen(store), slot: 0 }, { ...wanted, slot: 0 });
+    assert.deepEqual({ ...snapshot(store), slot: 0 }, { ...wanted, slot: 0 });
   }
   assert.ok(!store.canUndo && !store.edited);
   for (const wanted of states.slice(1)) {
     store.redo();
-    assert.deepEqual(seen(store), wanted);
+    assert.deepEqual(snapshot(store), wanted);
   }
   assert.ok(!store.canRedo);
 });
 
-test("edits of one gesture are one step; the next is one of its own, and an edit after undo ends what redo had", () => {
+test("edits of one gesture share an undo step, and an edit after undo clears redo", () => {
   const store = opened();
   const { document } = store;
   for (const value of [1, 2, 3]) store.edit(setLatent(0, 0, value), { gesture: "drag" });
@@ -96,23 +96,23 @@ test("edits of one gesture are one step; the next is one of its own, and an edit
   assert.ok(!store.canRedo);
 });
 
-test("an edit that changes nothing is no step", () => {
+test("an edit without effect adds no undo step", () => {
   const store = opened();
   store.edit((document) => document);
   store.reset();
   assert.ok(!store.canUndo);
 });
 
-test("undo brings an edited scene back; scenes that were only looked at are no steps of their own", () => {
+test("undo restores an edited scene and skips scenes without edits", () => {
   const store = opened();
   store.load(other(1));
-  assert.ok(!store.canUndo); // nothing of the first was edited
+  assert.ok(!store.canUndo); // the first scene has no edits
   store.edit(setLatent(0, 0, 9));
-  const edited = seen(store);
+  const edited = snapshot(store);
   for (const index of [2, 3, 4]) store.load(other(index));
   assert.equal(store.sceneBefore?.document, edited.document);
   store.undo();
-  assert.deepEqual({ ...seen(store), slot: 0 }, { ...edited, slot: 0 });
+  assert.deepEqual({ ...snapshot(store), slot: 0 }, { ...edited, slot: 0 });
   store.redo();
   assert.equal(store.scene.origin.index, 4);
   store.undo();
@@ -129,10 +129,10 @@ test("the history keeps sixteen scenes", () => {
   let count = 0;
   for (; store.canUndo; count++) store.undo();
   assert.equal(store.scene.origin.index, 20 - 16);
-  assert.equal(count, 2 * 16); // in each an edit, and the way to the next
+  assert.equal(count, 2 * 16); // per scene one edit and one change to the next scene
 });
 
-test("a slot that is not there is not looked at, and what is looked at stays there when slots go", () => {
+test("a missing slot cannot be selected, and the selection stays valid when slots are deleted", () => {
   const store = opened();
   store.look({ slot: 99, dimension: 0 });
   assert.deepEqual([store.view.slot, store.view.dimension], [1, 0]);
@@ -145,7 +145,7 @@ test("a slot that is not there is not looked at, and what is looked at stays the
   assert.equal(store.view.slot, 0);
 });
 
-test("edited says whether latents or slots are others; hiding moves nothing, and reset is an edit", () => {
+test("edited reports changed latents or slots; hiding is no edit, and reset can be undone", () => {
   const store = opened();
   store.edit(({ slots }) => ({ slots: slots.map((slot) => ({ ...slot, hidden: true })) }));
   assert.ok(!store.edited);
@@ -158,15 +158,15 @@ test("edited says whether latents or slots are others; hiding moves nothing, and
   assert.ok(store.edited);
 });
 
-test("whoever listens is told once a change", () => {
+test("listeners are called once per change", () => {
   const store = opened();
-  let told = 0;
-  store.subscribe(() => told++);
+  let calls = 0;
+  store.subscribe(() => calls++);
   store.look({ dimension: 1 });
   store.edit(setLatent(0, 0, 1));
   store.undo();
   store.setAside(true);
   store.copy(Float32Array.of(1, 2));
-  assert.equal(told, 5);
+  assert.equal(calls, 5);
   assert.deepEqual(store.aside, { scene: store.scene, document: store.document });
 });

@@ -1,1 +1,1 @@
-"""MONet as two WebAssembly kernels, decoder and network (attention and encoder): C sources, and how to build them."""
+"""C sources and build script of the WebAssembly kernels: decoder, and network (attention and encoder)."""

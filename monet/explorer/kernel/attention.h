@@ -3,8 +3,8 @@
 #pragma once
 #include "state.h"
 
-// relu(gain * raw + shift), each pixel `repeat` times along either side -> channels `at` and on of `to`, which has a
-// border and `wide` channels.
+// relu(gain * raw + shift), each pixel repeated `repeat` times along both axes -> channels from `at` on of `to`, which
+// has a border and `wide` channels.
 static NOINLINE void activate(float *to, u32 wide, u32 at, u32 image_side, u32 channels, u32 repeat) {
   u32 row = row_of(image_side * repeat);
   const float *x = raw;
@@ -22,7 +22,7 @@ static NOINLINE void activate(float *to, u32 wide, u32 at, u32 image_side, u32 c
   }
 }
 
-// The mean of every 2x2 pixels of channels `at` and on of `from` -> to, of half the side; both have borders.
+// 2x2 average pooling of the channels from `at` on of `from` -> `to`, of half the side; both have borders.
 static NOINLINE void pool(float *to, const float *from, u32 wide, u32 at, u32 image_side, u32 channels) {
   u32 row = row_of(image_side), small = image_side / 2;
   for (u32 p = 0; p < small * small; p++) {
@@ -36,7 +36,7 @@ static NOINLINE void pool(float *to, const float *from, u32 wide, u32 at, u32 im
   }
 }
 
-// A 1x1 convolution of relu(gain * raw + shift) to one channel -> logits[side][side]
+// 1x1 convolution of relu(gain * raw + shift) to one channel -> logits[side][side]
 static NOINLINE void last_layer(u32 channels) {
   const float *x = raw;
   for (u32 p = 0; p < side * side; p++) {
@@ -53,7 +53,7 @@ static void normalise(const Block *block) {
   normalisation(gain, shift, raw, block->convolution.side, block->convolution.outputs, block->scale, block->bias);
 }
 
-// The MLP between the two paths: from the lowest image's skip, its later channels, to its first ones.
+// The MLP between the two paths: reads the last channels of joined[levels - 1], the lowest skip, and writes the first.
 static void bottleneck(void) {
   const u32 small = side >> (levels - 1), channels = down[levels - 1].convolution.outputs, wide = 2 * channels;
   for (u32 p = 0; p < small * small; p++) {
@@ -69,7 +69,7 @@ static void bottleneck(void) {
   }
 }
 
-// The logits of alpha_k for the log scope at `plane`.
+// Computes the logits of alpha_k from the log scope at `plane`.
 static void attend(void) {
   for (u32 level = 0; level < levels; level++) {
     const Convolution *c = &down[level].convolution;

@@ -1,8 +1,8 @@
-"""Rebuild the browser kernels from their C sources: ``python -m monet.explorer.kernel.build``.
+"""Builds the WebAssembly kernels from their C sources: ``python -m monet.explorer.kernel.build``.
 
 The compiler is clang from the ``ziglang`` wheel, pinned because the same version gives the same bytes
-(``pip install ziglang==0.17.1``). Users of the explorer never need it: the binaries are part of the package.
-``build.json`` records which sources, compiler and flags the binaries were built from.
+(``pip install ziglang==0.17.1``). Only developers need it, because the package contains the binaries.
+``build.json`` records the sources, compiler and flags of the binaries.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 RECORD = FOLDER / "build.json"
 BINARIES = FOLDER.parent / "static" / "engine"
 KERNELS = ("decoder", "network")
-"""Each is one C file here and, in a folder of its name, two binaries there."""
+"""Each is one C file in ``FOLDER``, and two binaries in a folder of its name in ``BINARIES``."""
 INSTRUCTIONS = {
     f"{kernel}/{kernel}{suffix}.wasm": instructions
     for kernel in KERNELS
@@ -25,14 +25,14 @@ INSTRUCTIONS = {
 }
 FLAGS = [
     *("-target", "wasm32-freestanding", "-std=c11", "-O3", "-nostdlib", "-Wall", "-Wextra", "-Werror"),
-    *("-fno-vectorize", "-fno-slp-vectorize"),  # the vectors are written out in the source
+    *("-fno-vectorize", "-fno-slp-vectorize"),  # the source has explicit vectors
     *("-mllvm", "-disable-lsr"),  # keeps constant offsets inside the load instructions, about 5 % faster
     *("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=8192"),
 ]
 
 
 def fingerprint() -> dict:
-    """Compiler, flags and SHA-256 of sources and binaries as they are now; ``build.json`` after a build."""
+    """Compiler, flags, and SHA-256 of the current sources and binaries; equals ``build.json`` after a build."""
     sources = sorted((*FOLDER.glob("*.c"), *FOLDER.glob("*.h")))
     hashes = {s.name: hashlib.sha256(s.read_text(encoding="utf-8").encode()).hexdigest() for s in sources}
     hashes |= {name: hashlib.sha256((BINARIES / name).read_bytes()).hexdigest() for name in INSTRUCTIONS}
@@ -40,18 +40,18 @@ def fingerprint() -> dict:
 
 
 def build() -> None:
-    """Compile all binaries and write ``build.json``.
+    """Compiles all binaries and writes ``build.json``.
 
     Raises:
-        SystemExit: if the pinned compiler is not installed.
-        subprocess.CalledProcessError: if it refuses a source.
+        SystemExit: the pinned compiler is not installed.
+        subprocess.CalledProcessError: a source does not compile.
     """
     try:
         found = importlib.metadata.version("ziglang")
     except importlib.metadata.PackageNotFoundError:
         found = None
     if found != ZIGLANG:
-        raise SystemExit(f"ziglang {ZIGLANG} is needed, found {found}: pip install ziglang=={ZIGLANG}")
+        raise SystemExit(f"The build needs ziglang {ZIGLANG}, found {found}: pip install ziglang=={ZIGLANG}")
 
     for name, instructions in INSTRUCTIONS.items():
         binary = BINARIES / name

@@ -1,30 +1,30 @@
-// The spatial broadcast decoder of MONet's component VAE, one slot at a time, for WebAssembly SIMD.
+// Spatial broadcast decoder of MONet's component VAE, one slot at a time, for WebAssembly SIMD.
 //
-//     latent z[Z], tiled over (H+8) x (W+8), + row coordinate + column coordinate, each linspace(-1, 1)
+//     latent z[Z], tiled over (H+8) x (W+8), with channels row coordinate and column coordinate, each linspace(-1, 1)
 //       -> 3x3 convolution Z+2 -> 32, ReLU        (H+6) x (W+6)
 //       -> 3x3 convolution 32 -> 32, ReLU         (H+4) x (W+4)
 //       -> 3x3 convolution 32 -> 32, ReLU         (H+2) x (W+2)
 //       -> 3x3 convolution 32 -> 32, ReLU          H    x  W
 //       -> 1x1 convolution 32 -> 4                 H    x  W      red, green, blue, mask logit
 //
-// No convolution is padded. All numbers are float32. Activations and output lie in memory as
+// No convolution is padded. All numbers are float32. The memory layout of activations and output is
 // [row][column][channel].
 //
-// Calling order: allocate(H, W, Z) -> copy the parameters to weights() -> prepare(),
+// Order of calls: allocate(H, W, Z) -> copy the parameters to weights() -> prepare(),
 // and then for every latent: copy it to latent() -> decode() -> read output().
-// The parameters are those of the PyTorch state_dict, in its order, flattened: five times (weight, bias),
+// The parameters are the flattened PyTorch state_dict, in its order: five times (weight, bias),
 // with weight [output channel][input channel][3][3] and the input channels z_0 .. z_{Z-1}, row, column.
 //
 // Two identities make this fast; both are exact up to rounding.
 //
 // 1. The first layer needs no convolution. Output channel o at pixel (y, x), before the ReLU, is
 //        bias[o] + sum over i, dy, dx of weight[o][i][dy][dx] * input[i][y + dy][x + dx].
-//    A latent channel is constant over space, the row coordinate depends on y alone, the column coordinate on
-//    x alone. So the sum falls into three terms that are added instead of convolved:
+//    A latent channel is constant over space, the row coordinate depends only on y, and the column coordinate only
+//    on x. So the sum splits into three terms that are added instead of convolved:
 //        latent_term[o]     = bias[o] + sum over i of z_i * (sum over dy, dx of weight[o][i][dy][dx])
 //        row_term[y][o]     = sum over dy of row(y + dy)    * (sum over dx of weight[o][Z][dy][dx])
 //        column_term[x][o]  = sum over dx of column(x + dx) * (sum over dy of weight[o][Z+1][dy][dx])
-//    Only the first one changes when a latent is moved.
+//    Only the first term changes with the latent.
 //
 // 2. The three 32 -> 32 layers use Winograd's minimal filtering: winograd.h.
 
@@ -36,7 +36,7 @@ enum {
   OUTPUTS = 4,        // red, green, blue, mask logit: one vector
   LAYERS = 3,         // 32 -> 32 convolutions
   WIDTH = 8,          // output channels computed together: two vectors
-  MAX_SIDE = 1024,    // limits that keep every address below far within 32 bits
+  MAX_SIDE = 1024,    // these limits keep every address well within 32 bits
   MAX_LATENTS = 4096,
 };
 
@@ -48,8 +48,8 @@ static float *latent_weight, *latent_bias;                // [Z][32], [32]
 static float *row_term, *column_term;                     // [H+6][32], [W+6][32]
 static float *filter[LAYERS], *bias[LAYERS];              // [32 / 8][36][32][8], [32]
 static float *last_weight, *last_bias;                    // [32][4], [4]
-// Layers 1 and 3, and 2, in rows of `stride` pixels; layer 4 [H][W]. The last tiles of a row and of a column may read
-// up to three pixels beyond a layer, but no result depends on them; what is read there is finite.
+// a: layers 1 and 3, b: layer 2, both in rows of `stride` pixels; features: layer 4, [H][W]. The last tiles of a row
+// and of a column may read up to three pixels beyond a layer. These are finite, and no result depends on them.
 static float *activations_a, *activations_b, *features;
 static u32 stride;
 
@@ -60,8 +60,8 @@ EXPORT("weights") float *weights(void) { return parameters; }
 EXPORT("latent") float *latent(void) { return latents; }
 EXPORT("output") float *output(void) { return image; }
 
-// Lays out the memory for images of h x w pixels and z latents. Returns how many parameters are expected at
-// weights(), or 0 if it cannot serve: an odd side, a limit above exceeded, no latents, no memory.
+// Allocates the memory for images of h x w pixels and z latents. Returns the number of parameters to copy to weights(),
+// or 0 if it fails: an odd side, a limit above exceeded, no latents, no memory.
 EXPORT("allocate") u32 allocate(u32 h, u32 w, u32 z) {
   if (h % 2 || w % 2 || h < 2 || w < 2 || z < 1 || h > MAX_SIDE || w > MAX_SIDE || z > MAX_LATENTS) return 0;
   height = h;
@@ -95,9 +95,9 @@ EXPORT("allocate") u32 allocate(u32 h, u32 w, u32 z) {
 
 // Parameters --------------------------------------------------------------------------------------
 
-// What a coordinate channel adds to layer 1 at each of the `length` positions along its axis:
-// term[position][32]. A filter is summed across the axis, then slid along it; `along` and `across` are the
-// distances in memory from one of its numbers to the next in either direction (3 for rows, 1 for columns).
+// Computes a coordinate channel's contribution to layer 1 at each of the `length` positions along its axis:
+// term[position][32]. The filter is summed across the axis, then moved along it; `along` and `across` are the
+// strides of its weights in memory in either direction (3 for rows, 1 for columns).
 static void prepare_coordinate(float *term, u32 length, u32 channel, u32 along, u32 across) {
   for (u32 position = 0; position < length; position++) {
     for (u32 o = 0; o < CHANNELS; o++) {
@@ -112,7 +112,7 @@ static void prepare_coordinate(float *term, u32 length, u32 channel, u32 along, 
   }
 }
 
-// Brings the parameters at weights() into the order of their use.
+// Rearranges the parameters at weights() in the order of their use.
 EXPORT("prepare") void prepare(void) {
   const float *next = parameters;
   for (u32 o = 0; o < CHANNELS; o++) {
@@ -161,8 +161,8 @@ static void first_layer(float *to) {
 
 // Layers 2 to 4 -----------------------------------------------------------------------------------
 
-// One 3x3 convolution 32 -> 32 and its ReLU: from[rows + 2][stride][32] -> to[rows][pixels][32], of which `columns`
-// are the picture's
+// One 3x3 convolution 32 -> 32 and its ReLU: from[rows + 2][stride][32] -> to[rows][pixels][32]; only the first
+// `columns` pixels of a row belong to the image.
 static NOINLINE void convolve(float *to, u32 pixels, const float *from, u32 rows, u32 columns, u32 layer) {
   winograd(to, pixels, from, stride, rows, columns, CHANNELS, CHANNELS, WIDTH, filter[layer], bias[layer], RECTIFY,
            tiles_in, tiles_out);

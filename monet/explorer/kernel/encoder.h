@@ -1,9 +1,9 @@
-// The posterior of one slot: monet.vae.Encoder.
+// Encoder: the posterior of one slot, as in monet.vae.Encoder.
 
 #pragma once
 #include "state.h"
 
-// relu(raw) -> the inside of `to`, which has a border
+// relu(raw) -> the interior of `to`, which has a border
 static void rectify(float *to, u32 image_side, u32 channels) {
   const float *x = raw;
   for (u32 p = 0; p < image_side * image_side; p++) {
@@ -12,7 +12,7 @@ static void rectify(float *to, u32 image_side, u32 channels) {
   }
 }
 
-// The posterior of slot k for the log mask at `plane`.
+// Computes the posterior of slot k from the log mask at `plane`.
 static void encode(u32 k) {
   for (u32 level = 0; level < encoder_levels; level++) {
     const Convolution *c = &strided[level];

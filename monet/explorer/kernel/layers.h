@@ -1,19 +1,19 @@
-// Layers of the attention network and the encoder, beside the convolutions of winograd.h: direct convolutions, a
-// convolution of one channel, linear layers, instance normalisation, exponential and log-sigmoid.
+// Layers of the attention network and the encoder: direct and one-channel convolution, linear, instance normalisation.
 //
-// Images lie in memory as [row][column][channel]. Every image that a 3x3 convolution reads has a border of one pixel.
+// Also exponential and log-sigmoid; Winograd convolutions are in winograd.h. The memory layout of images is
+// [row][column][channel]. Every image that a 3x3 convolution reads has a border of one pixel.
 
 #pragma once
 #include "simd.h"
 
 enum {
-  PIXELS = 4,          // a direct convolution computes the outputs of four pixels together
-  LINEAR_WIDTH = 16,   // and a linear layer 16 outputs
+  PIXELS = 4,          // pixels that a direct convolution computes together
+  LINEAR_WIDTH = 16,   // outputs that a linear layer computes together
 };
 
 // Direct convolution -----------------------------------------------------------------------------------
 
-// The filters [outputs][inputs][3][3] as [outputs / width][9][inputs][width].
+// Rearranges filters [outputs][inputs][3][3] as [outputs / width][9][inputs][width].
 static void direct_filters(float *to, const float *weight, u32 inputs, u32 outputs, u32 width) {
   for (u32 o = 0; o < outputs; o++) {
     float *column = to + o / width * 9 * inputs * width + o % width;
@@ -23,15 +23,15 @@ static void direct_filters(float *to, const float *weight, u32 inputs, u32 outpu
   }
 }
 
-// A 3x3 convolution of any stride: from[.][row][inputs] -> to[side][side][outputs], where `to` may be added to. Both
-// widths are multiples of four.
+// 3x3 convolution of any stride: from[.][row][inputs] -> to[side][side][outputs]; `add` adds to the values in `to`.
+// The numbers of inputs and outputs are multiples of four.
 INLINE void direct(float *to, const float *from, u32 row, u32 side, u32 stride, u32 inputs, u32 outputs, u32 width,
                    const float *filters, const float *bias, int add) {
   for (u32 first = 0; first < side * side; first += PIXELS) {
     const float *corner[PIXELS];
     float *target[PIXELS];
     UNROLL for (u32 p = 0; p < PIXELS; p++) {
-      // Beyond the last pixel comes the last one again.
+      // Beyond the last pixel, repeat the last one.
       u32 pixel = first + p < side * side ? first + p : side * side - 1;
       corner[p] = from + (pixel / side * row + pixel % side) * stride * inputs;
       target[p] = to + pixel * outputs;
@@ -64,7 +64,7 @@ INLINE void direct(float *to, const float *from, u32 row, u32 side, u32 stride, 
   }
 }
 
-// A 3x3 convolution of one channel on top of what is the same every time:
+// Adds the 3x3 convolution of one channel to a precomputed image:
 // to[side][side][channels] = share[side][side][channels] + plane[.][row] * weight[9][channels].
 static NOINLINE void add_channel(float *to, const float *share, const float *plane, u32 row, u32 side, u32 stride,
                                  u32 channels, const float *weight) {
@@ -89,20 +89,20 @@ static NOINLINE void add_channel(float *to, const float *share, const float *pla
 
 // Linear layers ----------------------------------------------------------------------------------------
 
-// PyTorch numbers the features of an image by channel and pixel, these kernels by pixel and channel.
+// Converts a feature's number: PyTorch flattens images by channel and pixel, these kernels by pixel and channel.
 INLINE u32 feature(u32 number, u32 channels, u32 pixels) {
   return number % pixels * channels + number / pixels;
 }
 
 typedef struct {
   u32 inputs, outputs;
-  float *weight, *bias;  // [outputs / 16][inputs][16], the last ones filled up with zeros; [outputs]
+  float *weight, *bias;  // [outputs / 16][inputs][16], padded with zeros; [outputs]
 } Linear;
 
 INLINE u32 linear_size(u32 outputs) { return (outputs + LINEAR_WIDTH - 1) / LINEAR_WIDTH * LINEAR_WIDTH; }
 
-// weight[outputs][inputs] and bias[outputs] brought into the order of their use; `pixels_in` and `pixels_out` are those
-// of the images that are read and written, 1 for a plain vector. Returns what follows them.
+// Rearranges weight[outputs][inputs] and bias[outputs] in the order of their use; `pixels_in` and `pixels_out` are the
+// pixels of the input and output images, 1 for a plain vector. Returns the address of the next parameters.
 static const float *linear_weights(const Linear *layer, const float *next, u32 pixels_in, u32 pixels_out) {
   u32 inputs = layer->inputs, outputs = layer->outputs;
   for (u32 number = 0; number < outputs; number++) {
@@ -116,7 +116,7 @@ static const float *linear_weights(const Linear *layer, const float *next, u32 p
   return next;
 }
 
-// to[outputs, up to the next 16] = weight * from[inputs] + bias, rectified or not.
+// to[outputs, rounded up to a multiple of 16] = weight * from[inputs] + bias; `rectify` applies a ReLU.
 static NOINLINE void linear(float *to, const Linear *layer, const float *from, int rectify) {
   const float *w = layer->weight;
   for (u32 o = 0; o < layer->outputs; o += LINEAR_WIDTH) {
@@ -134,7 +134,7 @@ static NOINLINE void linear(float *to, const Linear *layer, const float *from, i
 
 #define EPSILON 1e-5f  // torch.nn.GroupNorm's
 
-// As normalisation() has it, of 4 * `vectors` channels: as many sums at once do not wait for one another.
+// normalisation() for 4 * `vectors` channels: independent sums run in parallel in the CPU's pipeline.
 INLINE void normalise_channels(float *gain, float *shift, const float *x, u32 side, u32 channels, const float *scale,
                                const float *bias, u32 vectors) {
   float pixels = (float)(side * side);
@@ -165,8 +165,8 @@ INLINE void normalise_channels(float *gain, float *shift, const float *x, u32 si
   }
 }
 
-// Per channel of x[side][side][channels]: gain and shift, so that gain * x + shift is x normalised over its pixels,
-// times `scale`, plus `bias`. Sums of rows are summed, and deviations squared: plain sums of squares would be inexact.
+// Computes gain and shift of each channel of x[side][side][channels], so that gain * x + shift is x normalised over its
+// pixels, times `scale`, plus `bias`. Exact: sums rows first, and squares deviations from the mean instead of values.
 static NOINLINE void normalisation(float *gain, float *shift, const float *x, u32 side, u32 channels,
                                    const float *scale, const float *bias) {
   u32 c = 0;
@@ -180,7 +180,7 @@ static NOINLINE void normalisation(float *gain, float *shift, const float *x, u3
 
 // Exponential and logarithm ----------------------------------------------------------------------------
 
-// e^x to a relative error of 2e-7, for x from -87 to 88; beyond that as at the bound.
+// e^x to a relative error of 2e-7; x is clamped to -87 to 88.
 INLINE Vector exponential(Vector x) {
   x = (Vector)wasm_f32x4_max(wasm_f32x4_min((v128_t)x, wasm_f32x4_const_splat(88)), wasm_f32x4_const_splat(-87));
   Vector n = (Vector)wasm_f32x4_nearest((v128_t)(x * 1.44269504f));
@@ -190,7 +190,7 @@ INLINE Vector exponential(Vector x) {
   return power * (Vector)scale;
 }
 
-// log(1 + t) for t in [0, 1]: 2 artanh(t / (2 + t)) as a series, to 3e-8.
+// log(1 + t) for t in [0, 1] to 3e-8, by the series of 2 artanh(t / (2 + t)).
 INLINE Vector log_1_plus(Vector t) {
   Vector s = t / (2 + t), q = s * s;
   return 2 * s * (1 + q * (1 / 3.f + q * (1 / 5.f + q * (1 / 7.f + q * (1 / 9.f + q * (1 / 11.f + q * (1 / 13.f)))))));

@@ -1,4 +1,4 @@
-// Where the network's weights and activations lie, and how the parameters of PyTorch get there.
+// Memory layout of the network's weights and activations, and conversion of the PyTorch parameters.
 
 #pragma once
 #include "state.h"
@@ -12,7 +12,7 @@ static float *take_image(u32 image_side, u32 channels) {
   return take(&top, (unsigned long long)row_of(image_side) * row_of(image_side) * channels);
 }
 
-// Lays out the weights of a convolution from `image_side` pixels to half or as many.
+// Allocates the weights of a convolution of an image with `image_side` pixels a side, by stride 1 or 2.
 static void lay_out(Convolution *c, u32 inputs, u32 outputs, u32 image_side, u32 stride, int bias) {
   u32 out = stride == 2 ? half(image_side) : image_side, width = outputs % 8 ? 4 : 8;
   int use_winograd = stride == 1 && out >= WINOGRAD_SIDE;
@@ -60,8 +60,8 @@ static int can_serve(void) {
   return whole(s->side, 2 * multiple, MOST_SIDE, multiple) && s->log_mask_floor <= 0;
 }
 
-// Lays out the memory by the settings. Returns how many parameters are expected at weights(), or 0 if it cannot serve:
-// a width that is no multiple of 4 (of the attention's, 8), more than 8 levels, a limit above exceeded, no memory.
+// Allocates the memory for the settings. Returns the number of parameters to copy to weights(), or 0 if it fails: a
+// width that is not a multiple of 4 (8 for the attention), more than 8 levels, a limit above exceeded, no memory.
 EXPORT("allocate") u32 allocate(void) {
   if (!can_serve()) return 0;
   const float *a = settings.attention_channels, *e = settings.encoder_channels;
@@ -162,7 +162,7 @@ static const float *prepare_block(Block *block, const float *next) {
   return copy(block->bias, next, block->convolution.outputs);
 }
 
-// Brings the parameters at weights() into the order of their use; their place is free afterwards.
+// Rearranges the parameters at weights() in the order of their use; their memory is free afterwards.
 EXPORT("prepare") void prepare(void) {
   const float *next = parameters;
   u32 deepest = side >> (levels - 1);

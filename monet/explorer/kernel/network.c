@@ -1,15 +1,16 @@
-// MONet's attention network and the encoder of its component VAE on one picture, for WebAssembly SIMD.
+// MONet's attention network and component VAE encoder for one picture, for WebAssembly SIMD.
 //
-//     s_0 = 1, or what one gives;  for every slot k:  log alpha_k from a U-Net that reads picture and log s_{k-1},
+//     s_0 = 1 or a given scope;  for every slot k:  log alpha_k from a U-Net that reads picture and log s_{k-1},
 //     log m_k = log s_{k-1} + log alpha_k,  log s_k = log s_{k-1} + log(1 - alpha_k),  and m_K = s_{K-1}
 //     (Burgess et al. 2019, equations 1 and 2);  mean and standard deviation of q(z_k | x, m_k) from the encoder.
 //
-// Calling order: write settings() -> allocate() -> copy the parameters to weights() -> prepare(), and then for every
-// picture: write pixels() and scope() (log s_0) -> decompose(slots) -> read masks(), scopes(), shares() (alpha_k), means(), deviations().
-// The parameters are those of the PyTorch state_dict of monet.attention.UNet and then of monet.vae.Encoder, flattened.
+// Order of calls: write settings() -> allocate() -> copy the parameters to weights() -> prepare(), and then for every
+// picture: write pixels() and scope() (log s_0) -> decompose(slots) -> read masks(), scopes(), shares() (alpha_k),
+// means(), deviations().
+// The parameters are the flattened PyTorch state_dicts of monet.attention.UNet and then of monet.vae.Encoder.
 //
-// The first layer of either network reads the picture, which stays, and one channel that changes with the slot. The
-// picture's share is computed once. All activations are float32 [row][column][channel].
+// The first layer of either network reads the picture, which is constant, and one channel that changes with the slot.
+// The picture's contribution is computed once. All activations are float32 [row][column][channel].
 
 #include "attention.h"
 #include "encoder.h"
@@ -25,7 +26,7 @@ EXPORT("shares") float *shares(void) { return share_images; }
 EXPORT("means") float *means(void) { return mean_rows; }
 EXPORT("deviations") float *deviations(void) { return deviation_rows; }
 
-// An image without a border, none of it below `least` -> plane
+// Copies an image without border to `plane`; values below `least` become `least`.
 static void fill_plane(const float *from, float least) {
   for (u32 y = 0; y < side; y++) {
     for (u32 x = 0; x < side; x++) {
@@ -35,8 +36,8 @@ static void fill_plane(const float *from, float least) {
   }
 }
 
-// Takes the picture at pixels(), uint8 [H][W][3], apart into so many slots, at most settings.slots. The first step is
-// given scope(), log s_0 [H][W]: 0 where nothing is explained yet. The masks sum to s_0.
+// Decomposes the picture at pixels(), uint8 [H][W][3], into `slots` slots, at most settings.slots. The first step reads
+// scope(), log s_0 [H][W]; 0 means that nothing is explained yet. The masks sum to s_0.
 EXPORT("decompose") void decompose(u32 slots) {
   u32 area = side * side;
   for (u32 p = 0; p < area; p++) {

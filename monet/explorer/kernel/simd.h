@@ -1,4 +1,4 @@
-// What the kernels share: vectors of four floats, and memory that is laid out once.
+// SIMD vectors of four floats and a bump allocator, shared by the kernels.
 
 #pragma once
 #include <wasm_simd128.h>
@@ -16,7 +16,7 @@ INLINE Vector load(const float *from) { return *(const Vector *)from; }
 INLINE void store(float *to, Vector value) { *(Vector *)to = value; }
 INLINE Vector load_repeated(const float *from) { return (Vector)wasm_v128_load32_splat(from); }
 
-// max(0, value) that hands on NaN, as torch.relu does (pmax(a, b) is a < b ? b : a).
+// max(0, value) that propagates NaN, as torch.relu does (pmax(a, b) is a < b ? b : a).
 INLINE Vector relu(Vector value) {
   return (Vector)wasm_f32x4_pmax((v128_t)value, wasm_f32x4_const_splat(0));
 }
@@ -33,14 +33,14 @@ INLINE Vector multiply_add(Vector sum, Vector a, Vector b) {
 
 enum {
   PAGE = 65536,             // bytes in a page of WebAssembly memory
-  MOST_MEMORY = 1u << 30,   // bytes; every address stays far within 32 bits
+  MOST_MEMORY = 1u << 30,   // bytes; keeps every address well within 32 bits
 };
 
 extern unsigned char __heap_base;  // first free byte, set by the linker
 
 INLINE u32 first_free(void) { return ((u32)&__heap_base + 63) & ~63u; }
 
-// The next `count` floats of memory, beginning at a multiple of 64 bytes. Beyond MOST_MEMORY the top stays there.
+// Allocates the next `count` floats, aligned to 64 bytes. The top never exceeds MOST_MEMORY.
 static float *take(u32 *top, unsigned long long count) {
   float *start = (float *)*top;
   unsigned long long end = *top + ((count * sizeof(float) + 63) & ~63ull);
@@ -48,7 +48,7 @@ static float *take(u32 *top, unsigned long long count) {
   return start;
 }
 
-// Whether all bytes below `top` can be used.
+// Grows the memory to `top` bytes; returns whether that succeeded.
 static int reserve(u32 top) {
   u32 pages = (top + PAGE - 1) / PAGE, present = __builtin_wasm_memory_size(0);
   if (top >= MOST_MEMORY) return 0;

@@ -1,4 +1,4 @@
-// What the network's files share: its settings, its layers, the memory of its activations, and its convolutions.
+// State of the network kernel: settings, layers, activation buffers, and its convolutions.
 
 #pragma once
 #include "layers.h"
@@ -10,7 +10,7 @@ enum {
   MOST_SLOTS = 64,
   MOST_SIDE = 256,
   MOST_CHANNELS = 1024,
-  WINOGRAD_SIDE = 8,  // smaller images have too few tiles for filters that are four times as large
+  WINOGRAD_SIDE = 8,  // smaller images have too few tiles to pay for filters that are four times as large
 };
 
 typedef struct {
@@ -37,18 +37,18 @@ static u32 side, latents, levels, encoder_levels, residuals;
 static Block down[MOST_LEVELS], up[MOST_LEVELS];  // up[0] is the lowest
 static Linear mlp[3], hidden, posterior;
 static Convolution strided[MOST_LEVELS], residual[MOST_LEVELS][MOST_RESIDUALS];
-static float *scope_weight, *mask_weight;  // [9][channels]: of the changing channel in either network's first layer
+static float *scope_weight, *mask_weight;  // [9][channels]: first-layer weights of the scope and of the mask channel
 static float *logit_weight, *logit_bias;
 static float *zeros, *gain, *shift;
 
 static float *activations, *activations_end;
-static float *parameters;                         // lie where the activations will
+static float *parameters;                         // share their memory with the activations
 static float *picture;                            // [row][row][4] with a border; the fourth channel is 0
-static float *plane;                              // [row][row] with a border: what the slot adds to the picture
+static float *plane;                              // [row][row] with a border: the log scope or log mask channel
 static float *picture_share, *encoder_share;
-static float *pooled[MOST_LEVELS], *joined[MOST_LEVELS];  // what the way down reads, and the way up
-static float *rectified[MOST_LEVELS + 1];         // what a layer of the encoder reads
-static float *raw;                                // what a convolution has just written, no border
+static float *pooled[MOST_LEVELS], *joined[MOST_LEVELS];  // inputs of the way down and of the way up
+static float *rectified[MOST_LEVELS + 1];         // inputs of the encoder's layers
+static float *raw;                                // output of the last convolution, no border
 static float *vector_a, *vector_b;
 static float *tiles_in, *tiles_out;
 static float *logits, *log_scope;
@@ -84,7 +84,7 @@ static NOINLINE void convolve_by_8(const Convolution *c, float *to, const float 
   convolve_by(8, c, to, from, add);
 }
 
-// from[row][row][inputs] with its border -> to[side][side][outputs], added to what is there or not
+// from[row][row][inputs] with its border -> to[side][side][outputs]; `add` adds to the values in `to`
 static void convolve(const Convolution *c, float *to, const float *from, int add) {
   (c->width == 8 ? convolve_by_8 : convolve_by_4)(c, to, from, add);
 }

@@ -1,15 +1,15 @@
 // 3x3 convolutions of stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2016, arXiv:1509.09308).
 //
-// Output is made in tiles of 4x4 pixels, each from a 6x6 patch d of the input.
+// The output is computed in tiles of 4x4 pixels, each from a 6x6 patch d of the input.
 // With g a 3x3 filter and ' for the transpose,
 //     U = G g G'       6x6, once per pair of channels, in winograd_filters()
 //     V = B' d B       6x6, once per tile and input channel
 //     M = sum over the input channels of U * V, element by element
 //     Y = A' M A       4x4, once per tile and output channel
 //
-// The matrices follow from five points and infinity at which polynomials are evaluated (Toom-Cook). The points
-// are 0, a, -a, b, -b with a = 3/4 and b = 3/2 instead of the usual 1 and 2: rounding errors are then those of a
-// plain convolution, measured on the shipped decoders. With P = a^2 b^2, Q = a^2 + b^2,
+// The matrices follow from evaluating polynomials at five points and infinity (Toom-Cook). The points are
+// 0, a, -a, b, -b with a = 3/4 and b = 3/2 instead of the usual 1 and 2: with these, rounding errors equal those of a
+// plain convolution, as measured on the shipped decoders. With P = a^2 b^2, Q = a^2 + b^2,
 // p = 2 a^2 (a^2 - b^2), q = 2 b^2 (b^2 - a^2),
 //
 //          [ P    0    -Q    0  1  0 ]        [ 1/P    0     0  ]
@@ -19,16 +19,16 @@
 //          [ 0   a^2b -a^2  -b  1  0 ]        [ 1/q -b/q  b^2/q ]        [ 0  a^3 -a^3  b^3 -b^3 1 ]
 //          [ 0   P     0    -Q  0  1 ]        [  0     0     1  ]
 //
-// That is 36 multiplications per tile and pair of channels where the plain convolution needs 16 * 9 = 144.
-// For each of the 36 elements, M is a matrix product (tiles x channels) * (channels x channels): most of the
-// time goes there, into multiply().
+// That is 36 multiplications per tile and pair of channels; a plain convolution needs 16 * 9 = 144.
+// For each of the 36 elements, M is a matrix product (tiles x channels) * (channels x channels), multiply(), which
+// takes most of the time.
 
 #pragma once
 #include "simd.h"
 
 enum {
-  TILE = 4,            // pixels of output along the side of a tile
-  PATCH = TILE + 2,    // and of input
+  TILE = 4,            // output pixels along the side of a tile
+  PATCH = TILE + 2,    // input pixels along the side of a tile
   ELEMENTS = PATCH * PATCH,
   BLOCK_TILES = 4,     // tiles transformed and multiplied together: 4 x 2 accumulators and 3 temporaries fit into 15
                        // registers
@@ -39,7 +39,7 @@ enum {
 
 // Filters ----------------------------------------------------------------------------------------------
 
-// G g for one column or row g of a filter, whose three numbers lie `step` apart.
+// G g for one column or row g of a filter; `step` is the stride of its three numbers.
 static void transform_filter(double *to, const double *g, u32 step) {
   double g0 = g[0], g1 = g[step], g2 = g[2 * step];
   double near = 2 * A * A * (A * A - B * B), far = 2 * B * B * (B * B - A * A);
@@ -51,7 +51,7 @@ static void transform_filter(double *to, const double *g, u32 step) {
   to[5] = g2;
 }
 
-// The filters [outputs][inputs][3][3] as U[outputs / width][36][inputs][width].
+// Transforms filters [outputs][inputs][3][3] to U[outputs / width][36][inputs][width].
 static void winograd_filters(float *u, const float *weight, u32 inputs, u32 outputs, u32 width) {
   for (u32 o = 0; o < outputs; o++) {
     float *to = u + o / width * ELEMENTS * inputs * width + o % width;
@@ -108,8 +108,8 @@ INLINE void load_tile(float *to, const float *patch, u32 row, u32 inputs) {
   }
 }
 
-// m[4 tiles][width] = v[4 tiles][inputs] * u[inputs][width], one input channel at each turn; width is 4 or 8.
-// The loop stays rolled: unrolled, the compiler moves more loads ahead than there are registers to hold them.
+// m[4 tiles][width] = v[4 tiles][inputs] * u[inputs][width], one input channel per iteration; width is 4 or 8.
+// The loop stays rolled, because the compiler would hoist more loads of an unrolled one than there are registers.
 INLINE void multiply(float *m, const float *v, const float *u, u32 inputs, u32 width) {
   Vector sum[BLOCK_TILES][2] = {0};
   const float *end = v + inputs;
@@ -127,7 +127,7 @@ INLINE void multiply(float *m, const float *v, const float *u, u32 inputs, u32 w
   }
 }
 
-// What becomes of A' M A + bias on its way to an image.
+// How to store A' M A + bias: as it is, rectified, or added to the image.
 typedef enum { KEEP, RECTIFY, ADD } Finish;
 
 INLINE void finish(float *to, Vector value, Finish how) {
@@ -156,9 +156,9 @@ INLINE void store_tile(float *pixel, u32 row, u32 outputs, u32 rows, u32 columns
   }
 }
 
-// One 3x3 convolution without padding: from[rows + 2][from_row][inputs] -> to[rows][to_row][outputs], of which
-// `columns` are the picture's. The last tiles of a row and of a column may read up to three pixels beyond `from`; no
-// result depends on them, but they must be finite. Scratch memory: v[36][4][inputs], m[36][4][width].
+// One 3x3 convolution without padding: from[rows + 2][from_row][inputs] -> to[rows][to_row][outputs]; only the first
+// `columns` pixels of a row are computed. The last tiles of a row and of a column may read up to three pixels beyond
+// `from`; no result depends on them, but they must be finite. Scratch memory: v[36][4][inputs], m[36][4][width].
 INLINE void winograd(float *to, u32 to_row, const float *from, u32 from_row, u32 rows, u32 columns, u32 inputs,
                      u32 outputs, u32 width, const float *filters, const float *bias, Finish how, float *v, float *m) {
   u32 tiles_per_row = (columns + TILE - 1) / TILE, tiles = (rows + TILE - 1) / TILE * tiles_per_row;

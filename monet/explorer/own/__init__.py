@@ -1,1 +1,1 @@
-"""Visitors' own pictures: a folder or a ZIP file that is dropped in the page becomes a data set of this machine."""
+"""Visitors' own pictures: turns an uploaded folder or ZIP file into a data set, and decomposes galleries into files."""

@@ -1,4 +1,4 @@
-"""Answers to long work: lines of JSON that tell how far it is, and at last what came of it."""
+"""Streaming responses for long work: lines of JSON with progress, then the result."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 LINES = "application/x-ndjson"
-TELL_SECONDS = 0.25
+PROGRESS_SECONDS = 0.25
 
 Progress = Callable[[int, int], None]
-"""Told what is done, and of how much. Raises :class:`Gone`."""
+"""Reports how much is done, and of how much. Raises :class:`Gone`."""
 
 _working: set[asyncio.Task[dict[str, Any]]] = set()
 
 
 class Gone(Exception):
-    """Whoever wanted the work done has left."""
+    """The client has disconnected."""
 
 
-def refused(words: str) -> Response:
-    """An answer, and no failure for the browser's log."""
-    return Response(json.dumps({"refused": words}) + "\n", media_type=LINES)
+def refused(message: str) -> Response:
+    """Response with the reason of a refusal; its status is 200, so that the browser's log shows no error."""
+    return Response(json.dumps({"refused": message}) + "\n", media_type=LINES)
 
 
 def stepwise(work: Callable[[Progress], dict[str, Any]]) -> StreamingResponse:
-    """Begins work in a thread. The answer has a line ``{"done": N, "of": N}`` now and then, and at last what it gives.
+    """Runs work in a thread; the response has lines ``{"done": N, "of": N}`` and ends with the work's result.
 
     Args:
-        work: given what to tell its progress to; it ends with :class:`Gone` where nobody waits any more.
+        work: takes the progress callback, which ends it with :class:`Gone` if the client has disconnected.
     """
     latest, gone = [0, 0], threading.Event()
 
@@ -42,13 +42,13 @@ def stepwise(work: Callable[[Progress], dict[str, Any]]) -> StreamingResponse:
         latest[:] = done, of
 
     task = asyncio.create_task(asyncio.to_thread(work, progress))
-    _working.add(task)  # nobody else holds it
+    _working.add(task)  # asyncio keeps only weak references to tasks
     task.add_done_callback(_finished)
 
     async def lines() -> AsyncIterator[str]:
         try:
             while not task.done():
-                await asyncio.wait({task}, timeout=TELL_SECONDS)
+                await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
                 yield json.dumps({"done": latest[0], "of": latest[1]}) + "\n"
             yield json.dumps(task.result()) + "\n"
         finally:
@@ -60,4 +60,4 @@ def stepwise(work: Callable[[Progress], dict[str, Any]]) -> StreamingResponse:
 def _finished(task: asyncio.Task[dict[str, Any]]) -> None:
     _working.discard(task)
     if not task.cancelled():
-        task.exception()  # has been seen
+        task.exception()  # marks it as retrieved, so that asyncio does not log it

@@ -1,4 +1,4 @@
-"""A whole gallery taken apart into files: one ZIP file to take home."""
+"""HTTP routes that decompose a whole gallery and return the files as one ZIP."""
 
 from __future__ import annotations
 
@@ -29,24 +29,27 @@ from monet.pictures import How
 
 MAX_REQUEST = 4096
 AT_ONCE = 4
-"""Pictures after which others get their turn with the model."""
+"""Pictures per batch; between batches other requests can use the model."""
 KEPT = 2
-"""ZIP files that wait to be fetched; the oldest goes."""
+"""ZIP files kept for download; a new one replaces the oldest."""
 
 
 def routes(models: Models, stored: Mapping[str, Stored], opened: bool) -> list[Route]:
     """The routes.
 
     Args:
-        models: those that take scenes apart.
+        models: to decompose with.
         stored: data sets of this machine by name.
-        opened: whether a whole set may be asked for; otherwise that is answered with 403.
+        opened: whether visitors may decompose a whole gallery; if not, the response is 403.
     """
-    made: dict[str, tempfile.TemporaryDirectory[str]] = {}
+    folders: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
     async def decompose(request: Request) -> Response:
-        """The body is ``{"kind": "sample" or "stored", "data": NAME, "slots": K, "how": HOW}``; the answer comes in
-        lines of JSON and ends with ``{"file": TOKEN, "name": NAME, "lost": pictures that could not be read}``."""
+        """Decomposes a gallery into a ZIP file.
+
+        The body is ``{"kind": "sample" or "stored", "data": NAME, "slots": K, "how": HOW}``. The response is lines of
+        JSON; the last one is ``{"file": TOKEN, "name": NAME, "lost": number of pictures that could not be read}``.
+        """
         name = request.path_params["model"]
         if not opened:
             return PlainTextResponse(CLOSED, status_code=403)
@@ -66,7 +69,7 @@ def routes(models: Models, stored: Mapping[str, Stored], opened: bool) -> list[R
             if data not in known:
                 raise ValueError
         except (ValueError, KeyError, TypeError, RecursionError):
-            return refused("There is no such gallery, or it cannot be taken apart so.")
+            return refused(f"Choose a gallery, 1 to {MAX_SLOTS} slots, and one of {', '.join(get_args(How))}.")
 
         def work(progress: Progress) -> dict[str, Any]:
             folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=PARENT)
@@ -77,20 +80,20 @@ def routes(models: Models, stored: Mapping[str, Stored], opened: bool) -> list[R
                 return {}
             except (ValueError, OSError) as error:
                 folder.cleanup()
-                words = sentence(OSError(error.errno, error.strerror)) if isinstance(error, OSError) else str(error)
-                return {"refused": words}
+                message = sentence(OSError(error.errno, error.strerror)) if isinstance(error, OSError) else str(error)
+                return {"refused": message}
             token = secrets.token_urlsafe(16)
-            made[token] = folder
-            for old in list(made)[:-KEPT]:
-                made.pop(old).cleanup()
+            folders[token] = folder
+            for old in list(folders)[:-KEPT]:
+                folders.pop(old).cleanup()
             return {"file": token, "name": f"monet-{name}-{data}.zip", "lost": lost}
 
         return stepwise(work)
 
     def fetch(request: Request) -> Response:
-        folder = made.get(request.path_params["token"])
+        folder = folders.get(request.path_params["token"])
         if folder is None:
-            return PlainTextResponse("This file is no longer here: make it again.", status_code=404)
+            return PlainTextResponse("The server no longer has this file: make it again.", status_code=404)
         return FileResponse(Path(folder.name) / "files.zip", media_type="application/zip")
 
     return [Route("/files/{model}", decompose, methods=["POST"]), Route("/files/{token}.zip", fetch)]
@@ -108,7 +111,7 @@ def _pictures(kind: str, data: str, stored: Mapping[str, Stored]) -> list[Input]
 def _decompose(
     models: Models, name: str, pictures: list[Input], folder: Path, slots: int, how: How, progress: Progress
 ) -> int:
-    """Writes ``files.zip``; how many pictures were refused. Others get at the model between batches."""
+    """Writes ``files.zip`` and returns the number of refused pictures; releases the model between batches."""
     work = folder / "files"
     with models.use(name) as model:
         job = decompose_set(model, pictures, work, Options(how, slots, batch=AT_ONCE), {"model": name})  # type: ignore[arg-type]
@@ -121,7 +124,7 @@ def _decompose(
         done += 1
         lost += bool(finished.refused)
         progress(done, len(pictures))
-    with zipfile.ZipFile(folder / "files.zip", "w", zipfile.ZIP_STORED) as archive:  # its PNGs are packed already
+    with zipfile.ZipFile(folder / "files.zip", "w", zipfile.ZIP_STORED) as archive:  # PNGs are compressed already
         for file in sorted(path for path in work.rglob("*") if path.is_file()):
             archive.write(file, file.relative_to(work))
             file.unlink()

@@ -1,4 +1,4 @@
-"""The way in for visitors' own pictures, and the galleries as they are now."""
+"""HTTP routes for galleries, stored pictures, and adding visitors' own pictures."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ from monet.explorer.galleries import galleries
 from monet.explorer.own.answers import Gone, Progress, refused, stepwise
 from monet.explorer.own.receiving import ReceivingError, receive
 from monet.explorer.training.routes import CLOSED
-from monet.explorer.training.runs import NAME
+from monet.explorer.training.runs import BAD_NAME, NAME
 from monet.explorer.uploads import PARENT, PREFIX
 from monet.pictures import How
 
 SHOWN = 200
-"""Files that are named with the reason why they were left out."""
+"""Most left-out files that a report names."""
 
 
 def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
     """The routes.
 
     Args:
-        stored: data sets of this machine by name; those that are added come to them.
-        opened: whether pictures may be added; otherwise that is answered with 403.
+        stored: data sets of this machine by name; added ones are inserted.
+        opened: whether pictures may be added; if not, the response is 403.
     """
-    alone = threading.Lock()
+    adding = threading.Lock()
 
     def found(request: Request) -> Response:
-        """``galleries``; ``fits``, how pictures can be made square where they can be added, or else null; ``files``,
-        whether a gallery can be had as files; and ``closed``, the reason why nothing of that can be done."""
+        """Lists ``galleries`` and what is allowed.
+
+        ``fits`` are the ways to make added pictures square, null if pictures cannot be added; ``files`` is whether a
+        gallery can be exported as files; ``closed`` is the reason if neither is allowed, or null.
+        """
         fits = get_args(How) if opened else None
-        known = {"galleries": galleries(stored), "fits": fits, "files": opened}
-        return JSONResponse({**known, "closed": None if opened else CLOSED})
+        content = {"galleries": galleries(stored), "fits": fits, "files": opened}
+        return JSONResponse({**content, "closed": None if opened else CLOSED})
 
     def picture(request: Request) -> Response:
-        """A scene of stored data as a PNG."""
+        """Returns a scene of stored data as PNG."""
         name, index = request.path_params["name"], request.path_params["index"]
         data = stored.get(name)
         if data is None or index >= len(data):
@@ -58,46 +61,47 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
         return Response(file.getvalue(), media_type="image/png")
 
     async def add(request: Request) -> Response:
-        """The body is what :func:`monet.explorer.own.receiving.receive` reads: a ZIP file, or the files of a folder;
-        ``fit`` is in the query. The answer comes in lines of JSON: ``{"done": N, "of": N}`` now and then, and at last
-        ``{"report": ...}`` or ``{"refused": SENTENCE}``.
+        """Adds a data set from a ZIP file or the files of a folder.
+
+        :func:`monet.explorer.own.receiving.receive` reads the body; ``fit`` is in the query. The response is lines of
+        JSON: ``{"done": N, "of": N}`` repeatedly, then ``{"report": ...}`` or ``{"refused": MESSAGE}``.
         """
         name, fit = request.path_params["name"], request.query_params.get("fit", "crop")
         if not opened:
             return PlainTextResponse(CLOSED, status_code=403)
         if not NAME.fullmatch(name):
-            return refused("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
+            return refused(BAD_NAME)
         how = next((known for known in get_args(How) if known == fit), None)
         if how is None:
-            return refused(f"Pictures are made square by {', '.join(get_args(How))}.")
+            return refused(f"fit must be one of {', '.join(get_args(How))}.")
         if name in stores():
             return refused(f"There is a data set {name} already: choose another name.")
-        if not alone.acquire(blocking=False):
-            return refused("Pictures are being added already: try again in a moment.")
-        with contextlib.ExitStack() as opening:
-            opening.callback(alone.release)
+        if not adding.acquire(blocking=False):
+            return refused("Somebody is adding pictures already: try again in a moment.")
+        with contextlib.ExitStack() as stack:
+            stack.callback(adding.release)
             folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=PARENT)
-            leave = opening.pop_all()
-        leave.callback(folder.cleanup)
+            cleanup = stack.pop_all()
+        cleanup.callback(folder.cleanup)
         try:
             received = await receive(request.stream(), Path(folder.name))
         except (ReceivingError, ClientDisconnect) as error:
-            leave.close()
-            return refused(str(error) or "The files did not arrive.")
+            cleanup.close()
+            return refused(str(error) or "The upload was interrupted; try again.")
         except BaseException:
-            leave.close()
+            cleanup.close()
             raise
         archive = received[0] if len(received) == 1 and received[0].suffix.lower() == ".zip" else Path(folder.name)
 
         def work(progress: Progress) -> dict[str, Any]:
             def report(done: int, of: int) -> None:
                 progress(done, of)
-                os.utime(folder.name)  # an app that starts meanwhile takes it for nobody's otherwise
+                os.utime(folder.name)  # an app that starts meanwhile deletes old folders
 
             try:
                 return _add(archive, name, how, report, stored)
             finally:
-                leave.close()
+                cleanup.close()
 
         return stepwise(work)
 
@@ -109,8 +113,7 @@ def routes(stored: MutableMapping[str, Stored], opened: bool) -> list[Route]:
 
 
 def _add(path: Path, name: str, fit: How, progress: Progress, stored: MutableMapping[str, Stored]) -> dict[str, Any]:
-    """Makes a store of the pictures of a folder or ZIP file, and says what became of each, without a path of the
-    machine."""
+    """Stores the pictures of a folder or ZIP file; the report and messages contain no path of this machine."""
     hidden = str(path if path.is_dir() else path.parent)
     try:
         report = add_pictures(path, name, fit=fit, origin="pictures that were added in the app", progress=progress)

@@ -1,1 +1,1 @@
-"""The explorer as plain files: a folder that any web server can serve, with the models in the page."""
+"""Static export: the explorer as plain files for any web server, with the models running in the page."""

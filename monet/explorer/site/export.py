@@ -1,8 +1,8 @@
-"""``python -m monet.explorer export SITE``: the explorer with some models as a folder of plain files.
+"""``python -m monet.explorer export SITE``: writes the explorer with some models as a folder of plain files.
 
-The folder has the addresses that the server answers, so that the page is the same code: ``monet/static``,
+The files have the paths of the server's routes, so that the page's code is the same: ``monet/static``,
 ``monet/network/NAME``, ``monet/decoder/NAME``, ``monet/map/NAME``, ``monet/moments/NAME``, ``monet/samples``,
-``monet/plotly``. Weights lie beside their descriptions in packed files (:mod:`monet.explorer.site.weights`).
+``monet/plotly``. Weights are in packed files beside their descriptions (:mod:`monet.explorer.site.weights`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Files = dict[str, bytes]
 """Content by path below the site's folder."""
 
 SERVER_ONLY = {"own": "own", "train": "training"}
-"""Panels that need the server, and the folder of their modules."""
+"""Panels that need the server, with the folders of their modules."""
 WORKER = "sw.js"
 LIST = "self.SITE = "
-"""What the service worker begins with; the version and the list of files follow as JSON."""
+"""Start of the service worker; the version and the list of files follow as JSON."""
 PROBE_SLOTS = 2
-"""K of the scene that checks the page's network: few, since the answer travels along."""
+"""K of the test scene for the page's network; small, because the export includes the expected result."""
 CARD = f"""---
 title: {TITLE}
 emoji: 🧩
@@ -58,12 +58,12 @@ tags: [monet, object-centric, scene-decomposition, 'arxiv:1901.11390']
 
 # {TITLE}
 
-Plain files: any web server can serve this folder, below any path. Written by `python -m monet.explorer export`.
+Plain files for any web server, below any path. Written by `python -m monet.explorer export`.
 """
 
 
 class ExportError(ValueError):
-    """Nothing was written; the message says why in one sentence."""
+    """Nothing was written. The message says why in one sentence."""
 
 
 @torch.no_grad()
@@ -73,29 +73,29 @@ def main(arguments: list[str]) -> None:
         prog="python -m monet.explorer export", description="Writes the explorer as a folder of plain files."
     )
     parser.add_argument("site", type=Path, metavar="SITE", help="folder to write; an older export in it is replaced")
-    parser.add_argument("--model", nargs="+", metavar="NAME", help="checkpoints to take along (default: all)")
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="checkpoints to export (default: all)")
     parser.add_argument("--checkpoints", type=Path, default=checkpoints.FOLDER, help="folder of checkpoints")
     options = parser.parse_args(arguments)
     models = Models(options.checkpoints, options.model)
-    if lost := set(options.model or ()) - set(models.checkpoints):
-        raise ExportError(models.problems[0] if models.problems else f"There is no checkpoint {min(lost)!r}.")
+    if missing := set(options.model or ()) - set(models.checkpoints):
+        raise ExportError(models.problems[0] if models.problems else f"There is no checkpoint {min(missing)!r}.")
     if not models.checkpoints:
         raise ExportError(f"There is no checkpoint in {options.checkpoints}.")
     replaceable(options.site)
     files: Files = {}
     for name in models.checkpoints:
-        found, words = model_files(models, name)
+        found, rounding = model_files(models, name)
         files |= found
-        print(f"{name}: {_megabytes(found)}, {words}")
+        print(f"{name}: {_megabytes(found)}, {rounding}")
     files |= page_files(models)
     files[WORKER] = worker(files)
     write(files, options.site)
-    print(f"{options.site}: {_megabytes(files)} in {len(files)} files; look at it with: "
+    print(f"{options.site}: {_megabytes(files)} in {len(files)} files; to look at it: "
           f"python -m http.server --directory {options.site}")  # fmt: skip
 
 
 def model_files(models: Models, name: str) -> tuple[Files, str]:
-    """What the page needs of a model, and what rounding its weights did to it, in words."""
+    """The files of a model, and a summary of how its weights were rounded."""
     checkpoint = models.checkpoints[name]
     data = samples_of(checkpoint.data)
     pictures = [prepare(samples.read(data, n), checkpoint.config).image for n in range(samples.count(data))]
@@ -117,17 +117,17 @@ def model_files(models: Models, name: str) -> tuple[Files, str]:
     if course:
         files[f"monet/moments/{name}.webp"] = (checkpoint.folder / moments.SHEET).read_bytes()
     layers = ", ".join(map(str, bits))
-    words = f"fully connected layers with {layers} bits of fraction: {difference:.0e} at most on {len(pictures)} scenes"
-    return files, words
+    rounding = f"dense layers rounded to {layers} bits: error at most {difference:.0e} on {len(pictures)} scenes"
+    return files, rounding
 
 
 def page_files(models: Models) -> Files:
-    """Page, modules, samples and card."""
+    """The files of the page: HTML, modules, samples, and README."""
     demo = build(models)
-    shown = {data: samples.count(data) for data in map(samples_of, (c.data for c in models.checkpoints.values()))}
+    counts = {data: samples.count(data) for data in map(samples_of, (c.data for c in models.checkpoints.values()))}
 
     def adapt(name: str, data: Any) -> Any:
-        """Without what only a generator could make."""
+        """Removes scenes that need a generator."""
         if name != "gallery":
             return data
         unusual = {
@@ -135,15 +135,15 @@ def page_files(models: Models) -> Files:
             for model, scenes in data["unusual"].items()
         }
         for scene in chain.from_iterable(unusual.values()):
-            shown[scene["origin"]["data"]] = max(scene["origin"]["index"] + 1, shown.get(scene["origin"]["data"], 0))
+            counts[scene["origin"]["data"]] = max(scene["origin"]["index"] + 1, counts.get(scene["origin"]["data"], 0))
         return {"galleries": known(), "unusual": unusual}
 
     def known() -> list[dict[str, Any]]:
-        """The galleries, of other models' data no more scenes than are asked for."""
+        """The galleries of the exported models' data, and of other data the scenes that the page refers to."""
         return [
-            g | {"samples": shown[g["name"]], "background": DATASETS[g["name"]].background}
+            g | {"samples": counts[g["name"]], "background": DATASETS[g["name"]].background}
             for g in galleries({})
-            if g["name"] in shown
+            if g["name"] in counts
         ]
 
     files: Files = {
@@ -158,24 +158,24 @@ def page_files(models: Models) -> Files:
         inside = path.relative_to(STATIC)
         if path.is_file() and inside.parts[0] not in SERVER_ONLY.values():
             files[f"monet/static/{inside.as_posix()}"] = path.read_bytes()
-    for data, count in sorted(shown.items()):
+    for data, count in sorted(counts.items()):
         for name in (f"{n:02d}{kind}.png" for n in range(count) for kind in ("", ".labels")):
             files[f"monet/samples/{data}/{name}"] = (samples.FOLDER / data / name).read_bytes()
     return files
 
 
 def replaceable(site: Path) -> list[str]:
-    """The files of an older export in a folder, none if it is new or holds nothing that can be seen.
+    """The files of an older export in a folder; an empty list if it is new or holds only hidden files.
 
     Raises:
-        ExportError: it holds something else.
+        ExportError: the folder holds other files.
     """
     if not site.exists():
         return []
     if not site.is_dir():
         raise ExportError(f"{site} is a file: name a folder.")
-    before = site / WORKER
-    first = before.read_text().partition("\n")[0] if before.is_file() else ""
+    old_worker = site / WORKER
+    first = old_worker.read_text().partition("\n")[0] if old_worker.is_file() else ""
     if first.startswith(LIST):
         listed = [*json.loads(first.removeprefix(LIST).removesuffix(";"))["files"], WORKER]
         return [path for path in listed if (site / path).resolve().is_relative_to(site.resolve())]
@@ -185,7 +185,7 @@ def replaceable(site: Path) -> list[str]:
 
 
 def worker(files: Files) -> bytes:
-    """The service worker that keeps the files in the browser; others have another version."""
+    """The service worker that caches the files in the browser; its version is a hash of all files."""
     digest = hashlib.sha256()
     for path, content in sorted(files.items()):
         digest.update(path.encode() + hashlib.sha256(content).digest())
@@ -194,7 +194,7 @@ def worker(files: Files) -> bytes:
 
 
 def write(files: Files, site: Path) -> None:
-    """Writes the files in place of an older export."""
+    """Writes the files and deletes those of an older export."""
     for path in replaceable(site):
         (site / path).unlink(missing_ok=True)
     for path, content in files.items():

@@ -1,4 +1,4 @@
-"""``index.html``: the app's own page, with plain controls in place of Gradio's."""
+"""Renders ``index.html`` of the static export: the app's layout, with plain controls instead of Gradio's."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Adapt = Callable[[str, Any], Any]
 POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self' 'wasm-unsafe-eval' blob:",  # the charts' library is unpacked in the page
-        "style-src 'self' 'unsafe-inline'",  # which the charts' library needs
+        "script-src 'self' 'wasm-unsafe-eval' blob:",  # the page unpacks plotly into a blob
+        "style-src 'self' 'unsafe-inline'",  # plotly needs inline styles
         "img-src 'self' blob: data:",
         "connect-src 'self' blob:",
         "worker-src 'self'",
@@ -27,39 +27,39 @@ POLICY = "; ".join(
         "form-action 'none'",
     )
 )
-"""Content-Security-Policy: nothing is fetched from anywhere else."""
+"""Content-Security-Policy: the page may only load from its own server."""
 NOTE = (
-    "These are plain files: scenes are taken apart in your browser, and your pictures never leave it. New random "
-    "scenes, sets of pictures, training, GIF and NPZ need the app: <code>python -m monet.explorer</code>."
+    "This page decomposes scenes in your browser, and your pictures never leave it. New random scenes, sets of "
+    "pictures, training, GIF and NPZ need the app: <code>python -m monet.explorer</code>."
 )
 
 
 def page(demo: gr.Blocks, server_only: tuple[str, ...], adapt: Adapt) -> str:
-    """The page that ``demo`` is, walked block by block, so that both show the same panels in the same places.
+    """Renders the Gradio page ``demo`` block by block, so that both show the same panels in the same places.
 
     Args:
-        demo: as :func:`monet.explorer.layout.build` makes it.
-        server_only: names of panels that are left out.
-        adapt: given a panel's name and data ("" and the start's data), what the files have of it.
+        demo: from :func:`monet.explorer.layout.build`.
+        server_only: names of panels to leave out.
+        adapt: maps a panel's name and data to its data in the export; the name "" stands for the bridge's data.
     """
 
     def element(block: Any) -> str:
-        if not block.visible or isinstance(block, Api):  # endpoints are the server's
+        if not block.visible or isinstance(block, Api):  # endpoints need the server
             return ""
-        known = f' id="{block.elem_id}"' if block.elem_id else ""
+        id_attribute = f' id="{block.elem_id}"' if block.elem_id else ""
         if isinstance(block, gr.HTML):
             name, data = panels.content(block)
             if name is None:
-                return f'<div{known}><div class="prose">{block.value}</div></div>'
+                return f'<div{id_attribute}><div class="prose">{block.value}</div></div>'
             if name in server_only:
                 return ""
             if not name:
                 return f'<i class="mx-carrier" data-start="{panels.attribute(adapt(name, data))}"></i>'
-            return f'<div{known} data-mount="{name}">{panels.section(adapt(name, data))}</div>'
-        if isinstance(block, BlockContext):  # rows, columns, and the forms that Gradio puts inputs in
+            return f'<div{id_attribute} data-mount="{name}">{panels.section(adapt(name, data))}</div>'
+        if isinstance(block, BlockContext):  # rows, columns, and Gradio's forms around inputs
             kind = "row" if isinstance(block, gr.Row) else "column"
-            return f'<div{known} class="mx-site-{kind}">{"".join(map(element, block.children))}</div>'
-        return f'<div{known} class="mx-site-choice">{_control(block)}</div>'
+            return f'<div{id_attribute} class="mx-site-{kind}">{"".join(map(element, block.children))}</div>'
+        return f'<div{id_attribute} class="mx-site-choice">{_control(block)}</div>'
 
     body = "\n".join(filter(None, map(element, demo.children)))
     return f"""<!doctype html>
@@ -87,7 +87,7 @@ def page(demo: gr.Blocks, server_only: tuple[str, ...], adapt: Adapt) -> str:
 
 
 def _control(block: Any) -> str:
-    """A plain input for one of Gradio's; ``data-choice`` says what it chooses."""
+    """Renders a plain input for one of Gradio's; ``data-choice`` names the choice."""
     label = html.escape(block.label or "")
 
     def labelled(choice: str, control: str) -> str:
@@ -108,8 +108,8 @@ def _control(block: Any) -> str:
         )
         return f"<fieldset><legend>{label}</legend>{radios}</fieldset>"
     if isinstance(block, gr.Slider):
-        between = f'min="{block.minimum}" max="{block.maximum}" step="1"'
-        return labelled("slots", f'<output></output><input type="range" class="mx-range" {between}')
+        limits = f'min="{block.minimum}" max="{block.maximum}" step="1"'
+        return labelled("slots", f'<output></output><input type="range" class="mx-range" {limits}')
     if isinstance(block, gr.Image):
         return labelled("file", '<input type="file" accept="image/*"')
-    raise TypeError(f"the files have no {type(block).__name__}")
+    raise TypeError(f"the export has no plain control for {type(block).__name__}")

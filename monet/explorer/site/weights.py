@@ -1,8 +1,8 @@
-"""Weights for the page as small files, whose model says the same as the full one to 5e-4.
+"""Compresses weights for the static export by rounding, with outputs within 5e-4 of the full model's.
 
-Rounding all weights alike does not do: with 15 bits of fraction the masks of ``arc`` still differ by 0.03, since its
-attention feeds its own decisions back. The fully connected layers hold two thirds of the weights and add hundreds of
-inputs up, so they alone are rounded; convolutions, norms and biases keep single precision.
+Rounding all weights alike is too coarse: with 15 bits of fraction the masks of ``arc`` still differ by 0.03, because
+its attention is recurrent. The fully connected layers hold two thirds of the weights and sum hundreds of inputs, so
+only they are rounded; convolutions, norms and biases keep single precision.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from monet import inference
 from monet.model import MONet
 
 TOLERANCE = 5e-4
-"""Largest difference of masks, latents and components that rounding may make; the page's kernels may add as much."""
+"""Largest difference of masks, latents and components from rounding; the page's kernels may add as much again."""
 FEWEST_BITS, ALL_BITS = 9, 23
 NUMBERS = ("weights", "latent", "output", "masks", "latentMean", "latentStd", "components")
-"""What of a payload is single precision in base64."""
+"""Payload fields with single precision numbers in base64."""
 COMPARED = ("masks", "latent_mean", "latent_std", "components", "decoded_masks")
 
 
 def lightened(model: MONet, pictures: Iterable[np.ndarray]) -> tuple[MONet, list[int], float]:
-    """The model with its fully connected weights rounded as far as :data:`TOLERANCE` allows.
+    """Rounds a model's fully connected weights as far as :data:`TOLERANCE` allows.
 
-    All layers begin with the fewest bits. Where a picture differs too much, the layer whose rounding
-    matters most there takes one more.
+    All layers begin with the fewest bits. If a picture differs too much, the layer whose rounding matters most for it
+    gets one more bit.
 
     Args:
-        model: in eval mode; it stays as it is.
-        pictures: uint8 H,W,3 as the network is fed them, to compare on.
+        model: in eval mode; not modified.
+        pictures: model inputs uint8 H,W,3 to compare on.
 
     Returns:
         the rounded model, the bits of fraction of each fully connected layer, and the largest absolute difference on
@@ -48,7 +48,7 @@ def lightened(model: MONet, pictures: Iterable[np.ndarray]) -> tuple[MONet, list
     weights = [layer.weight.detach().numpy() for layer in layers]
     bits = [FEWEST_BITS] * len(layers)
 
-    def use(layer: int, count: int) -> None:
+    def apply_bits(layer: int, count: int) -> None:
         layers[layer].weight.data = torch.from_numpy(rounded(weights[layer], count))
 
     def difference(scene: int) -> float:
@@ -58,13 +58,13 @@ def lightened(model: MONet, pictures: Iterable[np.ndarray]) -> tuple[MONet, list
 
     def without(layer: int, scene: int) -> float:
         """The difference if this layer were not rounded."""
-        use(layer, ALL_BITS)
+        apply_bits(layer, ALL_BITS)
         found = difference(scene)
-        use(layer, bits[layer])
+        apply_bits(layer, bits[layer])
         return found
 
     for layer in range(len(layers)):
-        use(layer, FEWEST_BITS)
+        apply_bits(layer, FEWEST_BITS)
     scene, passed = 0, deque[float](maxlen=len(scenes))
     while len(passed) < len(scenes):
         if (found := difference(scene)) <= TOLERANCE:
@@ -72,15 +72,15 @@ def lightened(model: MONet, pictures: Iterable[np.ndarray]) -> tuple[MONet, list
             scene = (scene + 1) % len(scenes)
             continue
         passed.clear()
-        rough = [layer for layer, count in enumerate(bits) if count < ALL_BITS]
-        worst = max(rough, key=lambda layer: abs(without(layer, scene) - found))
+        rounded_layers = [layer for layer, count in enumerate(bits) if count < ALL_BITS]
+        worst = max(rounded_layers, key=lambda layer: abs(without(layer, scene) - found))
         bits[worst] += 1
-        use(worst, bits[worst])
+        apply_bits(worst, bits[worst])
     return light, bits, max(passed)
 
 
 def rounded(values: np.ndarray, bits: int) -> np.ndarray:
-    """float32 to the nearest with so many bits of fraction, 1 to 23; ties go to the even one."""
+    """Rounds float32 to this many bits of fraction, 1 to 23; ties to even."""
     drop = np.uint64(ALL_BITS - bits)
     raw = np.ascontiguousarray(values, "<f4").view("<u4").astype(np.uint64)
     if drop:
@@ -90,16 +90,16 @@ def rounded(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def packed(payload: dict[str, Any], file: str) -> tuple[dict[str, Any], bytes]:
-    """A payload for the page with its numbers in a file of their own.
+    """Moves the numbers of a payload to a binary file.
 
     Args:
-        payload: as :func:`monet.explorer.network.network_payload` or ``decoder_payload`` makes it.
-        file: name of the file, beside that of the payload.
+        payload: from :func:`monet.explorer.network.network_payload` or ``decoder_payload``.
+        file: name of the file, in the same folder as the payload.
 
     Returns:
-        the payload with ``[start, end]`` in place of every array of numbers, and the ``file`` where they lie; and the
-        file's content: gzip of the float32 in four planes, all lowest bytes first. Signs and exponents repeat and are
-        packed well that way, and bits that were rounded off take no room.
+        the payload with ``[start, end]`` in place of every array of numbers, and the name of the ``file``; and the
+        file's content: gzip of the float32 in four byte planes, lowest bytes first. Signs and exponents repeat, so
+        their planes compress well, and rounded bits take no space.
     """
     arrays: list[np.ndarray] = []
 

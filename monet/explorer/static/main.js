@@ -1,4 +1,4 @@
-// The page: one store, one frame loop, and panels that Gradio mounts one by one.
+// Entry point of the page: creates the store, the engine and the frame loop, and mounts the panels.
 
 import { watchToasts } from "./page/announce.js";
 import { takeKept, watchServer } from "./engine/connection.js";
@@ -21,14 +21,14 @@ const engine = new Engine();
 export const frames = new FrameLoop(store, engine);
 
 /**
- * What a panel works with.
+ * What a panel is mounted with.
  * @typedef {object} Context
  * @property {Store} store
  * @property {FrameLoop} frames
  * @property {Engine} engine
  * @property {Opening} opening
  * @property {typeof request} request opens a scene
- * @property {any} data what the server says to this panel, from its element's `data-panel`
+ * @property {any} data of the panel, JSON from its element's `data-panel`
  */
 /** @typedef {{mount: (element: HTMLElement, context: Context) => void}} Panel */
 
@@ -50,33 +50,33 @@ const PANELS = {
   export: () => import("./panels/export.js"),
 };
 
-/** Those below the stage. */
+/** Panels below the stage. */
 const FOLDABLE = ["compose", "attention", "moments", "slots", "pad", "traversals", "charts", "map", "train", "export"];
 
-/** @type {Opening | null} what opens scenes, once Gradio has mounted the way to its inputs */
-let begun = null;
-/** @type {PromiseWithResolvers<Opening>} */
+/** Opens scenes; null until `start` runs. @type {Opening | null} */
+let currentOpening = null;
+/** Resolved by `start`; panels wait for it. @type {PromiseWithResolvers<Opening>} */
 const started = Promise.withResolvers();
 
 /**
- * Begins: what was on screen when the server went away, or what the address asks for, or the first scene.
+ * Opens the first scene: the one kept when the server restarted, else the link's in the address, else the default.
  * @param {import("./scene/opening.js").Offer} offer
- * @param {(value: string) => void} show tells Gradio's inputs what to show, as JSON
+ * @param {(value: string) => void} show updates Gradio's inputs, given JSON
  */
 export async function start(offer, show) {
   const opening = new Opening(store, engine, offer, show);
-  begun = opening;
+  currentOpening = opening;
   started.resolve(opening);
   const link = (!isSite && (await takeKept().catch(() => null))) || fromHash(location.hash);
-  if (link && !offer.models[link.request.model] && !isSite) opening.offerMore(await trained());
+  if (link && !offer.models[link.request.model] && !isSite) opening.offerMore(await trainedModels());
   if (link) await opening.openLink(link);
   while (!store.loaded) {
     await opening.open(opening.first());
-    if (store.loaded || isSite) break; // a browser that cannot take it apart will not be able to later
+    if (store.loaded || isSite) break; // without a server a retry would fail again
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   addEventListener("hashchange", () => {
-    const link = fromHash(location.hash); // one that is no link of ours changes nothing
+    const link = fromHash(location.hash); // null if the hash is no scene link
     if (link) opening.openLink(link);
   });
   if (!isSite) watchServer(store);
@@ -87,19 +87,20 @@ export async function start(offer, show) {
   tour();
 }
 
-/** Models that were made of runs. */
-const trained = async () => (await (await import("./training/client.js")).found().catch(() => null))?.models ?? {};
+/** Models exported from training runs. */
+const trainedModels = async () =>
+  (await (await import("./training/client.js")).found().catch(() => null))?.models ?? {};
 
-/** A choice in one of Gradio's inputs. @param {Partial<import("./engine/engine.js").Choices>} change */
-export const choose = (change) => begun?.choose(change);
+/** Applies a change of one of Gradio's inputs. @param {Partial<import("./engine/engine.js").Choices>} change */
+export const choose = (change) => currentOpening?.choose(change);
 
-/** A file that Gradio has taken in. @param {{url: string} | null} file */
-export const openFile = (file) => file && begun?.openFile(file.url);
+/** Opens a picture uploaded through Gradio. @param {{url: string} | null} file */
+export const openFile = (file) => file && currentOpening?.openFile(file.url);
 
 /** Opens a scene of the gallery or the map. @param {import("./engine/engine.js").Origin} origin */
-export const request = (origin) => begun?.open({ source: { origin } });
+export const request = (origin) => currentOpening?.open({ source: { origin } });
 
-/** @param {string} name @param {HTMLElement} element */
+/** Mounts a panel once a scene can be opened. @param {string} name @param {HTMLElement} element */
 export async function mount(name, element) {
   const [panel, opening] = await Promise.all([PANELS[name](), started.promise]);
   element.replaceChildren();
@@ -111,7 +112,7 @@ export async function mount(name, element) {
 bindKeys(store);
 guardSliders();
 floatingPreview();
-// What goes beyond the panels: Gradio would keep such rules of explorer.css from the rest of its page.
+// Rules outside the panels need their own files: Gradio scopes the rules of explorer.css to its own elements.
 for (const [file, media] of [
   ["story/story.css", "all"],
   ["canvas/canvas.css", "all"],
@@ -122,10 +123,10 @@ for (const [file, media] of [
     : [
         ["training/training.css", "all"],
         ["own/own.css", "all"],
-      ]), // plain files have neither panel
+      ]), // the static site has neither panel
 ]) {
   document.head.append(h("link", { rel: "stylesheet", media, href: new URL(file, import.meta.url).href }));
 }
-// For tests and the benchmark: what the page holds, and how long from an input event to painted pixels.
+// For tests and benchmarks.
 Object.assign(window, { monetExplorer: { store, frames } });
 addEventListener("click", (event) => targetIn(event, "#mx-tour") && tour(true));

@@ -1,4 +1,4 @@
-"""Training runs in the app: each a process of its own in a folder of its own, which needs no app to go on."""
+"""Training runs in the app: each is a background process with its own folder, independent of the app."""
 
 from monet.explorer.training.runs import RunError, Runs
 

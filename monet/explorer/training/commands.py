@@ -1,4 +1,4 @@
-"""What the app asks of the command line of training: which data sets it takes, and the command for one of them."""
+"""Builds the command line of a training run, and lists the data sets and recipes that a run can use."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from monet.training.recipe import Recipe
 
 
 class Data(NamedTuple):
-    """A data set that a run can learn from: a generated one by its name, or a stored one."""
+    """A training data set: a generated or a stored one, by name."""
 
     kind: Literal["generated", "stored"]
     name: str
 
 
 def learnable(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
-    """``kind``, ``name`` and ``title`` of the data sets that a run can learn from."""
+    """``kind``, ``name`` and ``title`` of all training data sets."""
     generated = [{"kind": "generated", "name": d.name, "title": d.title} for d in DATASETS.values()]
     own = [{"kind": "stored", "name": name, "title": data.about.title} for name, data in stored.items()]
     return [*own, *generated]
 
 
 def config_of(folder: Path, name: str) -> str | None:
-    """What ``--config`` is for a run: the recipe in its folder, or the one of that name; None if there is neither."""
+    """The value of ``--config`` for a run: the recipe in its folder, or the one of that name; None if there is none."""
     own = folder / recipes.OF_RUN
     return str(own) if own.is_file() else name if _named(name).is_file() else None
 
 
 def recipe_of(config: str | None) -> Recipe | None:
-    """The recipe that ``--config`` names; None where it is none that can be read."""
+    """The recipe that ``--config`` names; None if it cannot be read."""
     if config is None:
         return None
     path = _named(config) if _named(config).is_file() else Path(config)
@@ -47,7 +47,7 @@ def recipe_of(config: str | None) -> Recipe | None:
 def command(
     folder: Path, config: str | None, data: Data, stored: Mapping[str, Stored], minutes: float | None
 ) -> list[str]:
-    """The command that trains in a folder, or goes on there; without ``config`` it makes a recipe from the data."""
+    """The command that starts or resumes a run in a folder; without ``config`` it makes a recipe from the data."""
     arguments = ["--folder", str(folder)]
     if config is not None:
         arguments += ["--config", config]

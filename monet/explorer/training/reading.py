@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, as the page draws it."""
+"""Reads a run's folder for the page: curves, contact sheets, speed, diagnosis, output of the process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from monet.training.report import ReportError, table
 from monet.training.tables import EVALUATION, LOG
 
 POINTS = 240
-"""Points of a curve; of more rows each point is the mean of some."""
+"""Most points of a curve; longer logs are averaged."""
 LINES, TAIL = 8, 65536
-"""Lines of a run's output that are shown, and bytes of it that are looked through."""
+"""Last lines of a run's output to return, and bytes at its end to search."""
 LOGGED = ("reconstruction", "latent_kl", "mask_kl")
 MEASURED = (*LOGGED, "mse", "ari_fg")
 _CHECK = "check: "
@@ -24,11 +24,11 @@ _PROGRESS = re.compile(r"\d(step/s|s/step)")
 
 
 def curves(folder: Path) -> dict[str, dict[str, list[float | None]]]:
-    """The curves of a run.
+    """Reads the curves of a run.
 
     Returns:
-        ``training`` and ``held_out``, each with ``step`` and by the name of a loss term or a metric its values, None
-        where there is none; empty where nothing was logged yet.
+        ``training`` and ``held_out``, each with ``step`` and the values of each loss term and metric by name, None for
+        missing values; empty if nothing was logged yet.
     """
     found = {}
     for name, file, columns in (("training", LOG, LOGGED), ("held_out", EVALUATION, MEASURED)):
@@ -41,13 +41,12 @@ def curves(folder: Path) -> dict[str, dict[str, list[float | None]]]:
 
 
 def _thinned(values: np.ndarray) -> list[float | None]:
-    parts = np.array_split(values, min(len(values), POINTS))
-    means = [float(part.mean()) for part in parts]
+    means = [float(part.mean()) for part in np.array_split(values, min(len(values), POINTS))]
     return [mean if np.isfinite(mean) else None for mean in means]
 
 
 def last_step(path: Path) -> int:
-    """The step of the last whole row of a run's log, 0 if there is none."""
+    """The step of the last complete row of a run's log, 0 if there is none."""
     for line in reversed(_tail(path).split("\n")[:-1]):
         first = line.partition(",")[0]
         if first.isdigit():
@@ -56,8 +55,10 @@ def last_step(path: Path) -> int:
 
 
 def rate(records: Sequence[dict[str, Any]]) -> dict[str, float] | None:
-    """Steps and pictures per second of training between the last two states, or since the beginning where there is
-    one; None where there is none."""
+    """Steps and pictures per second of training between the last two states.
+
+    Since the start if there is only one state; None if there is none.
+    """
     if not records:
         return None
     last, before = records[-1], records[-2] if len(records) > 1 else {}
@@ -69,7 +70,7 @@ def rate(records: Sequence[dict[str, Any]]) -> dict[str, float] | None:
 
 
 def labelled(folder: Path) -> bool:
-    """Whether the scenes that a run is evaluated on have labels to compare with."""
+    """Whether a run's validation scenes have labels."""
     try:
         with (folder / EVALUATION).open(encoding="utf-8") as file:
             return "ari" in file.readline().rstrip("\n").split(",")
@@ -88,16 +89,16 @@ def sheet(folder: Path, step: int) -> Path:
 
 
 def last_lines(path: Path) -> list[str]:
-    """What a process printed last; a progress bar only where nothing comes after it."""
+    """The last lines that a process printed, without progress bars except as the very last line."""
     lines = (line.rstrip("\r").rpartition("\r")[2].strip() for line in _tail(path).split("\n"))
     found = [line for line in lines if line]
     return [line for line in found[:-1] if not _PROGRESS.search(line)][1 - LINES :] + found[-1:]
 
 
 def diagnosis(path: Path) -> str:
-    """What a process said last about how its run goes, "" if it has said nothing."""
-    told = [line for line in _tail(path).split("\n") if line.startswith(_CHECK)]
-    return told[-1].removeprefix(_CHECK).strip() if told else ""
+    """The last diagnosis that a run's process printed, "" if there is none."""
+    found = [line for line in _tail(path).split("\n") if line.startswith(_CHECK)]
+    return found[-1].removeprefix(_CHECK).strip() if found else ""
 
 
 def _tail(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What the Train panel asks the server."""
+"""HTTP routes for the Train panel: list, start, pause, stop and resume runs, and load their weights."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from monet.explorer.training.commands import Data, learnable
 from monet.explorer.training.runs import RunError, Runs
 
 CLOSED = (
-    "Others can reach this server, so nobody can train here or add pictures. Whoever starts it can allow both with "
+    "Others can reach this server, so training and adding pictures are off. To allow both, start the server with "
     "--allow-training."
 )
 MAX_REQUEST = 4096
 
 
 def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> list[Route]:
-    """The routes of the Train panel; without ``runs`` its doors are closed, and all but the first answer 403.
+    """The routes of the Train panel; without ``runs`` all but the first respond with 403.
 
-    What is posted is answered with JSON, ``{"refused": SENTENCE}`` where it cannot be done.
+    POST requests are answered with JSON, or ``{"refused": MESSAGE}`` if they cannot be done.
     """
-    turns = CapacityLimiter(1)
+    one_at_a_time = CapacityLimiter(1)
 
     def guarded(work: Callable[[Runs, Request, dict[str, Any]], Response]) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             if runs is None:
                 return PlainTextResponse(CLOSED, status_code=403)
             content = b"" if request.method == "GET" else await body(request, MAX_REQUEST)
@@ -44,18 +44,18 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
             except (ValueError, RecursionError):
                 table = None
             if content is None or not isinstance(table, dict):
-                return PlainTextResponse("The request is no JSON object, or too long.", status_code=400)
+                return PlainTextResponse(f"Send a JSON object of at most {MAX_REQUEST} bytes.", status_code=400)
             try:
-                return await to_thread.run_sync(partial(work, runs, request, table), limiter=turns)
+                return await to_thread.run_sync(partial(work, runs, request, table), limiter=one_at_a_time)
             except RunError as error:
                 if request.method == "GET":
                     return PlainTextResponse(str(error), status_code=404)
-                return JSONResponse({"refused": str(error)})  # an answer, and no failure for the browser's log
+                return JSONResponse({"refused": str(error)})  # status 200: no error in the browser's log
 
-        return answer
+        return handle
 
     def found(request: Request) -> Response:
-        """Everything about the runs that changes: the doors, the data sets, the runs, and the models made of them."""
+        """Returns the data sets, the runs and the models made of them; or the reason why training is off."""
         if runs is None:
             return JSONResponse({"closed": CLOSED})
         return JSONResponse({"data": learnable(stored), "runs": runs.all(), "models": about(models, stored)})
@@ -70,12 +70,12 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
         return FileResponse(file, media_type="image/png")
 
     def start(runs: Runs, request: Request, table: dict[str, Any]) -> Response:
-        """``{"data": {"kind": KIND, "name": NAME}, "minutes": NUMBER or null}``."""
+        """Starts a run; the body is ``{"data": {"kind": KIND, "name": NAME}, "minutes": NUMBER or null}``."""
         try:
             data = Data(str(table["data"]["kind"]), str(table["data"]["name"]))  # type: ignore[arg-type]
             minutes = None if table.get("minutes") is None else float(table["minutes"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise RunError("A run needs a data set, and its minutes as a number or null.") from error
+            raise RunError("A run needs a data set, and minutes as a number or null.") from error
         runs.start(request.path_params["name"], data, minutes)
         return JSONResponse(runs.describe(request.path_params["name"]))
 
@@ -87,9 +87,9 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
         runs.stop(request.path_params["name"], asked)
         return JSONResponse(runs.describe(request.path_params["name"]))
 
-    def take(runs: Runs, request: Request, table: dict[str, Any]) -> Response:
-        """The weights of now become a model: its ``name``, and ``models`` as the page may choose them from now on."""
-        checkpoint, model = weights.take(runs.path(request.path_params["name"]))
+    def load(runs: Runs, request: Request, table: dict[str, Any]) -> Response:
+        """Adds the run's current weights as a model; returns its ``name`` and all added ``models``."""
+        checkpoint, model = weights.load(runs.path(request.path_params["name"]))
         models.add(checkpoint, model)
         return JSONResponse({"name": checkpoint.name, "models": about(models, stored)})
 
@@ -104,10 +104,10 @@ def routes(models: Models, stored: Mapping[str, Stored], runs: Runs | None) -> l
         post("/runs/{name}/resume", resume),
         post("/runs/{name}/pause", partial(stop, "pause")),
         post("/runs/{name}/stop", partial(stop, "stop")),
-        post("/runs/{name}/weights", take),
+        post("/runs/{name}/weights", load),
     ]
 
 
 def about(models: Models, stored: Mapping[str, Stored]) -> dict[str, Any]:
-    """What the page knows of the models that were made of runs, by name."""
+    """Descriptions of the models that were added from runs, by name, for the page."""
     return {name: scenes.about(models.checkpoints[name], stored) for name in models.added}

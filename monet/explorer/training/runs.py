@@ -1,4 +1,4 @@
-"""Starts and stops runs, and finds them again by their folders: whoever restarts the app has the same runs."""
+"""Starts, stops, resumes and describes training runs; finds existing runs by their folders after a restart."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from monet.training.run import STATES
 from monet.training.tables import LOG
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,47}")
+BAD_NAME = "A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen."
 OUTPUT = "train.log"
-"""What the run's process prints."""
+"""Output of the run's process."""
 MOST_MINUTES = 7 * 24 * 60
 MOST_AT_ONCE = 4
 NICE = 5
-"""A page that is dragged in goes before training."""
+"""Niceness of training processes, so that the page stays responsive."""
 PROJECT = Path(__file__).parents[3]
 
 
 class RunError(ValueError):
-    """What was asked of a run cannot be done. The message is one sentence for the person who asked."""
+    """The request cannot be done. The message is one sentence for the visitor."""
 
 
 class Runs:
     """The runs in a folder.
 
     Args:
-        folder: of the runs' folders; made when the first run is.
-        stored: data sets of this machine by name; more may come.
+        folder: parent of the runs' folders; created with the first run.
+        stored: data sets of this machine by name; others may be added later.
     """
 
     def __init__(self, folder: Path, stored: Mapping[str, Stored]):
@@ -49,7 +50,7 @@ class Runs:
         self._lock = threading.Lock()
 
     def all(self) -> list[dict[str, Any]]:
-        """Every run as the page shows it, see :meth:`describe`; the one that began last comes first."""
+        """Descriptions of all runs, see :meth:`describe`; the newest first."""
         found = self.folder.iterdir() if self.folder.is_dir() else ()
         folders = [path for path in found if NAME.fullmatch(path.name) and is_run(path)]
         return [self.describe(path.name) for path in sorted(folders, key=began, reverse=True)]
@@ -58,25 +59,23 @@ class Runs:
         """The folder of a run.
 
         Raises:
-            RunError: there is none of that name.
+            RunError: there is no run of this name.
         """
         if not NAME.fullmatch(name) or not is_run(self.folder / name):
             raise RunError("There is no run of this name.")
         return self.folder / name
 
     def describe(self, name: str) -> dict[str, Any]:
-        """A run as the page shows it.
+        """Describes a run for the page.
 
         Returns:
-            ``name``; ``state``: starting, running, stopping, paused, stopped, finished or died; ``data``, its title;
-            ``minutes`` that it was given, None for until it is stopped; ``step``; ``share`` of the recipe that is
-            done, 0 to 1, None if the recipe is not known; ``seconds`` of training; ``pictures`` that it learned from;
-            ``rate`` in steps and pictures per second, None if it is not known yet; ``resumable``; ``saved``, the step
-            of the weights that can be taken, None if there are none; ``sheets``, the steps of its contact sheets;
-            ``slots``, how many their pictures have, None if the recipe is not known; ``labelled``, whether they show a
-            true segmentation;
-            ``diagnosis``, what the run said last about how it goes, "" if nothing; and ``output``, the last lines that
-            a run which died has printed.
+            ``name``; ``state``: starting, running, stopping, paused, stopped, finished or died; ``data``, title of the
+            data set; ``minutes`` that it may take, None for no limit; ``step``; ``share`` of the recipe that is done, 0
+            to 1, None if the recipe is unknown; ``seconds`` of training; ``pictures`` seen so far; ``rate`` in steps
+            and pictures per second, None if unknown; ``resumable``; ``saved``, the step of the weights that can be
+            loaded, None if there are none; ``sheets``, the steps of its contact sheets; ``slots`` in their pictures,
+            None if the recipe is unknown; ``labelled``, whether they show a true segmentation; ``diagnosis``, the last
+            one that the run printed, "" if none; and ``output``, the last lines of a run that died.
         """
         path = self.path(name)
         note = read_note(path)
@@ -85,7 +84,7 @@ class Runs:
         data = data_of(note, last, path)
         config = known_config(path, note)
         recipe = recipe_of(config)
-        goes_on = self._known(data) and (recipe is not None or (config is None and "data" in note))
+        can_continue = self._known(data) and (recipe is not None or (config is None and "data" in note))
         share = None if recipe is None else min(1.0, last.get("position", 0.0) / recipe.steps)
         state = self._state(path, note, share)
         return {
@@ -98,7 +97,7 @@ class Runs:
             "seconds": last.get("seconds", 0.0),
             "pictures": last.get("pictures", 0),
             "rate": reading.rate(records),
-            "resumable": goes_on and state in ("paused", "stopped", "died"),
+            "resumable": can_continue and state in ("paused", "stopped", "died"),
             "saved": last.get("step") if recipe is not None else None,
             "sheets": reading.sheets(path),
             "slots": recipe and recipe.model.num_slots,
@@ -108,19 +107,19 @@ class Runs:
         }
 
     def start(self, name: str, data: Data, minutes: float | None) -> None:
-        """Begins a run in a new folder.
+        """Starts a run in a new folder.
 
         Raises:
-            RunError: a name, a data set or a time that cannot be, or a folder that is there already.
+            RunError: the name, the data set or the time is invalid, or the folder exists.
         """
         if not NAME.fullmatch(name):
-            raise RunError("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.")
+            raise RunError(BAD_NAME)
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
-            raise RunError(f"A run takes more than 0 and at most {MOST_MINUTES:,} minutes, or until it is stopped.")
+            raise RunError(f"Give more than 0 and at most {MOST_MINUTES:,} minutes, or train until stopped.")
         if not self._known(data):
-            raise RunError("There is no data set of this name that a run can learn from.")
+            raise RunError("There is no data set of this name.")
         with self._lock:
-            self._check_room()
+            self._check_limit()
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -132,20 +131,20 @@ class Runs:
             )
 
     def resume(self, name: str) -> None:
-        """Goes on with a run that is paused, stopped or died.
+        """Resumes a run that is paused, stopped or died.
 
         Raises:
-            RunError: it is in another state, or its recipe or its data are not known.
+            RunError: it is in another state, or its recipe or its data set is unknown.
         """
         path = self.path(name)
         with self._lock:
             about = self.describe(name)
             if not about["resumable"]:
                 raise RunError(f"{name} cannot be resumed: it is {about['state']}.")
-            self._check_room()
+            self._check_limit()
             note = read_note(path)
             minutes = note.get("minutes")
-            left = None if minutes is None else max(minutes - about["seconds"] / 60, 0.1)
+            remaining = None if minutes is None else max(minutes - about["seconds"] / 60, 0.1)
             record = (states.records(path / STATES) or [{}])[-1]
             data = data_of(note, record, path)
             kept = {
@@ -154,17 +153,17 @@ class Runs:
                 "minutes": minutes,
                 "began": began(path),
             }
-            self._spawn(path, kept, left)
+            self._spawn(path, kept, remaining)
 
     def stop(self, name: str, asked: str) -> None:
-        """Asks a run's process to save its state and to end.
+        """Signals a run's process to save its state and exit.
 
         Args:
             name: of the run.
-            asked: "pause" or "stop", which differ in what the page calls the run afterwards.
+            asked: "pause" or "stop"; they differ only in the run's state afterwards.
 
         Raises:
-            RunError: nothing trains there.
+            RunError: the run has no process.
         """
         path = self.path(name)
         with self._lock:
@@ -172,7 +171,7 @@ class Runs:
             if child is None and process is None:
                 if asked == "stop" and read_note(path).get("asked") == "pause":
                     return write_note(path, {**read_note(path), "asked": asked})
-                raise RunError(f"{name} does not run.")
+                raise RunError(f"{name} is not running.")
             write_note(path, {**read_note(path), "asked": asked})
             os.kill(process or child.pid, signal.SIGTERM)  # type: ignore[union-attr]
 
@@ -189,14 +188,14 @@ class Runs:
             child = subprocess.Popen(
                 command(path, config, data, self.stored, minutes),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
-                start_new_session=True,  # so that what ends the app does not end the run
+                start_new_session=True,  # signals to the app do not reach the run
             )  # fmt: skip
         if sys.platform != "win32":
             os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
         self._children[path.name] = child
 
     def _child(self, path: Path) -> subprocess.Popen[bytes] | None:
-        """The process that this app started for a run, if it lives; of one that has ended, how is noted."""
+        """The running process that this app started for a run, if any; writes the exit status of an ended one."""
         child = self._children.get(path.name)
         if child is None or child.poll() is None:
             return child
@@ -205,22 +204,22 @@ class Runs:
         return None
 
     def _state(self, path: Path, note: dict[str, Any], share: float | None) -> str:
-        trains, child = states.owner(path) is not None, self._child(path)
-        if trains or child is not None:
-            return "stopping" if note.get("asked") else "running" if trains else "starting"
+        training, child = states.owner(path) is not None, self._child(path)
+        if training or child is not None:
+            return "stopping" if note.get("asked") else "running" if training else "starting"
         note = read_note(path)
         if share == 1:
             return "finished"
         if asked := note.get("asked"):
             return "stopped" if asked == "stop" else "paused"
-        nothing = not (path / STATES).is_dir()
-        return "died" if note.get("exit") or nothing or states.was_killed(path) else "paused"
+        stateless = not (path / STATES).is_dir()
+        return "died" if note.get("exit") or stateless or states.was_killed(path) else "paused"
 
-    def _check_room(self) -> None:
+    def _check_limit(self) -> None:
         found = self.folder.iterdir() if self.folder.is_dir() else ()
         running = sum(states.owner(path) is not None for path in found)
         if running >= MOST_AT_ONCE:
-            raise RunError(f"{running} runs train already: pause one first.")
+            raise RunError(f"{running} runs are training already: pause one first.")
 
     def _known(self, data: Data) -> bool:
         return data.name in (DATASETS if data.kind == "generated" else self.stored)
@@ -232,6 +231,8 @@ class Runs:
 
 
 def known_config(path: Path, note: Mapping[str, Any]) -> str | None:
-    """What a run's recipe is: the one in its folder or the one that it was begun with here; for a run that was begun on
-    a terminal the one that its folder is called by, as there."""
+    """A run's recipe as ``--config``: the one in its folder, else the one that the app started it with.
+
+    A run from the command line without a recipe in its folder has the one with its folder's name.
+    """
     return config_of(path, str(note.get("config", path.name)))

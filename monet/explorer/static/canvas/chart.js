@@ -1,18 +1,18 @@
-// A small chart that is drawn while it is measured: the newest value at each place stays, joined from left to right.
+// Line chart that grows point by point: keeps the newest point of each x bin, joined from left to right.
 
 import { h, svg } from "../page/dom.js";
 
-/** Places along x that keep a value of their own. */
-const PLACES = 72;
+/** Bins along x. */
+const BINS = 72;
 
-/** Room around the plot, in the chart's own units: left, top, right, bottom. */
+/** Margins in the chart's own units. */
 const [LEFT, TOP, RIGHT, BOTTOM] = [30, 8, 8, 30];
 const [WIDTH, HEIGHT] = [360, 190];
 
-/** A point: `y` has a value for each line, null where it is not known. @typedef {{x: number, y: (number | null)[]}} Point */
+/** `y` has a value for each line, null where it is unknown. @typedef {{x: number, y: (number | null)[]}} Point */
 /** @typedef {{x: {label: string, range: [number, number]}, y: {label: string, range: [number, number], lines: string[]}}} Axes */
 
-/** Round numbers that divide a range into few parts. @param {[number, number]} range */
+/** Round tick values in a range, about five. @param {[number, number]} range */
 export function ticks([low, high]) {
   const rough = (high - low) / 4;
   const unit = 10 ** Math.floor(Math.log10(rough));
@@ -36,7 +36,7 @@ export class Chart {
     this.element = h("figure", { class: "mx-figure" }, this.#key, this.#plot);
   }
 
-  /** An empty chart. @param {Axes} axes */
+  /** Empties the chart and sets its axes. @param {Axes} axes */
   begin(axes) {
     this.#axes = axes;
     this.#points.clear();
@@ -60,46 +60,46 @@ export class Chart {
   /** @param {Point} point */
   add(point) {
     const [low, high] = this.#axes.x.range;
-    this.#points.set(Math.round((PLACES * (point.x - low)) / (high - low)), point);
+    this.#points.set(Math.round((BINS * (point.x - low)) / (high - low)), point);
     this.#draw(point);
   }
 
-  /** From left to right. */
+  /** Points from left to right. */
   get points() {
     return [...this.#points.values()].sort((a, b) => a.x - b.x);
   }
 
-  /** @param {Point | null} now the newest */
-  #draw(now) {
+  /** @param {Point | null} newest marked by dots */
+  #draw(newest) {
     const { x, y } = this.#axes;
     /** @param {number} value @param {[number, number]} range */
-    const within = (value, [low, high]) => Math.max(0, Math.min(1, (value - low) / (high - low)));
+    const share = (value, [low, high]) => Math.max(0, Math.min(1, (value - low) / (high - low)));
     /** @param {number} value */
-    const across = (value) => LEFT + (WIDTH - LEFT - RIGHT) * within(value, x.range);
+    const toX = (value) => LEFT + (WIDTH - LEFT - RIGHT) * share(value, x.range);
     /** @param {number} value */
-    const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * within(value, y.range);
+    const toY = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share(value, y.range);
     /** @param {string} words @param {Record<string, string | number>} attributes */
     const text = (words, attributes) => svg("text", attributes, words);
     const grid = [
       ...ticks(x.range).flatMap((v) => [
-        svg("line", { x1: across(v), x2: across(v), y1: TOP, y2: HEIGHT - BOTTOM }),
-        text(String(v), { x: across(v), y: HEIGHT - BOTTOM + 11, "text-anchor": "middle" }),
+        svg("line", { x1: toX(v), x2: toX(v), y1: TOP, y2: HEIGHT - BOTTOM }),
+        text(String(v), { x: toX(v), y: HEIGHT - BOTTOM + 11, "text-anchor": "middle" }),
       ]),
       ...ticks(y.range).flatMap((v) => [
-        svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up(v), y2: up(v) }),
-        text(String(v), { x: LEFT - 4, y: up(v) + 3.5, "text-anchor": "end" }),
+        svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: toY(v), y2: toY(v) }),
+        text(String(v), { x: LEFT - 4, y: toY(v) + 3.5, "text-anchor": "end" }),
       ]),
     ];
     const { points } = this;
     const curves = y.lines.flatMap((_, i) => {
       const known = points.flatMap(({ x: at, y: { [i]: value } }) =>
-        value === null ? [] : [`${across(at).toFixed(1)} ${up(value).toFixed(1)}`],
+        value === null ? [] : [`${toX(at).toFixed(1)} ${toY(value).toFixed(1)}`],
       );
       const d = known.join("L");
-      const newest = now?.y[i] ?? null;
+      const value = newest?.y[i] ?? null;
       const dot =
-        now && newest !== null
-          ? [svg("circle", { class: `mx-trial-line-${i}`, cx: across(now.x), cy: up(newest), r: 4.5 })]
+        newest && value !== null
+          ? [svg("circle", { class: `mx-trial-line-${i}`, cx: toX(newest.x), cy: toY(value), r: 4.5 })]
           : [];
       return [svg("path", { class: `mx-trial-line-${i}`, d: d && `M${d}` }), ...dot];
     });

@@ -1,36 +1,36 @@
-// Objects cut out of sample scenes by their true labels, for data sets whose objects cannot be drawn in the page.
+// Cuts objects out of sample scenes by their true labels, for data sets whose objects the page cannot draw.
 
-/** Samples that objects are cut out of. */
+/** Samples to cut objects from. */
 const SAMPLES = 12;
 
-/** Fewest and most pixels of an object that is worth cutting out. */
-const [FEWEST, LARGEST] = [40, 420];
+/** Fewest and most pixels of a cut-out. */
+const [SMALLEST, LARGEST] = [40, 420];
 
-/** Most cut-outs that are offered. */
-const MOST = 16;
+/** Most cut-outs offered. */
+const MAX_CUTOUTS = 16;
 
 /**
  * @typedef {object} Cutout
  * @property {number} width
  * @property {number} height
- * @property {Uint8ClampedArray} pixels RGBA, transparent beside the object
- * @property {number} area its pixels
- * @property {number} light their mean brightness
+ * @property {Uint8ClampedArray} pixels RGBA, transparent outside the object
+ * @property {number} area in pixels
+ * @property {number} light mean brightness
  */
 
 /** @typedef {{image: ImageData, labels: Uint8Array}} Sample */
 
 /** @param {Uint8ClampedArray} data RGBA @param {number} at */
-const lightOf = (data, at) => 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
+const brightness = (data, at) => 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
 
 /** @param {string} data @param {number} index @param {string} what */
 const address = (data, index, what) =>
   new URL(`monet/samples/${data}/${String(index).padStart(2, "0")}${what}.png`, document.baseURI);
 
-/** The pixels of a picture file, RGBA as they are stored. @param {URL} url @returns {Promise<ImageData>} @throws {Error} if it cannot be had */
-export async function readPixels(url) {
+/** Loads the stored RGBA pixels of a picture file. @param {URL} url @returns {Promise<ImageData>} @throws {Error} if it cannot be loaded */
+async function readPixels(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`a sample is missing: ${response.status}`);
+  if (!response.ok) throw new Error(`a sample could not be loaded: the server answered ${response.status}.`);
   const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
     new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d")
@@ -49,13 +49,13 @@ async function readSample(data, index) {
 }
 
 /**
- * An object that no other one touches and the picture's rim does not cut, so that nothing of it is hidden.
- * @param {Sample} sample @param {number} label @param {number[]} grounds labels that are no objects
- * @returns {Cutout | null} null of any other
+ * Cuts out one object. It must touch neither another object nor the picture's edge, so that no part is hidden.
+ * @param {Sample} sample @param {number} label @param {number[]} grounds background labels
+ * @returns {Cutout | null} null of any other object
  */
 function cut({ image: { data, width, height }, labels }, label, grounds) {
   const own = [...labels.keys()].filter((p) => labels[p] === label);
-  const whole = own.every((p) => {
+  const unobstructed = own.every((p) => {
     const [x, y] = [p % width, Math.floor(p / width)];
     return (
       x > 0 &&
@@ -65,7 +65,7 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
       [p - 1, p + 1, p - width, p + width].every((q) => labels[q] === label || grounds.includes(labels[q]))
     );
   });
-  if (!whole || own.length < FEWEST || own.length > LARGEST) return null;
+  if (!unobstructed || own.length < SMALLEST || own.length > LARGEST) return null;
   /** @param {(pixel: number) => number} of @returns {[number, number]} */
   const range = (of) => [Math.min(...own.map(of)), Math.max(...own.map(of))];
   const [[left, right], [top, bottom]] = [range((p) => p % width), range((p) => Math.floor(p / width))];
@@ -79,15 +79,15 @@ function cut({ image: { data, width, height }, labels }, label, grounds) {
     ...size,
     pixels,
     area: own.length,
-    light: own.reduce((sum, p) => sum + lightOf(data, 4 * p), 0) / own.length,
+    light: own.reduce((sum, p) => sum + brightness(data, 4 * p), 0) / own.length,
   };
 }
 
-/** Large and compact ones are offered first. @param {Cutout} piece */
-const worth = ({ area, width, height }) => area * (area / (width * height)) ** 2;
+/** Order of the offer: large and compact cut-outs first. @param {Cutout} piece */
+const score = ({ area, width, height }) => area * (area / (width * height)) ** 2;
 
-/** What most samples show where none of their objects is: the median of each pixel and channel. @param {Sample[]} samples @param {number[]} grounds @returns {Uint8Array} [H][W][3] */
-function emptied(samples, grounds) {
+/** The scene without objects: the median over the samples' background, by pixel and channel. @param {Sample[]} samples @param {number[]} grounds @returns {Uint8Array} [H][W][3] */
+function medianBackground(samples, grounds) {
   const { width, height } = samples[0].image;
   return Uint8Array.from({ length: 3 * width * height }, (_, i) => {
     const [p, c] = [Math.floor(i / 3), i % 3];
@@ -102,17 +102,18 @@ export const withoutAlpha = (data) =>
   Uint8Array.from({ length: (3 * data.length) / 4 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
 
 /**
+ * Shapes and backgrounds of a data set from its samples.
  * @param {string} data name of the data set
- * @param {{grounds: number[], empty: string | null}} options labels that are no objects, and the data set of its rooms
- *   without objects; without one, the ground is what the samples have in common
+ * @param {{grounds: number[], empty: string | null}} options background labels, and the data set of its scenes without
+ *   objects; if null, the background is the median of the samples
  * @returns {Promise<{kind: import("./worlds.js").Kind, grounds: Uint8Array[]}>}
- * @throws {Error} if the samples cannot be had
+ * @throws {Error} if the samples cannot be loaded
  */
 export async function cutouts(data, { grounds, empty }) {
   const indices = Array.from({ length: SAMPLES }, (_, index) => index);
   const samples = await Promise.all(indices.map((index) => readSample(data, index)));
   /** @type {[string, Cutout][]} */
-  const found = samples.flatMap((sample, index) =>
+  const candidates = samples.flatMap((sample, index) =>
     [...new Set(sample.labels)]
       .filter((label) => !grounds.includes(label))
       .flatMap((label) => {
@@ -120,17 +121,17 @@ export async function cutouts(data, { grounds, empty }) {
         return piece ? [/** @type {[string, Cutout]} */ ([`${index}.${label}`, piece])] : [];
       }),
   );
-  const pieces = new Map(found.sort(([, a], [, b]) => worth(b) - worth(a)).slice(0, MOST));
-  const rooms = empty
+  const pieces = new Map(candidates.sort(([, a], [, b]) => score(b) - score(a)).slice(0, MAX_CUTOUTS));
+  const backgrounds = empty
     ? (await Promise.all(indices.map((index) => readPixels(address(empty, index, ""))))).map(({ data: pixels }) =>
         withoutAlpha(pixels),
       )
-    : [emptied(samples, grounds)];
+    : [medianBackground(samples, grounds)];
 
-  /** @param {string} shape one of those that are offered */
+  /** @param {string} shape one of the offered ones */
   const pieceOf = (shape) => /** @type {Cutout} */ (pieces.get(shape));
   return {
-    grounds: rooms,
+    grounds: backgrounds,
     kind: {
       turn: Math.PI / 24,
       step: 1,
@@ -141,13 +142,13 @@ export async function cutouts(data, { grounds, empty }) {
         return `object ${label} of sample ${index + 1}`;
       },
 
-      // In another colour it keeps its shading.
+      // Another colour keeps the object's shading.
       draw({ shape, x, y, scale, angle, color }, _side, put) {
         const { width, height, pixels, light } = pieceOf(shape);
         const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
-        const reach = (scale * Math.hypot(width, height)) / 2;
-        for (let row = Math.floor(y - reach); row <= y + reach; row++) {
-          for (let column = Math.floor(x - reach); column <= x + reach; column++) {
+        const radius = (scale * Math.hypot(width, height)) / 2;
+        for (let row = Math.floor(y - radius); row <= y + radius; row++) {
+          for (let column = Math.floor(x - radius); column <= x + radius; column++) {
             const [down, right] = [row + 0.5 - y, column + 0.5 - x];
             const [u, v] = [
               Math.floor(cos * right + sin * down + width / 2),
@@ -155,14 +156,14 @@ export async function cutouts(data, { grounds, empty }) {
             ];
             const at = 4 * (v * width + u);
             if (u < 0 || v < 0 || u >= width || v >= height || !pixels[at + 3]) continue;
-            const lit = lightOf(pixels, at) / light;
-            const own = color ? color.map((c) => Math.min(255, Math.round(lit * c))) : pixels.subarray(at, at + 3);
+            const shading = brightness(pixels, at) / light;
+            const own = color ? color.map((c) => Math.min(255, Math.round(shading * c))) : pixels.subarray(at, at + 3);
             put(row, column, own[0], own[1], own[2]);
           }
         }
       },
 
-      // On whole pixels, so that a cut-out that is neither turned nor sized is what it was in its sample.
+      // Snaps to whole pixels, so that a cut-out without rotation or scaling equals its sample exactly.
       fit(thing, side) {
         const { width, height } = pieceOf(thing.shape);
         /** @param {number} at @param {number} length */

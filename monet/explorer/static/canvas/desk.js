@@ -1,10 +1,10 @@
-// What is being composed, as values: the composition, what is selected, the tool in hand. Undo walks old compositions.
+// State of the canvas: composition, selection, active tool, undo history. Compositions are immutable values.
 
 /** @typedef {import("./render.js").Composition} Composition */
 /** @typedef {import("./render.js").Thing} Thing */
 
-/** Compositions that undo goes back to. */
-const MOST = 200;
+/** Longest undo history. */
+const MAX_UNDO = 200;
 
 /** Most things on the canvas. */
 export const MOST_THINGS = 40;
@@ -15,11 +15,13 @@ export const MOST_POINTS = 400;
 export class Desk {
   /** @type {Composition} */
   composition = { things: [], ground: { color: [0, 0, 0] } };
-  /** The id of the selected thing. @type {number | null} */
+  /** Id of the selected thing. @type {number | null} */
   selected = null;
-  /** @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], gives: boolean}} `gives`: the scope's
-   *   brush takes the veil off */
-  hand = { tool: "move", width: 4, color: [255, 255, 255], gives: false };
+  /**
+   * Settings of the tools: the active `tool`, `width` in pixels; `unmarks`: the scope's brush removes the veil.
+   * @type {{tool: "move" | "brush" | "eraser" | "scope", width: number, color: [number, number, number], unmarks: boolean}}
+   */
+  settings = { tool: "move", width: 4, color: [255, 255, 255], unmarks: false };
   /** @type {Composition[]} */
   #past = [];
   /** @type {Composition[]} */
@@ -40,7 +42,7 @@ export class Desk {
     for (const listener of this.#listeners) listener();
   }
 
-  /** @returns {Thing | null} */
+  /** The selected thing. @returns {Thing | null} */
   get thing() {
     return this.composition.things.find(({ id }) => id === this.selected) ?? null;
   }
@@ -53,7 +55,7 @@ export class Desk {
     return Math.max(0, ...this.composition.things.map(({ id }) => id)) + 1;
   }
 
-  /** Another composition, without a way back: of another world, or of a link. @param {Composition} composition */
+  /** Replaces the composition and clears the undo history. @param {Composition} composition */
   open(composition) {
     Object.assign(this, { composition, selected: null });
     this.#past = [];
@@ -63,15 +65,15 @@ export class Desk {
   }
 
   /**
-   * One change, one step of undo; changes of the same gesture are one.
+   * Applies a change as one undo step; consecutive changes of the same gesture share a step.
    * @param {(composition: Composition) => Composition} change
-   * @param {{gesture?: string | null, select?: number | null}} [options] the thing that is selected afterwards
+   * @param {{gesture?: string | null, select?: number | null}} [options] `select`: id of the thing selected afterwards
    */
   edit(change, { gesture = null, select = this.selected } = {}) {
     const composition = change(this.composition);
     if (composition === this.composition && select === this.selected) return;
     if (composition !== this.composition && (gesture === null || gesture !== this.#gesture)) {
-      this.#past = [...this.#past, this.composition].slice(-MOST);
+      this.#past = [...this.#past, this.composition].slice(-MAX_UNDO);
       this.#future = [];
     }
     this.#gesture = gesture;
@@ -90,7 +92,7 @@ export class Desk {
     );
   }
 
-  /** The next change is a step of its own again. */
+  /** The next change starts a new undo step. */
   endGesture() {
     this.#gesture = null;
   }
@@ -101,9 +103,9 @@ export class Desk {
     this.#changed();
   }
 
-  /** @param {Partial<Desk["hand"]>} change */
-  take(change) {
-    this.hand = { ...this.hand, ...change };
+  /** Changes the settings of the tools. @param {Partial<Desk["settings"]>} change */
+  set(change) {
+    this.settings = { ...this.settings, ...change };
     this.#changed();
   }
 
@@ -134,7 +136,7 @@ export class Desk {
   }
 }
 
-/** @param {Thing} thing @returns {(composition: Composition) => Composition} it comes to the front */
+/** Adds a thing in front of all others. @param {Thing} thing @returns {(composition: Composition) => Composition} */
 export const added =
   (thing) =>
   ({ things, ...rest }) => ({ ...rest, things: [...things, thing] });

@@ -1,4 +1,4 @@
-// The canvas under the hand: things are taken hold of, moved, turned and sized; a brush paints, an eraser shows the ground.
+// Canvas element: pointer and keyboard input to select, move, turn and scale things, and to paint and erase.
 
 import { h, say, svg } from "../page/dom.js";
 import { notify } from "../page/notices.js";
@@ -16,17 +16,17 @@ import { fitted, grown, movedTo, nameOf, sizable, sizedTo, turnedBy } from "./th
 /** @type {Record<string, Spot>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Steps of an arrow key with Shift. */
-const FAR = 8;
+/** Factor of an arrow key's step with Shift. */
+const SHIFT_FACTOR = 8;
 
 export const FULL = `The canvas is full: it holds ${MOST_THINGS} objects.`;
 
 let gestures = 0;
 
 /**
- * @param {HTMLCanvasElement} screen what the composition is drawn on, at the model's resolution
+ * @param {HTMLCanvasElement} screen the composition is drawn on it, at the model's resolution
  * @param {import("./desk.js").Desk} desk
- * @param {import("./place.js").Place} place as it is at any time
+ * @param {import("./place.js").Place} place
  */
 export function easel(screen, desk, place) {
   const border = svg("path", { class: "mx-border" });
@@ -42,8 +42,8 @@ export function easel(screen, desk, place) {
     );
   const grow = handle("size", "Size: drag away from the middle or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
-  const said = h("span", { class: "mx-sr", "aria-live": "polite" });
-  const element = h("div", { class: "mx-frame mx-stage mx-easel" }, screen, drawing, grow, turn, said);
+  const announcement = h("span", { class: "mx-sr", "aria-live": "polite" });
+  const element = h("div", { class: "mx-frame mx-stage mx-easel" }, screen, drawing, grow, turn, announcement);
   Object.assign(screen, { tabIndex: 0, role: "application" });
   screen.setAttribute(
     "aria-label",
@@ -58,20 +58,20 @@ export function easel(screen, desk, place) {
   const side = () => place.frame.picture;
   /** @param {Spot} spot */
   const inside = ([x, y]) => x >= 0 && y >= 0 && x < side() && y < side();
-  /** The thing that is seen at a place. @param {Spot} spot */
-  const under = ([x, y]) => {
+  /** The visible thing at a spot. @param {Spot} spot */
+  const thingAt = ([x, y]) => {
     if (!inside([x, y])) return null;
     const start = margin(place.frame);
     const owner = place.rendered.owners[(start + Math.floor(y)) * place.frame.side + start + Math.floor(x)];
     return owner ? desk.composition.things[owner - 1] : null;
   };
 
-  /** What the pointer that is down does with each move. @type {((spot: Spot) => void) | null} */
-  let follow = null;
+  /** Handles each move of the pressed pointer. @type {((spot: Spot) => void) | null} */
+  let onMove = null;
   /** @type {number | null} */
   let pointer = null;
   let gesture = "";
-  /** The id of what comes from elsewhere with the pointer. @type {number | null} */
+  /** Id of the new thing being dragged in from the shapes. @type {number | null} */
   let carried = null;
 
   /** @param {PointerEvent} event @param {(spot: Spot) => void} move */
@@ -79,9 +79,9 @@ export function easel(screen, desk, place) {
     gesture = `easel/${(gestures += 1)}`;
     desk.endGesture();
     pointer = event.pointerId;
-    follow = move;
+    onMove = move;
     element.setPointerCapture(event.pointerId);
-    element.classList.toggle("mx-holding", desk.hand.tool === "move");
+    element.classList.toggle("mx-holding", desk.settings.tool === "move");
   }
 
   /** @param {(thing: Thing) => Thing} to */
@@ -100,25 +100,27 @@ export function easel(screen, desk, place) {
     if (!thing) return;
     const from = at(event);
     /** @param {Spot} spot */
-    const far = ([x, y]) => Math.max(1, Math.hypot(x - thing.x, y - thing.y));
+    const distance = ([x, y]) => Math.max(1, Math.hypot(x - thing.x, y - thing.y));
     /** @param {Spot} spot */
-    const round = ([x, y]) => Math.atan2(y - thing.y, x - thing.x);
+    const direction = ([x, y]) => Math.atan2(y - thing.y, x - thing.x);
     begin(
       event,
       mode === "size"
-        ? (spot) => change(() => sizedTo(thing, (thing.scale * far(spot)) / far(from), place.world, side()))
+        ? (spot) => change(() => sizedTo(thing, (thing.scale * distance(spot)) / distance(from), place.world, side()))
         : (spot) =>
-            change(() => fitted({ ...thing, angle: thing.angle + round(spot) - round(from) }, place.world, side())),
+            change(() =>
+              fitted({ ...thing, angle: thing.angle + direction(spot) - direction(from) }, place.world, side()),
+            ),
     );
   }
 
   /** @param {PointerEvent} event @param {Spot} from */
   function paint(event, from) {
     if (desk.isFull) return notify(FULL);
-    const { tool, width, color } = desk.hand;
+    const { tool, width, color } = desk.settings;
     const points = [from];
     const id = desk.nextId;
-    const lay = () => {
+    const update = () => {
       const line = { ...stroke(points, width, tool === "eraser" ? null : color), id };
       desk.edit((composition) => added(line)(removed(id)(composition)), { gesture, select: null });
     };
@@ -126,45 +128,45 @@ export function easel(screen, desk, place) {
       const [x, y] = points[points.length - 1];
       if (points.length >= MOST_POINTS || Math.hypot(spot[0] - x, spot[1] - y) < 0.5) return;
       points.push(spot);
-      lay();
+      update();
     });
-    lay();
+    update();
   }
 
-  /** The brush on the veil. @param {PointerEvent} event @param {Spot} from */
-  function veil(event, from) {
-    const { hand } = desk;
+  /** Paints with the scope's brush. @param {PointerEvent} event @param {Spot} from */
+  function paintScope(event, from) {
+    const { settings } = desk;
     let last = from;
     /** @param {Spot} spot */
-    const lay = (spot) => {
+    const extend = (spot) => {
       desk.edit(
         (composition) => ({
           ...composition,
-          explained: brushed(composition.explained, [last, spot], hand, place.frame),
+          explained: brushed(composition.explained, [last, spot], settings, place.frame),
         }),
         { gesture, select: null },
       );
       last = spot;
     };
-    begin(event, lay);
-    lay(from);
+    begin(event, extend);
+    extend(from);
   }
 
   element.addEventListener("pointerdown", (event) => {
-    if (event.button > 0 || !place.drawn || follow) return;
+    if (event.button > 0 || !place.drawn || onMove) return;
     if (event.target === grow || event.target === turn) {
       event.preventDefault();
       return pressHandle(event, event.target === grow ? "size" : "turn");
     }
     const spot = at(event);
-    if (desk.hand.tool !== "move") {
+    if (desk.settings.tool !== "move") {
       event.preventDefault();
       screen.focus({ preventScroll: true });
-      return desk.hand.tool === "scope" ? veil(event, spot) : paint(event, spot);
+      return desk.settings.tool === "scope" ? paintScope(event, spot) : paint(event, spot);
     }
-    const thing = under(spot);
+    const thing = thingAt(spot);
     desk.select(thing?.id ?? null);
-    if (!thing) return; // the ground: a finger scrolls
+    if (!thing) return; // a touch on the ground scrolls the page
     event.preventDefault();
     screen.focus({ preventScroll: true });
     drag(event, thing, spot);
@@ -172,39 +174,43 @@ export function easel(screen, desk, place) {
   element.addEventListener("pointermove", (event) => {
     if (!place.drawn) return;
     const spot = at(event);
-    if (event.pointerId === pointer) follow?.(spot);
+    if (event.pointerId === pointer) onMove?.(spot);
     hover(event.pointerType === "touch" ? null : spot);
   });
   /** @param {PointerEvent} event */
   const end = (event) => {
     if (event.pointerId !== pointer) return;
-    // What is dragged in and let go beside the canvas was not meant.
+    // A new thing dropped outside the canvas is discarded.
     if (carried !== null && !inside(at(event))) desk.edit(removed(carried), { gesture, select: null });
-    follow = pointer = carried = null;
+    onMove = pointer = carried = null;
     element.classList.remove("mx-holding");
     desk.endGesture();
   };
   element.addEventListener("pointerup", end);
   element.addEventListener("pointercancel", end);
   element.addEventListener("pointerleave", () => hover(null));
-  // A finger that holds something or paints does not scroll.
-  element.addEventListener("touchstart", (event) => follow && event.preventDefault(), { passive: false });
+  // A touch that drags or paints must not scroll the page.
+  element.addEventListener("touchstart", (event) => onMove && event.preventDefault(), { passive: false });
 
-  /** What is pointed at. @type {Thing | null} */
-  let marked = null;
+  /** The thing under the pointer. @type {Thing | null} */
+  let hovered = null;
   /** @param {Spot | null} spot */
   function hover(spot) {
-    const brush = desk.hand.tool !== "move";
+    const brush = desk.settings.tool !== "move";
     const start = margin(place.frame);
     tip.style.display = brush && spot ? "" : "none";
     if (brush && spot) {
-      for (const [name, value] of Object.entries({ cx: spot[0] + start, cy: spot[1] + start, r: desk.hand.width / 2 }))
+      for (const [name, value] of Object.entries({
+        cx: spot[0] + start,
+        cy: spot[1] + start,
+        r: desk.settings.width / 2,
+      }))
         tip.setAttribute(name, String(value));
     }
-    const thing = brush || follow || !spot ? null : under(spot);
+    const thing = brush || onMove || !spot ? null : thingAt(spot);
     screen.style.cursor = brush ? "crosshair" : thing ? "grab" : "default";
-    if (thing === marked) return;
-    marked = thing;
+    if (thing === hovered) return;
+    hovered = thing;
     pointed.setAttribute(
       "d",
       thing && thing.id !== desk.selected
@@ -218,10 +224,10 @@ export function easel(screen, desk, place) {
     const { things } = desk.composition;
     const { thing } = desk;
     const { world } = place;
-    const grip = `keys/${desk.selected}`;
+    const gesture = `keys/${desk.selected}`;
     /** @param {(thing: Thing) => Thing} to */
-    const act = (to) => () => thing && desk.editThing(to, grip);
-    const by = ARROWS[event.key]?.map((v) => v * world.kind.step * (event.shiftKey ? FAR : 1));
+    const act = (to) => () => thing && desk.editThing(to, gesture);
+    const offset = ARROWS[event.key]?.map((v) => v * world.kind.step * (event.shiftKey ? SHIFT_FACTOR : 1));
     /** @param {1 | -1} sign */
     const grows = (sign) => act((now) => grown(now, sign, world, side()));
     /** @type {Record<string, () => unknown>} */
@@ -242,14 +248,16 @@ export function easel(screen, desk, place) {
         ),
       Escape: () => desk.select(null),
     };
-    const does = by ? act((now) => movedTo(now, now.x + by[0], now.y + by[1], world, side())) : others[event.key];
-    if (!does) return;
+    const action = offset
+      ? act((now) => movedTo(now, now.x + offset[0], now.y + offset[1], world, side()))
+      : others[event.key];
+    if (!action) return;
     event.preventDefault();
     event.stopPropagation();
-    does();
+    action();
     const now = desk.thing;
     say(
-      said,
+      announcement,
       now
         ? `${nameOf(now.shape, world)}, column ${Math.round(now.x)}, row ${Math.round(now.y)}`
         : things.length
@@ -261,22 +269,22 @@ export function easel(screen, desk, place) {
   return {
     element,
     at,
-    /** A new thing comes in with the pointer, its middle below it. @param {PointerEvent} event @param {import("./render.js").Thing} thing */
+    /** Adds a new thing whose centre follows the pointer. @param {PointerEvent} event @param {import("./render.js").Thing} thing */
     carry(event, thing) {
       drag(event, thing, [thing.x, thing.y]);
       carried = thing.id;
       desk.edit(added(thing), { gesture, select: thing.id });
     },
-    /** Draws border and handles where the selected thing is now. */
+    /** Draws border and handles of the selected thing. */
     mark() {
       const { world, frame } = place;
       drawing.setAttribute("viewBox", `0 0 ${frame.side} ${frame.side}`);
-      marked = null;
+      hovered = null;
       const { thing } = desk;
-      const covered = thing && outline(thing, world, frame);
-      border.setAttribute("d", covered ? borderOf(covered, frame.side, 1) : "");
+      const mask = thing && outline(thing, world, frame);
+      border.setAttribute("d", mask ? borderOf(mask, frame.side, 1) : "");
       pointed.setAttribute("d", "");
-      const own = covered ? [...covered.keys()].filter((p) => covered[p]) : [];
+      const own = mask ? [...mask.keys()].filter((p) => mask[p]) : [];
       grow.hidden = !thing || !own.length || !sizable(thing, world);
       turn.hidden = !own.length;
       if (!own.length) return;

@@ -1,29 +1,29 @@
-// Five questions to the network: a scene to begin with, a path through it, and the figure that answers.
+// The five experiments of the canvas: question, initial scene, animated path, measured value and answer sentence.
 
 import { contrast, distance, overlap, ownSlots, pixelsOf, stepTaken, takenAlong, visibleShare } from "./measures.js";
 import { between, made, sizable } from "./things.js";
 
 /** @typedef {import("./render.js").Composition} Composition */
 /** @typedef {import("./worlds.js").World} World */
-/** The canvas that a question is asked on. @typedef {{world: World, side: number, slots: number}} Table `side` of the picture in pixels */
+/** Settings of the canvas. @typedef {{world: World, side: number, slots: number}} Table `side` of the picture in pixels */
 /**
- * What was composed, and what the network says of it.
+ * A composed scene and its decomposition.
  * @typedef {import("./render.js").Rendered & {composition: Composition, masks: Float32Array[], side: number}} Outcome
  */
 /** A point of the chart. @typedef {import("./chart.js").Point} Point */
 /** @typedef {import("./render.js").Spot} Spot */
 /**
  * @typedef {object} Experiment
- * @property {string} name in links
+ * @property {string} name used in links
  * @property {string} title
  * @property {string} question
  * @property {string} hint what to drag
  * @property {(table: Table) => Composition} begin
- * @property {(t: number, table: Table) => Composition} at the scene on the path, t from 0 to 1
+ * @property {(t: number, table: Table) => Composition} at the path's scene at t, 0 to 1
  * @property {{label: string, range: (table: Table) => [number, number]}} x
  * @property {{label: string, range: (table: Table) => [number, number], lines: string[]}} y
- * @property {(outcome: Outcome) => Point | null} measure null where nothing is to be seen of what the question is about
- * @property {(point: Point, outcome: Outcome) => string} answer in a sentence
+ * @property {(outcome: Outcome) => Point | null} measure null if the objects in question are not visible
+ * @property {(point: Point, outcome: Outcome) => string} answer one sentence
  */
 
 /** @param {Table} table @param {number} n */
@@ -33,11 +33,11 @@ const colorOf = ({ world }, n) => world.colors?.[n % world.colors.length] ?? nul
 /** @param {number | null} share */
 const percent = (share) => (share === null ? "none" : `${Math.round(100 * share)} %`);
 
-/** Colours that are far apart in the list of a world. @param {Table} table @param {number} n */
+/** The n-th of three colours that lie far apart in a world's list. @param {Table} table @param {number} n */
 const apart = (table, n) => colorOf(table, n * Math.max(1, Math.floor((table.world.colors?.length ?? 1) / 3)));
 
 /**
- * A thing of a table's world, its place and size in shares of the side and of the usual size.
+ * Makes a thing. Position is given as a share of the side, size as a share of the world's default scale.
  * @param {Table} table @param {number} id
  * @param {{shape?: number, color?: import("./render.js").Color | null, at: Spot, size?: number, alpha?: number}} given
  */
@@ -48,9 +48,9 @@ const thing = (table, id, { shape = 0, color, at: [x, y], size = 1, ...more }) =
     x: x * table.side,
     y: between(...table.world.band, y) * table.side,
     scale:
-      sizable({ shape: shapeOf(table, shape) }, table.world) && !table.world.kind.whole
-        ? size * table.world.usual
-        : table.world.usual,
+      sizable({ shape: shapeOf(table, shape) }, table.world) && !table.world.kind.integerScales
+        ? size * table.world.defaultScale
+        : table.world.defaultScale,
     ...(color !== undefined && { color }),
     ...more,
   });
@@ -58,11 +58,11 @@ const thing = (table, id, { shape = 0, color, at: [x, y], size = 1, ...more }) =
 /** @param {Table} table @param {import("./render.js").Thing[]} things @returns {Composition} */
 const scene = ({ world }, things) => ({ ground: world.grounds[0], things });
 
-/** The number on the canvas of the thing with an id, 0 if it is gone. @param {Outcome} outcome @param {number} id */
+/** The owner number of the thing with an id, 0 if it was deleted. @param {Outcome} outcome @param {number} id */
 const numberOf = ({ composition: { things } }, id) => things.findIndex((one) => one.id === id) + 1;
 
 /**
- * A point, if all things are still there and their place on the chart is known.
+ * The chart's point of a scene; null if a thing was deleted or x or all y are unknown.
  * @param {Outcome} outcome @param {number[]} ids
  * @param {(...numbers: number[]) => number | null} x @param {(...numbers: number[]) => (number | null)[]} y
  * @returns {Point | null}
@@ -82,8 +82,8 @@ export const EXPERIMENTS = [
   {
     name: "together",
     title: "Two of the same colour",
-    question: "How near must two of the same colour come until they share a slot?",
-    hint: "Drag one of the two alike towards the other.",
+    question: "How close must two objects of the same colour be to share a slot?",
+    hint: "Drag one of the two objects of the same colour towards the other.",
     begin: (table) => EXPERIMENTS[0].at(0, table),
     at: (t, table) =>
       scene(table, [
@@ -91,8 +91,8 @@ export const EXPERIMENTS = [
         thing(table, 2, { color: colorOf(table, 0), at: [between(0.8, 0.32, t), 0.35] }),
         thing(table, 3, { shape: 1, color: apart(table, 1), at: [0.6, 0.78] }),
       ]),
-    x: { label: "distance of their middles, pixels", range: ({ side }) => [0, 0.7 * side] },
-    y: { label: "share of the second in the first’s slot", range: SHARE, lines: ["share"] },
+    x: { label: "distance between their centres, pixels", range: ({ side }) => [0, 0.7 * side] },
+    y: { label: "share of the second in the first one’s slot", range: SHARE, lines: ["share"] },
     measure: (outcome) =>
       point(
         outcome,
@@ -106,7 +106,7 @@ export const EXPERIMENTS = [
   {
     name: "hide",
     title: "One behind another",
-    question: "How much of an object must be seen to be found?",
+    question: "How much of an object must be visible for the model to find it?",
     hint: "Drag the object at the back behind the one in front.",
     begin: (table) => EXPERIMENTS[1].at(0, table),
     at: (t, table) =>
@@ -115,8 +115,8 @@ export const EXPERIMENTS = [
         thing(table, 2, { shape: 0, color: apart(table, 0), at: [0.36, 0.46], size: 1.25 }),
         thing(table, 3, { shape: 2, color: apart(table, 2), at: [0.66, 0.82] }),
       ]),
-    x: { label: "visible share of the hidden one", range: SHARE },
-    y: { label: "IoU of its best slot with what is seen of it", range: SHARE, lines: ["IoU"] },
+    x: { label: "visible share of the object at the back", range: SHARE },
+    y: { label: "IoU of its best slot with its visible part", range: SHARE, lines: ["IoU"] },
     measure: (outcome) =>
       point(
         outcome,
@@ -125,12 +125,12 @@ export const EXPERIMENTS = [
         (n) => [overlap(outcome, n)],
       ),
     answer: ({ x, y: [iou] }) =>
-      `With ${percent(x)} of it in sight, its best slot and what is seen of it overlap by ${(iou ?? 0).toFixed(2)}.`,
+      `With ${percent(x)} of it visible, its best slot and its visible part have an IoU of ${(iou ?? 0).toFixed(2)}.`,
   },
   {
     name: "many",
-    title: "More than there are slots",
-    question: "What happens when there is one object more than there are slots?",
+    title: "More objects than slots",
+    question: "What happens when there are more objects than slots?",
     hint: "Drag shapes in, or delete some, and count.",
     begin: (table) => EXPERIMENTS[2].at(0, table),
     at(t, table) {
@@ -144,7 +144,7 @@ export const EXPERIMENTS = [
         table,
         Array.from({ length: 1 + Math.round(t * (most - 1)) }, (_, n) =>
           thing(table, n + 1, {
-            shape: table.world.kind.whole ? 1 : n,
+            shape: table.world.kind.integerScales ? 1 : n,
             color: colorOf(table, n),
             at: place(n),
             size: 0.75,
@@ -161,8 +161,8 @@ export const EXPERIMENTS = [
   {
     name: "fade",
     title: "Into the ground",
-    question: "How faint can an object be before it is lost?",
-    hint: "Select the first object and lower its opacity, or its colour towards the ground’s.",
+    question: "How faint can an object be before the model misses it?",
+    hint: "Select the first object and lower its opacity, or bring its colour closer to the ground’s.",
     begin: (table) => EXPERIMENTS[3].at(0, table),
     at: (t, table) =>
       scene(table, [
@@ -170,7 +170,7 @@ export const EXPERIMENTS = [
         thing(table, 2, { shape: 1, color: apart(table, 1), at: [0.7, 0.68] }),
       ]),
     x: { label: "contrast with the ground, 0 to 1", range: SHARE },
-    y: { label: "IoU of its best slot with it", range: SHARE, lines: ["IoU"] },
+    y: { label: "IoU of its best slot with the object", range: SHARE, lines: ["IoU"] },
     measure: (outcome) =>
       point(
         outcome,
@@ -179,13 +179,13 @@ export const EXPERIMENTS = [
         (n) => [overlap(outcome, n)],
       ),
     answer: ({ x, y: [iou] }) =>
-      `At a contrast of ${x.toFixed(2)}, its best slot overlaps with it by ${(iou ?? 0).toFixed(2)}.`,
+      `At a contrast of ${x.toFixed(2)}, its best slot has an IoU of ${(iou ?? 0).toFixed(2)} with it.`,
   },
   {
     name: "order",
     title: "Who is first?",
-    question: "Two alike change places: does the order of attention follow the place or the object?",
-    hint: "Swap the two by hand; then give one of them another colour or size, and swap them again.",
+    question: "Two identical objects swap places: does the order of attention follow the place or the object?",
+    hint: "Swap the two by hand. Then change the colour or size of one, and swap them again.",
     begin: (table) => EXPERIMENTS[4].at(0, table),
     at(t, table) {
       /** @param {number} n @returns {Spot} */
@@ -196,7 +196,11 @@ export const EXPERIMENTS = [
       ]);
     },
     x: { label: "column of the first object, pixels", range: ({ side }) => [0, side] },
-    y: { label: "step that takes it", range: ({ slots }) => [0, slots + 1], lines: ["first object", "second object"] },
+    y: {
+      label: "step that attends to it",
+      range: ({ slots }) => [0, slots + 1],
+      lines: ["first object", "second object"],
+    },
     measure: (outcome) =>
       point(
         outcome,
@@ -206,7 +210,7 @@ export const EXPERIMENTS = [
       ),
     answer: ({ y: [a, b] }) =>
       a === b
-        ? `Step ${a} takes both objects.`
-        : `Step ${a ?? "–"} takes the first object, step ${b ?? "–"} the second.`,
+        ? `Step ${a} attends to both objects.`
+        : `Step ${a ?? "–"} attends to the first object, step ${b ?? "–"} to the second.`,
   },
 ];

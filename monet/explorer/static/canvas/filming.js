@@ -1,24 +1,24 @@
-// The camera's buttons: its picture is the ground of the canvas while it runs, and is asked of the page's network alone.
+// Camera controls: live frames become the canvas's ground; only the browser's network decomposes them.
 
 import { button, h, say } from "../page/dom.js";
 import { onGalleries } from "../engine/galleries.js";
 import { reasonOf } from "../page/reason.js";
 import { Camera } from "./camera.js";
 
-/** Titles of the data sets that the server knows. @type {Map<string, string>} */
+/** Titles of data sets by name. @type {Map<string, string>} */
 const titles = new Map();
 
 /**
  * @param {import("./desk.js").Desk} desk
  * @param {import("./live.js").Live} live
- * @param {import("./place.js").Place} place whose `filmed` is what the camera sees
+ * @param {import("./place.js").Place} place its `filmed` is the camera's latest frame
  * @param {{engine: import("../engine/engine.js").Engine, dataOf: (model: string) => string | null, draw: () => void}} page
  */
 export function filming(desk, live, place, { engine, dataOf, draw }) {
   const camera = new Camera();
-  let turn = 0; // counts what was asked and ended, so that an answer that comes too late does nothing
+  let turn = 0; // counts starts and stops, so that a late answer is ignored
   let asking = false;
-  /** What lay behind all things when it began. @type {import("./render.js").Ground | null} */
+  /** The ground before the camera started. @type {import("./render.js").Ground | null} */
   let ground = null;
   onGalleries(({ galleries }) => {
     for (const { name, title } of galleries) titles.set(name, title);
@@ -26,10 +26,10 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
 
   const note = h("p", { class: "mx-muted", role: "status" });
   const start = button("Camera", () => begin(), {
-    title: "Takes what your camera sees apart, live; the picture does not leave this page",
+    title: "Decomposes your camera’s picture live; it does not leave this page",
   });
   const freeze = button("Freeze", () => keep(), {
-    title: "Keeps this picture as the ground, to paint on",
+    title: "Keeps the current picture as the ground, to paint on",
     hidden: true,
   });
   const halt = button("Stop", () => stop("The camera is off."), { title: "Switches the camera off", hidden: true });
@@ -42,27 +42,27 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
     note,
   );
 
-  /** What a model makes of it, honestly. @param {string} model */
+  /** What to expect of a model on camera pictures. @param {string} model */
   function warning(model) {
     const title = titles.get(dataOf(model) ?? "");
-    return `This model has only seen ${title ? `“${title}”` : "its own data set"}; it will look for what it knows from there.`;
+    return `This model has only seen ${title ? `“${title}”` : "its own data set"}; it only finds what looks similar.`;
   }
 
   async function begin() {
     const { model, frame } = place;
     if (!model || !frame) return;
-    const own = (turn += 1);
+    const current = (turn += 1);
     asking = true;
     buttons();
     say(note, "Asking for the camera…");
     try {
       await engine.network(model).catch(refuse);
-      if (own !== turn) return;
-      if (live.course.where === "server") refuse(live.course.reason);
-      const running = await camera.start(frame.picture, show, () => stop("The camera was taken away."));
+      if (current !== turn) return;
+      if (live.status.where === "server") refuse(live.status.reason);
+      const running = await camera.start(frame.picture, show, () => stop("The camera was disconnected."));
       if (!running) return;
     } catch (error) {
-      if (own === turn) stop(reasonOf(error));
+      if (current === turn) stop(reasonOf(error));
       return;
     }
     asking = false;
@@ -75,7 +75,7 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   /** @param {unknown} reason @returns {never} */
   function refuse(reason) {
     throw new Error(
-      `The camera stays off: here the server answers, and your pictures are not sent to it. (${reasonOf(reason)})`,
+      `The camera needs the network in your browser; your pictures are not sent to the server. (${reasonOf(reason)})`,
     );
   }
 
@@ -88,11 +88,11 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
   function keep() {
     const pixels = place.filmed;
     if (!pixels) return;
-    stop("Kept as the ground. Opened on the stage it is a picture like any other, and the server is sent it.");
+    stop("Kept as the ground. “Open on the stage” would send it to the server.");
     desk.edit((composition) => ({ ...composition, ground: { pixels, origin: null, stays: true } }));
   }
 
-  /** @param {string} [words] why */
+  /** @param {string} [words] the reason, shown in the note */
   function stop(words = "") {
     turn += 1;
     asking = false;
@@ -109,22 +109,22 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
     freeze.hidden = halt.hidden = !camera.running;
   }
 
-  /** @param {string} words why it is off, if it is on or asked for */
-  const leave = (words) => (camera.running || asking) && stop(words);
+  /** Stops the camera if it runs or is being requested. @param {string} words the reason, shown in the note */
+  const stopIfOn = (words) => (camera.running || asking) && stop(words);
   document.addEventListener(
     "visibilitychange",
-    () => document.hidden && leave("The camera is off: the page was out of sight."),
+    () => document.hidden && stopIfOn("The camera is off: the page was hidden."),
   );
-  addEventListener("pagehide", () => leave(""));
+  addEventListener("pagehide", () => stopIfOn(""));
 
   return {
     element,
-    leave,
-    /** Off where its picture is no longer the ground, or cannot be answered here. */
+    stopIfOn,
+    /** Stops the camera if its picture is no longer the ground or the browser's network failed. */
     follow() {
       if (!camera.running) return;
-      if (desk.composition.ground !== ground) leave("The camera is off: the canvas has another ground.");
-      else if (live.course.where === "server") leave("The camera is off: your browser’s network has stopped.");
+      if (desk.composition.ground !== ground) stopIfOn("The camera is off: the canvas has another ground.");
+      else if (live.status.where === "server") stopIfOn("The camera is off: your browser’s network has stopped.");
     },
   };
 }

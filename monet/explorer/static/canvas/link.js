@@ -1,4 +1,4 @@
-// A canvas as the part of the address behind #, beside the scene on the stage: compact JSON, checked when it is read.
+// Writes the canvas to the URL hash as compact JSON, beside the stage's scene, and validates it on reading.
 
 import { MOST_POINTS, MOST_THINGS } from "./desk.js";
 import { EXPERIMENTS } from "./experiments.js";
@@ -13,25 +13,25 @@ import { fitted } from "./things.js";
 
 const VERSION = 1;
 
-/** Letters of the longest link. */
-const MOST_LETTERS = 32_000;
+/** Characters of the longest link. */
+const MAX_CHARACTERS = 32_000;
 
-/** The name of the canvas among the other parts of the address. */
-const NAME = "canvas";
+/** Key of the canvas in the hash. */
+const KEY = "canvas";
 
 /**
- * @param {string} stage the hash of the scene on the stage, which names the model
+ * @param {string} stage the hash of the stage's scene, which names the model
  * @param {{composition: Composition, experiment: string | null}} state
  * @param {World} world
  * @returns {string} the hash of the page's address
- * @throws {Error} with a sentence, if it is too much for an address
+ * @throws {Error} with a sentence, if the hash would be too long
  */
 export function toHash(stage, { composition: { things, ground, explained }, experiment }, world) {
   const picture = world.grounds.indexOf(ground);
   const state = {
     v: VERSION,
     ...(experiment && { e: experiment }),
-    g: ground.color ?? (picture >= 0 ? picture : ground.origin), // null: a picture that no link can hold
+    g: ground.color ?? (picture >= 0 ? picture : ground.origin), // null: a picture, which does not fit into a link
     ...(explained && { s: toText(explained) }),
     t: things.map(({ id, shape, x, y, scale, angle, alpha, color, width, points }) => [
       id,
@@ -45,38 +45,39 @@ export function toHash(stage, { composition: { things, ground, explained }, expe
       ...(points ? [width, points.flat()] : []),
     ]),
   };
-  const hash = `${stage}&${new URLSearchParams({ [NAME]: JSON.stringify(state) })}`;
-  if (hash.length > MOST_LETTERS) throw new Error("too much is painted for a link; fewer strokes fit.");
+  const hash = `${stage}&${new URLSearchParams({ [KEY]: JSON.stringify(state) })}`;
+  if (hash.length > MAX_CHARACTERS) throw new Error("the canvas holds too many strokes for a link; remove some.");
   return hash;
 }
 
-/** What of a hash is about the canvas, null if nothing is. @param {string} hash */
-export const canvasIn = (hash) => new URLSearchParams(hash.replace(/^#/, "")).get(NAME);
+/** The canvas's part of a hash, null if there is none. @param {string} hash */
+export const canvasIn = (hash) => new URLSearchParams(hash.replace(/^#/, "")).get(KEY);
 
 /** @param {unknown} value @returns {value is import("./render.js").Color} */
 const isColor = (value) =>
   Array.isArray(value) && value.length === 3 && value.every((v) => Number.isInteger(v) && v >= 0 && v <= 255);
 /** @param {unknown} value @param {number} least @param {number} most @returns {value is number} */
 const isBetween = (value, least, most) => typeof value === "number" && value >= least && value <= most;
-/** @param {unknown} holds @param {string} what @throws {Error} with a sentence, if it does not hold */
-const check = (holds, what) => {
-  if (!holds) throw new Error(`the link’s ${what} is damaged`);
+/** @param {unknown} valid @param {string} what @throws {Error} with a sentence, if it is not valid */
+const check = (valid, what) => {
+  if (!valid) throw new Error(`the link’s ${what} is damaged`);
 };
 
 /**
- * @param {string} text as toHash wrote it, or anybody
+ * Parses the canvas's part of a hash.
+ * @param {string} text untrusted
  * @param {World} world
  * @param {import("./render.js").Frame} frame
  * @returns {{things: Thing[], ground: Ground | null, origin: Origin | null, explained: import("./scope.js").Explained | null, experiment: string | null}}
- *   `ground` null: the picture of the scene `origin`; both null: a picture that is not in the link
- * @throws {Error} with a sentence, if it is no canvas of this world
+ *   `ground` null: the ground is the picture of the scene `origin`; both null: a picture that the link does not hold
+ * @throws {Error} with a sentence, if it is not a valid canvas of this world
  */
 export function fromText(text, world, frame) {
   let state = null;
   try {
-    state = text.length <= MOST_LETTERS ? JSON.parse(text) : null;
+    state = text.length <= MAX_CHARACTERS ? JSON.parse(text) : null;
   } catch {
-    /* what is no JSON is no canvas */
+    /* reported as damaged below */
   }
   check(state?.v === VERSION && Array.isArray(state.t) && state.t.length <= MOST_THINGS, "canvas");
   /** @type {Thing[]} */
@@ -93,14 +94,14 @@ export function fromText(text, world, frame) {
 function thingOf(row, world, side) {
   check(Array.isArray(row), "object");
   const [id, shape, x, y, scale, angle, alpha, color, width, points] = /** @type {any[]} */ (row); // each is checked below
-  const drawn = shape === "stroke";
+  const isStroke = shape === "stroke";
   check(Number.isInteger(id) && isBetween(id, 1, 1e6), "object");
-  check(drawn || world.kind.shapes.includes(shape), "shape");
+  check(isStroke || world.kind.shapes.includes(shape), "shape");
   check(isBetween(x, -side, 2 * side) && isBetween(y, -side, 2 * side), "place");
   check(isBetween(scale, 0.1, 4) && isBetween(angle, -7, 7) && isBetween(alpha, 0, 1), "object");
-  check(color === null ? drawn || !world.colors : isColor(color), "colour");
+  check(color === null ? isStroke || !world.colors : isColor(color), "colour");
   const thing = { id, shape, x, y, scale, angle, alpha, color };
-  if (!drawn) return fitted(thing, world, side);
+  if (!isStroke) return fitted(thing, world, side);
   check(
     isBetween(width, 1, 16) &&
       Array.isArray(points) &&
@@ -124,7 +125,7 @@ function thingOf(row, world, side) {
   );
 }
 
-/** @param {any} given as somebody wrote it: looked at before it is used @param {World} world @returns {{ground: Ground | null, origin: Origin | null}} */
+/** @param {any} given untrusted @param {World} world @returns {{ground: Ground | null, origin: Origin | null}} */
 function groundOf(given, world) {
   if (isColor(given)) return { ground: { color: given }, origin: null };
   if (Number.isInteger(given)) {

@@ -1,4 +1,4 @@
-// Pixels in, a live answer shown: segmentation, reconstruction, and each slot's mask and piece of the picture.
+// Live decomposition beside the canvas: segmentation, reconstruction, and each slot's mask and masked component.
 
 import { blend, mean, segment } from "../scene/compose.js";
 import { canvas, drawColors, drawLabels, drawValues, FOG, inkOn, slotColor, VEIL } from "../drawing/draw.js";
@@ -7,35 +7,35 @@ import { enlarge, zoomable } from "../page/lightbox.js";
 import { roving } from "../page/roving.js";
 import { Loop } from "./loop.js";
 
-/** The line about the rate changes no more often, in milliseconds, so that it can be read. */
+/** Least time between two updates of the status line, in milliseconds, so that it stays readable. */
 const STATUS_MS = 400;
 
-/** Fewer answers a second than this are told by how long one takes. */
-const STREAM = 1.5;
+/** Below this rate, in answers a second, the status line gives milliseconds per answer instead. */
+const LEAST_RATE = 1.5;
 
-/** @param {import("./loop.js").Course} course */
+/** @param {import("./loop.js").Status} status */
 function sentence({ where, reason, rate, milliseconds, failed }) {
   if (failed) return `No answer: ${failed}`;
   if (!where) return "Loading the network into your browser…";
-  const often =
-    rate >= STREAM ? `${Math.round(rate)} frames a second` : `${Math.round(milliseconds)} ms for the last one`;
-  return where === "browser" ? `in your browser, ${often}` : `by the server, ${often}. ${reason}`;
+  const speed =
+    rate >= LEAST_RATE ? `${Math.round(rate)} frames a second` : `${Math.round(milliseconds)} ms for the last picture`;
+  return where === "browser" ? `in your browser, ${speed}` : `by the server, ${speed}. ${reason}`;
 }
 
-/** The veil as a slot would be decoded: [pixels][4]. @param {number} pixels */
+/** The veil in the format of a decoded slot: [pixels][4]. @param {number} pixels */
 const fog = (pixels) => Float32Array.from({ length: 4 * pixels }, (_, i) => FOG[i % 4] ?? 0);
 
 /** @typedef {import("./place.js").Subject} Subject */
 
 export class Live {
   element;
-  /** What was last answered, and about what. @type {{answer: import("./loop.js").Answer, about: Subject} | null} */
+  /** The last answer and its subject. @type {{answer: import("./loop.js").Answer, about: Subject} | null} */
   shown = null;
   #loop;
   #size = 0;
-  #status = h("p", { class: "mx-live-status mx-muted" });
+  #statusLine = h("p", { class: "mx-live-status mx-muted" });
   #segments = canvas("Segmentation of the canvas: the slot with the largest mask at each pixel");
-  #whole = canvas("Reconstruction of the canvas: the sum of the slots");
+  #reconstruction = canvas("Reconstruction of the canvas: the sum of the slots");
   #slots = h("div", {
     class: "mx-live-slots",
     role: "group",
@@ -43,8 +43,8 @@ export class Live {
   });
   /** @type {{mask: HTMLCanvasElement, piece: HTMLCanvasElement, share: HTMLElement}[]} */
   #tiles = [];
-  #told = 0;
-  /** What a click on a slot does, if it does not open its picture large. @type {((k: number) => void) | null} */
+  #statusTime = 0;
+  /** Handles a click on a slot; null: the click enlarges its picture. @type {((k: number) => void) | null} */
   #pick = null;
 
   /** @param {import("../engine/engine.js").Engine} engine */
@@ -57,32 +57,32 @@ export class Live {
       "div",
       { class: "mx-live-pair" },
       figure(this.#segments, "segmentation"),
-      figure(this.#whole, "reconstruction"),
+      figure(this.#reconstruction, "reconstruction"),
     );
     this.element = h(
       "div",
       { class: "mx-live" },
-      this.#status,
+      this.#statusLine,
       pair,
       h(
         "figure",
         { class: "mx-figure" },
         this.#slots,
-        h("figcaption", {}, "each slot’s share of the picture, its mask, and the piece that it paints"),
+        h("figcaption", {}, "each slot’s share of the picture, its mask, and its component under the mask"),
       ),
     );
     roving(pair, ".mx-canvas");
     roving(this.#slots, ".mx-canvas");
-    say(this.#status, sentence(this.#loop.course));
-    this.#loop.onAnswer((answer, about, course) => this.#show(answer, about, course));
+    say(this.#statusLine, sentence(this.#loop.status));
+    this.#loop.onAnswer((answer, about, status) => this.#show(answer, about, status));
   }
 
   /** @param {import("../engine/engine.js").Choices} choices @param {number} size side of the pictures in pixels */
   use(choices, size) {
     this.#loop.use(choices);
     this.#size = size;
-    this.#told = 0;
-    say(this.#status, sentence(this.#loop.course));
+    this.#statusTime = 0;
+    say(this.#statusLine, sentence(this.#loop.status));
   }
 
   /**
@@ -99,12 +99,12 @@ export class Live {
     this.#loop.onAnswer((answer, about) => answer && listener(answer, about));
   }
 
-  /** How the questions are answered. */
-  get course() {
-    return this.#loop.course;
+  /** Who answers, and how fast. */
+  get status() {
+    return this.#loop.status;
   }
 
-  /** @param {() => void} listener called when somebody else answers, or nobody */
+  /** @param {() => void} listener called when browser or server takes over, or answers fail */
   onCourse(listener) {
     let last = "";
     this.#loop.onAnswer((_answer, _about, { where, failed }) => {
@@ -114,8 +114,8 @@ export class Live {
     });
   }
 
-  /** @param {((k: number) => void) | null} pick what a click on a slot does; null: it opens its picture large */
-  picks(pick) {
+  /** @param {((k: number) => void) | null} pick handles a click on a slot; null: the click enlarges its picture */
+  onPick(pick) {
     this.#pick = pick;
     this.#slots.classList.toggle("mx-live-picks", pick !== null);
     this.#title();
@@ -124,27 +124,27 @@ export class Live {
   #title() {
     this.#tiles.forEach(({ mask, piece }, k) => {
       mask.title = piece.title = this.#pick
-        ? `Click: count slot ${k + 1} as explained; Enter: large`
-        : "Click or Enter: large";
+        ? `Click: mark slot ${k + 1} as explained; Enter: enlarge`
+        : "Click or Enter: enlarge";
     });
   }
 
-  /** @param {import("./loop.js").Answer | null} answer @param {Subject} about @param {import("./loop.js").Course} course */
-  #show(answer, about, course) {
+  /** @param {import("./loop.js").Answer | null} answer @param {Subject} about @param {import("./loop.js").Status} status */
+  #show(answer, about, status) {
     const now = performance.now();
-    if (now - this.#told > STATUS_MS || course.failed) {
-      say(this.#status, sentence(course));
-      this.#told = now;
+    if (now - this.#statusTime > STATUS_MS || status.failed) {
+      say(this.#statusLine, sentence(status));
+      this.#statusTime = now;
     }
     if (!answer) return;
     this.shown = { answer, about };
     const { masks, decoded, scope } = answer;
     this.#fit(masks.length);
-    // What counts as explained is one more part of the picture, which no slot has.
+    // The part marked as explained belongs to no slot; it is drawn as the veil.
     const explained = scope ? [scope.map((s) => 1 - s)] : [];
     drawLabels(this.#segments, this.#size, segment([...masks, ...explained]), [...masks.keys(), VEIL]);
     drawColors(
-      this.#whole,
+      this.#reconstruction,
       this.#size,
       blend([...decoded, ...explained.map((e) => fog(e.length))], [...masks, ...explained]),
     );
@@ -155,7 +155,7 @@ export class Live {
     });
   }
 
-  /** As many tiles as there are slots. @param {number} count */
+  /** Builds a tile for each slot. @param {number} count */
   #fit(count) {
     if (this.#tiles.length === count) return;
     /** @param {string} label @param {number} k */

@@ -1,45 +1,45 @@
-// Pixels to slots, again and again: one question under way, the newest next, by the page's network or else the server.
+// Request loop of the canvas: one decomposition at a time, always the newest, in the browser or on the server.
 
 import { reasonOf } from "../page/reason.js";
 import { sceneFrom } from "../scene/scene.js";
 
-/** Answers that the rate is the mean of. */
-const COUNTED = 12;
+/** Answers that the rate is averaged over. */
+const WINDOW = 12;
 
-/** Answers that are further apart, in milliseconds, belong to no stream. */
+/** A longer gap between answers, in milliseconds, restarts the rate. */
 const GAP_MS = 600;
 
-/** The server is asked no more often, in milliseconds. */
+/** Least time between two requests to the server, in milliseconds. */
 const SERVER_MS = 250;
 
 /**
  * @typedef {object} Answer
  * @property {Float32Array[]} masks [P] per slot, sum to the scope
  * @property {Float32Array[]} decoded [P][4] per slot: red, green, blue, mask logit
- * @property {Float32Array | null} scope [P] that the first step was given; null: 1 everywhere
+ * @property {Float32Array | null} scope [P], the initial scope; null: 1 everywhere
  */
 /** @typedef {import("../engine/engine.js").Choices} Choices */
 /**
  * @typedef {object} Question
  * @property {Uint8Array} pixels [side][side][3]
- * @property {Float32Array | null} scope [side][side] in [0, 1], null: 1 everywhere; the server is not given it
- * @property {boolean} stays whether the server is never asked it
+ * @property {Float32Array | null} scope [side][side] in [0, 1], null: 1 everywhere; not sent to the server
+ * @property {boolean} stays whether the pixels must not be sent to the server
  * @property {import("./place.js").Subject} about
  * @property {Choices} choices
  */
-/** @typedef {(answer: Answer | null, about: import("./place.js").Subject, course: Course) => void} Listener */
+/** @typedef {(answer: Answer | null, about: import("./place.js").Subject, status: Status) => void} Listener */
 /**
- * @typedef {object} Course how the questions are answered
+ * @typedef {object} Status who answers, and how fast
  * @property {"browser" | "server" | null} where null before the first answer
- * @property {string} reason why the server has to be asked, "" where it has not
- * @property {number} rate answers a second while they come in a row, 0 before that
- * @property {number} milliseconds that the last one took
- * @property {string} failed why there is no answer, "" where there is
+ * @property {string} reason why the server is used, "" if it is not
+ * @property {number} rate answers a second while they come without a gap, else 0
+ * @property {number} milliseconds of the last answer
+ * @property {string} failed why there is no answer, "" if there is one
  */
 
 export class Loop {
-  /** @type {Course} */
-  course = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
+  /** @type {Status} */
+  status = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
   #engine;
   /** @type {Choices | null} */
   #choices = null;
@@ -56,24 +56,24 @@ export class Loop {
     this.#engine = engine;
   }
 
-  /** By which model, and how many slots; what was asked before is not answered any more. @param {Choices} choices */
+  /** Sets the model and the number of slots; drops pending questions. @param {Choices} choices */
   use(choices) {
     if (JSON.stringify(choices) === JSON.stringify(this.#choices)) return;
     this.#choices = choices;
     this.#next = null;
     this.#times = [];
-    this.course = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
+    this.status = { where: null, reason: "", rate: 0, milliseconds: 0, failed: "" };
   }
 
-  /** @param {Listener} listener told of every answer, null where there is none */
+  /** @param {Listener} listener called with every answer, or null if it failed */
   onAnswer(listener) {
     this.#listeners.add(listener);
   }
 
   /**
-   * Asks; a question that still waits is forgotten.
+   * Requests a decomposition; replaces a question that still waits.
    * @param {Uint8Array} pixels [side][side][3]
-   * @param {import("./place.js").Subject} about given back with the answer
+   * @param {import("./place.js").Subject} about returned with the answer
    * @param {{scope?: Float32Array | null, stays?: boolean}} [options]
    */
   ask(pixels, about, { scope = null, stays = false } = {}) {
@@ -94,41 +94,43 @@ export class Loop {
         answer = await this.#fromPage(question);
         if (choices !== this.#choices) continue;
         if (!answer && stays)
-          throw new Error("Your camera’s picture is not sent to the server, and your browser’s network does not run.");
+          throw new Error(
+            "Your camera’s picture is not sent to the server, and the network does not run in your browser.",
+          );
         answer ??= await this.#fromServer(question);
         if (choices === this.#choices) this.#count();
       } catch (error) {
-        this.#course(choices, { failed: reasonOf(error) });
+        this.#update(choices, { failed: reasonOf(error) });
       }
       if (choices !== this.#choices) continue;
-      const { course } = this;
-      setTimeout(() => this.#tell(answer, about, course, choices)); // drawn while the next question is under way
-      if (this.course.where === "server" && this.#next) await new Promise((resolve) => setTimeout(resolve, SERVER_MS));
+      const { status } = this;
+      setTimeout(() => this.#notify(answer, about, status, choices)); // drawn while the next question is computed
+      if (this.status.where === "server" && this.#next) await new Promise((resolve) => setTimeout(resolve, SERVER_MS));
     }
     this.#busy = false;
   }
 
-  /** @param {Answer | null} answer @param {Question["about"]} about @param {Course} course @param {Choices} choices */
-  #tell(answer, about, course, choices) {
-    if (choices === this.#choices) for (const listener of this.#listeners) listener(answer, about, course);
+  /** @param {Answer | null} answer @param {Question["about"]} about @param {Status} status @param {Choices} choices */
+  #notify(answer, about, status, choices) {
+    if (choices === this.#choices) for (const listener of this.#listeners) listener(answer, about, status);
   }
 
-  /** @param {Question} question @returns {Promise<Answer | null>} null where the page cannot */
+  /** @param {Question} question @returns {Promise<Answer | null>} null if the browser cannot */
   async #fromPage({ pixels, scope, choices }) {
-    if (this.course.where === "server") return null;
+    if (this.status.where === "server") return null;
     try {
       const network = await this.#engine.network(choices.model);
       const began = performance.now();
-      const said = await network.decompose(pixels, choices.slots, scope);
-      this.#course(choices, { where: "browser", milliseconds: performance.now() - began, failed: "" });
+      const { masks, components } = await network.decompose(pixels, choices.slots, scope);
+      this.#update(choices, { where: "browser", milliseconds: performance.now() - began, failed: "" });
       /** @param {Float32Array} values */
       const perSlot = (values) => {
         const length = values.length / choices.slots;
         return Array.from({ length: choices.slots }, (_, k) => values.subarray(k * length, (k + 1) * length));
       };
-      return { masks: perSlot(said.masks), decoded: perSlot(said.components), scope };
+      return { masks: perSlot(masks), decoded: perSlot(components), scope };
     } catch (error) {
-      this.#course(choices, { where: "server", reason: reasonOf(error), rate: 0, failed: "" });
+      this.#update(choices, { where: "server", reason: reasonOf(error), rate: 0, failed: "" });
       this.#times = [];
       return null;
     }
@@ -141,21 +143,22 @@ export class Loop {
     const began = performance.now();
     const scene = sceneFrom(await this.#engine.decompose(source, choices));
     const decoded = await this.#engine.decode(choices.model, scene.mean);
-    this.#course(choices, { milliseconds: performance.now() - began, failed: "" });
+    this.#update(choices, { milliseconds: performance.now() - began, failed: "" });
     return { masks: scene.masks, decoded, scope: null };
   }
 
-  /** Of choices that hold no longer nothing is told. @param {Choices} choices @param {Partial<Course>} change */
-  #course(choices, change) {
-    if (choices === this.#choices) this.course = { ...this.course, ...change };
+  /** Updates the status, unless the choices are outdated. @param {Choices} choices @param {Partial<Status>} change */
+  #update(choices, change) {
+    if (choices === this.#choices) this.status = { ...this.status, ...change };
   }
 
+  /** Updates the rate. */
   #count() {
     const now = performance.now();
     if (now - (this.#times.at(-1) ?? now) > GAP_MS) this.#times = [];
-    this.#times = [...this.#times, now].slice(-COUNTED);
-    const passed = now - this.#times[0];
-    const rate = passed ? (1000 * (this.#times.length - 1)) / passed : this.course.rate;
-    this.course = { ...this.course, rate };
+    this.#times = [...this.#times, now].slice(-WINDOW);
+    const elapsed = now - this.#times[0];
+    const rate = elapsed ? (1000 * (this.#times.length - 1)) / elapsed : this.status.rate;
+    this.status = { ...this.status, rate };
   }
 }

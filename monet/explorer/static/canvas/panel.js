@@ -1,4 +1,4 @@
-// "Compose a scene": a canvas that the network takes apart while it is painted.
+// Panel "Compose a scene": connects canvas, tools, camera, experiments, links and the live decomposition.
 
 import { canvas, drawColors } from "../drawing/draw.js";
 import { copyText } from "../page/clipboard.js";
@@ -40,7 +40,7 @@ export function mount(root, context) {
     ),
     body,
   );
-  // Folded away it is not built; out of sight it does not ask.
+  // Built when it first comes into view; requests nothing while out of view.
   /** @type {ReturnType<typeof build> | null} */
   let studio = null;
   new IntersectionObserver((entries) => {
@@ -53,7 +53,7 @@ export function mount(root, context) {
     if (text === null) return;
     studio ??= build(body, context);
     studio.restore(text);
-    setTimeout(() => unfold("compose")); // once it can be folded
+    setTimeout(() => unfold("compose")); // after main.js has made the panel foldable
   };
   followLink();
   addEventListener("hashchange", followLink);
@@ -71,13 +71,12 @@ function build(body, { store, frames, engine, opening }) {
   const filming = filmingOf(desk, live, place, { engine, dataOf: (model) => opening.offer.models[model].data, draw });
   const trials = trialsOf(desk, live, place);
   /** @type {Map<string, Composition>} */
-  const kept = new Map(); // model -> composition: coming back to a model finds its canvas
-  /** @type {{text: string, model: string | null} | null} */
-  let linked = null; // a canvas of a link that is still to be shown
+  const kept = new Map(); // model -> composition, restored when the model returns
+  /** The canvas of a link that has not been shown yet. @type {{text: string, model: string | null} | null} */
+  let pendingLink = null;
   const note = h("p", { class: "mx-muted", role: "status" });
 
-  /** Only once there is something on the canvas: not while another world comes. */
-  /** @param {() => void} act */
+  /** Disables a button's action until the canvas is drawn. @param {() => void} act */
   const ready = (act) => () => place.drawn && act();
   const open = button(
     "Open on the stage",
@@ -94,7 +93,7 @@ function build(body, { store, frames, engine, opening }) {
       class: "mx-button mx-compose-open",
     },
   );
-  const take = button(
+  const takePicture = button(
     "Take this scene’s picture",
     ready(() => {
       if (!frames.frame) return;
@@ -103,7 +102,7 @@ function build(body, { store, frames, engine, opening }) {
       const pixels = pictureOf(edited ? image : scene.image, place.frame);
       desk.edit(() => ({ things: [], ground: { pixels, origin } }), { select: null });
     }),
-    { title: "The picture on the stage becomes the ground of the canvas, to paint on" },
+    { title: "Makes the stage’s picture the ground of the canvas, to paint on" },
   );
   const link = button(
     "Copy link",
@@ -133,7 +132,7 @@ function build(body, { store, frames, engine, opening }) {
     tools.element,
     trials.element,
   );
-  tools.element.append(filming.element, h("div", { class: "mx-row" }, open, take, link, note));
+  tools.element.append(filming.element, h("div", { class: "mx-row" }, open, takePicture, link, note));
   body.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
     event.preventDefault();
@@ -142,7 +141,7 @@ function build(body, { store, frames, engine, opening }) {
     else desk.undo();
   });
 
-  /** The stage's part of a link; a picture is in no link, so there the model's first scene stands for it. */
+  /** The stage's part of a link. Links hold no pictures, so the model's first scene replaces a visitor's picture. */
   function stageLink() {
     if (store.scene.origin.kind !== "picture") return stageHash(store);
     const {
@@ -154,17 +153,17 @@ function build(body, { store, frames, engine, opening }) {
   let visible = false;
   let scheduled = false;
   function draw() {
-    if (scheduled || !place.furnished) return;
+    if (scheduled || !place.hasWorld) return;
     scheduled = true;
     requestAnimationFrame(() => {
       scheduled = false;
       const { composition } = desk;
       const { world, frame } = place;
-      if (!place.furnished) return;
+      if (!place.hasWorld) return;
       filming.follow();
       const { filmed } = place;
       const ground = filmed ? { pixels: filmed, origin: null, stays: true } : composition.ground;
-      const explained = live.course.where === "server" ? null : composition.explained; // it is not told of it
+      const explained = live.status.where === "server" ? null : composition.explained; // the server takes no scope
       place.rendered = render({ ...composition, ground }, world, frame);
       drawColors(screen, frame.side, veiled(place.rendered.pixels, explained));
       easel.mark();
@@ -176,47 +175,47 @@ function build(body, { store, frames, engine, opening }) {
   desk.subscribe(draw);
   live.onCourse(draw);
 
-  /** The world of the model on the stage. */
-  async function settle() {
+  /** Loads the world of the stage's model and restores its canvas. */
+  async function followStage() {
     if (!store.loaded) return;
     const { scene } = store;
     const { model, slots, how } = scene;
-    if (slots !== place.slots) trials.resume(null); // its axes are of other slots
+    if (slots !== place.slots) trials.resume(null); // the chart's axes depend on the number of slots
     place.slots = slots;
     if (visible) live.use({ model, slots, how }, scene.size);
-    if (model === place.model) return place.furnished && linked !== null ? follow() : draw();
-    filming.leave("The camera is off: another model is on the stage.");
-    if (place.model && place.furnished) kept.set(place.model, desk.composition);
-    place.leaveFor(model);
+    if (model === place.model) return place.hasWorld && pendingLink !== null ? showLink() : draw();
+    filming.stopIfOn("The camera is off: another model is on the stage.");
+    if (place.model && place.hasWorld) kept.set(place.model, desk.composition);
+    place.setModel(model);
     trials.resume(null);
     const { data, picture } = opening.offer.models[model];
     try {
       const world = await worldOf(data);
       if (place.model !== model) return;
-      place.furnish(world, { picture: picture ?? scene.size, side: scene.size });
-      tools.furnish();
+      place.setWorld(world, { picture: picture ?? scene.size, side: scene.size });
+      tools.showWorld();
       desk.open(
         kept.get(model) ?? { ground: world.grounds[0], things: randomThings(world, place.frame.picture, slots) },
       );
-      desk.select(desk.composition.things.at(-1)?.id ?? null); // its handles show what one can do
-      if (linked !== null) follow();
+      desk.select(desk.composition.things.at(-1)?.id ?? null); // shows the handles
+      if (pendingLink !== null) showLink();
     } catch (error) {
-      place.model = null; // coming back to the panel tries again
-      say(note, `The shapes of this model’s data set did not arrive: ${reasonOf(error)}`);
+      place.model = null; // retried when the panel comes into view again
+      say(note, `The shapes of this model’s data set could not be loaded: ${reasonOf(error)}`);
     }
   }
 
   /** Shows the canvas of a link, once its model is on the stage. */
-  async function follow() {
-    if (!linked) return;
-    const { text, model } = linked;
+  async function showLink() {
+    if (!pendingLink) return;
+    const { text, model } = pendingLink;
     if (model !== null && model !== place.model) return;
-    linked = null;
+    pendingLink = null;
     try {
       const { things, ground, origin, explained, experiment } = fromText(text, place.world, place.frame);
       if (!ground && !origin) notify("The ground’s picture is not in the link; the objects are shown without it.");
-      const found = ground ?? (origin ? await groundOf(origin) : place.world.grounds[0]);
-      desk.open({ things, ground: found, ...(explained && { explained }) });
+      const background = ground ?? (origin ? await groundOf(origin) : place.world.grounds[0]);
+      desk.open({ things, ground: background, ...(explained && { explained }) });
       trials.resume(experiment);
     } catch (error) {
       notify(`The canvas of this link cannot be shown: ${reasonOf(error).replace(/\.$/, "")}.`);
@@ -235,7 +234,7 @@ function build(body, { store, frames, engine, opening }) {
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;
     scene = frame.scene;
-    settle();
+    followStage();
   });
   const studio = {
     desk,
@@ -243,19 +242,19 @@ function build(body, { store, frames, engine, opening }) {
     live,
     trials,
     filming,
-    /** @param {boolean} now whether it is in sight */
+    /** @param {boolean} now whether the panel is in view */
     watch(now) {
       visible = now;
-      if (visible) settle();
+      if (visible) followStage();
       else {
         trials.stop();
-        filming.leave("The camera is off: the canvas was out of sight.");
+        filming.stopIfOn("The camera is off: the canvas was out of view.");
       }
     },
-    /** @param {string} text the canvas of a link, whose model comes on the stage by the rest of the link */
+    /** @param {string} text the canvas of a link; the rest of the link opens its model on the stage */
     restore(text) {
-      linked = { text, model: new URLSearchParams(location.hash.slice(1)).get("model") };
-      settle();
+      pendingLink = { text, model: new URLSearchParams(location.hash.slice(1)).get("model") };
+      followStage();
     },
   };
   Object.assign(Reflect.get(window, "monetExplorer"), { studio }); // for tests

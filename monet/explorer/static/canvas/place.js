@@ -1,24 +1,23 @@
-// What the canvas is of: a model, its world, and what is drawn now.
+// Context of the canvas: the model, its world (shapes, colours, grounds), the frame and the rendered pixels.
 
 /** @typedef {import("./render.js").Frame} Frame */
 /** @typedef {import("./render.js").Rendered} Rendered */
 /** @typedef {import("./worlds.js").World} World */
 /**
- * What the network is asked about.
+ * A rendered composition, as sent to the network.
  * @typedef {Rendered & {composition: import("./render.js").Composition, world: World, side: number}} Subject
  */
 
-/** Stands in for what a world brings. @returns {any} */
+/** Initial value of the fields that a world sets. @returns {any} */
 const unset = () => null;
 
 export class Place {
   /** @type {string | null} */
   model = null;
   slots = 0;
-  /** What a camera sees in place of the ground, [picture][picture][3]. @type {Uint8Array | null} */
+  /** The camera's latest frame, replaces the ground: [picture][picture][3]. @type {Uint8Array | null} */
   filmed = null;
-  // Until a model's world is there the next three are null, and whoever may run before then asks `furnished` or
-  // `drawn` first.
+  // The next three are null until a model's world has loaded; check `hasWorld` or `drawn` first.
   /** @type {World} */
   world = unset();
   /** @type {Frame} */
@@ -26,7 +25,7 @@ export class Place {
   /** @type {Rendered} */
   rendered = unset();
 
-  get furnished() {
+  get hasWorld() {
     return this.world !== null;
   }
 
@@ -34,13 +33,13 @@ export class Place {
     return this.rendered !== null;
   }
 
-  /** Another model, whose world is still to come. @param {string} model */
-  leaveFor(model) {
+  /** Switches to another model, whose world has not loaded yet. @param {string} model */
+  setModel(model) {
     Object.assign(this, { model, world: null, rendered: null, filmed: null });
   }
 
-  /** @param {World} world @param {Frame} frame */
-  furnish(world, frame) {
+  /** Sets the loaded world. @param {World} world @param {Frame} frame */
+  setWorld(world, frame) {
     Object.assign(this, { world, frame });
   }
 }

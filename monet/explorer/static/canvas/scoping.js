@@ -1,34 +1,34 @@
-// The scope's tool: a brush on the veil that marks what counts as explained already.
+// Scope tool: a brush that marks pixels as already explained, and buttons to unmark them.
 
 import { button, h, say } from "../page/dom.js";
 import { withSlot } from "./scope.js";
 
 const QUESTION =
-  "What does the network take if this part is already explained? Paint it, or click a slot’s picture to count that slot as explained.";
+  "What does the network take if this part is already explained? Paint it, or click a slot’s picture to mark that slot as explained.";
 
 /**
  * @param {import("./desk.js").Desk} desk
  * @param {import("./live.js").Live} live
  */
 export function scoping(desk, live) {
-  const pen = button("Scope", () => desk.take({ tool: "scope", gives: false }), {
-    title: "Marks what counts as explained already",
+  const pen = button("Scope", () => desk.set({ tool: "scope", unmarks: false }), {
+    title: "Marks pixels as already explained",
   });
-  const mark = button("Explained", () => desk.take({ tool: "scope", gives: false }), {
-    title: "The brush draws the veil: this part is explained",
+  const mark = button("Explained", () => desk.set({ tool: "scope", unmarks: false }), {
+    title: "The brush marks pixels as explained: it draws the veil",
   });
-  const give = button("To explain", () => desk.take({ tool: "scope", gives: true }), {
-    title: "The brush takes the veil off again",
+  const give = button("To explain", () => desk.set({ tool: "scope", unmarks: true }), {
+    title: "The brush unmarks pixels: it removes the veil",
   });
   const all = button("All to explain", () => desk.edit(({ things, ground }) => ({ things, ground })), {
-    title: "Takes the whole veil off",
+    title: "Removes the whole veil",
   });
   const note = h("p", { class: "mx-muted mx-compose-note" });
   const buttons = h("div", { class: "mx-row", role: "group", "aria-label": "Scope" }, mark, give, all);
   const element = h("div", { class: "mx-compose-scope" }, buttons, note);
 
-  /** Counts a slot of the answer as explained. @param {number} k */
-  function count(k) {
+  /** Marks a slot of the last answer as explained. @param {number} k */
+  function markSlot(k) {
     const mask = live.shown?.answer.masks[k];
     if (mask) desk.edit((composition) => ({ ...composition, explained: withSlot(composition.explained, mask) }));
   }
@@ -36,31 +36,31 @@ export function scoping(desk, live) {
   return {
     pen,
     element,
-    /** As the hand, the canvas and who answers are now. */
+    /** Updates the controls to the tool, the canvas and who answers. */
     follow() {
       const {
-        hand,
+        settings,
         composition: { explained },
       } = desk;
-      const { where, reason } = live.course;
-      const offered = where !== "server";
-      if (!offered && hand.tool === "scope") return desk.take({ tool: "move" }); // and follows again
-      const held = hand.tool === "scope";
-      pen.disabled = !offered;
-      pen.ariaPressed = String(held);
-      mark.ariaPressed = String(held && !hand.gives);
-      give.ariaPressed = String(held && hand.gives);
-      mark.disabled = give.disabled = !offered;
+      const { where, reason } = live.status;
+      const available = where !== "server";
+      if (!available && settings.tool === "scope") return desk.set({ tool: "move" }); // which calls follow() again
+      const active = settings.tool === "scope";
+      pen.disabled = !available;
+      pen.ariaPressed = String(active);
+      mark.ariaPressed = String(active && !settings.unmarks);
+      give.ariaPressed = String(active && settings.unmarks);
+      mark.disabled = give.disabled = !available;
       all.disabled = !explained;
-      buttons.hidden = !held && !explained;
-      note.hidden = buttons.hidden && offered;
+      buttons.hidden = !active && !explained;
+      note.hidden = buttons.hidden && available;
       say(
         note,
-        offered
+        available
           ? QUESTION
-          : `The scope needs the network in your browser; here the server answers, with everything to explain. ${reason}`,
+          : `The scope needs the network in your browser; the server always starts with the full scope. ${reason}`,
       );
-      live.picks(held ? count : null);
+      live.onPick(active ? markSlot : null);
     },
   };
 }

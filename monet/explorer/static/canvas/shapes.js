@@ -1,4 +1,4 @@
-// A shape beside the canvas: dragged or clicked it becomes a thing on it, and its picture has the colour in hand.
+// Shape button beside the canvas: a drag or click adds the shape; its icon shows the current colour.
 
 import { context2d, h } from "../page/dom.js";
 import { notify } from "../page/notices.js";
@@ -7,14 +7,14 @@ import { FULL } from "./easel.js";
 import { render } from "./render.js";
 import { made, nameOf } from "./things.js";
 
-/** Pixels of the window that a shape has to be pulled before it comes along. */
-const PULL_PX = 6;
+/** Distance in CSS pixels after which a press becomes a drag. */
+const DRAG_PX = 6;
 
-/** Side of a picture of a shape, in its own pixels: of a piece made of cells, and of others. */
-const [CELLS, SAMPLE] = [22, 36];
+/** Side of the icon in its own pixels: of pieces made of cells, and of other shapes. */
+const [CELL_ICON, ICON] = [22, 36];
 
-/** The scale at which a sprite fills its picture. */
-const LARGE = 2.2;
+/** The scale at which a sprite fills its icon. */
+const ICON_SCALE = 2.2;
 
 /**
  * @param {string} shape
@@ -24,9 +24,9 @@ const LARGE = 2.2;
  */
 export function shapeToDrag(shape, desk, place, easel) {
   const name = nameOf(shape, place.world);
-  const picture = h("canvas", { "aria-hidden": "true" });
-  /** Where the pointer went down, or that it came along. @type {[number, number] | "away" | null} */
-  let pulled = null;
+  const icon = h("canvas", { "aria-hidden": "true" });
+  /** Where the pointer was pressed, or "dragged". @type {[number, number] | "dragged" | null} */
+  let pressed = null;
   const element = h(
     "button",
     {
@@ -34,27 +34,27 @@ export function shapeToDrag(shape, desk, place, easel) {
       class: "mx-compose-shape",
       title: `${name}: drag it onto the canvas, or click`,
       "aria-label": `Add ${name}`,
-      onclick: (event) => (event.detail === 0 || pulled !== "away") && put(),
+      onclick: (event) => (event.detail === 0 || pressed !== "dragged") && add(),
       onpointerdown: (event) => {
-        pulled = [event.clientX, event.clientY];
-        element.setPointerCapture(event.pointerId); // it leaves the button before it has gone far enough
+        pressed = [event.clientX, event.clientY];
+        element.setPointerCapture(event.pointerId); // the pointer leaves the button before the drag begins
       },
       onpointermove: (event) => {
         if (
-          !Array.isArray(pulled) ||
+          !Array.isArray(pressed) ||
           !event.buttons ||
-          Math.hypot(event.clientX - pulled[0], event.clientY - pulled[1]) < PULL_PX
+          Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < DRAG_PX
         )
           return;
-        pulled = "away";
-        put(event);
+        pressed = "dragged";
+        add(event);
       },
     },
-    picture,
+    icon,
   );
 
-  /** A new thing, in the middle of the canvas or with the pointer. @param {PointerEvent | null} event */
-  function put(event = null) {
+  /** Adds a thing at the canvas's centre or, with an event, at the pointer. @param {PointerEvent | null} event */
+  function add(event = null) {
     if (desk.isFull) return notify(FULL);
     const side = place.frame.picture;
     const [x, y] = event ? easel.at(event) : [side / 2, side / 2];
@@ -63,31 +63,31 @@ export function shapeToDrag(shape, desk, place, easel) {
       shape,
       x,
       y,
-      ...(place.world.colors && { color: desk.hand.color }),
+      ...(place.world.colors && { color: desk.settings.color }),
     });
-    desk.take({ tool: "move" });
+    desk.set({ tool: "move" });
     if (event) easel.carry(event, thing);
     else desk.edit(added(thing), { select: thing.id });
   }
 
-  /** Its picture, in the colour that is in hand where it takes one. */
+  /** Draws the icon, in the current colour if the world's shapes take colours. */
   function draw() {
     const { world } = place;
-    const side = world.kind.whole ? CELLS : SAMPLE;
+    const side = world.kind.integerScales ? CELL_ICON : ICON;
     const thing = {
-      ...made(world, side, { shape, color: world.colors && desk.hand.color }),
-      scale: world.colors && !world.kind.whole ? LARGE : 1,
+      ...made(world, side, { shape, color: world.colors && desk.settings.color }),
+      scale: world.colors && !world.kind.integerScales ? ICON_SCALE : 1,
     };
     const { pixels, owners } = render({ things: [thing], ground: { color: [0, 0, 0] } }, world, {
       picture: side,
       side,
     });
-    picture.width = picture.height = side;
+    icon.width = icon.height = side;
     const drawn = new ImageData(side, side);
     owners.forEach((owner, p) =>
       drawn.data.set([pixels[3 * p], pixels[3 * p + 1], pixels[3 * p + 2], owner ? 255 : 0], 4 * p),
     );
-    context2d(picture).putImageData(drawn, 0, 0);
+    context2d(icon).putImageData(drawn, 0, 0);
   }
   return { element, draw };
 }

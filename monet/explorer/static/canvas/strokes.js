@@ -1,20 +1,20 @@
-// What a brush leaves: a line through points, round at its ends. The eraser's has no colour and shows the ground.
+// Brush strokes: lines through points with round ends. An eraser stroke has no colour and shows the ground.
 
-/** Radius of the thinnest line that has no gaps: half a pixel's diagonal. */
-const THINNEST = Math.SQRT1_2;
+/** Radius of the thinnest line without gaps: half a pixel's diagonal. */
+const MIN_RADIUS = Math.SQRT1_2;
 
 /** @typedef {import("./render.js").Spot} Spot */
 /** @typedef {import("./render.js").Thing} Thing */
-/** What is a stroke's own. @typedef {Thing & {width: number, points: Spot[]}} Stroke */
+/** A thing that is a stroke. @typedef {Thing & {width: number, points: Spot[]}} Stroke */
 
-/** Squared distance of a point from the line between two others. @param {number} x @param {number} y @param {Spot} from @param {Spot} to */
+/** Squared distance of a point from a line segment. @param {number} x @param {number} y @param {Spot} from @param {Spot} to */
 function squaredDistance(x, y, [ax, ay], [bx, by]) {
   const [dx, dy] = [bx - ax, by - ay];
   const along = dx || dy ? Math.max(0, Math.min(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy))) : 0;
   return (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2;
 }
 
-/** The points of a stroke where they lie in the picture. @param {Stroke} stroke @returns {Spot[]} */
+/** The points of a stroke in picture coordinates. @param {Stroke} stroke @returns {Spot[]} */
 function placed({ x, y, scale, angle, points }) {
   const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
   return points.map(([px, py]) => [x + cos * px - sin * py, y + sin * px + cos * py]);
@@ -30,8 +30,8 @@ export const strokes = {
   draw(thing, side, put) {
     const line = /** @type {Stroke} */ (thing);
     const points = placed(line);
-    const radius = Math.max(THINNEST, (line.width * line.scale) / 2);
-    const [r, g, b] = line.color ?? [0, 0, 0]; // an eraser's is not looked at
+    const radius = Math.max(MIN_RADIUS, (line.width * line.scale) / 2);
+    const [r, g, b] = line.color ?? [0, 0, 0]; // an eraser's colour is ignored
     const done = new Uint8Array(side * side);
     points.forEach((from, n) => {
       const to = points[n + 1] ?? from;
@@ -60,7 +60,7 @@ export const strokes = {
 };
 
 /**
- * A stroke whose points are around its own middle, so that it turns and grows in place.
+ * Makes a stroke. Its points are relative to its centre, so that it turns and scales in place.
  * @param {Spot[]} points in the picture
  * @param {number} width in pixels
  * @param {import("./render.js").Color | null} color
@@ -68,13 +68,13 @@ export const strokes = {
  */
 export function stroke(points, width, color) {
   /** @param {number} value */
-  const tenths = (value) => Math.round(10 * value) / 10; // a link holds no more
+  const tenths = (value) => Math.round(10 * value) / 10; // keeps links short
   /** @param {0 | 1} c */
-  const middle = (c) => {
+  const centre = (c) => {
     const values = points.map((point) => point[c]);
     return tenths((Math.min(...values) + Math.max(...values)) / 2);
   };
-  const [x, y] = [middle(0), middle(1)];
+  const [x, y] = [centre(0), centre(1)];
   return {
     shape: "stroke",
     x,

@@ -1,26 +1,26 @@
-// Things made, moved, turned and sized, as their world allows: pure functions.
+// Pure functions that make, move, turn and scale things within the limits of their world.
 
 import { kindOf } from "./render.js";
 
 /** @typedef {import("./render.js").Thing} Thing */
 /** @typedef {import("./worlds.js").World} World */
 
-/** From one value to another, t from 0 to 1. @param {number} from @param {number} to @param {number} t */
+/** Linear interpolation, t from 0 to 1. @param {number} from @param {number} to @param {number} t */
 export const between = (from, to, t) => from + (to - from) * t;
 
 /** @param {number} value @param {[number, number]} range */
 const clamp = (value, [least, most]) => Math.max(least, Math.min(most, value));
 
 const TURN = 2 * Math.PI;
-/** Places that are tried for each of the things at random. */
-const PLACES = 16;
+/** Random positions tried for each thing. */
+const TRIES = 16;
 
-/** Few decimals, so that a link is short and yet all of it. @param {number} value */
+/** Rounding keeps links short and exact. @param {number} value */
 const hundredths = (value) => Math.round(100 * value) / 100;
 /** @param {number} value */
 const thousandths = (value) => Math.round(1000 * value) / 1000;
 
-/** Where its world could have it. @param {Thing} thing @param {World} world @param {number} side of the picture @returns {Thing} */
+/** The nearest thing that the world allows. @param {Thing} thing @param {World} world @param {number} side of the picture @returns {Thing} */
 export function fitted(thing, world, side) {
   const kind = kindOf(thing, world);
   const fit = kind.fit(
@@ -40,7 +40,7 @@ export function fitted(thing, world, side) {
   };
 }
 
-/** @param {World} world @param {number} side @param {Partial<Thing>} given @returns {Thing} */
+/** Makes a thing; what is not given has the world's defaults. @param {World} world @param {number} side @param {Partial<Thing>} given @returns {Thing} */
 export const made = (world, side, given) =>
   fitted(
     {
@@ -48,7 +48,7 @@ export const made = (world, side, given) =>
       shape: world.kind.shapes[0],
       x: side / 2,
       y: side / 2,
-      scale: world.usual,
+      scale: world.defaultScale,
       angle: 0,
       alpha: 1,
       color: world.colors?.[0] ?? null,
@@ -58,31 +58,31 @@ export const made = (world, side, given) =>
     side,
   );
 
-/** @param {Thing} thing @param {number} turns of the world's own size, clockwise @param {World} world @param {number} side */
+/** @param {Thing} thing @param {number} turns clockwise, in the world's angle steps @param {World} world @param {number} side */
 export const turnedBy = (thing, turns, world, side) =>
   fitted({ ...thing, angle: thing.angle + turns * kindOf(thing, world).turn }, world, side);
 
-/** @param {Thing} thing @param {number} scale what a whole-numbered world rounds @param {World} world @param {number} side */
+/** @param {Thing} thing @param {number} scale rounded if the world's scales are whole numbers @param {World} world @param {number} side */
 export const sizedTo = (thing, scale, world, side) =>
-  fitted({ ...thing, scale: kindOf(thing, world).whole ? Math.round(scale) : scale }, world, side);
+  fitted({ ...thing, scale: kindOf(thing, world).integerScales ? Math.round(scale) : scale }, world, side);
 
-/** One step larger or smaller. @param {Thing} thing @param {1 | -1} by @param {World} world @param {number} side */
+/** Scales by one step. @param {Thing} thing @param {1 | -1} by @param {World} world @param {number} side */
 export const grown = (thing, by, world, side) =>
-  sizedTo(thing, kindOf(thing, world).whole ? thing.scale + by : thing.scale * 1.08 ** by, world, side);
+  sizedTo(thing, kindOf(thing, world).integerScales ? thing.scale + by : thing.scale * 1.08 ** by, world, side);
 
-/** @param {Thing} thing @param {number} x @param {number} y @param {World} world @param {number} side @returns {Thing} moved so far that a step of its world shows */
+/** @param {Thing} thing @param {number} x @param {number} y @param {World} world @param {number} side @returns {Thing} */
 export const movedTo = (thing, x, y, world, side) => fitted({ ...thing, x, y }, world, side);
 
-/** What a shape is called. @param {string} shape @param {World} world */
+/** A shape's title, or its name. @param {string} shape @param {World} world */
 export const nameOf = (shape, { kind }) => (kind.shapes.includes(shape) ? kind.title?.(shape) : null) ?? shape;
 
-/** Whether it can be sized at all. @param {Pick<Thing, "shape">} thing @param {World} world */
+/** Whether its world allows more than one scale. @param {Pick<Thing, "shape">} thing @param {World} world */
 export const sizable = (thing, world) => {
   const [least, most] = kindOf(thing, world).sizes;
   return most > least;
 };
 
-/** A few things at random, as many as the model could give a slot each. @param {World} world @param {number} side @param {number} slots */
+/** Random things, at most five and fewer than slots. @param {World} world @param {number} side @param {number} slots */
 export function randomThings(world, side, slots) {
   /** @template T @param {T[]} list */
   const pick = (list) => list[Math.floor(Math.random() * list.length)];
@@ -92,20 +92,20 @@ export function randomThings(world, side, slots) {
     kind: { turn },
     band: [top, bottom],
   } = world;
-  const place = () => 0.22 + 0.56 * Math.random();
+  const position = () => 0.22 + 0.56 * Math.random();
   /** @type {Thing[]} */
   const things = [];
-  /** @param {Thing} thing */
-  const room = (thing) => Math.min(...things.map(({ x, y }) => Math.hypot(x - thing.x, y - thing.y)));
+  /** Distance to the nearest thing. @param {Thing} thing */
+  const clearance = (thing) => Math.min(...things.map(({ x, y }) => Math.hypot(x - thing.x, y - thing.y)));
   for (let id = 1; id <= count; id++) {
-    const scale = world.kind.whole ? 1 : world.usual * (0.8 + 0.4 * Math.random());
+    const scale = world.kind.integerScales ? 1 : world.defaultScale * (0.8 + 0.4 * Math.random());
     const angle = world.colors ? turn * Math.floor((TURN * Math.random()) / turn) : 0;
     const thing = { id, shape: pick(world.kind.shapes), scale, angle, color: world.colors ? pick(world.colors) : null };
-    // Data sets hardly let things lie on one another: of some places the one with most room.
-    const tried = Array.from({ length: PLACES }, () =>
-      made(world, side, { ...thing, x: side * place(), y: side * between(top, bottom, place()) }),
+    // Objects of the data sets rarely overlap: take the position farthest from the others.
+    const candidates = Array.from({ length: TRIES }, () =>
+      made(world, side, { ...thing, x: side * position(), y: side * between(top, bottom, position()) }),
     );
-    things.push(tried.reduce((best, other) => (room(other) > room(best) ? other : best)));
+    things.push(candidates.reduce((best, other) => (clearance(other) > clearance(best) ? other : best)));
   }
   return things;
 }

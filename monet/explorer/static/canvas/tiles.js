@@ -1,6 +1,6 @@
-// Pieces made of square cells: Tetrominoes as monet.data.generators.tetrominoes draws them, and ARC's flat cells.
+// Draws pieces made of square cells: Tetrominoes as monet.data.generators.tetrominoes does, and ARC's flat cells.
 
-/** Cells by row; a quarter turn clockwise of h x w cells. @param {string[]} rows */
+/** Turns a piece clockwise by 90 degrees. @param {string[]} rows */
 const turned = (rows) =>
   Array.from(rows[0], (_, c) =>
     rows
@@ -9,22 +9,21 @@ const turned = (rows) =>
       .join(""),
   );
 
-/** @param {number} angle @returns {number} quarters of a turn, 0 to 3 */
+/** @param {number} angle in radians @returns {number} quarter turns, 0 to 3 */
 const quarters = (angle) => ((Math.round(angle / (Math.PI / 2)) % 4) + 4) % 4;
 
 /**
  * @param {object} style
  * @param {Record<string, string>} style.pieces by name: rows of # and . with spaces between
  * @param {number} style.tile side of a cell in pixels
- * @param {number[][]} style.shading tile x tile, 0 to 255: what share of its colour each pixel of a cell has
- * @param {number} style.step pieces stand at multiples of so many pixels
+ * @param {number[][]} style.shading tile x tile, 0 to 255: brightness of each pixel of a cell
+ * @param {number} style.step pieces lie at multiples of this many pixels
  * @param {[number, number]} style.sizes
  * @returns {import("./worlds.js").Kind}
  */
 export function tiles({ pieces, tile, shading, step, sizes }) {
-  /** A piece as it lies: its cells, and a cell's side in pixels. */
-  /** @param {import("./render.js").Thing} thing */
-  const lying = ({ shape, scale, angle }) => {
+  /** The rows of a turned piece, and its integer scale. @param {import("./render.js").Thing} thing */
+  const oriented = ({ shape, scale, angle }) => {
     let rows = pieces[shape].split(" ");
     for (let n = quarters(angle); n > 0; n--) rows = turned(rows);
     return { rows, times: Math.max(1, Math.round(scale)) };
@@ -33,12 +32,12 @@ export function tiles({ pieces, tile, shading, step, sizes }) {
     turn: Math.PI / 2,
     step,
     sizes,
-    whole: true,
+    integerScales: true,
     shapes: Object.keys(pieces),
 
     draw(thing, _side, put) {
-      const { rows, times } = lying(thing);
-      const [r, g, b] = /** @type {import("./render.js").Color} */ (thing.color); // only cut-outs and erasers have none
+      const { rows, times } = oriented(thing);
+      const [r, g, b] = /** @type {import("./render.js").Color} */ (thing.color); // only cut-outs and erasers have no colour
       const cell = tile * times;
       const [top, left] = [
         Math.round(thing.y - (rows.length * cell) / 2),
@@ -47,22 +46,22 @@ export function tiles({ pieces, tile, shading, step, sizes }) {
       for (let y = 0; y < rows.length * cell; y++) {
         for (let x = 0; x < rows[0].length * cell; x++) {
           if (rows[Math.floor(y / cell)][Math.floor(x / cell)] !== "#") continue;
-          const lit = shading[Math.floor((y % cell) / times)][Math.floor((x % cell) / times)] / 255;
-          put(top + y, left + x, Math.round(lit * r), Math.round(lit * g), Math.round(lit * b));
+          const light = shading[Math.floor((y % cell) / times)][Math.floor((x % cell) / times)] / 255;
+          put(top + y, left + x, Math.round(light * r), Math.round(light * g), Math.round(light * b));
         }
       }
     },
 
     fit(thing, side) {
-      const { rows, times } = lying(thing);
+      const { rows, times } = oriented(thing);
       /** @param {number} at @param {number} cells */
-      const place = (at, cells) => {
+      const snap = (at, cells) => {
         const length = cells * tile * times;
         return (
           Math.max(0, Math.min(Math.max(0, side - length), step * Math.round((at - length / 2) / step))) + length / 2
         );
       };
-      return { ...thing, x: place(thing.x, rows[0].length), y: place(thing.y, rows.length) };
+      return { ...thing, x: snap(thing.x, rows[0].length), y: snap(thing.y, rows.length) };
     },
   };
 }

@@ -1,4 +1,4 @@
-// What lies beside the canvas: shapes to drag in, colours, the selected thing's buttons, the brush and the ground.
+// Toolbar of the canvas: shapes, colours, actions on the selected thing, brushes, ground, undo.
 
 import { button, h } from "../page/dom.js";
 import { roving } from "../page/roving.js";
@@ -43,17 +43,17 @@ export function tools(desk, place, easel, scope) {
   /** @param {string} shape */
   const shapeButton = (shape) => shapeToDrag(shape, desk, place, easel);
   /** @type {ReturnType<typeof shapeButton>[]} */
-  let offered = [];
+  let shapeButtons = [];
   /** @type {{patch: HTMLButtonElement, color: Color | null}[]} */
   let swatches = [];
-  /** The shapes in the colour that is in hand, where they take one. */
+  /** Redraws the shape icons in the current colour. */
   function paintShapes() {
-    for (const { draw } of offered) draw();
+    for (const { draw } of shapeButtons) draw();
   }
 
-  /** @param {Color | null} color null: its own */
+  /** @param {Color | null} color null: the object's own colours */
   const recolour = (color) => {
-    if (color) desk.take({ color });
+    if (color) desk.set({ color });
     const { thing } = desk;
     if (thing && (thing.shape !== "stroke" || (thing.color && color)))
       desk.editThing((thing) => ({ ...thing, color }), `colour/${desk.selected}`);
@@ -69,10 +69,10 @@ export function tools(desk, place, easel, scope) {
 
   /** @param {"front" | "back"} to */
   const restack = (to) => desk.thing && desk.edit(restacked(desk.thing.id, to));
-  /** Label, title, and what it does. @type {Record<string, [string, string, () => void]>} */
+  /** Label, title and action. @type {Record<string, [string, string, () => void]>} */
   const acts = {
-    back: ["To back", "Behind all others (Page Down)", () => restack("back")],
-    front: ["To front", "Before all others (Page Up)", () => restack("front")],
+    back: ["To back", "Move behind all others (Page Down)", () => restack("back")],
+    front: ["To front", "Move in front of all others (Page Up)", () => restack("front")],
     left: ["⟲", "Turn to the left ([)", () => desk.editThing((thing) => turnedBy(thing, -1, place.world, side()))],
     right: ["⟳", "Turn to the right (])", () => desk.editThing((thing) => turnedBy(thing, 1, place.world, side()))],
     smaller: ["−", "Smaller (−)", () => desk.editThing((thing) => grown(thing, -1, place.world, side()))],
@@ -96,18 +96,18 @@ export function tools(desk, place, easel, scope) {
     max: "1",
     step: "0.01",
     "aria-label": "Opacity of the object",
-    title: "Opacity: to the left it fades into the ground",
+    title: "Opacity: lower values fade the object into the ground",
     oninput: () => desk.editThing((thing) => ({ ...thing, alpha: Number(alpha.value) }), `alpha/${desk.selected}`),
   });
 
-  /** @type {["move" | "brush" | "eraser", string, string][]} */
-  const kinds = [
-    ["move", "Move", "Take hold of objects"],
-    ["brush", "Brush", "Paint freely; what is painted is an object like the others"],
-    ["eraser", "Eraser", "Shows the ground again, whatever lies there"],
+  /** Tool, label and title. @type {["move" | "brush" | "eraser", string, string][]} */
+  const penChoices = [
+    ["move", "Move", "Select and move objects"],
+    ["brush", "Brush", "Paint freely; each stroke is an object like the others"],
+    ["eraser", "Eraser", "Erase to the ground"],
   ];
   const pens = Object.fromEntries(
-    kinds.map(([tool, label, title]) => [tool, button(label, () => desk.take({ tool }), { title })]),
+    penChoices.map(([tool, label, title]) => [tool, button(label, () => desk.set({ tool }), { title })]),
   );
   const width = h("input", {
     type: "range",
@@ -117,7 +117,7 @@ export function tools(desk, place, easel, scope) {
     step: "1",
     "aria-label": "Width of the brush in pixels",
     title: "Width of the brush",
-    oninput: () => desk.take({ width: Number(width.value) }),
+    oninput: () => desk.set({ width: Number(width.value) }),
   });
 
   const grey = h("input", {
@@ -137,17 +137,17 @@ export function tools(desk, place, easel, scope) {
   });
   /** @param {import("./render.js").Ground} ground */
   const reground = (ground) => desk.edit((composition) => ({ ...composition, ground }), { gesture: "ground" });
-  const usual = button("Another ground", () => {
+  const nextGround = button("Another ground", () => {
     const { grounds } = place.world;
     reground(grounds[(grounds.indexOf(desk.composition.ground) + 1) % grounds.length]);
     desk.endGesture();
   });
-  const grounds = h("span", { class: "mx-label" }, "ground ", grey, tint, usual);
+  const grounds = h("span", { class: "mx-label" }, "ground ", grey, tint, nextGround);
 
   const undo = button("Undo", () => desk.undo(), { title: "Ctrl+Z, with the focus in this panel" });
   const redo = button("Redo", () => desk.redo(), { title: "Ctrl+Shift+Z, with the focus in this panel" });
-  /** Other things on a ground of the world: a scene's picture goes, a colour or a room that was chosen stays. @param {Thing[]} things */
-  const anew = (things) =>
+  /** Replaces the things; keeps the chosen ground unless it is a scene's picture. @param {Thing[]} things */
+  const restart = (things) =>
     desk.edit(
       ({ ground }) => ({
         things,
@@ -155,8 +155,8 @@ export function tools(desk, place, easel, scope) {
       }),
       { select: null },
     );
-  const clear = button("Clear", () => anew([]), { title: "An empty canvas" });
-  const random = button("Random scene", () => anew(randomThings(place.world, side(), place.slots)));
+  const clear = button("Clear", () => restart([]), { title: "Remove all objects" });
+  const random = button("Random scene", () => restart(randomThings(place.world, side(), place.slots)));
   const note = h("p", { class: "mx-muted mx-compose-note" });
 
   const element = h(
@@ -183,13 +183,13 @@ export function tools(desk, place, easel, scope) {
 
   return {
     element,
-    /** Shapes and colours, which belong close to the canvas. */
+    /** Shapes and colours, placed next to the canvas. */
     palette: [shapes, colors],
-    /** Another world: other shapes and colours. */
-    furnish() {
+    /** Shows the shapes and colours of the loaded world. */
+    showWorld() {
       const { world } = place;
-      offered = world.kind.shapes.map(shapeButton);
-      shapes.replaceChildren(...offered.map(({ element: shape }) => shape));
+      shapeButtons = world.kind.shapes.map(shapeButton);
+      shapes.replaceChildren(...shapeButtons.map(({ element: shape }) => shape));
       /** @param {Color | null} color */
       const swatch = (color) => {
         const name = color ? `Colour ${hex(color)}` : "Its own colours";
@@ -213,32 +213,35 @@ export function tools(desk, place, easel, scope) {
         [240, 240, 240],
       ];
       swatches = (world.colors ? paints : [null, ...paints]).map(swatch);
-      colors.replaceChildren(...swatches.map(({ patch }) => patch), ...(world.free || !world.colors ? [anyColor] : []));
+      colors.replaceChildren(
+        ...swatches.map(({ patch }) => patch),
+        ...(world.anyColor || !world.colors ? [anyColor] : []),
+      );
       grey.hidden = world.ground !== "grey";
       tint.hidden = world.ground !== "colour";
-      usual.hidden = world.grounds.length < 2;
-      grounds.hidden = grey.hidden && tint.hidden && usual.hidden;
+      nextGround.hidden = world.grounds.length < 2;
+      grounds.hidden = grey.hidden && tint.hidden && nextGround.hidden;
       note.textContent = world.note;
-      desk.take({ tool: "move", color: paints[0] });
+      desk.set({ tool: "move", color: paints[0] });
       paintShapes();
     },
-    /** The tools as the selection and the hand are now. */
+    /** Updates the tools to the selection and the active tool. */
     follow() {
       const {
         thing,
-        hand,
+        settings,
         composition: { ground },
       } = desk;
       for (const control of [...Object.values(buttons), alpha]) control.disabled = !thing;
       for (const name of ["smaller", "larger"])
         buttons[name].hidden = !sizable(thing ?? { shape: place.world.kind.shapes[0] }, place.world);
       alpha.value = String(thing?.alpha ?? 1);
-      for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(hand.tool === tool));
-      width.disabled = hand.tool === "move";
-      width.value = String(hand.width);
-      const color = thing ? thing.color : hand.color;
+      for (const [tool, pen] of Object.entries(pens)) pen.setAttribute("aria-pressed", String(settings.tool === tool));
+      width.disabled = settings.tool === "move";
+      width.value = String(settings.width);
+      const color = thing ? thing.color : settings.color;
       for (const swatch of swatches) swatch.patch.ariaPressed = String(same(swatch.color, color));
-      anyColor.value = hex(color ?? hand.color);
+      anyColor.value = hex(color ?? settings.color);
       if (ground.color) {
         grey.value = String(ground.color[0]);
         tint.value = hex(ground.color);

@@ -1,10 +1,10 @@
-// The five experiments beside the canvas: a question, a scene, a path to play or to drag along, and the chart.
+// Experiments beside the canvas: choice, slider and Play along the path, chart and answer.
 
 import { button, h, say } from "../page/dom.js";
 import { Chart } from "./chart.js";
 import { EXPERIMENTS } from "./experiments.js";
 
-/** Steps that Play takes from end to end, and the least time between two, in milliseconds. */
+/** Steps of Play from end to end, and the least time of a step in milliseconds. */
 const [STEPS, STEP_MS] = [48, 40];
 
 /**
@@ -15,8 +15,8 @@ const [STEPS, STEP_MS] = [48, 40];
 export function trials(desk, live, place) {
   /** @type {import("./experiments.js").Experiment | null} */
   let chosen = null;
-  let playing = 0; // counts up, so that a new one ends the old
-  let answered = () => {}; // called once with the next answer
+  let playing = 0; // odd while playing; a changed count ends an older run
+  let resolveStep = () => {}; // called when the current step is answered
 
   const table = () => ({ world: place.world, side: place.frame.picture, slots: place.slots });
   const chart = new Chart();
@@ -33,12 +33,12 @@ export function trials(desk, live, place) {
     "aria-label": "Along the experiment’s path",
     oninput: () => {
       stop();
-      go(Number(path.value));
+      seek(Number(path.value));
     },
   });
   const play = button("▶ Play", () => (playing % 2 ? stop() : start()), {
     class: "mx-button mx-play",
-    title: "Moves it along the path by itself and draws the curve",
+    title: "Plays the path and draws the curve",
   });
   const body = h(
     "div",
@@ -80,16 +80,16 @@ export function trials(desk, live, place) {
     say(title, experiment.question);
     say(hint, experiment.hint);
     say(figure, "");
-    empty(experiment);
+    clearChart(experiment);
     path.value = "0";
   }
 
-  /** The chart without a point. @param {import("./experiments.js").Experiment} experiment */
-  function empty({ x, y }) {
+  /** Empties the chart. @param {import("./experiments.js").Experiment} experiment */
+  function clearChart({ x, y }) {
     chart.begin({ x: { ...x, range: x.range(table()) }, y: { ...y, range: y.range(table()) } });
   }
 
-  /** Sets an experiment up; its scene is one step of undo. @param {string} name */
+  /** Starts an experiment; its scene is one undo step. @param {string} name */
   function choose(name) {
     stop();
     const experiment = EXPERIMENTS.find((one) => one.name === name);
@@ -98,43 +98,43 @@ export function trials(desk, live, place) {
     desk.edit(() => experiment.begin(table()), { select: null });
   }
 
-  /** @param {number} t from 0 to 1 */
-  function go(t) {
+  /** Shows the path's scene at t. @param {number} t from 0 to 1 */
+  function seek(t) {
     const experiment = chosen;
     if (!experiment) return;
     path.value = String(t);
     desk.edit(() => experiment.at(t, table()), { gesture: "path", select: null });
   }
 
-  /** Every step waits for its answer, so that the curve is whole however fast the network is. */
+  /** Plays the path; each step waits for its answer, so that the curve has every point. */
   async function start() {
     if (!chosen) return;
-    const own = (playing += 1);
+    const run = (playing += 1);
     play.textContent = "❚❚ Stop";
-    empty(chosen);
-    for (let step = 0; step <= STEPS && playing === own; step++) {
-      const { promise: seen, resolve } = /** @type {PromiseWithResolvers<void>} */ (Promise.withResolvers());
-      answered = resolve;
-      go(step / STEPS);
-      await Promise.all([seen, new Promise((resolve) => setTimeout(resolve, STEP_MS))]);
+    clearChart(chosen);
+    for (let step = 0; step <= STEPS && playing === run; step++) {
+      const { promise: answered, resolve } = /** @type {PromiseWithResolvers<void>} */ (Promise.withResolvers());
+      resolveStep = resolve;
+      seek(step / STEPS);
+      await Promise.all([answered, new Promise((resolve) => setTimeout(resolve, STEP_MS))]);
     }
-    if (playing === own) stop();
+    if (playing === run) stop();
   }
 
   function stop() {
     if (playing % 2) playing += 1;
-    answered();
+    resolveStep();
     play.textContent = "▶ Play";
   }
 
   live.onAnswer(({ masks }, about) => {
-    if (about.composition === desk.composition) answered();
+    if (about.composition === desk.composition) resolveStep();
     if (!chosen || about.world !== place.world) return;
     if (about.composition.explained)
-      return say(figure, "A part counts as explained; the question is asked with everything to explain.");
+      return say(figure, "Part of the picture is marked as explained. Press “All to explain” to run the experiment.");
     const outcome = { ...about, masks };
     const point = chosen.measure(outcome);
-    if (!point) return say(figure, "Nothing is to be seen now of what the question is about.");
+    if (!point) return say(figure, "The objects of this question are not visible.");
     chart.add(point);
     say(figure, chosen.answer(point, outcome));
   });
@@ -144,7 +144,7 @@ export function trials(desk, live, place) {
     choose,
     stop,
     chart,
-    /** Goes on with an experiment whose scene is there already, as a link brings it. @param {string | null} name */
+    /** Selects an experiment without changing the scene, for links; null: none. @param {string | null} name */
     resume(name) {
       stop();
       show(EXPERIMENTS.find((experiment) => experiment.name === name) ?? null);

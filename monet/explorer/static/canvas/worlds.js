@@ -1,32 +1,32 @@
-// What there is to compose with: the shapes, colours and grounds of the data set that a model has learned from.
+// Worlds of the canvas: shapes, colours and grounds of each data set.
 
 import { cutouts } from "./cutouts.js";
 import { sprites } from "./sprites.js";
 import { tiles } from "./tiles.js";
 
 /**
- * How the things of a world are drawn and held. `draw` calls `put` for every pixel of a thing, also for some outside
- * the picture, whose side is given; `fit` puts a thing where the data set could have it.
+ * Drawing and limits of a world's things. `draw` calls `put` for every pixel of a thing, including some outside the
+ * picture of the given side; `fit` moves a thing to a position that the data set allows.
  * @typedef {object} Kind
- * @property {number} turn radians of one turn
- * @property {number} step pixels of one step
+ * @property {number} turn angle step of the turn keys, in radians
+ * @property {number} step of the arrow keys, in pixels
  * @property {[number, number]} sizes smallest and largest scale
- * @property {boolean} [whole] whether scales are whole numbers
+ * @property {boolean} [integerScales] whether scales are whole numbers
  * @property {string[]} shapes
- * @property {(shape: string) => string} [title] what a shape is called, if not by its name
+ * @property {(shape: string) => string} [title] a shape's title, if not its name
  * @property {(thing: import("./render.js").Thing, side: number, put: (row: number, column: number, r: number, g: number, b: number) => void) => void} draw
  * @property {(thing: import("./render.js").Thing, side: number) => import("./render.js").Thing} fit
  */
 /**
  * @typedef {object} World
  * @property {Kind} kind
- * @property {Color[] | null} colors null: things have their own, and can be given another
- * @property {boolean} free whether any other colour is of this world too
- * @property {"fixed" | "grey" | "colour" | "pictures"} ground what can be chosen of it
- * @property {Ground[]} grounds the first is the usual one
- * @property {number} usual scale of a thing that is put down
- * @property {[number, number]} band where things stand, from and to, in shares of the picture's height
- * @property {string} note what a person should know of it
+ * @property {Color[] | null} colors null: things have their own colours, which can be replaced
+ * @property {boolean} anyColor whether any other colour is allowed, too
+ * @property {"fixed" | "grey" | "colour" | "pictures"} ground how it can be changed
+ * @property {Ground[]} grounds the first is the default
+ * @property {number} defaultScale of a new thing
+ * @property {[number, number]} band vertical range of new things, in shares of the picture's height
+ * @property {string} note for people
  */
 
 /** @typedef {import("./render.js").Color} Color */
@@ -98,73 +98,74 @@ const drawn = {
   tetrominoes: {
     kind: tiles({ pieces: TETROMINOES, tile: 5, shading: BEVEL, step: 1, sizes: [1, 1] }),
     colors: PURE,
-    free: false,
+    anyColor: false,
     ground: "fixed",
     grounds: [black],
-    usual: 1,
+    defaultScale: 1,
     band: [0, 1],
-    note: "Seven pieces, of which turns make all nineteen; six pure colours; at any pixel, inside the frame.",
+    note: "Seven pieces, nineteen with their turns, in six pure colours, at any pixel inside the frame.",
   },
   multi_dsprites: {
     kind: sprites,
     colors: HUES,
-    free: true,
+    anyColor: true,
     ground: "grey",
     grounds: [grey(90)],
-    usual: 0.75,
+    defaultScale: 0.75,
     band: [0, 1],
-    note: "The data set’s three shapes, hard-edged as there. Scales from 0.5 to 1 and all but dull colours are what the model has seen.",
+    note: "The data set’s three shapes with hard edges. The model was trained on scales from 0.5 to 1 and bright, saturated colours.",
   },
   multi_dsprites_colored_on_colored: {
     kind: sprites,
     colors: HUES,
-    free: true,
+    anyColor: true,
     ground: "colour",
     grounds: [{ color: [70, 90, 130] }],
-    usual: 0.75,
+    defaultScale: 0.75,
     band: [0, 1],
-    note: "The data set’s three shapes, hard-edged as there, in any colour on any ground.",
+    note: "The data set’s three shapes with hard edges, in any colour on any ground.",
   },
   multi_dsprites_binarized: {
     kind: sprites,
     colors: [[255, 255, 255]],
-    free: false,
+    anyColor: false,
     ground: "fixed",
     grounds: [black],
-    usual: 0.75,
+    defaultScale: 0.75,
     band: [0, 1],
     note: "The data set’s three shapes, white on black.",
   },
   arc: {
     kind: tiles({ pieces: CELLS, tile: 4, shading: flat(4), step: 4, sizes: [1, 3] }),
     colors: ARC,
-    free: false,
+    anyColor: false,
     ground: "fixed",
     grounds: [black],
-    usual: 1,
+    defaultScale: 1,
     band: [0, 1],
     note: "Cells of four pixels on a grid of sixteen by sixteen, in ARC’s nine colours.",
   },
 };
 
 const CUT =
-  "The objects are cut out of samples by their true labels. Their shadows are left out, so the model sees them float: a difference from its training. In another colour they keep their shading.";
-/** What cutouts() has to know, and where things stand. @type {Record<string, {grounds: number[], empty: string | null, band: [number, number]}>} */
+  "The objects are cut out of samples by their true labels, without shadows, which the model has not seen in training. In another colour they keep their shading.";
+/** Options of cutouts() and the band, by data set. @type {Record<string, {grounds: number[], empty: string | null, band: [number, number]}>} */
 const cut = {
   clevr6: { grounds: [0], empty: null, band: [0.25, 0.9] },
   objects_room: { grounds: [0, 1, 2, 3], empty: "objects_room_empty_room", band: [0.52, 0.86] },
 };
 
-/** The one that a data set looks like. @param {string | null} data */
+/** The known world with the longest name that starts a data set's name. @param {string | null} data */
 const family = (data) =>
   [...Object.keys(drawn), ...Object.keys(cut)]
     .sort((a, b) => b.length - a.length)
     .find((name) => data?.startsWith(name));
 
 /**
+ * The world of a data set.
  * @param {string | null} data name of the data set that a model was trained on
- * @returns {Promise<World>} of any other data set, coloured sprites, and a note that says so
- * @throws {Error} if samples that its things are cut out of cannot be had
+ * @returns {Promise<World>} for an unknown data set coloured sprites, with a note that says so
+ * @throws {Error} if the samples of its cut-outs cannot be loaded
  */
 export async function worldOf(data) {
   const name = data?.startsWith("arc") ? "arc" : family(data);
@@ -173,15 +174,15 @@ export async function worldOf(data) {
     return {
       kind,
       colors: null,
-      free: false,
+      anyColor: false,
       ground: "pictures",
-      usual: 1,
+      defaultScale: 1,
       band: cut[name].band,
       note: CUT,
       grounds: grounds.map((pixels, ground) => ({ pixels, origin: { kind: "ground", index: ground } })),
     };
   }
   const foreign =
-    "This model has learned from other pictures; here are the shapes of Multi-dSprites, or take a scene’s picture and paint on it.";
+    "This model was trained on other pictures. The shapes here are from Multi-dSprites; you can also take a scene’s picture and paint on it.";
   return (name && drawn[name]) || { ...drawn.multi_dsprites_colored_on_colored, note: foreign };
 }

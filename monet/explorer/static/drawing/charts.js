@@ -1,4 +1,4 @@
-// Plotly: fetched when it is first needed, and given the page's colours, or paper's.
+// Loads Plotly on demand; styles figures for the page or for paper, and converts them to SVG.
 
 import { errorColor, slotColor } from "./draw.js";
 import { find, h, svg } from "../page/dom.js";
@@ -7,40 +7,40 @@ import { gunzip, isSite } from "../site/site.js";
 /** @typedef {import("../scene/scene.js").Scene} Scene */
 /** @typedef {import("../scene/store.js").Document} Document */
 
-/** Charts of a scene by the name of their figure (figures.js), with what they are called and what they say. @type {Record<string, [title: string, help: string]>} */
+/** Title and help text of each chart, by the name of its figure in figures.js. @type {Record<string, [title: string, help: string]>} */
 export const CHARTS = {
   posterior: [
     "Posterior of every latent",
     "Mean and one σ per slot; the grey band is two σ of the prior, diamonds are edited values. Click selects; drag zooms, double click shows all.",
   ],
-  kl: ["What each latent says", "KL divergence from the prior, nats; dark says nothing. Click selects."],
+  kl: ["KL divergence of every latent", "From the prior, in nats; a dark latent holds no information. Click selects."],
   scope: [
     "Scope left per step",
-    "How much of the scene is unexplained before each step, and what each step takes. Click selects.",
+    "Unexplained share of the scene before each step, and the share that each step explains. Click selects.",
   ],
 };
 
-// Without Plotly's own bar, which would cover legends: a drag zooms, with Shift it moves, a double click shows all.
+// No mode bar: it would cover the legends. A drag zooms, Shift and a drag pans, a double click shows all.
 export const CONFIG = { responsive: true, displayModeBar: false };
 
 /**
- * A chart: traces, and how they are laid out.
+ * A Plotly figure.
  * @typedef {{data: Record<string, any>[], layout: Record<string, any>}} Figure
  */
 /**
- * What is used of Plotly.
+ * The part of Plotly used here.
  * @typedef {object} Plotly
  * @property {(element: HTMLElement, data: object[], layout: object, config: object) => Promise<PlotElement>} react
  * @property {(element: HTMLElement, change: object, traces: number[]) => Promise<PlotElement>} restyle
  * @property {(figure: object, how: {format: "svg", width: number, height: number}) => Promise<string>} toImage
  */
-/** The element of a chart, which tells of clicks on it. @typedef {HTMLElement & {on: (event: string, listener: (event: {points: Record<string, any>[]}) => void) => void}} PlotElement */
+/** A chart's element, which emits Plotly's events. @typedef {HTMLElement & {on: (event: string, listener: (event: {points: Record<string, any>[]}) => void) => void}} PlotElement */
 
 /** @type {Promise<Plotly> | null} */
 let library = null;
-/** Plotly is large: it is fetched when charts come into view, and only then. @returns {Promise<Plotly>} */
+/** Loads Plotly once; it is large, so only when charts come into view. @returns {Promise<Plotly>} */
 export function plotly() {
-  library ??= program()
+  library ??= sourceUrl()
     .then(
       (src) =>
         new Promise((resolve, reject) => {
@@ -51,19 +51,19 @@ export function plotly() {
     )
     .catch((cause) => {
       library = null;
-      throw new Error("the charts’ library did not load", { cause });
+      throw new Error("the chart library could not be loaded", { cause });
     });
   return library;
 }
 
-/** Its address; a page of plain files unpacks it first. */
-async function program() {
+/** URL of the Plotly script; the static site unzips it first. */
+async function sourceUrl() {
   const address = new URL("monet/plotly/plotly.min.js", document.baseURI).href;
   if (!isSite) return address;
   return URL.createObjectURL(new Blob([await gunzip(`${address}.gz.bin`)], { type: "text/javascript" }));
 }
 
-/** The figure in these colours. @param {Figure} figure @param {{ink: string, grid: string}} colours @returns {Figure} */
+/** Applies colours and font size to a figure. @param {Figure} figure @param {{ink: string, grid: string}} colours @returns {Figure} */
 export function styled(figure, { ink, grid }, size = 11) {
   const { data, layout } = structuredClone(figure);
   const axis = { gridcolor: grid, linecolor: grid };
@@ -78,14 +78,14 @@ export function styled(figure, { ink, grid }, size = 11) {
   };
 }
 
-/** The colours of the page at an element, light or dark. @param {Element} element */
+/** The page's text and grid colours at an element, light or dark. @param {Element} element */
 export function coloursAt(element) {
   const style = getComputedStyle(element);
   return { ink: style.color, grid: style.getPropertyValue("--border-color-primary") };
 }
 
 /**
- * The posterior's chart with the latents as they are edited, in diamonds on top; copies and guests are not in it.
+ * Adds edited latents to the posterior's chart as diamonds; copies and slots of other scenes have none.
  * @param {Figure} figure @param {{scene: Scene, document: Document}} shown @returns {Figure}
  */
 export function withEdits(figure, { scene, document }) {
@@ -119,13 +119,13 @@ export function withEdits(figure, { scene, document }) {
 }
 
 /**
- * A figure for paper as vectors, in black on nothing.
+ * Converts a figure to SVG for paper: black on transparent.
  * @param {Figure} figure @param {number} width @param {number} height @returns {Promise<SVGSVGElement>}
  */
 export async function drawn(figure, width, height) {
   const Plotly = await plotly();
   const paper = styled(figure, { ink: "#000", grid: "#ddd" }, 13);
-  paper.layout.margin = { ...paper.layout.margin, b: 54 }; // the larger letters need more room below
+  paper.layout.margin = { ...paper.layout.margin, b: 54 }; // for the larger axis labels
   const url = await Plotly.toImage({ ...paper, config: CONFIG }, { format: "svg", width, height });
   const text = decodeURIComponent(url.slice(url.indexOf(",") + 1));
   /** @type {SVGSVGElement} */
@@ -139,7 +139,7 @@ export async function drawn(figure, width, height) {
   return drawing;
 }
 
-/** The cells of a heat map as rectangles, which Plotly draws as a picture. @param {Element} image @param {number[][]} z */
+/** The cells of a heat map as SVG rectangles; Plotly embeds them as a bitmap. @param {Element} image @param {number[][]} z */
 function cells(image, z) {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(image.getAttribute(name)));
   const top = Math.max(...z.flat());

@@ -1,4 +1,4 @@
-// A table of small pictures with a column per slot, shared by the attention and the slots.
+// Table of thumbnails with a column per slot, used by the attention and slots panels.
 
 import { canvas, inkOn, slotColor } from "./draw.js";
 import { h, say } from "../page/dom.js";
@@ -9,10 +9,10 @@ import { roving } from "../page/roving.js";
 /** @typedef {{select: HTMLButtonElement, note: HTMLElement, slot: number | null, element: HTMLElement}} Head of a column */
 
 export class Columns {
-  /** What the table is of: the colours of its slots. */
+  /** The slots' colours, a key to detect changes. */
   #fitted = "";
   #marked = "";
-  /** By slot and by the name of the row. @type {Record<string, HTMLCanvasElement>[]} */
+  /** Canvases by slot and row name. @type {Record<string, HTMLCanvasElement>[]} */
   canvases = [];
   /** @type {Head[]} */
   heads = [];
@@ -20,7 +20,7 @@ export class Columns {
   /**
    * @param {import("../scene/store.js").Store} store
    * @param {Row[]} rows
-   * @param {(k: number) => Node[]} extra what else stands in a column's head
+   * @param {(k: number) => Node[]} extra further nodes of a column's head
    */
   constructor(store, rows, extra = () => []) {
     this.store = store;
@@ -34,7 +34,7 @@ export class Columns {
     roving(this.element, ".mx-column-head button, .mx-cell canvas");
   }
 
-  /** Rebuilds the table when the slots are others. @param {import("../scene/store.js").Slot[]} slots */
+  /** Rebuilds the table if the slots changed. @param {import("../scene/store.js").Slot[]} slots */
   fit(slots) {
     const key = slots.map((s) => s.color).join();
     if (key === this.#fitted) return;
@@ -86,7 +86,7 @@ export class Columns {
     );
   }
 
-  /** Selects a column's slot; once it is selected, a click on one of its pictures opens that large. @param {number} k @param {HTMLCanvasElement | null} picture */
+  /** Selects a column's slot, or enlarges the picture if the slot is already selected. @param {number} k @param {HTMLCanvasElement | null} picture */
   #select(k, picture = null) {
     const { slot } = this.heads[k];
     if (picture && slot !== null && this.store.view.slot === slot) enlarge(picture);
@@ -94,8 +94,8 @@ export class Columns {
   }
 
   /**
-   * Says under each column's number what it is of, where slots came, went or moved.
-   * @param {{note: string, slot: number | null}[]} columns the words, "" for none, and the slot that the column selects
+   * Sets the note below each column's number, for slots that were added, deleted or moved.
+   * @param {{note: string, slot: number | null}[]} columns `note` "" for none; `slot` selected by the column, null if deleted
    */
   annotate(columns) {
     columns.forEach(({ note, slot }, k) => {
@@ -104,14 +104,11 @@ export class Columns {
       say(head.note, note);
       head.note.hidden = !note;
       head.select.disabled = slot === null;
-      head.select.setAttribute(
-        "aria-label",
-        slot === null ? `Step ${k + 1}, its slot is deleted` : `Select slot ${slot + 1}`,
-      );
+      head.select.setAttribute("aria-label", slot === null ? `Step ${k + 1}, slot deleted` : `Select slot ${slot + 1}`);
     });
   }
 
-  /** Marks the selected column and those that have not had their step yet. @param {{slot: number | null, step: number | null}} view */
+  /** Marks the selected column, the current step, and the later steps. @param {{slot: number | null, step: number | null}} view */
   mark({ slot, step }) {
     const marked = `${slot}/${step}`;
     if (marked === this.#marked) return;
@@ -128,5 +125,5 @@ export class Columns {
   }
 }
 
-/** A symbol with an index as mathematics writes it. @param {string} text @param {string} index */
+/** An italic symbol with a subscript. @param {string} text @param {string} index */
 export const symbol = (text, index) => h("i", {}, text, h("sub", {}, index));

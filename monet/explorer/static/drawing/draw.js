@@ -1,8 +1,8 @@
-// Arrays to canvases, at the model's own resolution; CSS enlarges them pixel by pixel.
+// Draws arrays on canvases at model resolution; CSS scales them (nearest neighbour).
 
 import { context2d } from "../page/dom.js";
 
-/** One colour per slot, the same as monet.figures.SLOT_COLORS: grey, then Okabe and Ito's palette. */
+/** Colours of the slots, same as monet.figures.SLOT_COLORS: grey, then Okabe and Ito's palette. */
 export const SLOT_COLORS = [
   [110, 110, 110],
   [230, 159, 0],
@@ -21,13 +21,13 @@ export const SLOT_COLORS = [
 /** @param {number} k @returns {string} CSS colour of a slot */
 export const slotColor = (k) => `rgb(${SLOT_COLORS[k % SLOT_COLORS.length].join(" ")})`;
 
-/** The veil of the scope: a fog, in [0, 1], that neither a black nor a white scene hides. */
+/** Colour of the scope's veil, in [0, 1], visible on black and on white scenes. */
 export const FOG = [0.2, 0.24, 0.38];
 
-/** A label in place of a slot's colour: what lies under the veil. */
+/** Colour number of the veil, in place of a slot's. */
 export const VEIL = -1;
 
-/** Black or white, whichever reads on a slot's colour. @param {number} k */
+/** Black or white, whichever is readable on a slot's colour. @param {number} k */
 export function inkOn(k) {
   const [r, g, b] = SLOT_COLORS[k % SLOT_COLORS.length];
   return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#000" : "#fff";
@@ -54,16 +54,16 @@ const CIVIDIS = [
   [243, 219, 79],
   [255, 233, 69],
 ];
-/** The map of errors as CSS, from 0 to the top. */
+/** The colour map of errors as a CSS gradient. */
 export const ERROR_GRADIENT = `linear-gradient(to right, ${CIVIDIS.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
 
-/** A colour of the map of errors. @param {number} share from 0 to 1 */
+/** CSS colour of an error. @param {number} share of the maximum, 0 to 1 */
 export function errorColor(share) {
   const [position, low] = place(CIVIDIS, share);
   return `rgb(${mix(CIVIDIS, position, low).join(" ")})`;
 }
 
-/** @typedef {number[][]} Stops colours along a map, red, green and blue to 255 each */
+/** @typedef {number[][]} Stops evenly spaced colours of a map, RGB from 0 to 255 */
 
 /** @param {Stops} stops @param {number} share */
 const place = (stops, share) => {
@@ -74,7 +74,7 @@ const place = (stops, share) => {
 const mix = (stops, position, low) =>
   stops[low].map((c, j) => Math.round(c + (position - low) * (stops[low + 1][j] - c)));
 
-/** @param {Stops} stops */
+/** Lookup table of 256 ABGR pixels. @param {Stops} stops */
 const lookup = (stops) => {
   const table = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
@@ -90,7 +90,7 @@ const GREY_TABLE = lookup([
   [255, 255, 255],
 ]);
 
-/** A canvas for pictures of side `size`. @param {string} label what a screen reader says */
+/** Creates a canvas element. @param {string} label for screen readers */
 export function canvas(label, className = "") {
   const element = document.createElement("canvas");
   element.className = `mx-canvas ${className}`;
@@ -99,28 +99,28 @@ export function canvas(label, className = "") {
   return element;
 }
 
-/** What each canvas is painted with, a number a pixel. @type {WeakMap<HTMLCanvasElement, {picture: ImageData, pixels: Uint32Array}>} */
-const paints = new WeakMap();
+/** Pixel buffers by canvas; `pixels` is a view of `picture`, ABGR. @type {WeakMap<HTMLCanvasElement, {picture: ImageData, pixels: Uint32Array}>} */
+const buffers = new WeakMap();
 
 /** @param {HTMLCanvasElement} element @param {number} size @param {(pixels: Uint32Array) => void} fill */
 function paint(element, size, fill) {
   const context = context2d(element);
-  let paint = paints.get(element);
-  if (!paint || element.width !== size || element.height !== size) {
+  let buffer = buffers.get(element);
+  if (!buffer || element.width !== size || element.height !== size) {
     element.width = element.height = size;
     const picture = context.createImageData(size, size);
-    paint = { picture, pixels: new Uint32Array(picture.data.buffer) };
-    paints.set(element, paint);
+    buffer = { picture, pixels: new Uint32Array(picture.data.buffer) };
+    buffers.set(element, buffer);
   }
-  fill(paint.pixels);
-  context.putImageData(paint.picture, 0, 0);
+  fill(buffer.pixels);
+  context.putImageData(buffer.picture, 0, 0);
 }
 
 /** @param {number} x */
 const byte = (x) => (x <= 0 ? 0 : x >= 1 ? 255 : (x * 255 + 0.5) | 0);
 
 /**
- * Colours in [0, 1], times a mask if there is one.
+ * Draws colours in [0, 1], multiplied by a mask if given.
  * @param {HTMLCanvasElement} element @param {number} size
  * @param {Float32Array} colors [H*W][stride]
  * @param {number} [stride]
@@ -136,11 +136,11 @@ export function drawColors(element, size, colors, stride = 3, mask = null) {
   });
 }
 
-/** What lies around an object that is shown by itself: a grey that is nobody's colour. */
+/** Grey behind a single object. */
 const GROUND = 0.5;
 
 /**
- * A decoded slot under its mask, on the neutral ground.
+ * Draws a decoded slot under its mask on grey.
  * @param {HTMLCanvasElement} element @param {number} size @param {Float32Array} decoded [H*W][4] @param {Float32Array} mask [H*W]
  */
 export function drawOnGround(element, size, decoded, mask) {
@@ -156,11 +156,11 @@ export function drawOnGround(element, size, decoded, mask) {
   });
 }
 
-/** Width and height in pixels of its own. @param {HTMLCanvasElement | HTMLImageElement} picture @returns {[number, number]} */
+/** Width and height in the picture's own pixels. @param {HTMLCanvasElement | HTMLImageElement} picture @returns {[number, number]} */
 export const sizeOf = (picture) =>
   picture instanceof HTMLImageElement ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
 
-/** Strikes a picture through: what it shows is not to be relied on. @param {HTMLCanvasElement} element */
+/** Hatches a picture that is unreliable. @param {HTMLCanvasElement} element */
 export function hatch(element) {
   const context = context2d(element);
   const { width } = element;
@@ -175,7 +175,7 @@ export function hatch(element) {
 }
 
 /**
- * Values from 0 to `top`: grey for shares of the scene, cividis for errors.
+ * Draws values from 0 to `top`: grey for shares of the scene, cividis for errors.
  * @param {HTMLCanvasElement} element @param {number} size
  * @param {Float32Array} values [H*W]
  * @param {{top?: number, map?: "grey" | "cividis"}} [scale]
@@ -188,10 +188,10 @@ export function drawValues(element, size, values, { top = 1, map = "grey" } = {}
 }
 
 /**
- * Labels in the slots' colours, or the veil's.
+ * Draws labels in the slots' colours, or the veil's.
  * @param {HTMLCanvasElement} element @param {number} size
  * @param {Uint8Array} labels [H*W]
- * @param {number[]} colors of each label
+ * @param {number[]} colors colour number of each label, or VEIL
  */
 export function drawLabels(element, size, labels, colors) {
   const palette = colors.map((k) => (k === VEIL ? FOG.map((c) => byte(c)) : SLOT_COLORS[k % SLOT_COLORS.length]));

@@ -1,4 +1,4 @@
-// Plotly figures of a decomposed scene: posterior, divergence and scope. Colours of text and grid are charts.js's.
+// Plotly figures of a decomposed scene: posterior, KL divergence and scope. charts.js sets text and grid colours.
 
 import { slotColor } from "./draw.js";
 
@@ -22,13 +22,13 @@ const styled = (data, x, y, more = {}) => ({
   },
 });
 
-/** Mean and one standard deviation of every latent, a trace per slot; the prior's two sigmas behind. @param {Scene} scene */
+/** Mean and standard deviation of every latent, a trace per slot, over a band of two sigmas of the prior. @param {Scene} scene */
 function posterior({ mean, std }) {
   const traces = mean.map((values, k) => ({
     type: "scatter",
     mode: "markers",
     name: `slot ${k + 1}`,
-    // Slots side by side within a latent's column, so that their bars do not cover one another.
+    // Offsets the slots within a latent's column, so that their error bars do not overlap.
     x: Array.from(values, (_, d) => d + ((k - (mean.length - 1) / 2) * 0.8) / mean.length),
     y: Array.from(values),
     error_y: { type: "data", array: Array.from(std[k]), thickness: 1.2, width: 0 },
@@ -52,7 +52,7 @@ function posterior({ mean, std }) {
   });
 }
 
-/** D_KL of every latent from its prior, slots down, dimensions across, in nats. @param {Scene} scene */
+/** Heat map of D_KL from the prior, in nats: slots by rows, latents by columns. @param {Scene} scene */
 function kl(scene) {
   const heat = {
     type: "heatmap",
@@ -69,7 +69,7 @@ function kl(scene) {
   });
 }
 
-/** Share of the scene that is still unexplained before each step, and what each step took. @param {Scene} scene */
+/** Unexplained share of the scene before each step, and the share of each step's mask. @param {Scene} scene */
 function scope({ masks, scopes }) {
   /** @param {Float32Array} image */
   const share = (image) => (100 * image.reduce((sum, value) => sum + value, 0)) / image.length;
@@ -94,5 +94,5 @@ function scope({ masks, scopes }) {
   return styled([taken, left], "step k", "share of the pixels, %", { xaxis: { ...axis("step k"), dtick: 1 } });
 }
 
-/** Figures of a scene (scene.js) by name. @type {Record<string, (scene: Scene) => Figure>} */
+/** Functions that make a scene's figures, by name. @type {Record<string, (scene: Scene) => Figure>} */
 export const FIGURES = { posterior, kl, scope };

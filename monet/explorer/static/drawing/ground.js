@@ -1,12 +1,12 @@
-// What lies behind a picture that is not all there yet.
+// Chequered background for the unexplained part of a picture.
 
-const CELL = 4; // pixels of a chequer
+const CELL = 4; // pixels
 const [DARK, LIGHT] = [0.42, 0.58];
 
 /**
- * Puts a picture on a grey chequer, on which neither black nor white is lost: shares that nobody has taken show it.
+ * Adds a grey chequer, on which black and white stay visible, in proportion to the share that no mask covers.
  * @param {Float32Array} image [H*W][3], changed in place
- * @param {(Float32Array | null)[]} masks [H*W] each: what the picture is made with
+ * @param {(Float32Array | null)[]} masks [H*W] each, of the picture's components
  * @param {number} size H = W
  */
 export function onGround(image, masks, size) {

@@ -1,52 +1,52 @@
-// A sheet of paper as SVG in millimetres: text and drawings stay vectors, pictures are embedded. PNG is drawn from it.
+// Lays out pictures, drawings and captions on a sheet in millimetres, as SVG or PNG for print.
 
 import { context2d, svg } from "../page/dom.js";
 import { errorColor, sizeOf } from "./draw.js";
 
 /**
  * @typedef {object} Part
- * @property {HTMLCanvasElement | HTMLImageElement} [picture] enlarged pixel by pixel
- * @property {SVGSVGElement} [drawing] with a view box, in black
- * @property {number} [letters] their height in the drawing's own units: it gets no wider than makes them the sheet's
- * @property {string | Node} [caption] below it
- * @property {number} [errors] the squared error that is drawn brightest, for a scale below the picture
- * @property {number} [weight] its share of the row's width, 1 if not given
+ * @property {HTMLCanvasElement | HTMLImageElement} [picture] embedded as a PNG, enlarged without smoothing
+ * @property {SVGSVGElement} [drawing] kept as vectors; needs a view box; in black
+ * @property {number} [letters] font size in the drawing's own units; limits its width, so that letters are not larger than the sheet's
+ * @property {string | Node} [caption] below the picture
+ * @property {number} [errors] squared error of the brightest colour; adds a scale below the picture
+ * @property {number} [weight] relative width in the row, default 1
  */
 /** @typedef {{label?: string | Node, parts: Part[]}} Row */
-/** @typedef {{columns?: string[], rows: Row[]}} Sheet what stands above the columns of a table, and its rows */
+/** @typedef {{columns?: string[], rows: Row[]}} Sheet a table: column titles and rows */
 
 const FONT = "Helvetica, Arial, sans-serif";
 const XLINK = "http://www.w3.org/1999/xlink";
 
-// Millimetres, whatever the width: a figure's letters have the size of the text around it.
+// In millimetres at every sheet width, so that letters match the surrounding text.
 const TEXT = 2.5;
 const TITLE = 3;
 const LINE = 1.25;
-const BOLD = 1.1; // so much wider than plain letters
+const BOLD = 1.1; // width of bold letters relative to plain ones
 const MARGIN = 1.5;
 const GAP = 1.5;
 const LABEL = 17;
 const WIDEST_PICTURE = 60;
 const SCALE_BAR = 1.6;
 
-/** A millimetre in the pixels of a chart, so that its letters of 13 pixels are as large as the sheet's own. */
+/** Chart pixels per millimetre, so that a chart's 13-pixel letters equal the sheet's. */
 export const CHART_PX = 13 / TEXT;
 
 const DOTS_PER_MM = 300 / 25.4;
-/** Pictures are enlarged to about this side, so that no program smooths their pixels away. */
+/** Pictures are enlarged to about this width, so that viewers do not smooth their pixels. */
 const PICTURE_PX = 480;
 
 const ruler = context2d(document.createElement("canvas"));
-/** In the unit of its size. @param {string} text @param {number} size */
+/** Width of a text, in the unit of `size`. @param {string} text @param {number} size */
 function widthOf(text, size) {
   ruler.font = `100px ${FONT}`;
   return (ruler.measureText(text).width * size) / 100;
 }
 
-/** @typedef {{italic?: boolean, sub?: boolean}} Style slanted or lowered */
+/** @typedef {{italic?: boolean, sub?: boolean}} Style italic or subscript */
 /** @typedef {{text: string} & Style} Run */
 
-/** Runs of one text, from a label of the page. @param {string | Node} label @param {Style} [style] @returns {Run[]} */
+/** Splits a label of the page into runs of one style. @param {string | Node} label @param {Style} [style] @returns {Run[]} */
 function runs(label, style = {}) {
   if (typeof label === "string") return [{ text: label, ...style }];
   if (label.nodeType === Node.TEXT_NODE) return [{ text: label.textContent ?? "", ...style }];
@@ -54,7 +54,7 @@ function runs(label, style = {}) {
   return [...label.childNodes].flatMap((child) => runs(child, own));
 }
 
-/** Lines of words that fit; a word that is wider stands alone. @param {string | Node} label @param {number} width @param {number} size */
+/** Breaks a label into lines; a word wider than the line gets its own. @param {string | Node} label @param {number} width @param {number} size */
 function lines(label, width, size) {
   const words = runs(label).flatMap((run) => run.text.split(/(?<= )/).map((text) => ({ ...run, text })));
   /** @type {Run[]} */
@@ -74,7 +74,7 @@ function lines(label, width, size) {
 }
 
 /**
- * One text a line, the first with its baseline at y.
+ * SVG text elements of a label, one a line; the first line's baseline is at y.
  * @param {string | Node} label @param {number} x @param {number} y @param {number} width
  * @param {{size?: number, anchor?: "start" | "middle" | "end", weight?: "normal" | "bold"}} [type]
  * @returns {SVGElement[]}
@@ -103,7 +103,7 @@ function texts(label, x, y, width, { size = TEXT, anchor = "start", weight = "no
     );
   });
 }
-/** Letters of the sheet's size, or as much smaller as the longest word needs. @param {string | Node} label @param {number} width */
+/** Font size at which the longest word fits, at most the sheet's. @param {string | Node} label @param {number} width */
 const fitting = (label, width) =>
   TEXT *
   Math.min(
@@ -118,19 +118,19 @@ const fitting = (label, width) =>
 /** @param {string | Node} label @param {number} width */
 const heightOf = (label, width, size = TEXT) => lines(label, width, size).length * LINE * size;
 
-/** @param {HTMLCanvasElement | HTMLImageElement} picture @returns {string} the address of a PNG */
+/** @param {HTMLCanvasElement | HTMLImageElement} picture @returns {string} data URL of the enlarged PNG */
 function embedded(picture) {
   const [width, height] = sizeOf(picture);
-  const by = Math.max(1, Math.round(PICTURE_PX / width));
+  const factor = Math.max(1, Math.round(PICTURE_PX / width));
   const large = document.createElement("canvas");
-  [large.width, large.height] = [by * width, by * height];
+  [large.width, large.height] = [factor * width, factor * height];
   const context = context2d(large);
   context.imageSmoothingEnabled = false;
   context.drawImage(picture, 0, 0, large.width, large.height);
   return large.toDataURL("image/png");
 }
 
-/** What an error's colours mean, from 0 to the top. @param {number} x @param {number} y @param {number} width @param {number} top */
+/** Colour scale of errors from 0 to `top`. @param {number} x @param {number} y @param {number} width @param {number} top */
 function errorScale(x, y, width, top) {
   const count = 32;
   const [left, right] = [widthOf("0 ", TEXT), widthOf(` ≥ ${top}`, TEXT)];
@@ -151,7 +151,7 @@ function errorScale(x, y, width, top) {
   ];
 }
 
-/** Height by width. @param {Part} part */
+/** Height divided by width. @param {Part} part */
 const ratio = ({ drawing }) => (drawing ? drawing.viewBox.baseVal.height / drawing.viewBox.baseVal.width : 1);
 
 /** @param {Part} part */
@@ -179,7 +179,7 @@ function place(part, x, y, width) {
       style: "image-rendering: pixelated",
     });
     image.setAttributeNS(XLINK, "xlink:href", embedded(part.picture));
-    // A line around it: a white mask must not vanish on white paper.
+    // The frame keeps white masks visible on white paper.
     nodes.push(image, svg("rect", { x, y, width, height: high, fill: "none", stroke: "#888", "stroke-width": 0.1 }));
   }
   let below = y + high;
@@ -196,10 +196,11 @@ function place(part, x, y, width) {
 }
 
 /**
+ * Lays a sheet out.
  * @param {Sheet} sheet
  * @param {string} title
  * @param {number} width millimetres
- * @returns {SVGSVGElement} as wide as asked for and as high as it gets
+ * @returns {SVGSVGElement} of the given width; the height follows from the content
  */
 export function layout({ columns = [], rows }, title, width) {
   const inner = width - 2 * MARGIN;
@@ -218,7 +219,7 @@ export function layout({ columns = [], rows }, title, width) {
       const share = (room * (part.weight ?? 1)) / total;
       const wide = Math.min(share, part.drawing ? widestDrawing(part) : WIDEST_PICTURE);
       if (r === 0 && columns[k]) {
-        const head = widthOf(columns[k], TEXT) > wide ? columns[k].replace(/.* /, "") : columns[k]; // "slot 3", or "3"
+        const head = widthOf(columns[k], TEXT) > wide ? columns[k].replace(/.* /, "") : columns[k]; // "slot 3" or only "3"
         heads.push(...texts(head, x + wide / 2, y + TEXT, wide, { anchor: "middle" }));
       }
       const at = place(part, x, y + (r === 0 && columns.length ? LINE * TEXT + 0.6 : 0), wide);
@@ -265,7 +266,8 @@ export async function toPng(figure) {
   context2d(canvas).drawImage(image, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve, reject) =>
     canvas.toBlob(
-      (png) => (png ? resolve(png) : reject(new Error("The figure is too large for a picture."))),
+      (png) =>
+        png ? resolve(png) : reject(new Error("The figure is too large for a PNG; choose a smaller width or SVG.")),
       "image/png",
     ),
   );

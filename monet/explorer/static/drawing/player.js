@@ -1,4 +1,4 @@
-// The traversal as a film: component, mask and scene while the selected latent goes from end to end and back.
+// Plays a latent traversal as an animation: component, mask and scene while the selected latent sweeps its range.
 
 import { canvas, drawColors, drawValues } from "./draw.js";
 import { button, decimals, h } from "../page/dom.js";
@@ -10,18 +10,18 @@ import { film, still, values } from "../scene/sweep.js";
 
 /** @typedef {import("../scene/sweep.js").Still} Still */
 
-/** From one end to the other. */
+/** Duration from one end to the other. */
 const SWEEP_MS = 1800;
 
-/** How far one press of Play goes where motion is not wanted. */
-const LEAP = 1 / 8;
+/** Step of one press of Play with reduced motion. */
+const REDUCED_STEP = 1 / 8;
 
-/** Instead of an animation frame while the film is still being decoded. */
-const AWAITED = 0;
+/** Value of `playing` while the film is being decoded. */
+const DECODING = 0;
 
 /**
  * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} context
- * @returns {{element: HTMLElement, refresh: () => void}} `refresh` after anything that the film is made of has changed
+ * @returns {{element: HTMLElement, refresh: () => void}} call `refresh` when the scene, an edit or the view changes
  */
 export function player({ store, frames }) {
   const pictures = {
@@ -44,7 +44,7 @@ export function player({ store, frames }) {
     oninput: () => {
       stop();
       place = Number(scrub.value);
-      develop().then(show);
+      decodeFilm().then(show);
     },
   });
   const where = h("output", { class: "mx-z" });
@@ -61,27 +61,27 @@ export function player({ store, frames }) {
     h("div", { class: "mx-row mx-nowrap" }, play, scrub, where),
   );
 
-  /** Of the film; null until it is asked for, and again after an edit. @type {Still[] | null} */
+  /** Frames of the film; null until first needed and after an edit. @type {Still[] | null} */
   let stills = null;
   /** @type {Promise<Still[]> | null} */
   let making = null;
   /** @type {Still | null} */
   let shown = null;
-  let place = 0.5; // in the film, 0 to 1
+  let place = 0.5; // position in the film, 0 to 1
   let direction = 1;
-  /** The animation frame that is awaited. @type {number | null} */
+  /** Id of the requested animation frame, DECODING, or null if paused. @type {number | null} */
   let playing = null;
-  /** When the last one was drawn, milliseconds. @type {number | null} */
-  let before = null;
+  /** Time of the last animation frame in milliseconds. @type {number | null} */
+  let lastTime = null;
 
-  /** Decodes the film once; after an edit meanwhile, the newer one. */
-  async function develop() {
+  /** Decodes the film if needed; if an edit intervenes, decodes the newer film instead. */
+  async function decodeFilm() {
     if (stills) return;
     const made = (making ??= film(frames, store));
     try {
       const list = await made;
       if (made === making) stills = list;
-      else await develop();
+      else await decodeFilm();
     } catch (error) {
       making = null;
       stop();
@@ -105,25 +105,25 @@ export function player({ store, frames }) {
   }
 
   async function start() {
-    if (lessMotion()) return leap();
-    playing = AWAITED;
-    before = null;
+    if (lessMotion()) return stepOnce();
+    playing = DECODING;
+    lastTime = null;
     play.textContent = "❚❚ Pause";
     play.setAttribute("aria-label", "Pause the traversal");
-    await develop();
-    if (playing === AWAITED) playing = requestAnimationFrame(tick);
+    await decodeFilm();
+    if (playing === DECODING) playing = requestAnimationFrame(tick);
   }
 
-  /** One picture on, and back again from the end. */
-  async function leap() {
-    await develop();
-    go(Math.round(place / LEAP) * LEAP + direction * LEAP);
+  /** Moves one step, reversing at the ends: replaces playing with reduced motion. */
+  async function stepOnce() {
+    await decodeFilm();
+    seek(Math.round(place / REDUCED_STEP) * REDUCED_STEP + direction * REDUCED_STEP);
     scrub.value = String(place);
     show();
   }
 
-  /** @param {number} to */
-  function go(to) {
+  /** @param {number} to position, clipped to 0 to 1 */
+  function seek(to) {
     place = Math.max(0, Math.min(1, to));
     if (place === 1 || place === 0) direction = place === 1 ? -1 : 1;
   }
@@ -137,19 +137,19 @@ export function player({ store, frames }) {
 
   /** @param {number} time */
   function tick(time) {
-    go(place + (direction * (time - (before ?? time))) / SWEEP_MS);
-    before = time;
+    seek(place + (direction * (time - (lastTime ?? time))) / SWEEP_MS);
+    lastTime = time;
     scrub.value = String(place);
     show();
     playing = requestAnimationFrame(tick);
   }
 
-  /** At rest the pictures are the scene as it is; a film that plays is made anew and goes on from the same place. */
+  /** Paused: shows the current scene. Playing: decodes the film anew and continues from the same position. */
   function refresh() {
     stills = making = null;
     const { document, view } = store;
     const slot = document.slots[view.slot];
-    if (playing !== null) return void develop().then(show);
+    if (playing !== null) return void decodeFilm().then(show);
     const { frame } = frames;
     if (frame?.document !== document) return; // while comparing
     const [from, to] = values(slot, view.dimension, view.reach, 2);

@@ -1,4 +1,4 @@
-// What of a panel goes on paper: its pictures with their captions, its drawings and its charts.
+// Collects a panel's pictures, captions, drawings and charts into a sheet for paper.js.
 
 import { CHARTS, drawn, withEdits } from "./charts.js";
 import { decimals, find, subscript, svg } from "../page/dom.js";
@@ -25,10 +25,10 @@ const figures = (panel) =>
     errors: Number(figure.querySelector("[data-top]")?.getAttribute("data-top")) || undefined,
   }));
 
-/** A panel of pictures. @param {HTMLElement} panel @returns {Sheet} */
+/** Sheet of a panel of figures. @param {HTMLElement} panel @returns {Sheet} */
 export const pictures = (panel) => ({ rows: [{ parts: figures(panel) }] });
 
-/** A table with a column per slot, and what stands beside it. @param {HTMLElement} panel @returns {Sheet} */
+/** Sheet of a table with a column per slot, and the figures beside it. @param {HTMLElement} panel @returns {Sheet} */
 export function table(panel) {
   const grid = find(panel, ".mx-columns");
   const count = grid.querySelectorAll(".mx-column-head").length;
@@ -54,7 +54,7 @@ export function table(panel) {
   };
 }
 
-/** Strips of traversals, a row for each latent. @param {HTMLElement} panel @returns {Sheet} */
+/** Sheet of traversals, a row for each latent. @param {HTMLElement} panel @returns {Sheet} */
 export const strips = (panel) => ({
   rows: [...panel.querySelectorAll(".mx-strip")].map((strip) => ({
     label: `${textIn(strip, ".mx-z").replace(/\d+/, (digits) => subscript(Number(digits)))} ${[...strip.querySelectorAll(".mx-change span")].map((s) => s.textContent).join(" ")}`,
@@ -66,7 +66,7 @@ export const strips = (panel) => ({
 });
 
 /**
- * The selected slot's pictures and below them all its latents.
+ * Sheet of the selected slot: its pictures, and all its latents below.
  * @param {HTMLElement} panel @param {Store} store @param {number} width millimetres @returns {Sheet}
  */
 export const latents = (panel, { document, view }, width) => ({
@@ -87,7 +87,7 @@ export const latents = (panel, { document, view }, width) => ({
 /** @param {HTMLElement} panel @returns {SVGSVGElement} */
 const padIn = (panel) => find(panel, ".mx-pad");
 
-/** The pad, and beside it what the slot and the scene look like there. @param {HTMLElement} panel @returns {Sheet} */
+/** Sheet of the pad, with the slot's and the scene's pictures beside it. @param {HTMLElement} panel @returns {Sheet} */
 export const pad = (panel) => ({
   rows: [
     {
@@ -105,20 +105,20 @@ export const pad = (panel) => ({
 });
 
 /**
- * Every latent of a slot on its scale, those that say most first.
- * @param {import("../scene/store.js").Slot} slot @param {number} width in the pixels of a chart
+ * Drawing of a slot's latents on their scales, by falling KL divergence.
+ * @param {import("../scene/store.js").Slot} slot @param {number} width in chart pixels
  */
 function scales(slot, width) {
   const row = 26;
   const [bar, nats, from, to] = [34, 94, 180, width - 60];
   const order = slot.kl.map((_, d) => d).sort((a, b) => slot.kl[b] - slot.kl[a]);
   const most = Math.max(...slot.kl, 1e-6);
-  const reach = Math.max(
+  const limit = Math.max(
     4,
     ...order.map((d) => Math.max(Math.abs(slot.mean[d]) + 4 * slot.std[d], Math.abs(slot.latent[d]))),
   );
   /** @param {number} value */
-  const x = (value) => from + ((value + reach) / (2 * reach)) * (to - from);
+  const x = (value) => from + ((value + limit) / (2 * limit)) * (to - from);
   /** @param {string} fill @param {number} left @param {number} top @param {number} wide @param {number} high */
   const box = (fill, left, top, wide, high) => svg("rect", { x: left, y: top, width: wide, height: high, fill });
   /** @param {string} words @param {number} left @param {number} base */
@@ -131,7 +131,7 @@ function scales(slot, width) {
     const [mean, std, value] = [slot.mean[d], slot.std[d], slot.latent[d]];
     return [
       box("#0072b2", bar, middle - 4, ((nats - bar - 8) * slot.kl[d]) / most, 8),
-      box("#bbb", x(-reach), middle - 1, x(reach) - x(-reach), 2),
+      box("#bbb", x(-limit), middle - 1, x(limit) - x(-limit), 2),
       box("#9cc3dd", x(mean - std), middle - 7, x(mean + std) - x(mean - std), 14),
       box("#000", x(mean) - 1, middle - 9, 2, 18),
       svg("circle", { cx: x(value), cy: middle, r: 5.5, fill: "#0072b2", stroke: "#fff", "stroke-width": 1 }),
@@ -141,8 +141,8 @@ function scales(slot, width) {
     ];
   });
   const foot = row * order.length + 18;
-  const whole = Array.from({ length: 2 * Math.floor(reach) + 1 }, (_, i) => i - Math.floor(reach));
-  const ticks = whole.flatMap((tick) => [
+  const integers = Array.from({ length: 2 * Math.floor(limit) + 1 }, (_, i) => i - Math.floor(limit));
+  const ticks = integers.flatMap((tick) => [
     svg("path", { d: `M${x(tick)},${foot - 16}v4`, stroke: "#000" }),
     text(String(tick).replace("-", "−"), x(tick), foot, "middle"),
   ]);
@@ -155,7 +155,7 @@ function scales(slot, width) {
   );
 }
 
-/** The charts one below the other. @param {HTMLElement} _panel @param {Store} store @param {number} width millimetres @returns {Promise<Sheet>} */
+/** Sheet of the charts, one below the other. @param {HTMLElement} _panel @param {Store} store @param {number} width millimetres @returns {Promise<Sheet>} */
 export const charts = async (_panel, store, width) => ({
   rows: await Promise.all(
     Object.entries(CHARTS).map(async ([name, [title, help]]) => {
@@ -166,7 +166,7 @@ export const charts = async (_panel, store, width) => ({
   ),
 });
 
-/** The map as it is. @param {HTMLElement} panel @param {Store} _store @param {number} width millimetres @returns {Promise<Sheet>} */
+/** Sheet of the slot map as currently shown. @param {HTMLElement} panel @param {Store} _store @param {number} width millimetres @returns {Promise<Sheet>} */
 export async function map(panel, _store, width) {
   /** @type {HTMLElement & {figure: () => Promise<Figure>}} */
   const section = find(panel, "section");
@@ -177,7 +177,7 @@ export async function map(panel, _store, width) {
         parts: [
           await chart(
             figure,
-            "every slot of the sample scenes by its latents; size: its share of the pixels; rings: this scene’s slots; PC: principal component, with its share of the variance",
+            "every slot of the sample scenes by its latents; size: share of the pixels; rings: this scene’s slots; PC: principal component, with its share of the variance",
             width,
           ),
         ],

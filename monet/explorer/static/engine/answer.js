@@ -1,31 +1,31 @@
-// What the page says of a picture that it took apart by itself: the same as monet.explorer.payload.scene_payload.
+// Builds the scene payload of a picture decomposed in the browser, equal to monet.explorer.payload.scene_payload.
 
 import { agreement, trueObjectSlot } from "../scene/agreement.js";
 
 /** @typedef {import("./network/network.js").Decomposition} Decomposition */
 /** @typedef {import("../scene/agreement.js").Truth} Truth */
 
-/** Pixels of the rim where backgrounds lie. */
+/** Width of the rim in pixels; a slot that covers it is background. */
 const RIM = 2;
 
 /**
- * What is known of a picture besides its pixels.
+ * What is known about a picture besides its pixels.
  * @typedef {object} Known
- * @property {import("./engine.js").Origin} origin as a link has it
+ * @property {import("./engine.js").Origin} origin
  * @property {string} title
- * @property {[number, number] | null} scaled width and height that it had before it was resized
+ * @property {[number, number] | null} scaled original width and height, null if it was not resized
  * @property {Truth | null} truth
  */
 
-/** @type {Known} */
-const STRANGER = { origin: { kind: "picture" }, title: "your picture", scaled: null, truth: null };
+/** A visitor's picture. @type {Known} */
+const VISITOR_PICTURE = { origin: { kind: "picture" }, title: "your picture", scaled: null, truth: null };
 
 /**
- * The answer to a picture, with arrays where the server sends text.
+ * The payload of a picture, with typed arrays where the server sends base64.
  * @param {import("./engine.js").Choices} choices
  * @param {import("./network/network.js").NetworkAbout} spec
  * @param {Uint8Array} pixels [H][W][3]
- * @param {Decomposition} said
+ * @param {Decomposition} decomposition
  * @param {Known} [known]
  * @returns {import("../scene/store.js").ScenePayload}
  */
@@ -33,13 +33,14 @@ export function answerTo(
   { model, how, slots },
   { config, about },
   pixels,
-  said,
-  { origin, title, scaled, truth } = STRANGER,
+  decomposition,
+  { origin, title, scaled, truth } = VISITOR_PICTURE,
 ) {
   /** @param {Float32Array} values @returns {number[][]} */
   const rows = (values) =>
     Array.from({ length: slots }, (_, k) => Array.from(values.subarray(k * config.latents, (k + 1) * config.latents)));
-  const [mean, std] = [rows(said.latentMean), rows(said.latentStd)];
+  const { masks } = decomposition;
+  const [mean, std] = [rows(decomposition.latentMean), rows(decomposition.latentStd)];
   const kl = mean.map((row, k) => row.map((m, d) => 0.5 * (m * m + std[k][d] ** 2 - 1) - Math.log(std[k][d])));
   return {
     model,
@@ -52,22 +53,22 @@ export function answerTo(
     title,
     scaled,
     size: config.side,
-    object: (truth && trueObjectSlot(said.masks, truth, slots)) ?? objectSlot(said.masks, slots, config.side),
+    object: (truth && trueObjectSlot(masks, truth, slots)) ?? objectSlot(masks, slots, config.side),
     foreign: Boolean(about.data) && (origin.data ?? about.data) !== about.data,
     image: pixels,
-    masks: said.masks,
-    alphas: Uint8Array.from(said.shares, (share) => Math.round(255 * share)),
+    masks,
+    alphas: Uint8Array.from(decomposition.shares, (share) => Math.round(255 * share)),
     truth: truth?.labels ?? null,
     figures: {
-      ...errors(said, pixels, slots, config.side, about),
+      ...errors(decomposition, pixels, slots, config.side, about),
       latent_kl: kl.flat().reduce((a, b) => a + b, 0),
-      ...(truth && agreement(said.masks, truth, slots, inside(config.side, about.pictureSize))),
+      ...(truth && agreement(masks, truth, slots, inside(config.side, about.pictureSize))),
     },
     usual: about.measured,
   };
 }
 
-/** The slot with the largest share of pixels that keeps off the picture's rim. @param {Float32Array} masks @param {number} slots @param {number} side */
+/** The slot with the largest share of pixels, weighted by how little of the rim it covers. @param {Float32Array} masks @param {number} slots @param {number} side */
 function objectSlot(masks, slots, side) {
   /** @param {number} p */
   const inside = (p) =>
@@ -82,9 +83,9 @@ function objectSlot(masks, slots, side) {
 }
 
 /**
- * Mean squared error of sum_k m_k x_k inside the border, and the loss terms of the whole picture in nats: the negative
- * log-likelihood of a mixture per colour channel, and the divergence of the masks from the decoder's.
- * @param {Decomposition} said
+ * Mean squared error of sum_k m_k x_k inside the border, and two loss terms of the whole picture in nats: the negative
+ * log-likelihood of the mixture, per colour channel, and the KL divergence of the masks from the decoder's.
+ * @param {Decomposition} decomposition
  * @param {Uint8Array} pixels [H][W][3]
  * @param {number} slots
  * @param {number} side

@@ -1,4 +1,4 @@
-// Latents to pixels: in the page by the WebAssembly kernel, or on the server where that cannot be.
+// Opens a model's decoder (latents to pixels): WebAssembly in the browser, else the server.
 
 import { float32 } from "./arrays.js";
 import { loadBrowserDecoder } from "./decoder/decoder.js";
@@ -8,19 +8,19 @@ import { fetchSpec, isSite } from "../site/site.js";
 /**
  * @typedef {object} Decoder
  * @property {"browser" | "server"} where
- * @property {string} note for people: which of the two, with what error or for what reason
+ * @property {string} note for people: where it runs, and its numerical error or the reason for the server
  * @property {(latents: Float32Array[]) => Promise<Float32Array[]>} decode [H*W][4] per latent
  */
 
 /**
- * A model's decoder as monet.explorer.payload.decoder_payload sends it: numbers are single precision in base64.
+ * A model's decoder as sent by monet.explorer.payload.decoder_payload: numbers are float32 in base64.
  * @typedef {{height: number, width: number, latentDim: number, weights: string, probe: {latent: string, output: string}}} DecoderPayload
  */
 
 /** @param {string} path */
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
 
-/** A decoder as the server sends it, with arrays in place of text. @param {DecoderPayload} spec @returns {import("./decoder/decoder.js").DecoderSpec} */
+/** Decodes the payload's base64 to arrays. @param {DecoderPayload} spec @returns {import("./decoder/decoder.js").DecoderSpec} */
 export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
   height,
   width,
@@ -33,8 +33,8 @@ export const readDecoder = ({ height, width, latentDim, weights, probe }) => ({
 export async function openDecoder(model) {
   /** @type {DecoderPayload} */
   const spec = await fetchSpec(url(`decoder/${encodeURIComponent(model)}`));
-  const forced = !isSite && new URLSearchParams(location.search).get("decoder") === "server";
-  if (forced) return serverDecoder(model, spec, "asked for in the address");
+  const useServer = !isSite && new URLSearchParams(location.search).get("decoder") === "server";
+  if (useServer) return serverDecoder(model, spec, "requested in the address");
   try {
     const kernel = await loadBrowserDecoder(readDecoder(spec));
     return {

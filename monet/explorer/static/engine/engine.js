@@ -1,4 +1,4 @@
-// What the page asks: a scene to be taken apart, and latents to be decoded. Whoever answers keeps nothing of it.
+// The engine: decomposes scenes and decodes latents, in the browser or by stateless requests to the server.
 
 import { answerTo } from "./answer.js";
 import { openDecoder } from "./decoders.js";
@@ -7,7 +7,7 @@ import { reasonOf } from "../page/reason.js";
 import { isSite } from "../site/site.js";
 
 /**
- * Where a scene comes from, as a link names it.
+ * Where a scene comes from, as in links.
  * @typedef {object} Origin
  * @property {"sample" | "seed" | "stored" | "picture"} kind
  * @property {string} [data] name of the data set
@@ -15,73 +15,74 @@ import { isSite } from "../site/site.js";
  * @property {number} [seed]
  * @property {number} [objects] that the seed's scene has
  */
-/** A visitor's picture: the file, or H*W*3 values 0..255 that the model `of` was fed of it. @typedef {Blob | {image: number[], of: string}} Picture */
+/** A visitor's picture: the file, or the H*W*3 input values, 0 to 255, of the model `of`. @typedef {Blob | {image: number[], of: string}} Picture */
 /** @typedef {{origin: Origin, picture?: Picture | null}} Source */
 /** @typedef {import("./networks.js").Network} Network */
-/** @typedef {{model: string, opened: Promise<Network>, network: Network | null}} Own a network, null until it is open */
-/** How a picture becomes square, as monet.pictures has it. @typedef {"crop" | "pad" | "stretch"} How */
-/** How it is taken apart. @typedef {{model: string, slots: number, how: How}} Choices */
+/** @typedef {{model: string, opened: Promise<Network>, network: Network | null}} BrowserNetwork `network` is null until it is open */
+/** How a picture is made square, see monet.pictures. @typedef {"crop" | "pad" | "stretch"} How */
+/** Settings of a decomposition. @typedef {{model: string, slots: number, how: How}} Choices */
 
-/** The page itself where it can; for all else a server over plain HTTP, or what lies beside a page of plain files. */
+/** Answers in the browser if possible, else by HTTP from the server or, on the static site, from its files. */
 export class Engine {
-  /** @type {Ask} */
-  #ask = isSite ? askFiles : askServer;
+  /** @type {Request} */
+  #request = isSite ? requestFiles : requestServer;
   /** @type {Map<string, Promise<import("./decoders.js").Decoder>>} */
   #decoders = new Map();
-  /** The network of the model that was last asked for. @type {Own | null} */
-  #own = null;
+  /** The network of the last model used. @type {BrowserNetwork | null} */
+  #browser = null;
 
   /**
-   * The page takes apart what it has the pixels of, as soon as its network is loaded; all else is the server's.
+   * Decomposes a scene: in the browser if its pixels are known and the network has loaded, else by a request.
    * @param {Source} source
    * @param {Choices} choices
    * @returns {Promise<import("../scene/store.js").ScenePayload>}
-   * @throws {Error} with a sentence for people: no such scene, no readable picture, a choice that is not offered
+   * @throws {Error} with a sentence for people: no such scene, no readable picture, an invalid choice
    */
   async decompose(source, choices) {
     const { picture } = source;
-    if (!picture || picture instanceof Blob || picture.of !== choices.model) return this.#ask(source, choices, this);
-    this.network(choices.model).catch(() => {}); // for the next time
-    const network = this.#own?.network;
-    if (!network) return this.#ask(source, choices, this);
+    if (!picture || picture instanceof Blob || picture.of !== choices.model)
+      return this.#request(source, choices, this);
+    this.network(choices.model).catch(() => {}); // loads it for the next call
+    const network = this.#browser?.network;
+    if (!network) return this.#request(source, choices, this);
     const pixels = Uint8Array.from(picture.image);
     try {
       return answerTo(choices, network.spec, pixels, await network.decompose(pixels, choices.slots));
     } catch (error) {
       console.info("network:", reasonOf(error));
-      return this.#ask(source, choices, this);
+      return this.#request(source, choices, this);
     }
   }
 
   /**
-   * The page's own network of a model, opened once; one of another model is closed.
+   * Opens the browser's network of a model once, and closes that of another model.
    * @param {string} model
    * @returns {Promise<Network>}
-   * @throws {Error} with a sentence that says why the server has to be asked instead
+   * @throws {Error} with a sentence that says why the server has to be used instead
    */
   network(model) {
-    if (this.#own?.model !== model) {
-      const before = this.#own;
-      before?.opened.then(
+    if (this.#browser?.model !== model) {
+      const previous = this.#browser;
+      previous?.opened.then(
         (network) => network.close(),
         () => {},
       );
-      /** @type {Own} */
-      const own = { model, opened: openNetwork(model), network: null };
-      own.opened.then(
-        (network) => (own.network = network),
+      /** @type {BrowserNetwork} */
+      const current = { model, opened: openNetwork(model), network: null };
+      current.opened.then(
+        (network) => (current.network = network),
         (error) => {
           console.info("network:", error.message);
-          if (isSite && this.#own === own) this.#own = null; // nobody else could answer: the next question tries again
+          if (isSite && this.#browser === current) this.#browser = null; // no server to fall back on: retry next time
         },
       );
-      this.#own = own;
+      this.#browser = current;
     }
-    return this.#own.opened;
+    return this.#browser.opened;
   }
 
   /**
-   * The decoder of a model, opened once.
+   * Opens the decoder of a model once.
    * @param {string} model
    * @returns {Promise<import("./decoders.js").Decoder>}
    * @throws {Error} if the server does not answer
@@ -100,20 +101,20 @@ export class Engine {
    * @param {string} model
    * @param {Float32Array[]} latents
    * @returns {Promise<Float32Array[]>} [H*W][4] per latent: red, green, blue, mask logit
-   * @throws {Error} if the decoder or the server cannot be had
+   * @throws {Error} if neither the browser's decoder nor the server answers
    */
   async decode(model, latents) {
     return (await this.decoder(model)).decode(latents);
   }
 }
 
-/** @typedef {(source: Source, choices: Choices, engine: Engine) => Promise<import("../scene/store.js").ScenePayload>} Ask */
+/** @typedef {(source: Source, choices: Choices, engine: Engine) => Promise<import("../scene/store.js").ScenePayload>} Request */
 
-/** What lies beside a page of plain files. @type {Ask} */
-const askFiles = async (...asked) => (await import("../site/answers.js")).askFiles(...asked);
+/** Answers on the static site. @type {Request} */
+const requestFiles = async (...request) => (await import("../site/answers.js")).decomposeFiles(...request);
 
-/** The server's answer. @type {Ask} */
-async function askServer({ origin, picture = null }, { model, slots, how }) {
+/** Posts a scene to the server's decompose route. @type {Request} */
+async function requestServer({ origin, picture = null }, { model, slots, how }) {
   const query = new URLSearchParams({ slots: String(slots), how });
   const response = await fetch(new URL(`monet/decompose/${encodeURIComponent(model)}?${query}`, document.baseURI), {
     method: "POST",

@@ -1,19 +1,19 @@
-// WebAssembly kernels: which build a browser can run, and how it is fetched. Their source is in explorer/kernel.
+// Loads the WebAssembly build of a kernel that the browser supports. Sources are in monet/explorer/kernel.
 
 import { reasonOf } from "../page/reason.js";
 
 const BUILDS = [
-  { kind: "relaxed SIMD", suffix: "_relaxed" }, // fused multiply-add; not in every browser
+  { kind: "relaxed SIMD", suffix: "_relaxed" }, // with fused multiply-add; not supported by every browser
   { kind: "SIMD", suffix: "" },
 ];
 
-/** What a kernel exports: functions of sizes and addresses, and its memory. @typedef {Record<string, (...values: number[]) => number> & {memory: WebAssembly.Memory}} Kernel */
+/** A kernel's exports: functions of sizes and addresses, and its memory. @typedef {Record<string, (...values: number[]) => number> & {memory: WebAssembly.Memory}} Kernel */
 
 /**
- * The first build of a kernel that this browser can run.
+ * Loads the first build of a kernel that this browser can run.
  * @param {string} name of the kernel: its files are NAME.wasm and NAME_relaxed.wasm
- * @param {string | URL} baseUrl where they lie
- * @returns {Promise<{kind: string, kernel: Kernel}>} kind of the build, and what it exports
+ * @param {string | URL} baseUrl folder of the files
+ * @returns {Promise<{kind: string, kernel: Kernel}>} kind of the build, and its exports
  * @throws {Error} with a sentence that says why this browser cannot run it
  */
 export async function loadKernel(name, baseUrl) {
@@ -31,7 +31,7 @@ export async function loadKernel(name, baseUrl) {
   throw new Error("This browser's WebAssembly has no SIMD instructions.");
 }
 
-/** The content of a WebAssembly file; always revalidated, so that an update of the app is not half cached. @param {URL} url */
+/** Fetches a WebAssembly file. Always revalidated, so that old and new files of the app never mix. @param {URL} url */
 async function fetchBytes(url) {
   const file = url.pathname.split("/").at(-1);
   let response;
@@ -47,7 +47,7 @@ async function fetchBytes(url) {
   return bytes;
 }
 
-/** NaN if any number is NaN in either array. @param {Float32Array} a @param {Float32Array} b */
+/** Largest absolute difference; NaN if either array has a NaN. @param {Float32Array} a @param {Float32Array} b */
 export function largestDifference(a, b) {
   return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - b[i])), 0);
 }

@@ -1,43 +1,43 @@
-// Pixels to slots in the page: the network in a worker.
+// Opens a model's network (pixels to slots) in a web worker.
 
 import { isSite } from "../site/site.js";
 
 /**
  * @typedef {object} Network
- * @property {string} note for people: by which build, with what difference from the server
+ * @property {string} note for people: the build, and its numerical error
  * @property {import("./network/network.js").NetworkAbout} spec
  * @property {(pixels: Uint8Array, slots: number, scope?: Float32Array | null) => Promise<import("./network/network.js").Decomposition>} decompose
- *   of pixels [H][W][3], 0 to 255, from a scope [H][W] of one's own if there is one
- * @property {() => void} close ends the worker; questions under way fail
+ *   pixels [H][W][3], 0 to 255; initial scope [H][W], 1 everywhere if not given
+ * @property {() => void} close ends the worker; pending calls fail
  */
 
 /**
  * @param {string} model
  * @returns {Promise<Network>}
- * @throws {Error} with a sentence that says why the server has to be asked instead
+ * @throws {Error} with a sentence that says why the server has to be used instead
  */
 export async function openNetwork(model) {
   if (!isSite && new URLSearchParams(location.search).get("network") === "server")
-    throw new Error("asked for in the address");
+    throw new Error("requested in the address");
   const worker = new Worker(new URL("network/worker.js", import.meta.url), { type: "module" });
-  /** Who waits for the answer to a question, by its number. @type {Map<number, PromiseWithResolvers<import("./network/network.js").Decomposition>>} */
-  const waiting = new Map();
-  let asked = 0;
+  /** Pending calls by message id. @type {Map<number, PromiseWithResolvers<import("./network/network.js").Decomposition>>} */
+  const pending = new Map();
+  let lastId = 0;
   /** @type {PromiseWithResolvers<{kind: string, error: number, spec: Network["spec"]}>} */
   const opened = Promise.withResolvers();
   /** @param {string} reason */
   const close = (reason) => {
     worker.terminate();
-    for (const { reject } of [opened, ...waiting.values()]) reject(new Error(reason));
-    waiting.clear();
+    for (const { reject } of [opened, ...pending.values()]) reject(new Error(reason));
+    pending.clear();
   };
   worker.onerror = (event) => {
     event.preventDefault();
     close(`The browser's network does not run: ${event.message ?? "its worker did not start"}`);
   };
   worker.onmessage = ({ data }) => {
-    const { resolve, reject } = waiting.get(data.id) ?? opened;
-    waiting.delete(data.id);
+    const { resolve, reject } = pending.get(data.id) ?? opened;
+    pending.delete(data.id);
     if (data.failed) reject(new Error(data.failed));
     else resolve(data.answer ?? data.ready);
   };
@@ -47,15 +47,15 @@ export async function openNetwork(model) {
   try {
     const { kind, error, spec } = await opened.promise;
     return {
-      note: `taken apart in your browser (${kind}), largest difference from ${isSite ? "PyTorch" : "the server"} ${error.toExponential(0)}`,
+      note: `decomposed in your browser (${kind}), largest difference from ${isSite ? "PyTorch" : "the server"} ${error.toExponential(0)}`,
       spec,
       decompose(pixels, slots, scope = null) {
         const answer = Promise.withResolvers();
-        waiting.set(++asked, answer);
-        worker.postMessage({ id: asked, pixels, slots, scope });
+        pending.set(++lastId, answer);
+        worker.postMessage({ id: lastId, pixels, slots, scope });
         return answer.promise;
       },
-      close: () => close("another model has taken its place"),
+      close: () => close("another model was opened"),
     };
   } catch (error) {
     worker.terminate();

@@ -1,20 +1,20 @@
-// Answers of the server that come in lines of JSON while it works.
+// Reads streamed responses: JSON lines with progress, then the result.
 
 /**
- * The last line of an answer.
+ * Reads a response to its last line, the result.
  * @param {Response} response
- * @param {(done: number, of: number) => void} progress told of the lines before it
+ * @param {(done: number, of: number) => void} progress called for each earlier line
  * @returns {Promise<any>}
  * @throws {Error} with a sentence for people
  */
 export async function lastStep(response, progress) {
   if (!response.ok) throw new Error(await response.text());
-  if (!response.body) throw new Error("The server sent nothing.");
+  if (!response.body) throw new Error("The server sent an empty response.");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) throw new Error("The server went away; try again.");
+    if (done) throw new Error("The connection to the server was lost; try again.");
     text += value;
     const lines = text.split("\n");
     text = lines.pop() ?? "";

@@ -1,7 +1,7 @@
-// The pictures of a model's training: one sheet of strips, whose slots are components as colour and masks as alpha.
+// Loads the pictures of a model's training from one image: a tile per slot, component as RGB and mask as alpha.
 
 /**
- * @typedef {object} Course what training.json says; see monet.training.moments.Course
+ * @typedef {object} Course the content of training.json, see monet.training.moments.Course
  * @property {number} size @property {number} slots
  * @property {string[]} scenes @property {number[]} samples @property {string} data
  * @property {number[]} moments @property {number[]} steps
@@ -27,7 +27,7 @@ export class Sheet {
     this.course = course;
   }
 
-  /** A scene at a moment: its picture, and its slots. @param {number} moment @param {number} scene */
+  /** A scene at a moment: its picture, and a tile for each slot. @param {number} moment @param {number} scene */
   at(moment, scene) {
     const { scenes, slots } = this.course;
     const row = moment * scenes.length + scene;
@@ -58,23 +58,23 @@ export function sum(tiles) {
   return total;
 }
 
-/** The slot that has most of each pixel, [H*W]. @param {Tile[]} tiles */
+/** The slot with the largest mask at each pixel, [H*W]. @param {Tile[]} tiles */
 export function labels(tiles) {
   return Uint8Array.from(tiles[0].mask, (_, p) =>
     tiles.reduce((best, { mask }, k) => (mask[p] > tiles[best].mask[p] ? k : best), 0),
   );
 }
 
-/** @param {string} model @returns {Promise<Sheet | null>} null if the model keeps no moments */
+/** @param {string} model @returns {Promise<Sheet | null>} null if the model has no moments of its training */
 export async function load(model) {
   const address = new URL(`monet/moments/${encodeURIComponent(model)}`, document.baseURI);
   /** @param {URL | string} url */
-  const ask = async (url) => {
+  const request = async (url) => {
     const response = await fetch(url);
     if (!response.ok) throw new Error(await response.text());
     return response;
   };
-  const course = await (await ask(address)).json();
+  const course = await (await request(address)).json();
   if (!course) return null;
-  return new Sheet(await createImageBitmap(await (await ask(`${address}.webp`)).blob()), course);
+  return new Sheet(await createImageBitmap(await (await request(`${address}.webp`)).blob()), course);
 }

@@ -1,16 +1,15 @@
-// The curves of a training behind its slider: the moments stand at equal distances, so steps in between lie closer where
-// they are many.
+// Training curves behind the slider: moments are evenly spaced, steps between two moments are interpolated linearly.
 
 import { h, svg } from "../page/dom.js";
 
-/** What is drawn, by its name in the figures: class, words, and the range that it fills; null: that of its values. */
+/** Curves by name in `figures`; `range` null: that of the values. */
 export const CURVES = {
   loss: { className: "mx-loss", words: "loss", digits: 0, range: null },
   ari_fg: { className: "mx-ari", words: "ARI-FG, attention’s masks", digits: 2, range: [0, 1] },
   ari_fg_decoded: { className: "mx-ari-decoded", words: "ARI-FG, decoder’s masks", digits: 2, range: [0, 1] },
 };
 
-/** Place of a step between the moments, 0 to 1. @param {number} step @param {number[]} moments ascending */
+/** Position of a step on the slider, 0 to 1. @param {number} step @param {number[]} moments ascending */
 export function place(step, moments) {
   const last = moments.length - 1;
   if (last === 0) return 0;
@@ -20,17 +19,17 @@ export function place(step, moments) {
   return (after - 1 + (step - from) / (to - from)) / last;
 }
 
-/** A figure; a dash where nothing was measured at that step. @param {number | null | undefined} value @param {number} digits */
-const written = (value, digits) =>
+/** Formats a figure, a dash if it was not measured at that step. @param {number | null | undefined} value @param {number} digits */
+const format = (value, digits) =>
   value == null
     ? "–"
     : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 
-/** @param {string} className */
+/** Line sample for the legend. @param {string} className */
 const sample = (className) =>
   svg("svg", { viewBox: "0 0 22 6", "aria-hidden": "true" }, svg("path", { class: className, d: "M0 3H22" }));
 
-/** The curves, and their key with the figures of a moment. @param {(share: number) => void} pick a click, 0 to 1 from the left */
+/** Plot of the curves, and legend with the figures of a moment. @param {(share: number) => void} pick handles a click, 0 to 1 from the left */
 export function track(pick) {
   const now = h("i", { class: "mx-course-now" });
   const picture = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -76,7 +75,7 @@ export function track(pick) {
       now.style.left = `${100 * place(moments[moment], moments)}%`;
       const row = steps.indexOf(moments[moment]);
       for (const [name, { digits }] of Object.entries(CURVES))
-        values[name].textContent = written(figures[name][row], digits);
+        values[name].textContent = format(figures[name][row], digits);
     },
   };
 }

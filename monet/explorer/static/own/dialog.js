@@ -1,4 +1,4 @@
-// Before pictures are added: what they are called and how they are made square. Afterwards: what became of them.
+// Dialog "Add your pictures": asks for name and fit, shows progress, then the report.
 
 import { button, h, say } from "../page/dom.js";
 import { renewGalleries } from "../engine/galleries.js";
@@ -16,11 +16,11 @@ const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s
 const megabytes = (n) =>
   n < 2 ** 20 ? `${Math.ceil(n / 1024)} kB` : `${(n / 2 ** 20).toFixed(n < 10 * 2 ** 20 ? 1 : 0)} MB`;
 
-/** What is kept of a picture that is not square. @type {Record<string, string>} */
+/** Ways to make a picture square, with labels. @type {Record<string, string>} */
 const FITS = {
-  crop: "crop: the square in the middle",
-  pad: "pad: all of it, on black",
-  stretch: "stretch: all of it, squeezed",
+  crop: "crop: the central square",
+  pad: "pad: the whole picture, on black",
+  stretch: "stretch: the whole picture, distorted",
 };
 
 /**
@@ -36,10 +36,10 @@ export function addDialog({ name: stem, files }, fits, request) {
     value: nameFrom(stem),
   });
   const fit = h("select", { class: "mx-select" }, ...fits.map((way) => h("option", { value: way }, FITS[way] ?? way)));
-  const wrong = h("p", { class: "mx-own-wrong", role: "alert" });
-  const bar = h("progress", { class: "mx-own-bar", hidden: true, "aria-label": "Pictures that are read" });
-  const told = h("p", { class: "mx-muted", role: "status" });
-  const stopping = new AbortController();
+  const errorLine = h("p", { class: "mx-own-wrong", role: "alert" });
+  const bar = h("progress", { class: "mx-own-bar", hidden: true, "aria-label": "Pictures read" });
+  const status = h("p", { class: "mx-muted", role: "status" });
+  const abort = new AbortController();
   const submit = button("Add", () => {}, { type: "submit", class: "mx-button mx-own-add" });
   const actions = h(
     "div",
@@ -47,7 +47,7 @@ export function addDialog({ name: stem, files }, fits, request) {
     submit,
     button("Cancel", () => box.close()),
   );
-  const ask = h(
+  const form = h(
     "form",
     {
       method: "dialog",
@@ -60,10 +60,10 @@ export function addDialog({ name: stem, files }, fits, request) {
     h("h2", {}, "Add your pictures"),
     h("p", {}, `${count(files.length, "file")}, ${megabytes(bytes(files))}. They stay on this machine.`),
     h("label", {}, h("span", {}, "Name"), name),
-    h("label", {}, h("span", {}, "Not square"), fit),
-    wrong,
+    h("label", {}, h("span", {}, "If not square"), fit),
+    errorLine,
     bar,
-    told,
+    status,
     actions,
   );
   const box = h(
@@ -73,24 +73,24 @@ export function addDialog({ name: stem, files }, fits, request) {
       class: "mx-own-dialog mx-panel",
       "aria-label": "Add your pictures",
       onclose: () => {
-        stopping.abort();
+        abort.abort();
         box.remove();
       },
     },
-    ask,
+    form,
   );
 
   async function add() {
-    say(wrong, "");
+    say(errorLine, "");
     try {
       checkName(name.value.trim());
     } catch (error) {
-      return void say(wrong, reasonOf(error));
+      return void say(errorLine, reasonOf(error));
     }
     submit.disabled = name.disabled = fit.disabled = true;
     bar.hidden = false;
     bar.removeAttribute("value");
-    say(told, "They are sent…");
+    say(status, "Uploading…");
     try {
       const report = await send(
         files,
@@ -99,18 +99,18 @@ export function addDialog({ name: stem, files }, fits, request) {
         (done, of) => {
           if (!of) return;
           [bar.max, bar.value] = [of, done];
-          say(told, `${done.toLocaleString("en")} of ${of.toLocaleString("en")} read`);
+          say(status, `${done.toLocaleString("en")} of ${of.toLocaleString("en")} read`);
         },
-        stopping.signal,
+        abort.signal,
       );
       await renewGalleries();
       box.replaceChildren(...outcome(report, box, request));
     } catch (error) {
-      if (stopping.signal.aborted) return;
+      if (abort.signal.aborted) return;
       submit.disabled = name.disabled = fit.disabled = false;
       bar.hidden = true;
-      say(told, "");
-      say(wrong, reasonOf(error));
+      say(status, "");
+      say(errorLine, reasonOf(error));
     }
   }
   (document.querySelector(".gradio-container .contain") ?? document.body).append(box);
@@ -118,21 +118,21 @@ export function addDialog({ name: stem, files }, fits, request) {
   name.select();
 }
 
-/** @param {Report} report @param {HTMLDialogElement} box @param {Request} request */
-function outcome({ name, taken, labelled, notes, left_out: left, more }, box, request) {
-  const reasons = Map.groupBy(left, ([, reason]) => reason);
-  const lost = left.length + more;
+/** Content of the dialog after the upload. @param {Report} report @param {HTMLDialogElement} box @param {Request} request */
+function outcome({ name, taken, labelled, notes, left_out: skipped, more }, box, request) {
+  const reasons = Map.groupBy(skipped, ([, reason]) => reason);
+  const skippedCount = skipped.length + more;
   return [
     h("h2", {}, `${count(taken, "picture")} in “${name}”`),
     h(
       "p",
       { role: "status" },
-      labelled ? "With the labels of their objects." : "Without labels: nothing is asked of them but pixels.",
+      labelled ? "With labels of their objects." : "Without labels: the pictures alone are used.",
     ),
     ...notes.map((note) => h("p", { class: "mx-muted" }, note)),
-    ...(lost
+    ...(skippedCount
       ? [
-          h("h3", {}, `${count(lost, "file")} left out`),
+          h("h3", {}, `${count(skippedCount, "file")} skipped`),
           h(
             "ul",
             { class: "mx-own-lost" },

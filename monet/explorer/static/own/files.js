@@ -1,8 +1,8 @@
-// What was dropped or chosen: a folder with all that is in it, or a ZIP file; and how it is sent.
+// Reads dropped or chosen folders and ZIP files, checks the limits, and uploads them.
 
 import { lastStep } from "../engine/steps.js";
 
-/** The most that is sent at once; the server has the same limits. */
+/** Limits of one upload, the same as the server's. */
 const [MAX_FILES, MAX_BYTES] = [20_000, 2 ** 31];
 
 /** @typedef {{path: string, file: File}} Sent */
@@ -14,7 +14,7 @@ const isArchive = (file) => /\.zip$/i.test(file.name);
 const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
 
 /**
- * Whether what is dropped is more than one picture, which is for Gradio's own upload.
+ * Whether a drop holds more than one picture; a single picture is left to Gradio's upload.
  * @param {DataTransfer} transfer
  */
 export const isMany = (transfer) =>
@@ -28,7 +28,8 @@ const isFile = (entry) => entry.isFile;
 const isFolder = (entry) => entry.isDirectory;
 
 /**
- * @param {DataTransfer} transfer read at once, since it is empty after the event
+ * Lists all files of a drop, folders included.
+ * @param {DataTransfer} transfer read synchronously, since it is empty after the event
  * @returns {Promise<Chosen>}
  * @throws {Error} with a sentence for people
  */
@@ -48,9 +49,9 @@ export async function dropped(transfer) {
     const reader = entry.createReader();
     for (;;) {
       /** @type {FileSystemEntry[]} */
-      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
-      if (!some.length) return;
-      for (const each of some) await walk(each, `${path}/${each.name}`);
+      const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // at most a hundred
+      if (!batch.length) return;
+      for (const each of batch) await walk(each, `${path}/${each.name}`);
     }
   };
   for (const { entry, file } of items) {
@@ -60,7 +61,7 @@ export async function dropped(transfer) {
   return bounded(files);
 }
 
-/** @param {FileList | File[]} list of an input; with `webkitdirectory` its files know their folders @returns {Chosen} */
+/** @param {FileList | File[]} list of an input; with `webkitdirectory` the files have paths @returns {Chosen} */
 export const chosen = (list) =>
   bounded(
     [...list].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => !hidden(path)),
@@ -68,20 +69,20 @@ export const chosen = (list) =>
 
 const tooMany = () =>
   new Error(
-    `These are more than ${MAX_FILES.toLocaleString("en")} files: add them on the command line, python -m monet.data add.`,
+    `More than ${MAX_FILES.toLocaleString("en")} files: add them on the command line with python -m monet.data add.`,
   );
 
-/** @param {Sent[]} files @returns {Chosen} */
+/** Checks the limits and strips a common folder. @param {Sent[]} files @returns {Chosen} */
 function bounded(files) {
-  if (!files.length) throw new Error("There is no file in it.");
+  if (!files.length) throw new Error("No files found in it.");
   if (files.length > MAX_FILES) throw tooMany();
   if (bytes(files) > MAX_BYTES)
     throw new Error(
-      `These are ${(bytes(files) / 2 ** 30).toFixed(1)} GB, more than 2: add them on the command line, python -m monet.data add.`,
+      `${(bytes(files) / 2 ** 30).toFixed(1)} GB, more than 2: add the files on the command line with python -m monet.data add.`,
     );
   if (files.length > 1 && files.some(({ file }) => isArchive(file)))
     throw new Error("Drop one ZIP file alone, or a folder of pictures.");
-  // One folder around everything is only its name.
+  // A folder that contains everything gives the name and is removed from the paths.
   const [top] = files[0].path.split("/");
   const inside = files.every(({ path }) => path.startsWith(`${top}/`));
   const stem = inside ? top : isArchive(files[0].file) ? files[0].file.name.replace(/\.zip$/i, "") : "pictures";
@@ -95,7 +96,7 @@ function bounded(files) {
 export const bytes = (files) => files.reduce((sum, { file }) => sum + file.size, 0);
 
 /**
- * Sends the files and tells how far the server is.
+ * Uploads the files and reports the server's progress.
  * @param {Sent[]} files @param {string} name of the data set @param {string} fit
  * @param {(done: number, of: number) => void} progress @param {AbortSignal} signal
  * @returns {Promise<Report>}

@@ -1,4 +1,4 @@
-// What runs and data sets may be called: the server has the same rule.
+// Names of runs and data sets: the server's rule, and a valid name for any text.
 
 /** @param {string} name @throws {Error} with a sentence for people */
 export function checkName(name) {
@@ -7,7 +7,7 @@ export function checkName(name) {
     throw new Error("A name has 1 to 48 letters, digits, hyphens and underscores, and begins with no hyphen.");
 }
 
-/** The name that is nearest to any text. @param {string} text */
+/** A valid name similar to a text. @param {string} text */
 export const nameFrom = (text) =>
   text
     .replace(/[^A-Za-z0-9_-]+/g, "_")

@@ -1,4 +1,4 @@
-// Your pictures: a folder or a ZIP file of them, dropped or chosen, becomes a data set of this machine.
+// Panel "Your pictures": a dropped or chosen folder or ZIP file becomes a data set on this machine.
 
 import { button, h } from "../page/dom.js";
 import { onGalleries } from "../engine/galleries.js";
@@ -11,7 +11,7 @@ import { chosen, dropped, isMany } from "./files.js";
 export function mount(root, { request }) {
   /** @type {string[] | null} */
   let fits = null;
-  /** Why none can be added. @type {string | null} */
+  /** Why no pictures can be added. @type {string | null} */
   let closed = null;
   /** @param {() => import("./files.js").Chosen | Promise<import("./files.js").Chosen>} read */
   const open = async (read) => {
@@ -29,7 +29,7 @@ export function mount(root, { request }) {
       hidden: true,
       ...properties,
       onchange: () => {
-        open(() => chosen(input.files ?? [])).then(() => (input.value = "")); // the same one can be chosen again
+        open(() => chosen(input.files ?? [])).then(() => (input.value = "")); // so that the same files can be chosen again
       },
     });
     return input;
@@ -40,7 +40,7 @@ export function mount(root, { request }) {
     "div",
     { class: "mx-own" },
     h("strong", {}, "Your pictures"),
-    h("span", { class: "mx-muted" }, "Drop a folder or a ZIP file of them."),
+    h("span", { class: "mx-muted" }, "Drop a folder or a ZIP file."),
     h(
       "div",
       { class: "mx-row" },
@@ -50,10 +50,10 @@ export function mount(root, { request }) {
     folder,
     archive,
   );
-  const why = h("p", { class: "mx-muted" });
-  root.append(zone, why);
+  const closedNote = h("p", { class: "mx-muted" });
+  root.append(zone, closedNote);
 
-  // A folder that is dropped on the place for one picture is meant as well.
+  // The upload for one picture accepts folders and ZIP files, too.
   /** @type {HTMLElement | null} */
   const upload = document.querySelector("#mx-upload");
   for (const place of upload ? [root, upload] : [root]) {
@@ -80,7 +80,7 @@ export function mount(root, { request }) {
   onGalleries((known) => {
     ({ fits, closed } = known);
     zone.hidden = !fits;
-    why.textContent = closed ?? "";
+    closedNote.textContent = closed ?? "";
     root.hidden = !fits && !closed;
   });
 }

@@ -1,8 +1,8 @@
-// The clipboard, where the browser lets the page use it.
+// Copies text to the clipboard.
 
 /**
  * @param {string} text
- * @returns {Promise<boolean>} false where there is none for us, as without a secure address: then people copy by hand
+ * @returns {Promise<boolean>} false if the browser refuses, as it does without HTTPS
  */
 export async function copyText(text) {
   try {

@@ -1,7 +1,7 @@
-// Building elements without templates: text from outside is only ever text.
+// Creates and finds DOM elements. Text is inserted as text and never parsed as HTML.
 
 /**
- * What an element may be given: its properties, listeners, and attributes.
+ * Properties, listeners and attributes that `h` accepts for an element.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @typedef {Partial<Omit<HTMLElementTagNameMap[Tag], "style" | `on${string}`>>
  *   & {[Name in keyof HTMLElementEventMap as `on${Name}`]?: Listener<Tag, Name> | null}
@@ -15,6 +15,7 @@
  */
 
 /**
+ * Creates an HTML element.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Properties<Tag>} [properties] properties of the element; `class`, `for`, `role`, `aria-*` and `data-*` are
@@ -35,19 +36,19 @@ export function h(tag, properties, ...children) {
 }
 
 /**
- * Says something else, if it is something else: to say the same again makes the browser lay out the page again.
+ * Sets the text of an element if it differs: setting an equal text would make the browser lay out the page again.
  * @param {Element} element @param {string} text
  */
 export const say = (element, text) => element.textContent !== text && (element.textContent = text);
 
-/** A number as an index: 12 is ₁₂. @param {number} n */
+/** Formats an integer as a subscript: 12 is ₁₂. @param {number} n */
 export const subscript = (n) => String(n).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);
 
-/** A value with two decimals; what rounds to zero has no sign. @param {number} value */
+/** Formats a value with two decimals, and zero without a sign. @param {number} value */
 export const decimals = (value) => value.toFixed(2).replace(/^-(0\.00)$/, "$1");
 
 /**
- * A button with its label, and its tooltip if that says more.
+ * Creates a button.
  * @param {string | Node} label
  * @param {Listener<"button", "click"> | null} onclick
  * @param {Properties<"button">} [properties]
@@ -56,6 +57,7 @@ export const button = (label, onclick, properties = {}) =>
   h("button", { type: "button", class: "mx-button", onclick, ...properties }, label);
 
 /**
+ * Creates an SVG element.
  * @template {keyof SVGElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, string | number>} [attributes]
@@ -70,11 +72,11 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
- * What is known to be there.
+ * Finds an element that must exist.
  * @template {Element} [E=HTMLElement]
  * @param {ParentNode} root @param {string} selector
  * @returns {E}
- * @throws {Error} if it is not
+ * @throws {Error} if nothing matches
  */
 export function find(root, selector) {
   /** @type {E | null} */
@@ -84,12 +86,12 @@ export function find(root, selector) {
 }
 
 /**
- * The element that an event happened in; null if none matches, or if it happened to the window.
+ * The event's target or its closest ancestor that matches; null if none does, or if the target is the window.
  * @template {Element} [E=HTMLElement]
  * @param {Event} event @param {string} selector
  * @returns {E | null}
  */
 export const targetIn = ({ target }, selector) => (target instanceof Element ? target.closest(selector) : null);
 
-/** What draws on a canvas. @param {HTMLCanvasElement} canvas that draws in two dimensions only, so that it is never null */
+/** The 2D context of a canvas. @param {HTMLCanvasElement} canvas without another context, so the result is never null */
 export const context2d = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

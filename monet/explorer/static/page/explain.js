@@ -1,12 +1,12 @@
-// One sentence and its equation for each panel, in the paper's words (Burgess et al. 2019), folded away.
+// Explanations of the panels: a few sentences and the paper's equation (Burgess et al. 2019) behind each “?”.
 
 import { h } from "./dom.js";
 
-/** A symbol, with an index and an exponent if it has them. @param {string} text */
+/** A symbol with an optional subscript and superscript. @param {string} text */
 const i = (text, sub = "", sup = "") =>
   h("i", {}, text, ...(sub ? [h("sub", {}, sub)] : []), ...(sup ? [h("sup", {}, sup)] : []));
 
-/** The loss that a model is trained with (paper, equation 3). */
+/** The training loss (paper, equation 3). */
 const objective = () =>
   h(
     "p",
@@ -43,11 +43,11 @@ const objective = () =>
 /** @satisfies {Record<string, () => (Node | string)[]>} */
 const TEXTS = {
   gallery: () => [
-    "Scenes of the kind x that MONet learns from without being told what is in them: two dozen that it was never trained on, new ones from the data set’s generator, and some unlike anything in its training.",
+    "MONet learns from pictures x like these, without labels. Each data set has 24 sample scenes that were not used for training, and a generator makes new ones. “Out of distribution” lists unusual scenes, unlike those in training.",
     h("p", { class: "mx-equation" }, i("x"), " ∈ [0, 1]", h("sup", {}, "3×H×W")),
   ],
   scene: () => [
-    "MONet explains a picture as a mixture: every pixel is owned, in shares that sum to one, by K slots, and each slot paints its own component.",
+    "MONet describes a picture as a mixture of K slots. Each slot paints its own component, and its mask says how much of each pixel it explains. At each pixel the masks sum to one.",
     h(
       "p",
       { class: "mx-equation" },
@@ -66,10 +66,10 @@ const TEXTS = {
       i("σ", "k", "2"),
       ")",
     ),
-    "The reconstruction is Σ m x̂. Before an edit m is the attention’s mask. An edited object may have moved, so its mask is the decoder’s; the other slots share the rest as the attention shared it, and the hole that the object leaves goes to the slot that the decoder believes in.",
+    "The reconstruction is Σ m x̂. Before an edit, m is the attention’s mask. An edited object may have moved, so it gets the decoder’s mask. The other slots share the remaining pixels in the proportions of their attention masks. Where the object leaves a hole, the decoder’s masks decide which slots fill it.",
   ],
   compose: () => [
-    "Nothing on the canvas is told to the network but its pixels. It takes them apart anew with every change, so one sees what an object is to it: what keeps a slot of its own, and what does not.",
+    "The network sees only the pixels of the canvas. It takes the picture apart again after every change. So you can test what counts as an object for it: what gets its own slot, and what does not.",
     h(
       "p",
       { class: "mx-equation" },
@@ -88,14 +88,14 @@ const TEXTS = {
     h(
       "p",
       {},
-      "What the scope’s brush marks counts as explained: there the recursion begins with ",
+      "The Scope brush marks pixels as already explained. There the recursion begins with ",
       i("s", "0"),
-      " = 0 instead of 1, and no slot takes it.",
+      " = 0 instead of 1, and no slot takes these pixels.",
     ),
-    "The page knows which pixel belongs to which object, so it can measure the answer; the network runs in the browser where it can. With the canvas in focus, Space selects, arrow keys move, [ and ] turn, plus and minus size, Page Up and Page Down stack, Delete removes.",
+    "The page knows the true object of each pixel, so it can score the result. The network runs in your browser if possible, otherwise on the server. Keys on the canvas: Space selects an object, arrow keys move it, [ and ] turn it, plus and minus resize it, Page Up and Page Down bring it forward or back, Delete removes it.",
   ],
   attention: () => [
-    "A U-Net looks at the picture and at the scope, what is still unexplained, and takes a share of it; the next step gets what is left, and the last takes the rest.",
+    "The scope s says how much of each pixel is still unexplained. In each step a U-Net sees the picture and the scope, and takes a share α of the scope as its mask m. The next step gets the remaining scope, and the last step takes all of it.",
     h(
       "p",
       { class: "mx-equation" },
@@ -123,7 +123,7 @@ const TEXTS = {
     ),
   ],
   moments: () => [
-    "Nobody tells the model what an object is: it learns to explain pictures cheaply, and slots that are objects are what comes of it. Each moment is the model as it was at that step, on the same scenes.",
+    "The model is never told what an object is. It learns to describe pictures with little information, and as a result its slots become objects. The slider shows the model at different steps of its training, always on the same scenes.",
     h(
       "p",
       { class: "mx-equation" },
@@ -137,10 +137,10 @@ const TEXTS = {
       i("m"),
       ")",
     ),
-    "It is measured on scenes that the training does not see, in nats. ARI-FG compares the masks with the true objects: 0 is chance, 1 is perfect.",
+    "The loss is in nats, measured on scenes that are not used for training. ARI-FG compares the masks with the true objects: 0 is chance, 1 is perfect.",
   ],
   slots: () => [
-    "One VAE serves all slots: it sees the picture and the logarithm of one mask, squeezes them into 16 latents, and paints from these a component and the logit of a mask.",
+    "All slots share one VAE. Its encoder sees the picture and the logarithm of the slot’s mask, and compresses them into 16 latents. From these alone, its decoder paints a component and the logit of a mask.",
     h(
       "p",
       { class: "mx-equation" },
@@ -162,11 +162,11 @@ const TEXTS = {
     ),
   ],
   latents: () => [
-    "Each latent has a posterior N(μ, σ²) for this slot; the tick is μ, the band one σ. How far it is from the prior N(0, 1) is what it says about the slot, in nats.",
+    "Each latent has a posterior N(μ, σ²) for this slot. On the slider, the tick is μ and the band is one σ to each side. The KL divergence from the prior N(0, 1) measures how much information the latent carries about the slot, in nats.",
     h("p", { class: "mx-equation" }, "KL = ½ (", i("μ", "", "2"), " + ", i("σ", "", "2"), " − 1) − ln ", i("σ")),
   ],
   traversals: () => [
-    "One latent goes from end to end while the others hold still: what changes is what it encodes. Beside it, how much it says (KL) and how much it does (Δ, root mean square over pixels and channels between the two ends).",
+    "One latent moves from end to end while all others stay fixed. What changes in the pictures is what this latent encodes. The numbers beside them are its KL, the information it carries, and its effect Δ: the root mean square difference between the two ends, over pixels and channels.",
     h(
       "p",
       { class: "mx-equation" },
@@ -184,7 +184,7 @@ const TEXTS = {
     ),
   ],
   pad: () => [
-    "Two latents of the slot under one finger: the rings are one and two σ of the prior, the ellipse is one σ of the slot’s posterior, whose axes are those of the pad since the latents are independent.",
+    "Drag the dot to change two latents of the slot at once. The rings are one and two σ of the prior. The ellipse is one σ of the slot’s posterior. It is never tilted, because the latents are independent in the posterior.",
     h(
       "p",
       { class: "mx-equation" },
@@ -209,7 +209,7 @@ const TEXTS = {
     ),
   ],
   map: () => [
-    "All slots share one VAE, so their latents can be compared: the map is the plane over which the posterior means of all slots of the sample scenes spread most (principal components u). A point’s area is its slot’s share of the pixels.",
+    "All slots share one VAE, so their latents can be compared. Each point is a slot of a sample scene: its posterior mean μ, projected on the first two principal components u of all these slots. The larger a point, the larger its slot’s share of the pixels.",
     h(
       "p",
       { class: "mx-equation" },
@@ -229,18 +229,18 @@ const TEXTS = {
     ),
   ],
   charts: () => [
-    "The objective that the model was trained with has three terms: how well the pixels are explained, how much the latents say, and how well the decoder’s masks foretell the attention’s.",
+    "The training loss has three terms: the error of the reconstruction, the information in the latents, and the difference between the attention’s masks and the decoder’s masks.",
     objective(),
   ],
   train: () => [
-    "A run lowers the mean of ℒ over the pictures of a data set. It is a process of its own in the folder runs/NAME, the same as python -m monet.training starts: closing the page or the app does not stop it, and the app finds it again. It saves its state at least once a minute, and when it is paused.",
+    "A run trains a model: it minimises the mean of ℒ over the pictures of a data set. Each run is a separate process with its own folder runs/NAME, as python -m monet.training starts it. It continues when the page or the app is closed, and the app finds it again. It saves its state at least once a minute, and when you pause it.",
     objective(),
-    "Lines are batches of training, dots are held-out pictures that no step has learned from: where the dots rise while the line falls, the model learns its pictures by heart.",
+    "Lines show training batches. Dots show held-out pictures, which are not used for training. If the dots rise while the line falls, the model memorises its training pictures (overfitting).",
   ],
-  export: () => ["Everything here is made from what is on screen; nothing leaves this machine unless you take it."],
+  export: () => ["Exports contain what is on screen. Nothing leaves this machine unless you share it."],
 };
 
-// One explanation at a time: Escape and a press anywhere else fold it away again.
+// Escape, or a press anywhere else, closes an open explanation.
 /** @returns {NodeListOf<HTMLDetailsElement>} */
 const open = () => document.querySelectorAll(".mx-why[open]");
 addEventListener("keydown", (event) => {
@@ -255,7 +255,7 @@ addEventListener("pointerdown", (event) => {
   for (const why of open()) if (!(event.target instanceof Node && why.contains(event.target))) why.open = false;
 });
 
-/** A folded explanation for a panel's head. @param {keyof typeof TEXTS} name */
+/** The closed explanation for a panel's head. @param {keyof typeof TEXTS} name */
 export function explanation(name) {
   return h(
     "details",

@@ -1,23 +1,23 @@
-// Fingers scroll first: nothing is set by one that only passes over a slider, a pad or a chart on its way.
+// Touch handling: a finger that scrolls past a slider, a pad or a chart does not change it.
 
 import { targetIn } from "./dom.js";
 
-/** So many pixels along a slider, and further along than across, and a finger means it. */
+/** A touch becomes a drag after this many pixels along the slider, if it moved less across it. */
 const ALONG_PX = 10;
 
-/** A tap is followed by mouse events that the browser makes up; they come within this time. */
+/** After a tap the browser emulates mouse events; they come within this time. */
 const ECHO_MS = 700;
 
-/** @typedef {{x: number, y: number, meant: boolean}} Touch */
+/** @typedef {{x: number, y: number, dragging: boolean}} Touch */
 
-/** Whether a touch has gone along far enough by now. @param {Touch} touch @param {PointerEvent} event */
-function meant(touch, event) {
+/** Updates and returns whether a touch is a drag. @param {Touch} touch @param {PointerEvent} event */
+function isDrag(touch, event) {
   const [dx, dy] = [Math.abs(event.clientX - touch.x), Math.abs(event.clientY - touch.y)];
-  touch.meant ||= dx >= ALONG_PX && dx > dy;
-  return touch.meant;
+  touch.dragging ||= dx >= ALONG_PX && dx > dy;
+  return touch.dragging;
 }
 
-/** Every slider of the page, Gradio's included, follows a finger only once it has moved along the slider. */
+/** Makes every slider of the page, Gradio's included, follow a finger only once it moves along the slider. */
 export function guardSliders() {
   /** @type {(Touch & {slider: HTMLInputElement, value: string}) | null} */
   let touch = null;
@@ -31,19 +31,19 @@ export function guardSliders() {
       clearTimeout(timer);
       touch =
         slider && event.pointerType === "touch"
-          ? { slider, value: slider.value, x: event.clientX, y: event.clientY, meant: false }
+          ? { slider, value: slider.value, x: event.clientX, y: event.clientY, dragging: false }
           : null;
     },
     true,
   );
-  addEventListener("pointermove", (event) => touch && event.pointerType === "touch" && meant(touch, event), true);
+  addEventListener("pointermove", (event) => touch && event.pointerType === "touch" && isDrag(touch, event), true);
   addEventListener("keydown", forget, true);
   for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
     addEventListener(
       end,
       (event) => {
         if (!touch || event.pointerType !== "touch") return;
-        if (!touch.meant && event.target === touch.slider) event.stopImmediatePropagation();
+        if (!touch.dragging && event.target === touch.slider) event.stopImmediatePropagation();
         timer = setTimeout(forget, ECHO_MS);
       },
       true,
@@ -53,7 +53,7 @@ export function guardSliders() {
     addEventListener(
       name,
       (event) => {
-        if (!touch || touch.meant || event.target !== touch.slider) return;
+        if (!touch || touch.dragging || event.target !== touch.slider) return;
         event.stopImmediatePropagation();
         touch.slider.value = touch.value;
       },
@@ -63,8 +63,8 @@ export function guardSliders() {
 }
 
 /**
- * A surface that is dragged on: by a mouse from anywhere, by a finger from its handle or once it has moved across. CSS
- * gives the surface `touch-action: pan-y` and the handle `none`.
+ * Makes a surface draggable: by mouse from anywhere, by touch from its handle or after moving sideways. CSS gives the
+ * surface `touch-action: pan-y` and the handle `none`.
  * @param {GlobalEventHandlers & Element} surface
  * @param {Element} handle a part of it
  * @param {{follow: (event: PointerEvent) => void, end: () => void}} drag
@@ -76,12 +76,12 @@ export function draggable(surface, handle, { follow, end }) {
     touch = {
       x: event.clientX,
       y: event.clientY,
-      meant: event.pointerType !== "touch" || (event.target instanceof Node && handle.contains(event.target)),
+      dragging: event.pointerType !== "touch" || (event.target instanceof Node && handle.contains(event.target)),
     };
     if (event.pointerType !== "touch") follow(event);
     surface.setPointerCapture(event.pointerId);
   });
-  surface.addEventListener("pointermove", (event) => touch && event.buttons && meant(touch, event) && follow(event));
+  surface.addEventListener("pointermove", (event) => touch && event.buttons && isDrag(touch, event) && follow(event));
   for (const name of ["pointerup", "pointercancel"]) {
     surface.addEventListener(name, () => {
       touch = null;
@@ -90,7 +90,7 @@ export function draggable(surface, handle, { follow, end }) {
   }
 }
 
-/** A chart that leaves touches to the browser: it scrolls by, and what a tap means comes as a click. @param {HTMLElement} plot */
+/** Lets the browser handle touches on a chart: the page scrolls, and a tap arrives as a click. @param {HTMLElement} plot */
 export function leaveTouches(plot) {
   plot.addEventListener("touchstart", (event) => event.stopPropagation(), { capture: true, passive: true });
 }

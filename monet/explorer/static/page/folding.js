@@ -1,5 +1,4 @@
-// Panels that can be folded to their heading, and the column of choices to a strip; the browser remembers which are not
-// as they are at a first visit.
+// Folds panels to their heading and the column of scenes to a strip; the browser remembers the choice.
 
 import { h } from "./dom.js";
 import { lessMotion } from "./motion.js";
@@ -10,31 +9,31 @@ const read = () => {
   try {
     return new Set(JSON.parse(localStorage.getItem(KEY) ?? "[]"));
   } catch {
-    return new Set(); // no storage, or not ours: everything is as at a first visit
+    return new Set(); // no storage, or invalid content: everything as by default
   }
 };
 
-/** @param {string} name @param {boolean} other whether it is not as at a first visit */
-function remember(name, other) {
+/** @param {string} name @param {boolean} changed whether it differs from the default */
+function remember(name, changed) {
   const all = read();
-  if (other) all.add(name);
+  if (changed) all.add(name);
   else all.delete(name);
   try {
     localStorage.setItem(KEY, JSON.stringify([...all]));
   } catch {
-    /* then it is as it was, at the next visit */
+    /* no storage: the next visit begins with the default */
   }
 }
 
 /**
- * A button that folds something away, and unfolds it.
- * @param {string} name that is remembered
+ * Creates a button that folds and unfolds an element.
+ * @param {string} name key in the storage
  * @param {Element} element
- * @param {string} className that it has while it is folded
- * @param {string} label of what is folded
- * @param {boolean} folds whether it is folded at a first visit
+ * @param {string} className of the element while it is folded
+ * @param {string} label of the element, for the tooltip
+ * @param {boolean} foldedFirst whether it is folded by default
  */
-function toggle(name, element, className, label, folds = false) {
+function toggle(name, element, className, label, foldedFirst = false) {
   const control = h("button", {
     type: "button",
     class: "mx-fold-toggle",
@@ -49,17 +48,18 @@ function toggle(name, element, className, label, folds = false) {
   /** @param {boolean} folded */
   const fold = (folded) => {
     show(folded);
-    remember(name, folded !== folds);
-    dispatchEvent(new Event("resize")); // charts take the room that they have now
+    remember(name, folded !== foldedFirst);
+    dispatchEvent(new Event("resize")); // charts adapt to their new width
   };
-  show(read().has(name) !== folds);
+  show(read().has(name) !== foldedFirst);
   return control;
 }
 
 /**
- * @param {string} name of a panel
- * @param {HTMLElement} panel once it is mounted
- * @param {{folded?: boolean}} [options] whether it is folded at a first visit
+ * Makes a mounted panel foldable.
+ * @param {string} name
+ * @param {HTMLElement} panel
+ * @param {{folded?: boolean}} [options] whether it is folded by default
  */
 export function foldable(name, panel, { folded = false } = {}) {
   const head = panel.querySelector(".mx-head");
@@ -67,16 +67,16 @@ export function foldable(name, panel, { folded = false } = {}) {
   if (head && title) head.prepend(toggle(name, panel, "mx-folded", `“${title.textContent}”`, folded));
 }
 
-/** Shows a panel, unfolded. @param {string} name */
+/** Unfolds a panel and scrolls to it. @param {string} name */
 export function unfold(name) {
   const panel = document.querySelector(`#mx-${name}`);
   /** @type {HTMLButtonElement | null | undefined} */
-  const shut = panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]");
-  shut?.click();
+  const unfoldButton = panel?.querySelector(".mx-head > .mx-fold-toggle[aria-expanded=false]");
+  unfoldButton?.click();
   panel?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
 }
 
-/** The column of models, scenes and pictures. */
+/** Makes the column of models, scenes and pictures foldable. */
 export function foldableIntake() {
   const page = document.querySelector("#mx-page");
   const title = page?.querySelector("#mx-title h1")?.parentElement;

@@ -1,4 +1,4 @@
-// The keyboard, page-wide. A text field keeps all keys to itself, a choice those without Ctrl.
+// Page-wide keyboard shortcuts. They do not apply in text fields; in select boxes only those with Ctrl do.
 
 import { paste } from "../scene/actions.js";
 import { targetIn } from "./dom.js";

@@ -1,15 +1,16 @@
-// Every picture large, for a lecture hall: it goes on living while it is open, and its label reads from the last row.
+// Shows any picture large, for a lecture hall. It stays live, and its label can be read from the last row.
 
 import { button, context2d, h } from "./dom.js";
 import { sizeOf } from "../drawing/draw.js";
 
 /** @typedef {HTMLCanvasElement | HTMLImageElement} Picture */
 
-/** What a screen reader says of a picture. @param {Picture} picture */
-const spoken = (picture) => picture.ariaLabel || (picture instanceof HTMLImageElement ? picture.alt : "");
+/** The accessible name of a picture. @param {Picture} picture */
+const accessibleName = (picture) => picture.ariaLabel || (picture instanceof HTMLImageElement ? picture.alt : "");
 
-/** What stands below a picture, or what a screen reader says of it. @param {Picture} picture */
-const caption = (picture) => picture.closest("figure")?.querySelector("figcaption")?.textContent || spoken(picture);
+/** The caption of a picture, or else its accessible name. @param {Picture} picture */
+const caption = (picture) =>
+  picture.closest("figure")?.querySelector("figcaption")?.textContent || accessibleName(picture);
 
 /** @type {Picture | null} */
 let shown = null;
@@ -17,8 +18,8 @@ let shown = null;
 let group = [];
 const screen = h("canvas", { class: "mx-large-picture", role: "img" });
 const heading = h("h2", { "aria-live": "polite" });
-const about = h("p");
-const place = h("p", { class: "mx-large-place" });
+const description = h("p");
+const position = h("p", { class: "mx-large-place" });
 /** @type {HTMLDialogElement} */
 const box = h(
   "dialog",
@@ -33,8 +34,8 @@ const box = h(
     "div",
     { class: "mx-large-text" },
     heading,
-    about,
-    place,
+    description,
+    position,
     h(
       "div",
       { class: "mx-row" },
@@ -64,14 +65,14 @@ function step(by) {
 /** @param {Picture} picture */
 function show(picture) {
   shown = picture;
-  const [title, more] = [caption(picture), spoken(picture)];
+  const [title, name] = [caption(picture), accessibleName(picture)];
   heading.textContent = title;
-  about.textContent = more === title ? "" : more;
+  description.textContent = name === title ? "" : name;
   screen.ariaLabel = title;
-  place.textContent = group.length > 1 ? `${group.indexOf(picture) + 1} of ${group.length}` : "";
+  position.textContent = group.length > 1 ? `${group.indexOf(picture) + 1} of ${group.length}` : "";
 }
 
-// Whatever is drawn anew in the panel is drawn anew here.
+/** Copies the picture from its panel in every animation frame, until the dialog closes. */
 function copy() {
   if (!shown) return;
   const [width, height] = sizeOf(shown);
@@ -82,7 +83,7 @@ function copy() {
   requestAnimationFrame(copy);
 }
 
-/** Opens a picture, with the others of its panel beside it. @param {Picture} picture */
+/** Opens a picture large; the arrow keys lead to the other pictures of its panel. @param {Picture} picture */
 export function enlarge(picture) {
   if (!box.isConnected) (document.querySelector(".gradio-container .contain") ?? document.body).append(box);
   const panel = picture.closest(".mx-panel");
@@ -94,19 +95,19 @@ export function enlarge(picture) {
   box.showModal();
 }
 
-/** What opens a picture large, by what a click on it does: nothing else, point at a pixel, take hold, or select a slot first. */
+/** Tooltip by what a click on the picture does: enlarge it, point at a pixel, hold an object, or select a slot. */
 const HINTS = {
-  open: "Click or Enter: large",
-  point: "Double click or Enter: large",
+  open: "Click or Enter: enlarge",
+  point: "Double-click or Enter: enlarge",
   hold: "",
-  select: "Click selects the slot, again or Enter: large",
+  select: "Click: select the slot. Second click or Enter: enlarge",
 };
 
 /**
- * A picture that arrow keys reach inside its group: Enter opens it large, Space does what a click does.
+ * Makes a picture open large with Enter, and with a click or a double click; Space acts as a click.
  * @template {Picture} P
  * @param {P} picture
- * @param {{click?: keyof typeof HINTS}} [options] whose click is "select" or "hold" is opened by a key, or by whoever mounts it
+ * @param {{click?: keyof typeof HINTS}} [options] for "select" and "hold" the caller handles clicks
  */
 export function zoomable(picture, { click = "open" } = {}) {
   /** @type {HTMLElement} */

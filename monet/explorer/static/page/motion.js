@@ -1,4 +1,4 @@
-// Whether the visitor's system asks for less motion: then nothing moves by itself, and Play goes one picture on.
+// Reads whether the system asks for reduced motion: then nothing moves by itself, and Play advances one picture.
 
 const preference = matchMedia("(prefers-reduced-motion: reduce)");
 

@@ -1,35 +1,36 @@
-// Short messages: read out, and on screen until they are closed or, where nothing went wrong, can have been read.
+// Shows and announces short notices. Errors stay until they are closed, others for the time it takes to read them.
 
 import { announce } from "./announce.js";
 import { button, h } from "./dom.js";
 
-/** Milliseconds that a message stays: to notice it, and to read it at some 12 letters a second. @param {string} words */
-const staysFor = (words) => 6000 + 80 * words.length;
+/** Milliseconds that a notice stays: six seconds to notice it, then about 12 letters a second. @param {string} text */
+const staysFor = (text) => 6000 + 80 * text.length;
 
 const shelf = h("div", { class: "mx-notices" });
 
 /**
- * @param {string} words
- * @param {{urgent?: boolean}} [options] what went wrong stays until it is closed
+ * Shows a notice.
+ * @param {string} text
+ * @param {{urgent?: boolean}} [options] `urgent`: an error, which stays until it is closed
  */
-export function notify(words, { urgent = false } = {}) {
+export function notify(text, { urgent = false } = {}) {
   if (!shelf.isConnected) (document.querySelector(".gradio-container") ?? document.body).append(shelf);
-  for (const old of [...shelf.children].filter((notice) => notice.firstChild?.textContent === words)) old.remove();
+  for (const old of [...shelf.children].filter((notice) => notice.firstChild?.textContent === text)) old.remove();
   const notice = h(
     "div",
     { class: `mx-notice ${urgent ? "mx-urgent" : ""}` },
-    h("span", {}, words),
+    h("span", {}, text),
     button("×", () => notice.remove(), { "aria-label": "Close the message" }),
   );
   shelf.append(notice);
-  announce(words);
+  announce(text);
   if (urgent) return;
   let timer = 0;
-  const leave = () => (timer = setTimeout(() => notice.remove(), staysFor(words)));
-  // Whoever reads it or is about to close it is not hurried.
+  const startTimer = () => (timer = setTimeout(() => notice.remove(), staysFor(text)));
+  // A notice under the pointer or in focus stays.
   for (const event of ["pointerenter", "focusin"]) notice.addEventListener(event, () => clearTimeout(timer));
-  for (const event of ["pointerleave", "focusout"]) notice.addEventListener(event, leave);
-  leave();
+  for (const event of ["pointerleave", "focusout"]) notice.addEventListener(event, startTimer);
+  startTimer();
 }
 
 addEventListener("keydown", (event) => {

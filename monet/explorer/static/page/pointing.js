@@ -1,18 +1,18 @@
-// A pixel of the scene, pointed at on any of its pictures by mouse or by a tap.
+// Finds the scene's pixel that a mouse or a tap points at, on any picture of the scene.
 
-/** Where an event is on a picture, in pixels of the scene from the left and the top. @param {Element} picture @param {MouseEvent} event @param {number} size @returns {[number, number]} */
+/** Position of an event on a picture, in scene pixels from the left and the top. @param {Element} picture @param {MouseEvent} event @param {number} size @returns {[number, number]} */
 export function positionOn(picture, event, size) {
   const box = picture.getBoundingClientRect();
   return [((event.clientX - box.left) / box.width) * size, ((event.clientY - box.top) / box.height) * size];
 }
 
-/** The number of the pixel at a position, null outside the scene. @param {[number, number]} position @param {number} size */
+/** Index of the pixel at a position; null outside the scene. @param {[number, number]} position @param {number} size */
 export const pixelAt = ([x, y], size) =>
   x >= 0 && y >= 0 && x < size && y < size ? Math.floor(y) * size + Math.floor(x) : null;
 
 /**
- * The pixel under the pointer becomes the page's. A finger points by a tap, and what it has pointed at stays: one that
- * scrolls by points at nothing.
+ * Makes the pixel under the pointer the view's pixel. A finger points with a tap, and that pixel stays; scrolling does
+ * not point.
  * @param {HTMLElement} picture @param {import("../scene/store.js").Store} store
  * @param {(pixel: number, event: MouseEvent) => void} [clicked]
  */

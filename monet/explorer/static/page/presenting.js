@@ -1,9 +1,9 @@
-// In front of a class: F leaves nothing on screen but the stage, the latents and the story, and brings the rest back.
+// Presentation mode (key F): shows only the stage, the latents and the animation of the attention.
 
-/** The id of the button that says whether it is so. */
+/** Id of the button that toggles the mode. */
 export const PRESENTING = "mx-present";
 
-/** @param {boolean} [on] the other way round if left out */
+/** Switches presentation mode. @param {boolean} [on] toggles it if left out */
 export function present(on = !document.documentElement.classList.contains("mx-presenting")) {
   document.documentElement.classList.toggle("mx-presenting", on);
   document.getElementById(PRESENTING)?.setAttribute("aria-pressed", String(on));

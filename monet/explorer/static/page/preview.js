@@ -1,9 +1,9 @@
-// The scene stays in view while a hand moves something: a small copy in the corner wherever no scene is on screen.
+// Shows a small copy of the scene in the corner while a control is dragged and no scene is in view.
 
 import { context2d, targetIn } from "./dom.js";
 import { canvas } from "../drawing/draw.js";
 
-/** What edits when it is dragged, and where the scene is shown anyway. */
+/** Controls that edit when they are dragged, and canvases that show the scene. */
 const HANDLES = "#mx-pad .mx-pad, #mx-slots .mx-range, #mx-latents .mx-range";
 const SCENES = "[data-name=image] .mx-large, #mx-latents .mx-previews figure:last-child canvas";
 

@@ -1,4 +1,4 @@
-// What was caught, as a sentence: JavaScript can throw anything, this page throws errors.
+// Converts a caught value to a message.
 
-/** @param {unknown} thrown */
+/** JavaScript can throw any value; this page throws errors. @param {unknown} thrown */
 export const reasonOf = (thrown) => (thrown instanceof Error ? thrown.message : String(thrown));

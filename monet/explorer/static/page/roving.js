@@ -1,4 +1,4 @@
-// Groups of many controls that are one stop of Tab each: arrow keys go on inside (the "roving tabindex" of ARIA).
+// Roving tabindex (ARIA): a group of controls is a single Tab stop, and arrow keys move between its items.
 
 import { targetIn } from "./dom.js";
 
@@ -7,26 +7,27 @@ import { targetIn } from "./dom.js";
 /** @param {Item} element */
 const visible = (element) => !element.disabled && element.checkVisibility();
 
-/** The item of the row above or below that is nearest across. @param {Item[]} items @param {Item} from @param {number} sign 1 is down, -1 is up */
-function beyond(items, from, sign) {
+/** The nearest item in the row below or above. @param {Item[]} items @param {Item} from @param {number} sign 1 is down, -1 is up */
+function nearestInNextRow(items, from, sign) {
   const at = from.getBoundingClientRect();
   /** @param {DOMRect} box @returns {[number, number]} */
   const middle = (box) => [box.left + box.width / 2, box.top + box.height / 2];
   const [x, y] = middle(at);
   /** @type {Item | undefined} */
-  let best;
+  let nearest;
   let least = Infinity;
   for (const item of items) {
     const [ix, iy] = middle(item.getBoundingClientRect());
     const down = sign * (iy - y);
     if (down <= at.height / 2) continue;
-    const far = 4 * down + Math.abs(ix - x);
-    if (far < least) [best, least] = [item, far];
+    const distance = 4 * down + Math.abs(ix - x);
+    if (distance < least) [nearest, least] = [item, distance];
   }
-  return best;
+  return nearest;
 }
 
 /**
+ * Makes a group a single Tab stop.
  * @param {HTMLElement} group whose items may come and go
  * @param {string} selector of its items
  */
@@ -35,42 +36,42 @@ export function roving(group, selector) {
   /** @type {Item | null} */
   let current = null;
   /** @returns {NodeListOf<Item>} */
-  const every = () => group.querySelectorAll(selector);
-  const items = () => [...every()].filter(visible);
+  const all = () => group.querySelectorAll(selector);
+  const visibleItems = () => [...all()].filter(visible);
 
   /** @param {Item | null} element */
-  function stop(element) {
+  function setTabStop(element) {
     current = element;
-    for (const item of every()) {
+    for (const item of all()) {
       const index = item === current ? 0 : -1;
       if (item.tabIndex !== index) item.tabIndex = index;
     }
   }
   function refresh() {
-    const all = items();
-    if (!current || !all.includes(current)) stop(all.find((item) => item.ariaPressed === "true") ?? all[0] ?? null);
-    else stop(current);
+    const items = visibleItems();
+    const lost = !current || !items.includes(current);
+    setTabStop(lost ? (items.find((item) => item.ariaPressed === "true") ?? items[0] ?? null) : current);
   }
 
   group.addEventListener("focusin", (event) => {
     const item = targetIn(event, selector);
-    if (item) stop(item);
+    if (item) setTabStop(item);
   });
   group.addEventListener("keydown", (event) => {
     const item = targetIn(event, selector);
     if (!item || event.ctrlKey || event.metaKey || event.altKey) return;
-    const all = items();
-    const at = all.indexOf(item);
+    const items = visibleItems();
+    const at = items.indexOf(item);
     /** @type {Record<string, () => Item | undefined>} */
-    const ways = {
-      ArrowRight: () => all[at + 1],
-      ArrowLeft: () => all[at - 1],
-      Home: () => all[0],
-      End: () => all.at(-1),
-      ArrowDown: () => beyond(all, item, 1),
-      ArrowUp: () => beyond(all, item, -1),
+    const targets = {
+      ArrowRight: () => items[at + 1],
+      ArrowLeft: () => items[at - 1],
+      Home: () => items[0],
+      End: () => items.at(-1),
+      ArrowDown: () => nearestInNextRow(items, item, 1),
+      ArrowUp: () => nearestInNextRow(items, item, -1),
     };
-    const next = ways[event.key]?.();
+    const next = targets[event.key]?.();
     if (!next) return;
     event.preventDefault();
     next.focus();

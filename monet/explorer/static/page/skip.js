@@ -1,9 +1,8 @@
-// From the top of the page straight to a panel: links that show themselves when Tab reaches them.
+// Skip links at the top of the page: each jumps to a panel. They become visible when Tab reaches them.
 
 import { h } from "./dom.js";
 
-/** What the links are called, and what of its panel takes the focus. */
-/** @type {Record<string, [label: string, selector: string]>} */
+/** Label of each link, and the element of the panel that gets the focus. @type {Record<string, [label: string, selector: string]>} */
 const TARGETS = {
   latents: ["Skip to the latents", "input[type=range]"],
   slots: ["Skip to the slots", "button"],
@@ -18,7 +17,7 @@ export function skipLinks() {
       {
         href: `#mx-${name}`,
         onclick: (event) => {
-          event.preventDefault(); // what stands behind # is the scene
+          event.preventDefault(); // the part of the address behind # holds the scene
           const panel = document.querySelector(`#mx-${name}`);
           panel?.scrollIntoView({ block: "nearest" });
           /** @type {HTMLElement | null | undefined} */

@@ -1,4 +1,4 @@
-// A short tour on the first visit: where to look, in what order. Can be left at any point and taken again.
+// Guided tour of the page on the first visit: five stops. It can be skipped, and taken again.
 
 import { button, h } from "./dom.js";
 
@@ -6,42 +6,42 @@ const SEEN = "monet-explorer-tour";
 const STOPS = [
   [
     "scene",
-    "Take hold of an object",
-    "The large picture is what the model makes of the small one beside it. Point at an object: its slot lights up. Press and drag: the object follows your hand. A double click puts it back.",
+    "Move an object",
+    "The large picture is the model’s reconstruction of the small picture beside it. Point at an object to highlight its slot. Drag the object to move it. Double-click it to put it back.",
   ],
   [
     "latents",
-    "What moved it",
-    "An object is 16 numbers. These are the ones that your hand changed; drag one by itself to see what it does. Nothing breaks: undo brings everything back.",
+    "The numbers behind it",
+    "The model describes each object with 16 numbers, its latents. When you moved the object, these numbers changed. Drag one slider to see what this latent does. You cannot break anything: Undo takes back every change.",
   ],
   [
     "attention",
-    "How the scene was taken apart",
-    "The attention hands out the scene step by step: each step takes a share of what is still unexplained. Press Play.",
+    "How the model finds objects",
+    "The attention takes the scene apart step by step. Each step takes a share of what is still unexplained. Press Play to watch it.",
   ],
   [
     "slots",
     "Slots",
-    "Every step fills a slot. The decoder paints its component and its mask from its 16 numbers alone. Hide a slot, copy it, swap two.",
+    "Each step fills one slot. From the slot’s 16 numbers alone, the decoder paints its component and its mask. You can hide, copy or swap slots.",
   ],
   [
     "gallery",
     "Your turn",
-    "Open another scene, a new random one or your own picture. What you find leaves as a figure, a file or a link at the foot of the page.",
+    "Open another scene, a new random one, or your own picture. At the bottom of the page you can export what you see as a figure, a file or a link.",
   ],
 ];
 
-const remembered = () => {
+const wasSeen = () => {
   try {
     return localStorage.getItem(SEEN) !== null;
   } catch {
-    return true; // no storage: better no tour than one at every visit
+    return true; // no storage: no tour is better than one at every visit
   }
 };
 
-/** @param {boolean} again also if it was seen before */
+/** Starts the tour. @param {boolean} again even if the visitor has seen it */
 export function tour(again = false) {
-  if (!again && (remembered() || navigator.webdriver)) return;
+  if (!again && (wasSeen() || navigator.webdriver)) return;
   let stop = -1;
   const title = h("strong");
   const text = h("p");
@@ -62,7 +62,7 @@ export function tour(again = false) {
     try {
       localStorage.setItem(SEEN, "seen");
     } catch {
-      /* then it comes again */
+      /* storage is full: the tour starts again at the next visit */
     }
   }
   /** @param {Element | null} panel */

@@ -1,4 +1,4 @@
-// Attention, step by step: the film of the steps, and below it all of them side by side.
+// Attention panel: the animation of the steps, and below it a table of all steps.
 
 import { h } from "../page/dom.js";
 import { explanation } from "../page/explain.js";

@@ -1,4 +1,4 @@
-// Plotly charts of the scene, with the page's colours and the edits on top.
+// Charts panel: Plotly charts of the scene in the page's colours, with the edits on top.
 
 import { CHARTS, coloursAt, CONFIG, plotly, styled, withEdits } from "../drawing/charts.js";
 import { h } from "../page/dom.js";
@@ -37,18 +37,18 @@ export function mount(root, { store, frames }) {
     draw();
   }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-  /** What each chart shows. @type {Record<string, unknown>} */
+  /** The value that each chart was last drawn from. @type {Record<string, unknown>} */
   let drawn = {};
-  /** Those that tell of clicks. @type {Set<string>} */
+  /** Charts with a click listener. @type {Set<string>} */
   const listening = new Set();
   async function draw() {
     if (!visible || !store.loaded) return;
     const Plotly = await plotly();
     for (const name of Object.keys(CHARTS)) {
       const { scene } = store;
-      const shows = name === "posterior" ? store.document : scene;
-      if (drawn[name] === shows) continue;
-      drawn[name] = shows;
+      const source = name === "posterior" ? store.document : scene;
+      if (drawn[name] === source) continue;
+      drawn[name] = source;
       const chart = FIGURES[name](scene);
       const { data, layout } = styled(name === "posterior" ? withEdits(chart, store) : chart, coloursAt(root));
       const plot = await Plotly.react(
@@ -64,7 +64,7 @@ export function mount(root, { store, frames }) {
     }
   }
 
-  /** @param {string} name @param {Record<string, any>} point as Plotly has it */
+  /** @param {string} name @param {Record<string, any>} point of a Plotly click event */
   function select(name, point) {
     if (name === "posterior" && point.customdata) {
       store.lookAtStep(point.customdata[0] - 1, { dimension: point.customdata[1] });
@@ -78,6 +78,6 @@ export function mount(root, { store, frames }) {
   let timer = 0;
   frames.onFrame(() => {
     clearTimeout(timer);
-    timer = setTimeout(draw, 120); // after the drag, not during it
+    timer = setTimeout(draw, 120); // draws after a drag, not during it
   });
 }

@@ -1,4 +1,4 @@
-// Out of the app: figures, films, arrays, a link, a program.
+// Export panel: SVG, PNG, GIF, NPZ, permalink, Python program, and a whole gallery as a ZIP file.
 
 import { blend, scopes as leftAfter } from "../scene/compose.js";
 import { copyText } from "../page/clipboard.js";
@@ -16,21 +16,21 @@ import { lastStep } from "../engine/steps.js";
 import { film } from "../scene/sweep.js";
 
 /** @typedef {import("../scene/store.js").Store} Store @typedef {import("../drawing/paper.js").Sheet} Sheet */
-/** What was done, in words; or words, and a text that people copy by hand. @typedef {string | {said: string, text: string}} Done */
+/** A message for the visitor, and possibly a text to copy by hand. @typedef {string | {message: string, text: string}} Done */
 
-/** Panels that leave as a figure: what they are called, and what of them is on the sheet. @type {Record<string, [title: string, parts: (panel: HTMLElement, store: Store, width: number) => Sheet | Promise<Sheet>]>} */
+/** Panels that can be exported as a figure: title, and the parts of the figure. @type {Record<string, [title: string, parts: (panel: HTMLElement, store: Store, width: number) => Sheet | Promise<Sheet>]>} */
 const PANELS = {
   scene: ["Scene", sheet.pictures],
   attention: ["Attention", sheet.table],
   slots: ["Slots", sheet.table],
   latents: ["Latents", sheet.latents],
-  pad: ["Two at once", sheet.pad],
+  pad: ["Two latents", sheet.pad],
   traversals: ["Traversals", sheet.strips],
   charts: ["Charts", sheet.charts],
   map: ["Map of slots", sheet.map],
 };
 
-/** Millimetres that a figure may be wide: from a narrow column to a poster. */
+/** Width of a figure in millimetres: at least (a narrow column), at most (a poster), and at first. */
 const [NARROWEST, WIDEST, PAGE] = [60, 400, 170];
 /** @param {string} path */
 const url = (path) => new URL(`monet/${path}`, document.baseURI);
@@ -46,13 +46,13 @@ export function mount(root, { store, frames }) {
     "aria-label": "Text to copy",
     onfocus: () => byHand.select(),
   });
-  const which = h(
+  const panel = h(
     "select",
     { class: "mx-select", "aria-label": "Panel" },
     ...Object.entries(PANELS).map(([name, [title]]) => h("option", { value: name }, title)),
   );
 
-  /** Does it, and says how it went; meanwhile the button does nothing. @param {() => Done | Promise<Done>} action @returns {import("../page/dom.js").Listener<"button", "click">} */
+  /** Runs an action and shows its message; the button is inactive meanwhile. @param {() => Done | Promise<Done>} action @returns {import("../page/dom.js").Listener<"button", "click">} */
   const guard =
     (action) =>
     async ({ currentTarget: pressed }) => {
@@ -62,16 +62,16 @@ export function mount(root, { store, frames }) {
       try {
         const done = await action();
         if (typeof done === "string") say(done);
-        else say(done.said, done.text);
+        else say(done.message, done.text);
       } catch (error) {
-        say(`That did not work: ${reasonOf(error)}`);
+        say(`Export failed: ${reasonOf(error)}`);
       } finally {
         pressed.ariaBusy = "false";
       }
     };
-  /** @param {string} words */
-  const say = (words, text = "") => {
-    note.textContent = words;
+  /** @param {string} message */
+  const say = (message, text = "") => {
+    note.textContent = message;
     byHand.hidden = !text;
     byHand.value = text;
   };
@@ -82,10 +82,10 @@ export function mount(root, { store, frames }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     return `saved ${name}`;
   };
-  /** @param {string} text @param {string} said @returns {Promise<Done>} */
-  const copy = async (text, said) =>
-    (await copyText(text)) ? said : { said: "Your browser does not let the page copy; copy it from here:", text };
-  const stem = () => `monet-${store.scene.model}`;
+  /** @param {string} text @param {string} message after success @returns {Promise<Done>} */
+  const copy = async (text, message) =>
+    (await copyText(text)) ? message : { message: "Your browser does not let the page copy. Copy this text:", text };
+  const fileName = () => `monet-${store.scene.model}`;
   /** @param {string} path @param {BodyInit} body @param {Record<string, string>} headers */
   const post = async (path, body, headers = {}) => {
     const response = await fetch(url(path), { method: "POST", body, headers });
@@ -101,21 +101,21 @@ export function mount(root, { store, frames }) {
     step: "1",
     value: String(PAGE),
     "aria-label": "Width of the figure in millimetres",
-    title: "Width on paper; letters keep their size",
+    title: "Width on paper; the text keeps its size",
   });
   /** @param {"svg" | "png"} kind @param {(figure: SVGSVGElement) => Blob | Promise<Blob>} write */
   const figure = (kind, write) => async () => {
-    const [title, parts] = PANELS[which.value];
+    const [title, partsOf] = PANELS[panel.value];
     const { scene, view, edited } = store;
-    const of = ["latents", "pad", "traversals"].includes(which.value) ? ` of slot ${view.slot + 1}` : "";
+    const of = ["latents", "pad", "traversals"].includes(panel.value) ? ` of slot ${view.slot + 1}` : "";
     const millimetres = Math.min(WIDEST, Math.max(NARROWEST, Math.round(Number(width.value)) || PAGE));
     width.value = String(millimetres);
-    const parted = await parts(find(document, `#mx-${which.value}`), store, millimetres);
+    const parts = await partsOf(find(document, `#mx-${panel.value}`), store, millimetres);
     const caption = `${title}${of}: ${scene.title}${edited ? ", edited" : ""}, MONet ${scene.model}, K\u00a0=\u00a0${scene.slots}`;
-    return save(await write(layout(parted, caption, millimetres)), `${stem()}-${which.value}.${kind}`);
+    return save(await write(layout(parts, caption, millimetres)), `${fileName()}-${panel.value}.${kind}`);
   };
 
-  /** Pictures [H*W][3] side by side as the bytes of one frame, times 255. @param {number} size @param {Float32Array[]} pictures */
+  /** Joins pictures [H*W][3] in [0, 1] side by side to the bytes of one frame. @param {number} size @param {Float32Array[]} pictures */
   const frameOf = (size, pictures) => {
     const frame = new Uint8Array(size * size * pictures.length * 3);
     for (let y = 0; y < size; y++) {
@@ -140,7 +140,7 @@ export function mount(root, { store, frames }) {
     return save(blob, name);
   };
 
-  /** @param {Float32Array[]} decoded @param {import("../scene/scene.js").Scene} scene @param {number} k */
+  /** The picture as explained by steps 0 to k. @param {Float32Array[]} decoded @param {import("../scene/scene.js").Scene} scene @param {number} k */
   const explained = (decoded, scene, k) => {
     const upTo = scene.masks.map((mask, j) => (j <= k ? mask : null));
     return onGround(blend(decoded, upTo), upTo, scene.size);
@@ -152,7 +152,7 @@ export function mount(root, { store, frames }) {
     const list = scene.masks.map((mask, k) =>
       frameOf(scene.size, [scene.image, grey(left[k]), grey(mask), explained(decoded, scene, k)]),
     );
-    return gif(list, scene.size, 4, 900, `${stem()}-attention.gif`);
+    return gif(list, scene.size, 4, 900, `${fileName()}-attention.gif`);
   };
 
   const traversalGif = async () => {
@@ -166,16 +166,16 @@ export function mount(root, { store, frames }) {
       scene.size,
       3,
       80,
-      `${stem()}-slot${view.slot + 1}-z${view.dimension}.gif`,
+      `${fileName()}-slot${view.slot + 1}-z${view.dimension}.gif`,
     );
   };
 
-  const onScreen = () => {
-    if (!frames.frame) throw new Error("nothing is drawn yet.");
+  const currentFrame = () => {
+    if (!frames.frame) throw new Error("the scene is not drawn yet; try again in a moment.");
     return frames.frame;
   };
   const npz = async () => {
-    const { scene, document, steps } = onScreen();
+    const { scene, document, steps } = currentFrame();
     const present = document.slots.map((s, k) => ({ ...s, kept: steps[k] })).filter((s) => !s.hidden);
     const body = JSON.stringify({
       image: Array.from(scene.image, (v) => Math.round(255 * v)),
@@ -185,16 +185,16 @@ export function mount(root, { store, frames }) {
     });
     return save(
       await post(`npz/${encodeURIComponent(scene.model)}`, body, { "content-type": "application/json" }),
-      `${stem()}.npz`,
+      `${fileName()}.npz`,
     );
   };
 
-  /** Every picture of the gallery that the scene is from. */
+  /** Decomposes every picture of the scene's gallery and downloads the results. */
   const gallery = async () => {
     const {
       scene: { origin, model, slots, how },
     } = store;
-    if (!origin.data) throw new Error("your picture is in no gallery; NPZ has all about it.");
+    if (!origin.data) throw new Error("your picture is not in a gallery; use NPZ to export it.");
     const kind = origin.kind === "stored" ? "stored" : "sample";
     const response = await fetch(url(`files/${encodeURIComponent(model)}`), {
       method: "POST",
@@ -205,23 +205,23 @@ export function mount(root, { store, frames }) {
       (done, of) => of && say(`${done.toLocaleString("en")} of ${of.toLocaleString("en")} pictures`),
     );
     h("a", { href: url(`files/${file}.zip`).href, download: name }).click();
-    return `saved ${name}${lost ? `; ${lost} could not be read, refused.csv says why` : ""}`;
+    return `saved ${name}${lost ? `; ${lost} pictures could not be read, refused.csv lists the reasons` : ""}`;
   };
   const wholeGallery = button("Gallery as files", guard(gallery), {
     hidden: true,
     title:
-      "Takes every picture of this gallery apart: masks, latents, reconstructions and slots as files in a ZIP file",
+      "Takes every picture of this gallery apart and saves masks, latents, reconstructions and slots in a ZIP file",
   });
   onGalleries(({ files }) => (wholeGallery.hidden = !files));
 
   const link = () => {
     const hash = toHash(store);
     history.replaceState(null, "", hash);
-    const missing = store.scene.origin.kind === "picture";
+    const withoutPicture = store.scene.origin.kind === "picture";
     return copy(
       location.href,
-      missing
-        ? "link copied; your picture is not in it: whoever opens the link is asked for it"
+      withoutPicture
+        ? "link copied, without your picture: the page will ask for the picture when the link is opened"
         : "link copied: it opens this scene with its edits",
     );
   };
@@ -230,35 +230,35 @@ export function mount(root, { store, frames }) {
     h(
       "div",
       { class: "mx-head" },
-      h("h2", {}, "Take it with you"),
+      h("h2", {}, "Export"),
       h(
         "span",
         { class: "mx-row" },
-        which,
+        panel,
         h("label", { class: "mx-label" }, width, " mm wide"),
         button("SVG", guard(figure("svg", toSvg)), {
-          title: "The panel for a paper: charts and letters as vectors, pictures embedded",
+          title: "The panel as a figure for a paper: charts and text as vectors, pictures embedded",
         }),
-        button("PNG", guard(figure("png", toPng)), { title: "The same at 300 dots per inch" }),
+        button("PNG", guard(figure("png", toPng)), { title: "The same figure as pixels, 300 dots per inch" }),
         ...(isSite
           ? []
           : [
               button("GIF of the attention", guard(attentionGif), {
-                title: "Picture, scope, mask and what is explained, step by step",
+                title: "Picture, scope, mask and the part explained so far, step by step",
               }),
               button("GIF of the traversal", guard(traversalGif), {
-                title: "Component, mask and scene while the selected latent goes from end to end",
+                title: "Component, mask and scene while the selected latent moves from end to end",
               }),
               button("NPZ", guard(npz), {
-                title: "Images, masks, scopes and latents as NumPy arrays; the README lists the keys",
+                title: "Images, masks, scopes and latents as NumPy arrays; docs/python.md lists the keys",
               }),
             ]),
         wholeGallery,
-        button("Copy link", guard(link), { title: "An address that restores this scene with its edits" }),
+        button("Copy link", guard(link), { title: "A link that restores this scene with its edits" }),
         button(
           "Copy as Python",
-          guard(() => copy(toPython(onScreen()), "program copied")),
-          { title: "A program that makes this view again" },
+          guard(() => copy(toPython(currentFrame()), "program copied")),
+          { title: "A Python program that reproduces this view" },
         ),
       ),
       note,
@@ -271,7 +271,7 @@ export function mount(root, { store, frames }) {
   /** @type {Pick<import("../scene/frames.js").Frame, "scene" | "document"> | null} */
   let last = null;
   frames.onFrame(({ scene, document }) => {
-    if (last && (last.scene !== scene || last.document !== document)) say(""); // it was about what is no longer there
+    if (last && (last.scene !== scene || last.document !== document)) say(""); // the message was about an older view
     last = { scene, document };
   });
 }

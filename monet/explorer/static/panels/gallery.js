@@ -1,4 +1,4 @@
-// Sample scenes per data set, those of stored data, new ones from the generators, and some that no model has seen.
+// Gallery panel: sample scenes of each data set, stored data sets, new generated scenes, and unusual scenes.
 
 import { button, h } from "../page/dom.js";
 import { explanation } from "../page/explain.js";
@@ -12,7 +12,7 @@ const UNUSUAL = "unusual";
 /** @typedef {import("../engine/engine.js").Origin} Origin */
 /** @typedef {{title: string, expect: string, origin: Origin}} Unusual */
 
-/** What tells scenes apart. @type {(keyof Origin)[]} */
+/** Properties that identify a scene. @type {(keyof Origin)[]} */
 const KEYS = ["kind", "data", "index", "seed", "objects"];
 
 /** @param {Origin | undefined} a @param {Origin | undefined} b */
@@ -22,8 +22,8 @@ const same = (a, b) => a && b && KEYS.every((key) => a[key] === b[key]);
  * @param {HTMLElement} root
  * @param {Omit<import("../main.js").Context, "data"> & {data: {galleries: Gallery[], unusual: Record<string, Unusual[]>}}} context
  */
-export function mount(root, { store, frames, opening, request, data: { galleries: first, unusual } }) {
-  let galleries = first;
+export function mount(root, { store, frames, opening, request, data: { galleries: initial, unusual } }) {
+  let galleries = initial;
   const thumbnails = h("div", { role: "group", "aria-label": "Sample scenes" });
   const seed = h("input", {
     type: "number",
@@ -35,26 +35,26 @@ export function mount(root, { store, frames, opening, request, data: { galleries
     "aria-label": "Seed of the scene",
     title: "The same seed gives the same scene",
   });
-  /** An option's value for a gallery or for where a scene comes from. @param {{kind: string, name?: string, data?: string}} of */
+  /** Value of the option for a gallery, or for a scene's origin. @param {{kind: string, name?: string, data?: string}} of */
   const value = ({ kind, name, data }) => `${kind === "stored" ? kind : "sample"}/${name ?? data}`;
   /** @param {Gallery["kind"]} kind */
   const options = (kind) =>
     galleries.filter((g) => g.kind === kind).map((g) => h("option", { value: value(g) }, g.title));
   const select = h("select", { class: "mx-select", "aria-label": "Data set" });
-  const offerAll = () => {
+  const fillSelect = () => {
     const { value: chosen } = select;
-    const yours = options("stored");
+    const stored = options("stored");
     select.replaceChildren(
       ...options("sample"),
-      ...(yours.length ? [h("optgroup", { label: "On this machine" }, ...yours)] : []),
+      ...(stored.length ? [h("optgroup", { label: "On this machine" }, ...stored)] : []),
       h("option", { value: UNUSUAL }, "Out of distribution"),
     );
     if (chosen) select.value = chosen;
   };
-  offerAll();
+  fillSelect();
 
   const current = () => galleries.find((g) => value(g) === select.value);
-  const corner = () => unusual[store.scene?.model] ?? [];
+  const unusualScenes = () => unusual[store.scene?.model] ?? [];
   /** @param {Gallery} gallery @param {number} index */
   const picture = ({ kind, name }, index) => {
     const file =
@@ -78,7 +78,7 @@ export function mount(root, { store, frames, opening, request, data: { galleries
           },
           children: [picture(gallery, index)],
         }))
-      : corner().map(({ title, expect, origin }) => ({
+      : unusualScenes().map(({ title, expect, origin }) => ({
           origin,
           properties: { class: "mx-unusual" },
           children: [h("strong", {}, title), h("span", {}, expect)],
@@ -91,44 +91,46 @@ export function mount(root, { store, frames, opening, request, data: { galleries
       ),
     );
     if (!list.length)
-      thumbnails.append(h("p", { class: "mx-muted" }, "This model does not say what it was trained on."));
+      thumbnails.append(
+        h("p", { class: "mx-muted" }, "No unusual scenes: the training data of this model is not known."),
+      );
     more.hidden = isSite || gallery?.kind !== "sample";
-    offer();
+    offerModel();
     mark();
   };
-  // Scenes of another data set than the model's are taken apart by it all the same; its own model is one click away.
   const { models } = opening.offer;
-  const offer = () => {
+  /** Offers the model that was trained on the gallery's data set, if the current model was not. */
+  const offerModel = () => {
     const gallery = current();
     const model = models[store.scene?.model];
-    const home = gallery && Object.keys(models).find((name) => models[name].data === gallery.name);
-    own.hidden = true;
-    if (!gallery || !home || !model || model.data === gallery.name) return;
-    own.hidden = false;
-    own.replaceChildren(
-      h("span", {}, `“${model.title}” has never seen this data set.`),
+    const trained = gallery && Object.keys(models).find((name) => models[name].data === gallery.name);
+    offer.hidden = true;
+    if (!gallery || !trained || !model || model.data === gallery.name) return;
+    offer.hidden = false;
+    offer.replaceChildren(
+      h("span", {}, `“${model.title}” was not trained on this data set.`),
       button(
-        `Switch to “${models[home].title}”`,
+        `Switch to “${models[trained].title}”`,
         () => {
           const { origin } = store.scene;
           /** @type {Origin} */
           const scene = origin.data === gallery.name ? origin : { kind: "sample", data: gallery.name, index: 0 };
           opening.open({
             source: { origin: scene },
-            choices: { ...opening.choices, model: home, slots: models[home].slots },
+            choices: { ...opening.choices, model: trained, slots: models[trained].slots },
           });
         },
-        { title: "The model that was trained on these scenes, with its own number of slots" },
+        { title: "The model that was trained on this data set, with its own number of slots" },
       ),
     );
   };
-  const own = h("div", { class: "mx-offer", role: "status", hidden: true });
+  const offer = h("div", { class: "mx-offer", role: "status", hidden: true });
   const mark = () => {
     entries.forEach((origin, at) =>
       thumbnails.children[at].setAttribute("aria-pressed", String(Boolean(same(origin, store.scene?.origin)))),
     );
   };
-  let typed = false; // a seed that has not been used yet
+  let typed = false; // whether the visitor typed a seed that has not been used yet
   const generate = () => {
     const gallery = current();
     if (!gallery) return;
@@ -146,20 +148,20 @@ export function mount(root, { store, frames, opening, request, data: { galleries
         if (!typed) seed.value = String(Math.floor(Math.random() * 1e6));
         generate();
       },
-      { title: "A scene that nobody has seen, from this data set's generator; a seed that you typed is used first" },
+      { title: "Makes a scene with this data set’s generator, from the seed that you typed or from a random one" },
     ),
     h("label", { class: "mx-label" }, "seed ", seed),
   );
   select.addEventListener("change", show);
   seed.addEventListener("input", () => (typed = true));
   seed.addEventListener("keydown", (event) => event.key === "Enter" && generate());
-  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), own, thumbnails, more);
+  root.append(h("div", { class: "mx-head" }, select, explanation("gallery")), offer, thumbnails, more);
   roving(thumbnails, "button");
   show();
-  onGalleries((known) => {
-    if (JSON.stringify(known.galleries) === JSON.stringify(galleries)) return;
-    galleries = known.galleries;
-    offerAll();
+  onGalleries((update) => {
+    if (JSON.stringify(update.galleries) === JSON.stringify(galleries)) return;
+    galleries = update.galleries;
+    fillSelect();
     const { origin } = store.scene ?? {};
     if (origin?.kind === "stored") select.value = value(origin);
     show();
@@ -168,15 +170,15 @@ export function mount(root, { store, frames, opening, request, data: { galleries
   let scene = null;
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;
-    const other = scene?.model !== frame.scene.model;
+    const otherModel = scene?.model !== frame.scene.model;
     scene = frame.scene;
     const { origin } = scene;
-    const inCorner = select.value === UNUSUAL && corner().some((entry) => same(entry.origin, origin));
-    if (origin.data && !inCorner && select.value !== value(origin)) {
+    const isUnusual = select.value === UNUSUAL && unusualScenes().some((entry) => same(entry.origin, origin));
+    if (origin.data && !isUnusual && select.value !== value(origin)) {
       select.value = value(origin);
       show();
-    } else if (inCorner && other) show();
-    if (other) offer();
+    } else if (isUnusual && otherModel) show();
+    if (otherModel) offerModel();
     mark();
   });
 }

@@ -1,38 +1,38 @@
-// One latent of the selected slot: its name, its slider between the object at both ends, its value, reset and lock.
+// Row of one latent: name, slider with the object at both ends, value, reset and lock.
 
 import { setLatent } from "../scene/actions.js";
 import { h, svg } from "../page/dom.js";
 import { limits } from "../scene/evidence.js";
 
-/** So many steps a key goes on a slider. @type {Record<string, number | undefined>} */
+/** Steps of 0.05 that a key moves a slider. @type {Record<string, number | undefined>} */
 const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
 
 /**
- * The controls of a latent, and what they show.
+ * The controls of a latent; `drawn` is the state that they show.
  * @typedef {{d: number, mean: number, std: number, range: HTMLInputElement, entry: HTMLInputElement,
- *   reset: HTMLButtonElement, lock: HTMLButtonElement, shown?: string}} Controls
+ *   reset: HTMLButtonElement, lock: HTMLButtonElement, drawn?: string}} Controls
  */
 
 /**
  * @param {import("../main.js").Context} page
  * @param {number} d which latent
  * @param {object} of
- * @param {number} of.place of the slot in the document
+ * @param {number} of.place index of the slot in the document
  * @param {import("../scene/store.js").Slot} of.slot
- * @param {number} of.share how much it says, of what the slot's most telling latent says
+ * @param {number} of.share KL, relative to the slot's largest KL
  * @param {import("../scene/evidence.js").Evidence | null} of.evidence
- * @param {Node[]} of.ends pictures of the object at both ends; none for a latent that says nothing
+ * @param {Node[]} of.ends pictures of the object at both ends; empty for a latent without information
  * @returns {{element: HTMLElement, controls: Controls}}
  */
 export function latentRow({ store, frames }, d, { place, slot, share, evidence, ends }) {
   const [mean, std, kl] = [slot.mean[d], slot.std[d], slot.kl[d]];
-  const known = evidence?.latents[d];
-  const name = known?.name ?? "";
+  const measured = evidence?.latents[d];
+  const name = measured?.name ?? "";
   const low = Math.min(-4, mean - 4 * std);
   const high = Math.max(4, mean + 4 * std);
   /** @param {number} value */
   const set = (value) => store.edit(setLatent(place, d, value), { gesture: `${place}/${d}` });
-  const back = () => {
+  const resetLatent = () => {
     store.endGesture();
     set(mean);
     store.endGesture();
@@ -52,7 +52,7 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
     },
     onchange: () => store.endGesture(),
     onfocus: () => store.view.dimension !== d && store.look({ dimension: d }),
-    ondblclick: back,
+    ondblclick: resetLatent,
     onkeydown: (event) => {
       const step = KEYS[event.key];
       if (step === undefined) return;
@@ -66,10 +66,10 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
   range.style.setProperty("--band-from", along(mean - std));
   range.style.setProperty("--band-to", along(mean + std));
   range.style.setProperty("--mean", along(mean));
-  if (evidence && known) {
-    /** @param {number} value */
-    const inside = (value) => String(Math.max(-1, Math.min(2, (value - low) / (high - low)))); // off the track: nowhere
-    const [below, above] = limits(known, evidence.sweep);
+  if (evidence && measured) {
+    /** Infinite limits are moved off the track. @param {number} value */
+    const inside = (value) => String(Math.max(-1, Math.min(2, (value - low) / (high - low))));
+    const [below, above] = limits(measured, evidence.sweep);
     range.style.setProperty("--dead-to", inside(below));
     range.style.setProperty("--dead-from", inside(above));
   }
@@ -84,15 +84,15 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
       if (entry.value !== "" && Number.isFinite(value)) set(value);
       store.endGesture();
     },
-    // The slider takes over, and with it the arrow keys and undo; leaving the field brings its change.
+    // Leaving the field applies its value; on the slider, arrow keys and undo work again.
     onkeydown: (event) => event.key === "Enter" && range.focus(),
   });
-  const amount = h("span");
-  amount.style.width = `${100 * share}%`;
+  const klShare = h("span");
+  klShare.style.width = `${100 * share}%`;
   const bar = h(
     "span",
-    { class: "mx-kl", title: `${kl.toFixed(2)} nats: how much this latent says about the slot` },
-    amount,
+    { class: "mx-kl", title: `${kl.toFixed(2)} nats: the information that this latent carries about the slot` },
+    klShare,
   );
   const reset = h(
     "button",
@@ -101,7 +101,7 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
       class: "mx-toggle",
       "aria-label": `Reset latent ${d}`,
       title: "Back to the posterior mean",
-      onclick: back,
+      onclick: resetLatent,
     },
     "⟲",
   );
@@ -131,10 +131,10 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
     ),
   );
   const [first, final] = ends;
-  const words = known && first ? name + (known.evidence && `, ${known.evidence}`) : "";
+  const label = measured && first ? name + (measured.evidence && `, ${measured.evidence}`) : "";
   const element = h(
     "div",
-    { class: `mx-latent${words ? " mx-named" : ""}`, "data-dimension": String(d) },
+    { class: `mx-latent${label ? " mx-named" : ""}`, "data-dimension": String(d) },
     h("span", { class: "mx-z" }, "z", h("sub", {}, String(d))),
     bar,
     h(
@@ -142,10 +142,10 @@ export function latentRow({ store, frames }, d, { place, slot, share, evidence, 
       {
         class: "mx-name",
         title: evidence
-          ? `Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}`
+          ? `${label}. Measured on ${evidence.slots} objects of other scenes: python -m monet.latents ${store.scene.model}`
           : "",
       },
-      words,
+      label,
     ),
     h("span", { class: "mx-track" }, ...(first ? [first, range, final] : [range])),
     entry,

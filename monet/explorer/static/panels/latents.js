@@ -1,4 +1,4 @@
-// The latents of the selected slot: take hold of one and drag, the object changes under the finger.
+// Latents panel: a slider for each latent of the selected slot, previews, reset, sampling, undo and redo.
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../drawing/draw.js";
 import { resetSlot, sample } from "../scene/actions.js";
@@ -11,10 +11,10 @@ import { normal } from "../scene/random.js";
 import { roving } from "../page/roving.js";
 import { latentRow } from "./latent.js";
 
-/** A latent that says less than this about the slot, in nats, is folded away. */
+/** Latents with a smaller KL, in nats, are folded away. */
 const DEAD_NATS = 0.01;
 
-/** A latent further out than this, in sigmas, is worth a word. */
+/** Latents further from the mean than this, in sigmas, get a warning. */
 const FAR = 3;
 
 /** @param {number[]} dimensions */
@@ -26,7 +26,7 @@ const names = (dimensions) =>
 
 /** @typedef {import("./latent.js").Controls} Controls */
 
-/** The first slider in it gets the focus. @param {Element} element */
+/** Focuses the first slider in an element. @param {Element} element */
 function focusSlider(element) {
   /** @type {HTMLInputElement | null} */
   const slider = element.querySelector("input[type=range]");
@@ -69,7 +69,7 @@ export function mount(root, page) {
   const picture = h(
     "details",
     { class: "mx-evidence", hidden: true },
-    h("summary", {}, "What each latent changes, as a picture"),
+    h("summary", {}, "Chart: what each latent changes"),
   );
   const ends = new Ends(frames);
   const previews = {
@@ -87,22 +87,22 @@ export function mount(root, page) {
 
   const everySlot = h("input", { type: "checkbox", "aria-label": "Sample every slot" });
   /** @param {"posterior" | "prior"} from */
-  const take = (from) => () => {
+  const draw = (from) => () => {
     const number = Math.floor(Number(seed.value)) || 0;
     const { slot, locks } = store.view;
-    const which = everySlot.checked ? store.document.slots.map((_, k) => k) : [slot];
-    store.edit(sample(which, from, normal(number), locks));
-    seed.value = String(number + 1); // the next draw is another one; the old seed brings this one back
+    const slots = everySlot.checked ? store.document.slots.map((_, k) => k) : [slot];
+    store.edit(sample(slots, from, normal(number), locks));
+    seed.value = String(number + 1); // the next sample differs; typing the old seed repeats this one
   };
 
-  const shown = h(
+  const previewRow = h(
     "div",
     { class: "mx-previews" },
     h("figure", { class: "mx-figure" }, zoomable(previews.component), h("figcaption", {}, "component")),
     h("figure", { class: "mx-figure" }, zoomable(previews.mask), h("figcaption", {}, "decoded mask")),
     h("figure", { class: "mx-figure" }, zoomable(previews.scene), h("figcaption", {}, "scene")),
   );
-  roving(shown, ".mx-canvas");
+  roving(previewRow, ".mx-canvas");
   root.append(
     h(
       "div",
@@ -115,14 +115,14 @@ export function mount(root, page) {
       redo,
       explanation("latents"),
     ),
-    shown,
+    previewRow,
     h(
       "div",
       { class: "mx-row" },
       button("Reset slot", () => store.edit(resetSlot(store.view.slot)), {
-        title: "Every latent of this slot back to its posterior mean",
+        title: "Sets every latent of this slot back to its posterior mean",
       }),
-      button("Reset scene", () => store.reset(), { title: "Everything as the model saw it" }),
+      button("Reset scene", () => store.reset(), { title: "Takes back all edits of the scene" }),
       h("span", { class: "mx-spring" }),
       sort,
     ),
@@ -130,13 +130,13 @@ export function mount(root, page) {
       "div",
       { class: "mx-row mx-sample" },
       h("span", { class: "mx-muted" }, "Sample"),
-      button("posterior", take("posterior"), {
+      button("posterior", draw("posterior"), {
         "aria-label": "Sample posterior",
-        title: "Draw from q(z|x, m): mean plus sigma times noise",
+        title: "Draw from the posterior q(z|x, m): mean plus σ times noise",
       }),
-      button("prior", take("prior"), {
+      button("prior", draw("prior"), {
         "aria-label": "Sample prior",
-        title: "Draw from N(0, 1): an object that was never seen",
+        title: "Draw from the prior N(0, 1): a new, random object",
       }),
       h("label", { class: "mx-label" }, "seed ", seed),
       h("label", { class: "mx-label", title: "Sample all slots, not only this one" }, everySlot, "all slots"),
@@ -147,11 +147,11 @@ export function mount(root, page) {
     picture,
   );
 
-  /** What the rows were built for. @type {{mean: Float32Array, index: number} | null} */
+  /** The posterior and the slot that the rows were built for. @type {{mean: Float32Array, index: number} | null} */
   let built = null;
   /** @type {Controls[]} */
-  let inputs = [];
-  let mapped = ""; // the model whose heat map is shown
+  let rowControls = [];
+  let heatMapModel = ""; // the model whose heat map is shown
 
   /** @param {import("../scene/store.js").Slot} slot @param {import("../scene/store.js").View} view */
   function build(slot, view) {
@@ -163,29 +163,29 @@ export function mount(root, page) {
     if (sort.value === "index") order.sort((a, b) => a - b);
     if (sort.value === "name") order.sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
     const most = Math.max(...slot.kl, 1e-6);
-    inputs = [];
+    rowControls = [];
     ends.clear();
-    /** @type {[living: Node[], sleeping: Node[]]} */
-    const [living, sleeping] = [[], []];
+    /** @type {[liveRows: Node[], deadRows: Node[]]} */
+    const [liveRows, deadRows] = [[], []];
     for (const d of order) {
-      const dormant = slot.kl[d] < DEAD_NATS;
+      const isDead = slot.kl[d] < DEAD_NATS;
       const { element, controls } = latentRow(page, d, {
         place: view.slot,
         slot,
         share: slot.kl[d] / most,
         evidence,
-        ends: dormant ? [] : ends.pair(d),
+        ends: isDead ? [] : ends.pair(d),
       });
-      inputs.push(controls);
-      (dormant ? sleeping : living).push(element);
+      rowControls.push(controls);
+      (isDead ? deadRows : liveRows).push(element);
     }
-    const held = rows.contains(document.activeElement) || dead.contains(document.activeElement);
-    rows.replaceChildren(...living);
-    dead.replaceChildren(...sleeping);
-    if (held) focusSlider(rows);
+    const hadFocus = rows.contains(document.activeElement) || dead.contains(document.activeElement);
+    rows.replaceChildren(...liveRows);
+    dead.replaceChildren(...deadRows);
+    if (hadFocus) focusSlider(rows);
     picture.hidden = !evidence;
-    if (evidence && mapped !== store.scene.model) {
-      mapped = store.scene.model;
+    if (evidence && heatMapModel !== store.scene.model) {
+      heatMapModel = store.scene.model;
       picture.querySelector("figure")?.remove();
       picture.append(
         heatMap(evidence, (dimension) => {
@@ -195,8 +195,8 @@ export function mount(root, page) {
         }),
       );
     }
-    fold.hidden = sleeping.length === 0;
-    deadTitle.textContent = `${sleeping.length} ${sleeping.length === 1 ? "latent says" : "latents say"} nothing here (KL under ${DEAD_NATS} nats)`;
+    fold.hidden = deadRows.length === 0;
+    deadTitle.textContent = `${deadRows.length} ${deadRows.length === 1 ? "latent carries" : "latents carry"} no information here (KL under ${DEAD_NATS} nats)`;
   }
 
   /** @type {import("../scene/frames.js").Frame | null} */
@@ -205,7 +205,7 @@ export function mount(root, page) {
     const { scene, view, document } = frame;
     const slot = document.slots[view.slot];
     if (!slot) return;
-    // The rows belong to a place and a posterior, whatever values the latents have.
+    // Rows depend on the slot and its posterior, not on the values of the latents.
     if (built?.mean !== slot.mean || built.index !== view.slot) {
       build(slot, view);
       built = { mean: slot.mean, index: view.slot };
@@ -220,16 +220,16 @@ export function mount(root, page) {
     }
     /** @type {[number[], number[]]} */
     const [offPrior, offPosterior] = [[], []];
-    for (const input of inputs) {
-      const { d, mean, std, range, entry, reset, lock } = input;
+    for (const controls of rowControls) {
+      const { d, mean, std, range, entry, reset, lock } = controls;
       const value = slot.latent[d];
       const far = Math.abs(value) > FAR;
       if (far) offPrior.push(d);
       else if (Math.abs(value - mean) > FAR * std) offPosterior.push(d);
-      // A number that is being typed waits to be put in order until its field is left.
-      const shown = `${value}/${view.locks.has(d)}/${entry === globalThis.document.activeElement}`;
-      if (input.shown === shown) continue;
-      input.shown = shown;
+      // A number field that is being typed in is not overwritten.
+      const state = `${value}/${view.locks.has(d)}/${entry === globalThis.document.activeElement}`;
+      if (controls.drawn === state) continue;
+      controls.drawn = state;
       if (Number(range.value) !== value) range.value = String(value);
       if (entry !== globalThis.document.activeElement) entry.value = decimals(value);
       reset.disabled = value === mean;
@@ -237,13 +237,13 @@ export function mount(root, page) {
       entry.classList.toggle("mx-far", far);
       range.setAttribute("aria-valuetext", decimals(value));
     }
-    const said = [
+    const warning = [
       offPrior.length ? `beyond ${FAR} σ of the prior: ${names(offPrior)}` : "",
-      offPosterior.length ? `off the posterior by over ${FAR} σ: ${names(offPosterior)}` : "",
+      offPosterior.length ? `beyond ${FAR} σ of the posterior: ${names(offPosterior)}` : "",
     ]
       .filter(Boolean)
       .join("; ");
-    say(note, said);
+    say(note, warning);
     note.classList.toggle("mx-far", offPrior.length > 0);
     ends.follow(frame);
     undo.disabled = !store.canUndo;

@@ -1,4 +1,4 @@
-// The map of slots: every slot of the sample scenes, laid out by what its latents say, and the scene's own among them.
+// Slot map panel: 2-D projection of the latents of all sample slots, with this scene's slots marked.
 
 import { coloursAt, CONFIG, plotly, styled } from "../drawing/charts.js";
 import { canvas, drawColors, slotColor } from "../drawing/draw.js";
@@ -11,20 +11,20 @@ import { roving } from "../page/roving.js";
 
 /** A slot of a sample scene. @typedef {{index: number, step: number, share: number, latent: Float32Array}} Point */
 /**
- * As monet.explorer.slotmap makes it: the plane's middle [Z] and axes [2][Z], and the share of the variance along each.
+ * From monet.explorer.slotmap: mean [Z] and axes [2][Z] of the plane, and the share of the variance along each axis.
  * @typedef {{data: string, title: string, mean: number[], axes: number[][], explained: number[], slots: Point[]}} SlotMap
  */
 
-/** Slots and scenes that a key goes. @type {Record<string, [slots: number, scenes: number]>} */
+/** Slots and scenes that a key moves by. @type {Record<string, [slots: number, scenes: number]>} */
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @param {string} model @returns {Promise<SlotMap>} */
-async function ask(model) {
+async function fetchMap(model) {
   const response = await fetch(new URL(`monet/map/${encodeURIComponent(model)}`, document.baseURI));
   if (!response.ok) throw new Error(await response.text());
-  const answer = await response.json();
-  for (const slot of answer.slots) slot.latent = Float32Array.from(slot.latent);
-  return answer;
+  const map = await response.json();
+  for (const slot of map.slots) slot.latent = Float32Array.from(slot.latent);
+  return map;
 }
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
@@ -38,7 +38,7 @@ export function mount(root, { store, frames, request }) {
       tabIndex: 0,
       role: "application",
       "aria-label":
-        "Map of slots: left and right go from slot to slot, up and down from scene to scene, Enter opens the scene",
+        "Map of slots: left and right move from slot to slot, up and down from scene to scene, Enter opens the scene",
       onkeydown: (event) => {
         const by = KEYS[event.key];
         if (event.key === "Enter" && at !== null) open(at);
@@ -53,10 +53,10 @@ export function mount(root, { store, frames, request }) {
   );
   const component = canvas("Component of the slot on the map", "mx-small");
   const scene = h("img", { class: "mx-canvas", alt: "" });
-  const words = h(
+  const status = h(
     "p",
     { class: "mx-muted", role: "status" },
-    "Point at a slot to see what it paints and where it comes from; click to open its scene.",
+    "Point at a slot to see its component and its scene; click to open the scene.",
   );
   const go = button("Open this scene", () => at !== null && open(at), { disabled: true });
   const detail = h(
@@ -64,7 +64,7 @@ export function mount(root, { store, frames, request }) {
     { class: "mx-map-detail" },
     h("figure", { class: "mx-figure" }, zoomable(component), h("figcaption", {}, "component")),
     h("figure", { class: "mx-figure" }, zoomable(scene), h("figcaption", {}, "scene")),
-    words,
+    status,
     go,
   );
   roving(detail, ".mx-canvas");
@@ -76,7 +76,7 @@ export function mount(root, { store, frames, request }) {
       h(
         "span",
         { class: "mx-muted" },
-        "slots of all sample scenes: near one another if their latents are; rings are this scene’s; axes: principal components and their share of the variance",
+        "Slots of all sample scenes: similar latents lie close together. Rings: slots of this scene. Axes: principal components, with their share of the variance.",
       ),
       h("span", { class: "mx-spring" }),
       explanation("map"),
@@ -86,12 +86,12 @@ export function mount(root, { store, frames, request }) {
 
   /** @type {SlotMap | null} */
   let map = null;
-  /** Number of the slot that is pointed at. @type {number | null} */
+  /** Index of the slot that is pointed at. @type {number | null} */
   let at = null;
-  /** A slot to be selected once its scene is here. @type {Point | null} */
+  /** A slot to select once its scene is open. @type {Point | null} */
   let wanted = null;
 
-  /** A latent's place, two coordinates. @param {SlotMap} map @param {Float32Array} latent */
+  /** Projects a latent on the plane: two coordinates. @param {SlotMap} map @param {Float32Array} latent */
   const project = ({ axes, mean }, latent) =>
     axes.map((axis) => axis.reduce((sum, a, d) => sum + a * (latent[d] - mean[d]), 0));
 
@@ -102,13 +102,13 @@ export function mount(root, { store, frames, request }) {
     request({ kind: "sample", data: map.data, index: wanted.index });
   }
 
-  /** Says and shows what stands at a point. @param {number} number */
+  /** Shows the slot at a point of the map. @param {number} number */
   async function point(number) {
     if (!map) return;
     at = number;
     const slot = map.slots[number];
     go.disabled = false;
-    words.textContent = `slot ${slot.step + 1} of ${map.title}, sample ${slot.index + 1}: ${(100 * slot.share).toFixed(1)} % of its pixels`;
+    status.textContent = `slot ${slot.step + 1} of ${map.title}, sample ${slot.index + 1}: ${(100 * slot.share).toFixed(1)} % of its pixels`;
     const file = `${String(slot.index).padStart(2, "0")}.png`;
     scene.alt = `${map.title}, sample ${slot.index + 1}`;
     scene.src = new URL(`monet/samples/${map.data}/${file}`, document.baseURI).href;
@@ -138,7 +138,7 @@ export function mount(root, { store, frames, request }) {
           x: places.map(([x]) => x),
           y: places.map(([, y]) => y),
           marker: {
-            // area as the slot's share of the scene; an empty slot is a dot
+            // area grows with the slot's share of the scene; an empty slot is a dot
             size: map.slots.map((slot) => 6 + 26 * Math.sqrt(slot.share)),
             opacity: 0.75,
             color: map.slots.map((slot) => slotColor(slot.step)),
@@ -182,31 +182,31 @@ export function mount(root, { store, frames, request }) {
       },
     };
   }
-  /** For paper: the map as it is. */
+  // For the export: the map as a figure.
   Object.assign(root, {
     figure: async () => {
       await load();
-      if (!map) throw new Error("another scene came meanwhile.");
+      if (!map) throw new Error("the model was changed meanwhile; try again.");
       return figure(map);
     },
   });
 
-  /** @type {{model: string, made: Promise<void>} | null} */
+  /** @type {{model: string, done: Promise<void>} | null} */
   let loading = null;
-  /** Another model has another map. @returns {Promise<void>} */
+  /** Loads the map of the current model, once. @returns {Promise<void>} */
   function load() {
     const { model } = store.scene;
     if (loading?.model !== model) {
       map = at = null;
       /** @type {typeof loading} */
-      const own = { model, made: ask(model).then((answer) => void (loading === own && (map = answer))) };
-      own.made.catch(() => loading === own && (loading = null));
+      const own = { model, done: fetchMap(model).then((fetched) => void (loading === own && (map = fetched))) };
+      own.done.catch(() => loading === own && (loading = null));
       loading = own;
     }
-    return loading.made;
+    return loading.done;
   }
 
-  /** Once the map is drawn. @type {import("../drawing/charts.js").Plotly | null} */
+  /** Set once the map is drawn. @type {import("../drawing/charts.js").Plotly | null} */
   let library = null;
   async function draw() {
     if (!visible || !store.loaded) return;
@@ -233,7 +233,7 @@ export function mount(root, { store, frames, request }) {
         if (number !== null) open(number);
       });
     } catch (error) {
-      words.textContent = `The map cannot be drawn: ${reasonOf(error)}`;
+      status.textContent = `The map cannot be drawn: ${reasonOf(error)}`;
     }
   }
   const mark = () => {
@@ -252,8 +252,8 @@ export function mount(root, { store, frames, request }) {
   let drawn = null;
   let timer = 0;
   frames.onFrame((frame) => {
-    const { origin: here } = frame.scene;
-    if (wanted && here.kind === "sample" && here.data === map?.data && here.index === wanted.index) {
+    const { origin } = frame.scene;
+    if (wanted && origin.kind === "sample" && origin.data === map?.data && origin.index === wanted.index) {
       const { step } = wanted;
       wanted = null;
       store.lookAtStep(step);
@@ -261,6 +261,6 @@ export function mount(root, { store, frames, request }) {
     if (frame.document === drawn) return;
     drawn = frame.document;
     clearTimeout(timer);
-    timer = setTimeout(draw, 120); // after the drag, not during it
+    timer = setTimeout(draw, 120); // draws after a drag, not during it
   });
 }

@@ -1,4 +1,4 @@
-// Through training: what the model was at a dozen steps of its training, on the same few scenes.
+// “Through training” panel: the model at a dozen steps of its training, on the same few scenes.
 
 import { canvas, drawColors, drawLabels, drawValues } from "../drawing/draw.js";
 import { button, h } from "../page/dom.js";
@@ -11,7 +11,7 @@ import { reasonOf } from "../page/reason.js";
 import { roving } from "../page/roving.js";
 import { numbered } from "../story/strip.js";
 
-/** How long a moment stands while playing. */
+/** Milliseconds that a moment is shown while playing. */
 const STAY_MS = 650;
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
@@ -40,9 +40,9 @@ export function mount(root, { store, frames, request }) {
   const empty = h(
     "p",
     { class: "mx-muted", hidden: true },
-    "This model’s checkpoint keeps no moments of its training.",
+    "This model’s checkpoint contains no moments of its training.",
   );
-  const instead = h("label", { class: "mx-label", hidden: true }, masks, "masks instead of slots");
+  const masksLabel = h("label", { class: "mx-label", hidden: true }, masks, "masks instead of slots");
   root.append(
     h(
       "div",
@@ -50,7 +50,7 @@ export function mount(root, { store, frames, request }) {
       h("h2", {}, "Through training"),
       play,
       step,
-      instead,
+      masksLabel,
       h("span", { class: "mx-spring" }),
       explanation("moments"),
     ),
@@ -63,7 +63,7 @@ export function mount(root, { store, frames, request }) {
   /** @type {Sheet | null} */
   let sheet = null;
   let moment = 0;
-  /** Of each scene: its canvases. @type {HTMLCanvasElement[][]} */
+  /** Canvases of each scene. @type {HTMLCanvasElement[][]} */
   let tiles = [];
   /** @type {number | null} */
   let timer = null;
@@ -74,7 +74,7 @@ export function mount(root, { store, frames, request }) {
     const slots = Array.from({ length: course.slots }, (_, k) => k);
     const names = ["picture", "sum of the slots", "segmentation", ...slots.map((k) => `slot ${k + 1}`)];
     const heads = [
-      ...["scene", "sum", "parts"].map((word) => h("span", {}, word)),
+      ...["scene", "sum", "parts"].map((head) => h("span", {}, head)),
       ...slots.map((k) => numbered(h("span", { class: "mx-chip mx-static" }), k)),
     ];
     tiles = course.scenes.map((title) => names.map((name) => canvas(`${title}, ${name}`)));
@@ -110,22 +110,22 @@ export function mount(root, { store, frames, request }) {
   /** @param {number} number */
   function show(number) {
     moment = number;
-    const shown = sheet;
-    if (!shown) return;
-    const { course } = shown;
-    const at = course.moments[moment].toLocaleString("en");
-    step.textContent = `step ${at}`;
-    slider.setAttribute("aria-valuetext", `step ${at}`);
+    const current = sheet;
+    if (!current) return;
+    const { course } = current;
+    const label = `step ${course.moments[moment].toLocaleString("en")}`;
+    step.textContent = label;
+    slider.setAttribute("aria-valuetext", label);
     curves.show(course, moment);
     const identity = Array.from({ length: course.slots }, (_, k) => k);
-    tiles.forEach(([, whole, segments, ...slots], i) => {
-      const now = shown.at(moment, i).tiles;
-      drawColors(whole, course.size, sum(now));
-      drawLabels(segments, course.size, labels(now), identity);
+    tiles.forEach(([, total, segments, ...slots], i) => {
+      const parts = current.at(moment, i).tiles;
+      drawColors(total, course.size, sum(parts));
+      drawLabels(segments, course.size, labels(parts), identity);
       slots.forEach((tile, k) =>
         masks.checked
-          ? drawValues(tile, course.size, now[k].mask)
-          : drawColors(tile, course.size, now[k].colors, 3, now[k].mask),
+          ? drawValues(tile, course.size, parts[k].mask)
+          : drawColors(tile, course.size, parts[k].colors, 3, parts[k].mask),
       );
     });
   }
@@ -136,7 +136,7 @@ export function mount(root, { store, frames, request }) {
     show(Number(slider.value));
   }
 
-  /** From the beginning, if it is at the end; one moment on where motion is not wanted. */
+  /** Plays, from the beginning if it is at the end. With reduced motion it only advances one moment. */
   function start() {
     if (!sheet) return;
     const last = sheet.course.moments.length - 1;
@@ -156,7 +156,7 @@ export function mount(root, { store, frames, request }) {
     play.textContent = "▶ Play";
   }
 
-  /** The model whose moments are here or on their way. @type {string | null} */
+  /** The model whose moments are loaded or loading. @type {string | null} */
   let loaded = null;
   let visible = false;
   async function draw() {
@@ -165,15 +165,15 @@ export function mount(root, { store, frames, request }) {
     loaded = model;
     pause();
     try {
-      const found = await load(model);
+      const fetched = await load(model);
       if (loaded !== model) return;
-      sheet = found;
-      body.hidden = play.hidden = step.hidden = instead.hidden = !sheet;
+      sheet = fetched;
+      body.hidden = play.hidden = step.hidden = masksLabel.hidden = !sheet;
       empty.hidden = Boolean(sheet);
       if (sheet) build(sheet);
     } catch (error) {
-      loaded = null; // coming back to the panel tries again
-      console.warn("the moments of the training did not arrive:", reasonOf(error));
+      loaded = null; // the next visit of the panel tries again
+      console.warn("the moments of the training were not loaded:", reasonOf(error));
     }
   }
 

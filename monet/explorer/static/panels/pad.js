@@ -1,4 +1,4 @@
-// Two latents at once, under one finger.
+// Pad panel: changes two latents of the selected slot at once by dragging in a plane.
 
 import { setLatents } from "../scene/actions.js";
 import { draggable } from "../page/fingers.js";
@@ -9,10 +9,10 @@ import { explanation } from "../page/explain.js";
 const REACH = 3;
 const EDGE = 0.2;
 const TICKS = [-2, 0, 2];
-/** Room for the names of the axes on the left and below, and for half a figure on the other sides. */
+/** Space for the axis names on the left and below (MARGIN), and for half a digit on the other sides (RIM). */
 const MARGIN = 1.3;
 const RIM = 0.15;
-/** How far a key goes. @type {Record<string, [across: number, up: number]>} */
+/** How far a key moves the dot. @type {Record<string, [across: number, up: number]>} */
 const KEYS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] };
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
@@ -23,10 +23,10 @@ export function mount(root, { store, frames }) {
   const up = choose("Latent up the pad");
   const spread = svg("ellipse", { fill: "none", stroke: "currentColor", "stroke-width": 0.04 });
   const knob = svg("circle", { r: 0.16, stroke: "currentColor", "stroke-width": 0.04 });
-  const grip = svg("circle", { class: "mx-grip", r: 0.8, fill: "transparent" }); // what a finger takes hold of
-  /** @param {string} words @param {number} x @param {number} y @param {Record<string, string>} attributes */
-  const text = (words, x, y, attributes = {}) =>
-    svg("text", { x, y, "font-size": 0.4, "text-anchor": "middle", ...attributes }, words);
+  const grip = svg("circle", { class: "mx-grip", r: 0.8, fill: "transparent" }); // large enough for a finger
+  /** @param {string} content @param {number} x @param {number} y @param {Record<string, string>} attributes */
+  const text = (content, x, y, attributes = {}) =>
+    svg("text", { x, y, "font-size": 0.4, "text-anchor": "middle", ...attributes }, content);
   const up90 = { transform: `rotate(-90 ${-REACH - 0.85} 0)` };
   const names = { across: text("", 0, REACH + 1.1), up: text("", -REACH - 0.85, 0, up90) };
   const surface = svg(
@@ -101,7 +101,7 @@ export function mount(root, { store, frames }) {
     set(latent[Number(across.value)] + step[0], latent[Number(up.value)] + step[1], "pad");
   });
   root.append(
-    h("div", { class: "mx-head" }, h("h2", {}, "Two at once"), h("span", { class: "mx-spring" }), explanation("pad")),
+    h("div", { class: "mx-head" }, h("h2", {}, "Two latents"), h("span", { class: "mx-spring" }), explanation("pad")),
     h(
       "div",
       { class: "mx-pad-row" },
@@ -141,7 +141,7 @@ export function mount(root, { store, frames }) {
       circle.setAttribute("cx", String(inside(left)));
       circle.setAttribute("cy", String(inside(top)));
     }
-    // hollow at the rim: the value lies further out
+    // A hollow knob at the rim: the value lies further out.
     knob.setAttribute("fill", Math.max(Math.abs(left), Math.abs(top)) > REACH ? "none" : slotColor(slot.color));
     const ellipse = { cx: slot.mean[x], cy: -slot.mean[y], rx: slot.std[x], ry: slot.std[y] };
     for (const [name, value] of Object.entries(ellipse)) spread.setAttribute(name, String(value));

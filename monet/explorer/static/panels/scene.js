@@ -1,4 +1,4 @@
-// The scene: what went in, what the slots make of it, who took which pixel, and where it is wrong.
+// Scene panel: input, reconstruction with the stage, segmentation, error, figures and pixel inspector.
 
 import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../drawing/draw.js";
 import { button, find, h, say } from "../page/dom.js";
@@ -16,42 +16,45 @@ const FIGURES = [
   ["ari_fg", "ARI-FG", "Adjusted Rand index over the true objects' pixels: 1 is perfect, 0 is chance"],
   ["ari", "ARI", "Adjusted Rand index over all pixels, background included"],
   ["covering", "mSC", "Mean segmentation covering: best overlap (IoU) of a slot with each true object, averaged"],
-  ["reconstruction", "−log p(x|z)", "Reconstruction term of the loss, nats; a density, so it may be negative"],
+  ["reconstruction", "−log p(x|z)", "Reconstruction term of the loss, nats; negative where the density p exceeds 1"],
   ["latent_kl", "KL(z)", "Divergence of the latents from their prior, nats, all slots"],
   ["mask_kl", "KL(mask)", "Divergence of the attention's masks from the decoder's, nats"],
 ];
 
-/** What to compare a scene's figures with, where the checkpoint says what was measured of it. */
+/** Figures that are shown beside the model's mean on test scenes, if its checkpoint has one. */
 const USUAL = ["mse", "ari_fg"];
 
-/** Squared error that is drawn brightest: half the range in every channel. */
+/** Squared error that is drawn brightest: half the value range in every channel. */
 const ERROR_TOP = 0.25;
 
 /** @param {string} name @param {number} value */
 const number = (name, value) =>
   name === "mse" ? value.toFixed(4) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
 
-/** Rows and columns that a key goes. @type {Record<string, [number, number]>} */
+/** Rows and columns that a key moves by. @type {Record<string, [number, number]>} */
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-/** Numbers of slots in words: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
-const named = (slots) =>
+/** Lists slots: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
+const slotList = (slots) =>
   `${slots.length === 1 ? "slot" : "slots"} ${slots
     .map((k) => k + 1)
     .join(", ")
     .replace(/, (\d+)$/, " and $1")}`;
 
-/** Where the masks of a picture come from, slot by slot. @param {import("../scene/frames.js").Frame} frame */
+/** Says which slots have the attention's mask and which the decoder's. @param {import("../scene/frames.js").Frame} frame */
 export function provenance({ scene, document, steps, view }) {
   const present = document.slots
     .map((slot, k) => (!slot.hidden || k === view.solo ? k : null))
     .filter((k) => k !== null);
   const decoded = present.filter((k) => steps[k] === null);
-  const gone = scene.slots - present.filter((k) => document.slots[k].step !== null).length;
+  const missing = scene.slots - present.filter((k) => document.slots[k].step !== null).length;
   if (!present.length) return "every slot is hidden";
-  if (decoded.length === present.length) return "every slot as decoded";
-  const hole = gone ? ", what lay behind the missing as decoded" : "";
-  return (decoded.length ? `${named(decoded)} as decoded, the others as attended` : "every slot as attended") + hole;
+  if (decoded.length === present.length) return "decoder’s masks";
+  const hole = missing ? "; decoder’s masks where slots are missing" : "";
+  return (
+    (decoded.length ? `decoder’s mask for ${slotList(decoded)}, attention’s for the others` : "attention’s masks") +
+    hole
+  );
 }
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
@@ -64,7 +67,7 @@ export function mount(root, { store, frames, engine, opening }) {
     error: canvas("Squared error at each pixel", "mx-large"),
   };
   const captions = Object.fromEntries(Object.keys(panels).map((name) => [name, h("figcaption")]));
-  /** The pixel that is looked at, on every picture. @type {HTMLElement[]} */
+  /** Marks of the inspected pixel, one per picture. @type {HTMLElement[]} */
   const marks = [];
   /** @param {string} name */
   const figure = (name) => {
@@ -107,7 +110,7 @@ export function mount(root, { store, frames, engine, opening }) {
         type: "button",
         class: "mx-toggle mx-enlarge",
         tabIndex: -1,
-        title: "Large (Enter on the picture)",
+        title: "Enlarge (Enter on the picture)",
         "aria-label": `Open ${name} large`,
         onclick: () => enlarge(panels[name]),
       },
@@ -129,28 +132,28 @@ export function mount(root, { store, frames, engine, opening }) {
     onkeydown: (event) => {
       const by = KEYS[event.key];
       const { pixel } = store.view;
-      if (event.key === "Enter" && pixel !== null) own(pixel);
+      if (event.key === "Enter" && pixel !== null) selectSlotAt(pixel);
       if (!by || !store.loaded) return;
       event.preventDefault();
       const { size } = store.scene;
       /** @param {number} v */
       const inside = (v) => Math.max(0, Math.min(size - 1, v));
       const [row, column] = [Math.floor((pixel ?? middle()) / size), (pixel ?? middle()) % size];
-      const far = event.shiftKey ? 8 : 1;
-      store.look({ pixel: inside(row + far * by[0]) * size + inside(column + far * by[1]) });
+      const pixels = event.shiftKey ? 8 : 1;
+      store.look({ pixel: inside(row + pixels * by[0]) * size + inside(column + pixels * by[1]) });
     },
   });
-  const said = h("span", { class: "mx-sr", "aria-live": "polite" });
+  const spoken = h("span", { class: "mx-sr", "aria-live": "polite" });
   const middle = () => (store.scene.size * (store.scene.size + 1)) / 2;
   /** @param {number} pixel */
-  const own = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
+  const selectSlotAt = (pixel) => frames.frame && store.look({ slot: frames.frame.labels[pixel] });
   const masks = h(
     "select",
     {
       class: "mx-select",
       "aria-label": "Masks that recompose the scene",
       title:
-        "Automatic: an edited object may have moved, so its mask is the decoder’s; all others keep the attention’s",
+        "Automatic: edited slots get the decoder’s mask, because the object may have moved; others keep the attention’s",
       onchange: () => store.look({ masks: /** @type {import("../scene/compose.js").MaskSource} */ (masks.value) }),
     },
     h("option", { value: "auto" }, "automatic"),
@@ -179,10 +182,10 @@ export function mount(root, { store, frames, engine, opening }) {
       h("label", { class: "mx-label" }, "masks ", masks),
       compare,
       button("Compose a scene", () => unfold("compose"), {
-        title: "A canvas that the network takes apart while you paint it",
+        title: "A canvas to arrange and paint objects on; the network takes it apart while you draw",
       }),
       button("Present", () => present(), {
-        title: "Only the stage, the latents and the story, large (key F)",
+        title: "Shows only the stage, the latents and the animation, large (key F)",
         id: PRESENTING,
         ariaPressed: "false",
       }),
@@ -191,13 +194,13 @@ export function mount(root, { store, frames, engine, opening }) {
     h("div", { class: "mx-scene" }, scene, others, below),
     stranger.element,
     back,
-    said,
+    spoken,
   );
   roving(others, ".mx-canvas");
   stage(find(scene, ".mx-frame"), panels.image, { store, frames, opening });
 
   for (const element of Object.values(panels)) {
-    pointable(element, store, (pixel, event) => (element !== panels.image || event.detail < 2) && own(pixel));
+    pointable(element, store, (pixel, event) => (element !== panels.image || event.detail < 2) && selectSlotAt(pixel));
   }
 
   /** @type {import("../scene/frames.js").Frame | null} */
@@ -221,7 +224,7 @@ export function mount(root, { store, frames, engine, opening }) {
           row(
             name,
             `usual ${label}`,
-            `Mean over ${scene.usual.scenes} test scenes of the data that this model was trained on`,
+            `Mean over ${scene.usual.scenes} test scenes of this model’s own data set`,
             scene.usual[name],
             { "data-usual": name },
           ),
@@ -236,7 +239,7 @@ export function mount(root, { store, frames, engine, opening }) {
         frame.labels,
         frame.document.slots.map((s) => s.color),
       );
-      // What the server measured is of the scene as the model saw it; it does not follow the hand.
+      // The figures are measured on the unedited scene; they do not follow the edits.
       figures.classList.toggle("mx-stale", frame.edited);
       stale.hidden = !frame.edited;
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
@@ -265,8 +268,8 @@ export function mount(root, { store, frames, engine, opening }) {
     const { pixel } = frame.view;
     for (const mark of marks) mark.hidden = pixel === null;
     if (pixel === null) {
-      say(inspector, "Point at a pixel to see every slot’s share; a click selects its slot.");
-      say(said, "");
+      say(inspector, "Point at a pixel: shares of all slots. Click: select its slot.");
+      say(spoken, "");
       return;
     }
     const { size } = frame.scene;
@@ -294,7 +297,7 @@ export function mount(root, { store, frames, engine, opening }) {
         .map((share, k) => [share, k])
         .sort((a, b) => b[0] - a[0])
         .slice(0, 2);
-      said.textContent = `row ${row}, column ${column}: ${most.map(([share, k]) => `slot ${k + 1} ${percent(share)}`).join(", ")}`;
+      spoken.textContent = `row ${row}, column ${column}: ${most.map(([share, k]) => `slot ${k + 1} ${percent(share)}`).join(", ")}`;
     }
   }
 }

@@ -1,4 +1,4 @@
-// Slots: what the component VAE makes of each mask, and what one can do to a slot as a whole.
+// Slots panel: component and masks of each slot, and the actions on whole slots.
 
 import { between, carryOver, changeSlot, duplicate, move, paste, remove, swap } from "../scene/actions.js";
 import { blender } from "../scene/blender.js";
@@ -60,7 +60,7 @@ export function mount(root, { store, frames }) {
     toggles,
   );
 
-  // One slot at a time: the selected one, and another where an action needs two.
+  // Actions apply to the selected slot; some need a second one.
   const selected = () => store.view.slot;
   /** @param {number} k */
   const slotAt = (k) => store.document.slots[k];
@@ -69,13 +69,13 @@ export function mount(root, { store, frames }) {
   const other = h("select", {
     class: "mx-select",
     "aria-label": "The other slot",
-    title: "The other slot, for swap and blend",
+    title: "The second slot, for swap and blend",
     onchange: () => blend.reset(),
   });
   const pasteButton = button("Paste", () => store.clipboard && store.edit(paste(selected(), store.clipboard)), {
-    title: "Give this slot the latents that were copied (Ctrl+V)",
+    title: "Replace this slot’s latents by the copied ones (Ctrl+V)",
   });
-  const removeButton = button("Delete", act(remove), { title: "Take the object out; the others fill its place" });
+  const removeButton = button("Delete", act(remove), { title: "Delete this slot; the other slots fill its place" });
   const arc = h("input", {
     type: "checkbox",
     "aria-label": "Blend on an arc",
@@ -85,39 +85,39 @@ export function mount(root, { store, frames }) {
     },
   });
   const swapButton = button("Swap", () => store.edit(swap(selected(), Number(other.value))), {
-    title: "The two slots exchange their latents",
+    title: "Exchange the latents of the two slots",
   });
   const blend = blender(
     { store, frames },
     {
       label: "Blend this slot into the other",
-      title: "From this slot’s latents to the other’s",
+      title: "Changes this slot’s latents gradually to the other’s",
       at: (start, t) => {
         const [from, to] = [start.slots[selected()].latent, start.slots[Number(other.value)].latent];
         return paste(selected(), between(from, to, t, arc.checked))(start);
       },
     },
   );
-  let laying = false;
-  async function double() {
-    if (laying) return;
-    laying = true;
+  let duplicating = false;
+  async function duplicateSelected() {
+    if (duplicating) return;
+    duplicating = true;
     const {
       scene,
       document,
       view: { slot },
     } = store;
     const latent = await seenBeside(frames, scene, document, slot).catch((error) => {
-      console.warn("the copy lies on its original:", error.message);
+      console.warn("no better place for the copy was found:", error.message);
       return document.slots[slot].latent;
     });
-    laying = false;
+    duplicating = false;
     if (document === store.document) store.edit(duplicate(slot, latent), { select: slot + 1 });
   }
-  /** The same for the scene set aside, if there is one. @type {ReturnType<typeof blender> | null} */
+  /** The slider that blends into the scene set aside, if there is one. @type {ReturnType<typeof blender> | null} */
   let blendScene = null;
   const setAside = button("Set this scene aside", () => store.setAside(true), {
-    title: "Keep it here, open another one, and carry objects over",
+    title: "Keeps this scene below, so that you can open another scene and copy objects into it",
   });
   const aside = h("div", { class: "mx-guest" });
   root.append(
@@ -125,7 +125,7 @@ export function mount(root, { store, frames }) {
       "div",
       { class: "mx-head" },
       h("h2", {}, "Slots"),
-      h("span", { class: "mx-muted" }, "select one to take hold of its latents"),
+      h("span", { class: "mx-muted" }, "select a slot to change its latents"),
       h("span", { class: "mx-spring" }),
       explanation("slots"),
     ),
@@ -140,7 +140,7 @@ export function mount(root, { store, frames }) {
           "div",
           { class: "mx-row" },
           button("Copy", () => store.copy(slotAt(selected()).latent), {
-            title: "Remember this slot’s latents (Ctrl+C)",
+            title: "Copy this slot’s latents (Ctrl+C)",
           }),
           pasteButton,
           removeButton,
@@ -148,7 +148,9 @@ export function mount(root, { store, frames }) {
         h(
           "div",
           { class: "mx-row" },
-          button("Duplicate", double, { title: "A second object just like it, laid where it can be seen" }),
+          button("Duplicate", duplicateSelected, {
+            title: "Adds a copy of the object, at a place where it is visible",
+          }),
           button("◀", () => shift(-1), { "aria-label": "Move slot left", title: "Move the slot to the left" }),
           button("▶", () => shift(1), { "aria-label": "Move slot right", title: "Move the slot to the right" }),
         ),
@@ -161,7 +163,7 @@ export function mount(root, { store, frames }) {
             "label",
             {
               class: "mx-label",
-              title: "Blend on the arc between the latents, which keeps their length, and not on the line",
+              title: "Blend along an arc, which keeps the length of the latents, instead of a straight line",
             },
             arc,
             "arc",
@@ -175,8 +177,8 @@ export function mount(root, { store, frames }) {
   /** @param {number} by */
   const shift = (by) => store.edit(move(selected(), by), { select: selected() + by });
 
-  /** What a column shows; a column that is built anew shows nothing. @type {WeakMap<object, {decoded?: Float32Array, toggles?: string}>} */
-  const columnsShow = new WeakMap();
+  /** The state that each column shows; a new column has no entry. @type {WeakMap<object, {decoded?: Float32Array, toggles?: string}>} */
+  const drawnColumns = new WeakMap();
   /** @type {import("../scene/frames.js").Frame | null} */
   let last = null;
   /** @type {typeof store.aside} */
@@ -187,17 +189,17 @@ export function mount(root, { store, frames }) {
     if (last?.image !== frame.image) {
       document.slots.forEach((slot, k) => {
         const panel = columns.canvases[k];
-        const shows = columnsShow.get(panel) ?? {};
-        columnsShow.set(panel, shows);
-        if (shows.decoded !== frame.decoded[k]) {
+        const drawn = drawnColumns.get(panel) ?? {};
+        drawnColumns.set(panel, drawn);
+        if (drawn.decoded !== frame.decoded[k]) {
           drawColors(panel.component, scene.size, frame.decoded[k], 4);
-          shows.decoded = frame.decoded[k];
+          drawn.decoded = frame.decoded[k];
         }
         drawColors(panel.masked, scene.size, frame.decoded[k], 4, frame.masks[k] ?? new Float32Array(scene.size ** 2));
         drawValues(panel.decoded, scene.size, frame.decodedMasks[k]);
-        const shown = `${slot.hidden}/${view.solo === k}`;
-        if (shows.toggles === shown) return;
-        shows.toggles = shown;
+        const toggleState = `${slot.hidden}/${view.solo === k}`;
+        if (drawn.toggles === toggleState) return;
+        drawn.toggles = toggleState;
         const [hide, solo] = columns.heads[k].element.querySelectorAll(".mx-toggle");
         hide.setAttribute("aria-pressed", String(slot.hidden));
         hide.textContent = slot.hidden ? "○" : "◉";
@@ -236,21 +238,21 @@ export function mount(root, { store, frames }) {
     last = frame;
   });
 
-  /** The scene that was set aside: its slots can be carried over one by one, or blended in as a whole. */
+  /** Draws the scene set aside: its slots can be copied one by one, or blended in as a whole. */
   async function drawGuest() {
     blendScene = null;
     aside.hidden = !store.aside;
     if (!store.aside) return;
     const { aside: guest } = store;
-    const letGo = button("Let go", () => store.setAside(false));
+    const discard = button("Discard", () => store.setAside(false), { title: "Removes the scene set aside" });
     if (guest.scene.model !== store.scene.model) {
       aside.replaceChildren(
         h(
           "span",
           { class: "mx-muted" },
-          `“${guest.scene.title}” was set aside with another model, whose latents mean other things.`,
+          `“${guest.scene.title}” was set aside with another model. This model cannot use its latents.`,
         ),
-        letGo,
+        discard,
       );
       return;
     }
@@ -266,7 +268,7 @@ export function mount(root, { store, frames }) {
           type: "button",
           class: "mx-thumbnail",
           "aria-label": `Carry over slot ${k + 1} of the scene set aside`,
-          title: "Carry this object over into the scene",
+          title: "Add this object to the scene",
           onclick: () => store.edit(carryOver(slot)),
         },
         picture,
@@ -276,7 +278,7 @@ export function mount(root, { store, frames }) {
       { store, frames },
       {
         label: "Blend the whole scene into the one set aside",
-        title: "Slot by slot, in their order",
+        title: "Changes each slot gradually to the slot with the same number in the scene set aside",
         at: (start, t) => ({
           ...start,
           slots: start.slots.map((slot, k) =>
@@ -289,7 +291,7 @@ export function mount(root, { store, frames }) {
       h("span", { class: "mx-muted" }, `set aside: ${guest.scene.title}`),
       h("div", { class: "mx-guest-slots" }, ...pictures),
       h("label", { class: "mx-label" }, "blend slot by slot ", blendScene.element),
-      letGo,
+      discard,
     );
   }
 }

@@ -1,4 +1,4 @@
-// Traversals: one latent of the selected slot, from one end to the other, everything else held.
+// Traversals panel: one latent of the selected slot from end to end, all others fixed, as a strip and an animation.
 
 import { maskAmong } from "../scene/compose.js";
 import { canvas, drawOnGround, hatch } from "../drawing/draw.js";
@@ -33,11 +33,11 @@ export function mount(root, { store, frames }) {
     },
     ...Object.entries(REACHES).map(([value, label]) => h("option", { value }, label)),
   );
-  const whole = button(
+  const allLatents = button(
     "All latents",
     () => {
       atlas = !atlas;
-      whole.setAttribute("aria-pressed", String(atlas));
+      allLatents.setAttribute("aria-pressed", String(atlas));
       redraw();
     },
     { "aria-pressed": "false", title: "A row for each latent of this slot" },
@@ -55,19 +55,19 @@ export function mount(root, { store, frames }) {
       h(
         "span",
         { class: "mx-muted" },
-        "what one latent of the selected slot does, in σ of the prior, under its own mask in this scene; hatched where the mask dissolves; click to go there",
+        "The selected slot, under its own mask, for values of one latent in σ of the prior. Hatched: the mask dissolves. Click a picture to use its value.",
       ),
       h("span", { class: "mx-spring" }),
       dimension,
       reach,
-      whole,
+      allLatents,
       explanation("traversals"),
     ),
     h("div", { class: "mx-with-side" }, strips, screen.element),
   );
   roving(strips, "button");
 
-  /** A row for one latent. It is drawn anew in place: a button that is being pressed must not be exchanged for another. */
+  /** Creates a row for one latent. It is redrawn in place: replacing a button while it is pressed would lose the click. */
   function strip() {
     /** @type {(i: number) => void} */
     let go = () => {};
@@ -104,8 +104,8 @@ export function mount(root, { store, frames }) {
       },
       "⤢",
     );
-    const divergence = h("span", { title: "What the latent says about this slot: its divergence from the prior" });
-    const effect = h("span", { title: "What it does: root mean square change of the component between the ends" });
+    const divergence = h("span", { title: "Information about this slot: KL divergence of the latent from the prior" });
+    const effect = h("span", { title: "Effect: root mean square change of the component between the ends" });
     const element = h(
       "div",
       { class: "mx-strip" },
@@ -116,8 +116,8 @@ export function mount(root, { store, frames }) {
 
     /**
      * @param {import("../scene/scene.js").Scene} scene @param {number} slot @param {import("../scene/store.js").Slot} base @param {number} d
-     * @param {boolean} selected @param {number[]} steps values of the latent, and of each:
-     * @param {Float32Array[]} decoded [H*W][4] @param {Float32Array[]} masks [H*W] @param {number[]} areas shares of the usual
+     * @param {boolean} selected @param {number[]} steps values of the latent; for each value:
+     * @param {Float32Array[]} decoded [H*W][4] @param {Float32Array[]} masks [H*W] @param {number[]} areas of the mask, relative to the posterior mean's
      */
     function show(scene, slot, base, d, selected, steps, decoded, masks, areas) {
       latent = d;
@@ -129,11 +129,11 @@ export function mount(root, { store, frames }) {
       for (const [i, { element, picture, text }] of thumbnails.entries()) {
         const value = decimals(steps[i]);
         const dissolved = areas[i] < DISSOLVED;
-        const said = dissolved ? `, mask dissolved to ${(100 * areas[i]).toFixed(0)} % of its area` : "";
-        element.title = `z${subscript(d)} = ${value}, in σ of the prior${said}; click to go there, double click: large`;
+        const note = dissolved ? `, mask dissolved to ${(100 * areas[i]).toFixed(0)} % of its area` : "";
+        element.title = `z${subscript(d)} = ${value}, in σ of the prior${note}. Click: use this value. Double-click: enlarge`;
         text.textContent = value;
         element.setAttribute("aria-label", `Set latent ${d} to ${value}`);
-        picture.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}${said}`);
+        picture.setAttribute("aria-label", `z${subscript(d)} = ${value.replace("-", "−")}${note}`);
         drawOnGround(picture, scene.size, decoded[i], masks[i]);
         if (dissolved) hatch(picture);
       }
@@ -149,20 +149,20 @@ export function mount(root, { store, frames }) {
   async function draw() {
     const { frame } = frames;
     if (!frame) return;
-    const token = ++drawing; // a newer drawing takes over
+    const token = ++drawing; // a newer call cancels this one
     const { slot, dimension: selected, reach } = store.view;
     const base = store.document.slots[slot];
     const { scene } = store;
     const order = base.kl.map((_, d) => d).sort((a, b) => base.kl[b] - base.kl[a]);
-    const shown = atlas ? order : [selected];
+    const dimensions = atlas ? order : [selected];
     const { document } = store;
     const others = await frames.decode(document.slots.map((s) => s.latent));
     const [mean] = await frames.decode([base.mean]);
     if (token !== drawing) return;
     const rivals = others.filter((_, k) => k !== slot && !document.slots[k].hidden);
-    const usual = area(maskAmong(rivals, mean));
-    for (const row of rows.splice(shown.length)) row.element.remove();
-    for (const [i, d] of shown.entries()) {
+    const meanArea = area(maskAmong(rivals, mean));
+    for (const row of rows.splice(dimensions.length)) row.element.remove();
+    for (const [i, d] of dimensions.entries()) {
       const steps = values(base, d, reach, COUNT);
       const decoded = await frames.decode(along(base.latent, d, steps));
       if (token !== drawing) return;
@@ -177,10 +177,10 @@ export function mount(root, { store, frames }) {
         steps,
         decoded,
         masks,
-        masks.map((mask) => area(mask) / usual),
+        masks.map((mask) => area(mask) / meanArea),
       );
       if (!rows[i].element.isConnected) strips.append(rows[i].element);
-      // The whole atlas takes a while: let the page breathe between its rows.
+      // All rows take a while: let the page handle events between them.
       if (atlas) await new Promise(requestAnimationFrame);
     }
   }
@@ -201,7 +201,7 @@ export function mount(root, { store, frames }) {
     });
   }
 
-  /** What the strips show. @type {unknown[] | null} */
+  /** The state that the strips show. @type {unknown[] | null} */
   let last = null;
   frames.onFrame(({ scene, view, document }) => {
     if (last?.[0] !== scene) {
@@ -213,7 +213,7 @@ export function mount(root, { store, frames }) {
     if (now.some((v, i) => v !== last?.[i])) {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        // after the drag, not during it
+        // draws after a drag, not during it
         redraw();
         screen.refresh();
       }, 120);

@@ -1,10 +1,10 @@
-// What one can do to the slots: each a pure function that gives a change of the document.
+// Actions on slots: pure functions that return a change, from document to document.
 
 /** @typedef {import("./store.js").Slot} Slot */
 /** @typedef {import("./store.js").Document} Document */
 /** @typedef {(document: Document) => Document} Change */
 
-/** @param {number} k @param {(slot: Slot) => Partial<Slot>} change @returns {Change} */
+/** Changes properties of slot k. @param {number} k @param {(slot: Slot) => Partial<Slot>} change @returns {Change} */
 export const changeSlot = (k, change) => (document) => ({
   ...document,
   slots: document.slots.map((slot, j) => (j === k ? { ...slot, ...change(slot) } : slot)),
@@ -14,7 +14,7 @@ export const changeSlot = (k, change) => (document) => ({
 export const setLatent = (k, dimension, value) =>
   changeSlot(k, (slot) => ({ latent: slot.latent.map((v, d) => (d === dimension ? value : v)) }));
 
-/** Two latents at once. @param {number} k @param {[number, number][]} values dimension and value @returns {Change} */
+/** Sets several latents of slot k. @param {number} k @param {[number, number][]} values dimension and value @returns {Change} */
 export const setLatents = (k, values) =>
   changeSlot(k, (slot) => {
     const latent = slot.latent.slice();
@@ -29,11 +29,11 @@ export const resetSlot = (k) => changeSlot(k, (slot) => ({ latent: slot.mean }))
 export const paste = (k, latent) => changeSlot(k, () => ({ latent }));
 
 /**
- * A draw for some slots, one after the other.
+ * Samples the latents of some slots, one slot after the other.
  * @param {number[]} which slots
  * @param {"posterior" | "prior"} from
  * @param {() => number} draw from N(0, 1)
- * @param {Set<number>} locks dimensions that keep their value; they use up a draw all the same, so that locking one
+ * @param {Set<number>} locks dimensions that keep their value; each still uses up one draw, so that locking a latent
  *   does not change the others
  * @returns {Change}
  */
@@ -50,7 +50,7 @@ export const sample = (which, from, draw, locks) => (document) => ({
   }),
 });
 
-/** The latents of two slots change places; everything else stays. @param {number} a @param {number} b @returns {Change} */
+/** Exchanges the latents of two slots, and nothing else. @param {number} a @param {number} b @returns {Change} */
 export const swap = (a, b) => (document) => {
   const { slots } = document;
   if (a === b) return document;
@@ -59,10 +59,10 @@ export const swap = (a, b) => (document) => {
   );
 };
 
-/** A copy after its original, with latents and a colour of its own. @param {number} k @param {Float32Array} latent @returns {Change} */
+/** Inserts a copy of slot k after it, with the given latents and a new colour. @param {number} k @param {Float32Array} latent @returns {Change} */
 export const duplicate = (k, latent) => (document) => insert(document, k + 1, { ...document.slots[k], latent });
 
-/** A slot from another scene of the same model, at the end. @param {Slot} guest @returns {Change} */
+/** Appends a slot from another scene of the same model. @param {Slot} guest @returns {Change} */
 export const carryOver = (guest) => (document) => insert(document, document.slots.length, guest);
 
 /** @param {Document} document @param {number} at @param {Slot} slot @returns {Document} */
@@ -72,11 +72,11 @@ function insert(document, at, slot) {
   return { ...document, slots: [...document.slots.slice(0, at), added, ...document.slots.slice(at)] };
 }
 
-/** The object goes; those that are left fill its place. The last slot stays. @param {number} k @returns {Change} */
+/** Deletes slot k, unless it is the only one; the other slots fill its place. @param {number} k @returns {Change} */
 export const remove = (k) => (document) =>
   document.slots.length === 1 ? document : { ...document, slots: document.slots.filter((_, j) => j !== k) };
 
-/** @param {number} k @param {number} by -1 or 1 @returns {Change} */
+/** Moves slot k one place. @param {number} k @param {number} by -1 or 1 @returns {Change} */
 export const move = (k, by) => (document) => {
   const to = k + by;
   if (to < 0 || to >= document.slots.length) return document;
@@ -86,8 +86,8 @@ export const move = (k, by) => (document) => {
 };
 
 /**
- * From a to b, on the line between them or on the arc, whose points keep the length: (1 - t) a + t b, or with the angle
- * w between a and b (sin((1 - t) w) a + sin(t w) b) / sin w (Shoemake 1985).
+ * Interpolates from a to b, on a line or on an arc, which keeps the length: (1 - t) a + t b, or with the angle w between
+ * a and b (sin((1 - t) w) a + sin(t w) b) / sin w (Shoemake 1985).
  * @param {Float32Array} a @param {Float32Array} b @param {number} t in [0, 1] @param {boolean} arc
  */
 export function between(a, b, t, arc = false) {

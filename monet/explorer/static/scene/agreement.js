@@ -1,8 +1,8 @@
-// How well attention masks agree with the true objects: the same as monet.metrics, for one scene.
+// Metrics of attention masks against true objects for one scene; equal to monet.metrics.
 
-/** @typedef {{labels: Uint8Array, background: number[]}} Truth true label of each pixel, and labels that are no object */
+/** @typedef {{labels: Uint8Array, background: number[]}} Truth true label of each pixel, and the labels of the background */
 
-/** Pairs among n. @param {number} n */
+/** Number of pairs among n. @param {number} n */
 const pairs = (n) => (n * (n - 1)) / 2;
 /** @param {number[]} values */
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -10,13 +10,13 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 const finite = (value) => (Number.isFinite(value) ? value : null);
 
 /**
- * Figures over the pixels inside the border; null where a scene has no object.
+ * Computes the metrics over the pixels inside the border; null if a scene has no object.
  * @param {Float32Array} masks [K][H][W]
  * @param {Truth} truth
  * @param {number} slots K
  * @param {(p: number) => boolean} inside
  * @returns {{ari: number, ari_fg: number | null, covering: number | null}} adjusted Rand index (Hubert and Arabie 1985)
- *   over all pixels and over those of objects, and mean segmentation covering of the objects (Engelcke et al. 2020)
+ *   over all pixels and over the objects' pixels, and mean segmentation covering of the objects (Engelcke et al. 2020)
  */
 export function agreement(masks, { labels, background }, slots, inside) {
   const pixels = labels.length;
@@ -41,7 +41,7 @@ export function agreement(masks, { labels, background }, slots, inside) {
   };
 }
 
-/** @param {number[][]} table */
+/** Adjusted Rand index. @param {number[][]} table pixels of each true label by slot */
 function randIndex(table) {
   const both = sum(table.flat().map(pairs));
   const first = sum(table.map((row) => pairs(sum(row))));
@@ -52,7 +52,7 @@ function randIndex(table) {
 }
 
 /**
- * The slot that covers a true object best (soft IoU); null if there is none.
+ * The slot with the largest soft IoU with any true object; null if the scene has no object.
  * @param {Float32Array} masks [K][H][W] @param {Truth} truth @param {number} slots K
  */
 export function trueObjectSlot(masks, { labels, background }, slots) {

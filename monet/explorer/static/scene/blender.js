@@ -1,4 +1,4 @@
-// A slider from the scene as it is to another: one gesture is one edit, whoever edits otherwise begins anew.
+// Slider that blends the current document into another one. A drag is a single edit; any other edit resets the slider.
 
 import { h } from "../page/dom.js";
 
@@ -7,12 +7,12 @@ import { h } from "../page/dom.js";
 /**
  * @param {{store: import("./store.js").Store, frames: import("./frames.js").FrameLoop}} context
  * @param {{label: string, title: string, at: (start: Document, t: number) => Document}} what
- *   `at` gives the document a share of the way, t in (0, 1]
- * @returns {{element: HTMLInputElement, follow: () => void, reset: () => void, again: () => void}} `follow` after every
- *   frame, `reset` when the ends are others, `again` when the way between them is another
+ *   `at` returns the blended document for t in (0, 1]
+ * @returns {{element: HTMLInputElement, follow: () => void, reset: () => void, again: () => void}} call `follow` after
+ *   every frame, `reset` when one of the two documents changed, `again` when the interpolation changed
  */
 export function blender({ store, frames }, { label, title, at }) {
-  /** Where the gesture began, and what it made last. @type {{start: Document, latest?: Document} | null} */
+  /** The document at the start of the drag, and the latest blend. @type {{start: Document, latest?: Document} | null} */
   let blending = null;
   const reset = () => {
     blending = null;

@@ -1,19 +1,19 @@
-// A scene from its slots: the same few formulas as monet.inference, on arrays in the page.
+// Composes a scene from its slots: the same formulas as monet.inference, on arrays in the page.
 // Decoded slots are Float32Array [H*W][4]: red, green, blue, mask logit.
 
 import { isEdited } from "./slots.js";
 
 /**
- * The decoder's masks: softmax of the mask logits over the slots that take part.
+ * Computes the decoder's masks: softmax of the mask logits over the present slots.
  * @param {Float32Array[]} decoded one per slot
- * @param {boolean[]} present whether a slot takes part
- * @returns {Float32Array[]} [H*W] per slot; zero for a slot that does not take part
+ * @param {boolean[]} present whether a slot is in the softmax
+ * @returns {Float32Array[]} [H*W] per slot; zero for a slot that is not present
  */
 export function softmaxMasks(decoded, present) {
   const pixels = decoded[0].length / 4;
   const masks = decoded.map(() => new Float32Array(pixels));
   const active = decoded.map((_, k) => k).filter((k) => present[k]);
-  // Slot after slot, so that each loop runs along one array.
+  // Slot by slot, so that each loop reads memory in order.
   const largest = new Float32Array(pixels).fill(-Infinity);
   const sum = new Float32Array(pixels);
   for (const k of active) {
@@ -32,7 +32,7 @@ export function softmaxMasks(decoded, present) {
 }
 
 /**
- * The decoder's mask of one slot among others: a softmax of which only one share is wanted.
+ * Computes the decoder's mask of one slot among others.
  * @param {Float32Array[]} others decoded, [H*W][4] each
  * @param {Float32Array} slot decoded
  * @returns {Float32Array} [H*W]
@@ -47,22 +47,22 @@ export function maskAmong(others, slot) {
   return mask;
 }
 
-/** Weight of the decoder's share where an edited slot has left its place. */
+/** Weight of the decoder's masks where an edited slot has left a hole. */
 const HOLE = 0.02;
 
-/** Masks whose sum is nearer to one than this are those of all slots. */
-const WHOLE = 1e-3;
+/** Tolerance for masks that sum to one. */
+const SUM_TOLERANCE = 1e-3;
 
 /**
- * Masks of a scene of which some slots are edited: only those change theirs. With E the edited slots, U the others, m_k
- * the attention masks and p_k the decoder's masks, at each pixel
+ * Computes the masks of an edited scene. With E the edited slots, U the others, m_k the attention masks and p_k the
+ * decoder's masks, at each pixel
  *
  *     w_k = p_k                                                  for k in E
  *     w_k = (1 - sum_E p) n_k / sum_U n,  n_k = m_k + 0.02 g p_k    for k in U
  *     g = 1 - sum_U m
  *
- * g is the attention mass that edited, deleted and hidden slots gave up: the hole that they leave goes to the slot that
- * the decoder believes in. The same as monet.compose_masks.
+ * g is the attention mass of edited, deleted and hidden slots: the hole that they leave is filled by the slots with a
+ * large decoder mask there. Equal to monet.compose_masks.
  * @param {(Float32Array | null)[]} attention [H*W] per slot, values in [0, 1]; null for a slot that is edited or hidden
  * @param {Float32Array[]} decodedMasks as softmaxMasks gives them; zero for a hidden slot
  * @returns {Float32Array[]} [H*W] per slot, sum to one: `attention` if no slot is edited, deleted or hidden,
@@ -72,24 +72,24 @@ export function composeMasks(attention, decodedMasks) {
   const kept = attention.flatMap((mask, k) => (mask ? [{ k, mask }] : []));
   if (!kept.length) return decodedMasks;
   const pixels = decodedMasks[0].length;
-  // Slot after slot, so that each loop runs along one array.
+  // Slot by slot, so that each loop reads memory in order.
   const total = new Float32Array(pixels);
   for (const { mask } of kept) {
     for (let p = 0; p < pixels; p++) total[p] += mask[p];
   }
-  if (kept.length === attention.length && total.every((sum) => Math.abs(sum - 1) < WHOLE))
+  if (kept.length === attention.length && total.every((value) => Math.abs(value - 1) < SUM_TOLERANCE))
     return kept.map(({ mask }) => mask);
   const masks = decodedMasks.slice();
-  const left = new Float32Array(pixels);
-  const whole = new Float32Array(pixels);
+  const left = new Float32Array(pixels); // first sum_U p = 1 - sum_E p, then divided by sum_U n
+  const sum = new Float32Array(pixels); // sum_U n
   for (const { k, mask } of kept) {
     const [decoded, share] = [decodedMasks[k], (masks[k] = new Float32Array(pixels))];
     for (let p = 0; p < pixels; p++) {
       left[p] += decoded[p];
-      whole[p] += share[p] = mask[p] + HOLE * Math.max(1 - total[p], 0) * decoded[p];
+      sum[p] += share[p] = mask[p] + HOLE * Math.max(1 - total[p], 0) * decoded[p];
     }
   }
-  for (let p = 0; p < pixels; p++) left[p] = whole[p] > 0 ? left[p] / whole[p] : 0;
+  for (let p = 0; p < pixels; p++) left[p] = sum[p] > 0 ? left[p] / sum[p] : 0;
   for (const { k } of kept) {
     const share = masks[k];
     for (let p = 0; p < pixels; p++) share[p] *= left[p];
@@ -97,24 +97,25 @@ export function composeMasks(attention, decodedMasks) {
   return masks;
 }
 
-/** What the masks of a scene come from, as the menu offers it. @typedef {"auto" | "attention" | "decoder"} MaskSource */
+/** Source of a scene's masks: the choices of the menu. @typedef {"auto" | "attention" | "decoder"} MaskSource */
 
 /**
- * The masks of a scene as it is edited.
+ * Computes the masks of a document.
  * @param {{masks: Float32Array[]}} scene with the attention's mask of each step
  * @param {import("./store.js").Document} document
  * @param {Float32Array[]} decoded one per slot
- * @param {{source?: MaskSource, solo?: number | null}} [view] "auto": edited slots as decoded, the others as attended;
- *   "attention": as attended, copies and guests as decoded; `solo` takes part even if it is hidden
+ * @param {{source?: MaskSource, solo?: number | null}} [view] "auto": decoder's masks for edited slots,
+ *   attention's for the others; "attention": decoder's masks only for slots without an attention mask (copies, slots of
+ *   other scenes); the slot `solo` is present even if it is hidden
  * @returns {{decodedMasks: Float32Array[], masks: Float32Array[], steps: (number | null)[]}} `masks` to compose with,
- *   and the `steps` whose attention masks they keep, null where a slot is as decoded or hidden
+ *   and for each slot the step whose attention mask it keeps, null if it has the decoder's or is hidden
  */
 export function masksOf(scene, document, decoded, { source = "auto", solo = null } = {}) {
   const present = document.slots.map((slot, k) => !slot.hidden || k === solo);
   const decodedMasks = softmaxMasks(decoded, present);
   const steps = document.slots.map((slot, k) => {
-    const attended = present[k] && source !== "decoder" && (source === "attention" || !isEdited(slot));
-    return attended ? slot.step : null;
+    const keepsAttention = present[k] && source !== "decoder" && (source === "attention" || !isEdited(slot));
+    return keepsAttention ? slot.step : null;
   });
   return {
     decodedMasks,
@@ -127,9 +128,9 @@ export function masksOf(scene, document, decoded, { source = "auto", solo = null
 }
 
 /**
- * sum_k m_k x_k.
+ * Computes the picture sum_k m_k x_k.
  * @param {Float32Array[]} decoded
- * @param {(Float32Array | null)[]} masks null or all zero: the slot is left out
+ * @param {(Float32Array | null)[]} masks null or all zero leaves a slot out
  * @returns {Float32Array} [H*W][3]
  */
 export function blend(decoded, masks) {
@@ -162,7 +163,7 @@ export function segment(masks) {
 }
 
 /**
- * Squared error per pixel, mean over the channels, and its mean over the picture.
+ * Computes the squared error per pixel, averaged over the channels, and its mean over the picture.
  * @param {Float32Array} truth [H*W][3] in [0, 1]
  * @param {Float32Array} image [H*W][3]
  */
@@ -177,7 +178,7 @@ export function squaredError(truth, image) {
 }
 
 /**
- * What is left to explain before each step and after the last: s_0 = 1, s_k = s_{k-1} - m_k.
+ * Computes the scope before each step and after the last: s_0 = 1, s_k = s_{k-1} - m_k.
  * @param {Float32Array[]} masks of all steps, in order
  * @returns {Float32Array[]} K+1 scopes
  */

@@ -1,15 +1,15 @@
-// The object at both ends of every latent, drawn when the hand rests, so that nothing waits for it.
+// Draws the object at both ends of each latent, once no edit has happened for a moment, so that it delays nothing.
 
 import { maskAmong } from "./compose.js";
 import { canvas, drawOnGround, hatch } from "../drawing/draw.js";
 
-/** Values that the ends stand for, in sigmas of the prior. */
+/** Values of a latent at both ends, in sigmas of the prior. */
 const ENDS = [-2, 2];
 
-/** Milliseconds that nothing must have changed. */
+/** Milliseconds without a change before the ends are drawn. */
 const REST_MS = 180;
 
-/** An object of which less than this share is left has dissolved. */
+/** An object counts as dissolved if less than this share of its area is left. */
 export const DISSOLVED = 0.25;
 
 /** @param {Float32Array} mask */
@@ -20,7 +20,7 @@ export class Ends {
   /** Two pictures of each latent, by its dimension. @type {Map<number, HTMLCanvasElement[]>} */
   #pictures = new Map();
   #timer = 0;
-  #drawn = ""; // what the pictures show
+  #drawn = ""; // key of the state that the pictures show
   /** @type {import("./frames.js").Frame | null} the newest */
   #frame = null;
 
@@ -29,20 +29,20 @@ export class Ends {
     this.#frames = frames;
   }
 
-  /** Lets go of all pictures. */
+  /** Forgets all pictures. */
   clear() {
     this.#pictures.clear();
     this.#drawn = "";
   }
 
-  /** The two pictures of a latent, to be put beside its slider. @param {number} dimension @returns {HTMLCanvasElement[]} */
+  /** Creates the two pictures of a latent, to stand beside its slider. @param {number} dimension @returns {HTMLCanvasElement[]} */
   pair(dimension) {
     const pictures = ENDS.map((value) => canvas(`The object with latent ${dimension} at ${value}`, "mx-end"));
     this.#pictures.set(dimension, pictures);
     return pictures;
   }
 
-  /** @param {import("./frames.js").Frame} frame */
+  /** Draws the ends of a new frame, after a pause. @param {import("./frames.js").Frame} frame */
   follow(frame) {
     this.#frame = frame;
     const { scene, document, view } = frame;
@@ -56,7 +56,7 @@ export class Ends {
     );
   }
 
-  /** One latent after the other; whatever else there is to do comes in between. @param {string} wanted */
+  /** Draws latent by latent, and lets the page handle events in between. @param {string} wanted key of the state */
   async #draw(wanted) {
     if (!this.#frame) return;
     const {

@@ -1,4 +1,4 @@
-// What was measured of a model's latents: their names, where objects dissolve, and a picture of it all.
+// Measurements of a model's latents: names, ranges where objects dissolve, and a heat map of all effects.
 
 import { h, svg, targetIn } from "../page/dom.js";
 
@@ -6,33 +6,33 @@ import { h, svg, targetIn } from "../page/dom.js";
  * @typedef {object} LatentEvidence
  * @property {string} name
  * @property {string} evidence the strongest effect in words, "" for none
- * @property {number[]} alive share of the objects that still are one at each value of the sweep
- * @property {Record<string, number>} strengths of effects that can be seen: 1 just so, 0 not alike from slot to slot
+ * @property {number[]} alive share of the objects that have not dissolved, at each value of the sweep
+ * @property {Record<string, number>} strengths of visible effects: 1 is just visible, 0 differs from slot to slot
  */
 /** @typedef {{slots: number, sweep: number[], features: Record<string, string>, latents: LatentEvidence[]}} Evidence */
 
-/** An effect of so many noticeable steps is drawn fully. */
+/** Strength that is drawn darkest. */
 const FULL = 8;
 
 /**
- * Where on the way of a latent most objects have dissolved: below the first value and above the second.
+ * Limits of a latent: below the first and above the second value most objects have dissolved.
  * @param {LatentEvidence} latent @param {number[]} sweep ascending
- * @returns {[number, number]} infinite where they never do
+ * @returns {[number, number]} infinite if they never do
  */
 export function limits({ alive }, sweep) {
   const dead = sweep.filter((_, i) => alive[i] < 0.5);
   return [Math.max(-Infinity, ...dead.filter((v) => v < 0)), Math.min(Infinity, ...dead.filter((v) => v > 0))];
 }
 
-/** An effect of so many noticeable steps is one that a hand can use. */
+/** Strength from which an effect is usable as a handle on the stage. */
 const USEFUL = 2;
 
-/** Whether a model's evidence says that some latent does this in the same way in most slots. @param {Evidence | null} evidence @param {string} feature */
+/** Whether some latent of a model changes a feature in the same way in most slots. @param {Evidence | null} evidence @param {string} feature */
 export const learned = (evidence, feature) =>
   Boolean(evidence?.latents.some(({ strengths }) => strengths[feature] >= USEFUL));
 
 /**
- * Features by latents: how strong each effect is.
+ * Draws a heat map, features by latents, of how strong each effect is.
  * @param {Evidence} evidence
  * @param {(dimension: number) => void} select
  * @returns {HTMLElement}
@@ -46,9 +46,9 @@ export function heatMap({ features, latents, slots }, select) {
       const strength = latent.strengths[feature];
       const title =
         strength === undefined
-          ? "nothing that can be seen"
+          ? "no visible effect"
           : strength
-            ? `${strength.toFixed(1)} times a change that can be seen`
+            ? `${strength.toFixed(1)} times a just visible change`
             : "differs from slot to slot";
       return svg(
         "rect",
@@ -97,7 +97,7 @@ export function heatMap({ features, latents, slots }, select) {
     h(
       "figcaption",
       {},
-      `Dark: strong; outlined: differs from slot to slot. From −2 to 2 σ of the prior, ${slots} objects.`,
+      `Dark: strong effect. Outlined: differs from slot to slot. Each latent moved from −2 to 2 σ of the prior, on ${slots} objects.`,
     ),
   );
 }

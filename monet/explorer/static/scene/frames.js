@@ -1,5 +1,5 @@
-// From the store to pixels: decodes what has not been decoded yet, recomposes the scene, tells the panels.
-// However many events arrive, there is at most one pass per animation frame and one decoding under way.
+// Frame loop: decodes new latents, composes the scene and calls the panels to draw it.
+// At most one pass runs per animation frame, and one decoding at a time, however many events arrive.
 
 import { blend, masksOf, segment, squaredError } from "./compose.js";
 import { reasonOf } from "../page/reason.js";
@@ -10,19 +10,19 @@ import { reasonOf } from "../page/reason.js";
  * @property {import("./store.js").Document} document the edited one, or the unedited while comparing
  * @property {import("./store.js").View} view
  * @property {Float32Array[]} decoded [H*W][4] per slot
- * @property {Float32Array[]} decodedMasks [H*W] per slot, softmax of the mask logits over the slots shown
- * @property {(Float32Array | null)[]} masks what the scene is composed with
- * @property {(number | null)[]} steps whose attention masks those keep; null for a slot as decoded, and for a hidden one
+ * @property {Float32Array[]} decodedMasks [H*W] per slot, softmax of the mask logits over the visible slots
+ * @property {(Float32Array | null)[]} masks that the scene is composed with
+ * @property {(number | null)[]} steps the step whose attention mask a slot keeps; null if it has the decoder's or is hidden
  * @property {Float32Array} image [H*W][3] the recomposed scene
  * @property {Uint8Array} labels the slot with the largest mask at each pixel
  * @property {Float32Array} error squared error per pixel
  * @property {number} mse
- * @property {boolean} edited whether the document shown is an edited one
+ * @property {boolean} edited whether `document` differs from the original
  */
 
-/** Whether pixels could be had, and by whom. @typedef {{ok: boolean, note: string, where?: string}} Status */
+/** Whether decoding succeeded, and where it ran. @typedef {{ok: boolean, note: string, where?: string}} Status */
 
-/** What could not be decoded is tried again after so many milliseconds. */
+/** Milliseconds before a failed decoding is retried. */
 export const RETRY_MS = 2000;
 
 export class FrameLoop {
@@ -30,15 +30,15 @@ export class FrameLoop {
   frame = null;
   /** @type {import("../engine/decoders.js").Decoder | null} of the scene on screen */
   decoder = null;
-  /** Milliseconds from an input event to the end of the drawing that it caused. @type {number[]} */
+  /** Latencies in milliseconds, from an input event to the end of its drawing. @type {number[]} */
   latencies = [];
   #store;
   #engine;
   /**
-   * Pixels by model and latent: undo finds them again, and forgotten latents are collected.
+   * Cached pixels by model and latent, for undo; entries of unreachable latents are garbage collected.
    * @type {Map<string, WeakMap<Float32Array, Float32Array>>}
    */
-  #known = new Map();
+  #cache = new Map();
   /** @type {Set<(frame: Frame) => void>} */
   #panels = new Set();
   /** @type {Set<(status: Status) => void>} */
@@ -56,7 +56,7 @@ export class FrameLoop {
     store.subscribe(() => this.redraw());
   }
 
-  /** @param {(frame: Frame) => void} draw */
+  /** Calls a panel's function for every frame, the current one included. @param {(frame: Frame) => void} draw */
   onFrame(draw) {
     this.#panels.add(draw);
     if (this.frame) draw(this.frame);
@@ -72,7 +72,7 @@ export class FrameLoop {
     for (const listener of this.#statusListeners) listener(status);
   }
 
-  /** Marks the event that the next frame answers, for the latency. @param {Event} event */
+  /** Notes the input event that the next frame answers, to measure the latency. @param {Event} event */
   answer(event) {
     this.#eventTime ??= event.timeStamp;
   }
@@ -88,7 +88,7 @@ export class FrameLoop {
 
   async #pass() {
     if (this.#running) {
-      this.#again = true; // the newest state is drawn as soon as the decoding under way is back
+      this.#again = true; // the newest state is drawn as soon as the current decoding ends
       return;
     }
     if (!this.#store.loaded) return;
@@ -110,7 +110,7 @@ export class FrameLoop {
       this.#again = false;
       this.redraw();
     }
-    // Another scene may have come meanwhile; its own pass is on its way. What a panel throws is nobody's server.
+    // Another scene, opened meanwhile, has its own pass. Drawing is outside of the try: a panel's error is not the server's.
     if (decoded && scene === this.#store.scene) this.#draw(compose(scene, shown, view, this.#store, decoded));
   }
 
@@ -123,25 +123,26 @@ export class FrameLoop {
   }
 
   /**
-   * Pixels of latents of the scene's model; only those not seen before are decoded.
+   * Decodes latents with the scene's model; pixels in the cache are not decoded again.
    * @param {Float32Array[]} latents
    * @returns {Promise<Float32Array[]>} [H*W][4] per latent
-   * @throws {Error} if the decoder or the server cannot be had
+   * @throws {Error} if neither the page's decoder nor the server is available
    */
   async decode(latents) {
     const { model } = this.#store.scene;
-    const known = this.#known.get(model) ?? new WeakMap();
-    this.#known.set(model, known);
-    const missing = latents.filter((latent) => !known.has(latent));
+    const cache = this.#cache.get(model) ?? new WeakMap();
+    this.#cache.set(model, cache);
+    const missing = latents.filter((latent) => !cache.has(latent));
     if (missing.length) {
       const pixels = await this.#engine.decode(model, missing);
-      missing.forEach((latent, i) => known.set(latent, pixels[i]));
+      missing.forEach((latent, i) => cache.set(latent, pixels[i]));
     }
-    return /** @type {Float32Array[]} */ (latents.map((latent) => known.get(latent))); // by now all are known
+    return /** @type {Float32Array[]} */ (latents.map((latent) => cache.get(latent))); // all are cached now
   }
 }
 
 /**
+ * Computes everything that the panels draw.
  * @param {import("./scene.js").Scene} scene
  * @param {import("./store.js").Document} document
  * @param {import("./store.js").View} view

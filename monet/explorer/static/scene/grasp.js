@@ -1,9 +1,8 @@
-// Taking hold of an object: which latents put it where the hand wants it. The same as monet.grasp, number by number; the
-// reasons for its numbers stand there.
+// Solves for the latents that move an object to a target. Equal to monet.grasp, which explains the constants.
 
 /**
- * An object in nine numbers, in this order: centroid and root of the area in pixels, mean colour in [0, 1], second central
- * moments over the area.
+ * Nine features of an object, in this order: centroid and square root of the area in pixels, mean colour in [0, 1], second
+ * central moments divided by the area.
  * @typedef {{x: number, y: number, size: number, red: number, green: number, blue: number, xx: number, xy: number, yy: number}} Features
  */
 /** @type {(keyof Features)[]} */
@@ -26,10 +25,10 @@ const named = ([x, y, size, red, green, blue, xx, xy, yy]) => ({ x, y, size, red
 const listed = (features) => NAMES.map((name) => features[name]);
 
 /**
- * Log of the sum of exp of the mask logits of the slots that rest.
+ * Log-sum-exp of the mask logits of the other slots.
  * @param {Float32Array[]} others [H*W][4] each
  * @param {number} pixels
- * @returns {Float64Array} [H*W], -Infinity without any
+ * @returns {Float64Array} [H*W], -Infinity if there are none
  */
 export function rivalsOf(others, pixels) {
   const rivals = new Float64Array(pixels).fill(-Infinity);
@@ -43,9 +42,9 @@ export function rivalsOf(others, pixels) {
 }
 
 /**
- * The features of a decoded object among its rivals.
+ * Computes the features of a decoded object among the other slots.
  * @param {Float32Array} pixels [H*W][4]: red, green, blue, mask logit
- * @param {Float64Array} rivals [H*W]
+ * @param {Float64Array} rivals [H*W], from `rivalsOf`
  * @param {number} size
  * @returns {number[]} nine
  */
@@ -82,21 +81,21 @@ export function features(pixels, rivals, size) {
 }
 
 /**
- * What a step has come to.
+ * Result of a step.
  * @typedef {object} Reached
  * @property {Float32Array} latent
  * @property {Features} features
- * @property {boolean} settled whether another step would change nothing: the object has arrived, or it resists
+ * @property {boolean} settled whether further steps would change nothing: the object has arrived, or cannot get closer
  */
 
-/** A hand on one object. What it comes to follows from the targets alone. */
+/** Solver for one object. Its results depend only on the sequence of targets. */
 export class Grasp {
-  /** @type {Features} where the object was when it was taken hold of */
+  /** @type {Features} features at the start of the drag */
   start;
   #measure;
-  /** @type {number[]} the latent that it was taken hold of at */
+  /** @type {number[]} the latent at the start of the drag */
   #home;
-  /** @type {number[]} in double precision; what is decoded is single */
+  /** @type {number[]} double precision; `#shown` is the same in single precision, as decoded */
   #latent;
   /** @type {Float32Array} */
   #shown;
@@ -112,11 +111,11 @@ export class Grasp {
   #damping = DAMPING;
 
   /**
-   * Measures the Jacobian; a decoding for each latent.
+   * Creates a solver: measures the Jacobian with one decoding for each latent.
    * @param {object} held
    * @param {(latents: Float32Array[]) => Promise<Float32Array[]>} held.decode latents to [H*W][4] each
-   * @param {Float32Array} held.latent where the object is taken hold of
-   * @param {Float32Array[]} held.others decoded slots that rest
+   * @param {Float32Array} held.latent at the start of the drag
+   * @param {Float32Array[]} held.others decoded other slots
    * @param {number} held.size of the picture
    * @returns {Promise<Grasp>}
    */
@@ -150,8 +149,8 @@ export class Grasp {
   }
 
   /**
-   * One step; at most two decodings.
-   * @param {Features} target those of `start` where nothing else is asked for
+   * Makes one step toward the target, with two decodings.
+   * @param {Features} target equal to `start` in the features that should not change
    * @returns {Promise<Reached>}
    */
   async toward(target) {
@@ -160,9 +159,9 @@ export class Grasp {
       [this.#target, this.#nearest, this.#waited] = [wanted, Infinity, 0];
     }
     const rest = WEIGHTS.map((weight, f) => weight * (wanted[f] - this.#now[f]));
-    const asked = this.#step(rest);
+    const proposed = this.#step(rest);
     const tried = this.#latent.map((value, d) =>
-      Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + asked[d])),
+      Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + proposed[d])),
     );
     const step = tried.map((value, d) => value - this.#latent[d]);
     const column = (this.#column = (this.#column + 1) % tried.length);
@@ -172,14 +171,14 @@ export class Grasp {
     const length = dot(step, step);
     if (length > 1e-12) {
       this.#jacobian.forEach((row, f) => {
-        const wrong = (now[f] - this.#now[f] - dot(row, step)) / length;
-        for (let d = 0; d < row.length; d++) row[d] += wrong * step[d];
+        const error = (now[f] - this.#now[f] - dot(row, step)) / length;
+        for (let d = 0; d < row.length; d++) row[d] += error * step[d];
       });
     }
     const share = (now[2] / Math.max(wanted[2], 1e-3)) ** 2;
     const distance = norm(WEIGHTS.map((weight, f) => weight * (wanted[f] - now[f])));
     if (share < SMALLEST || share > LARGEST || distance > norm(rest) + ARRIVED) {
-      this.#damping *= 4; // a step that would dissolve the object, or leads away, is not taken
+      this.#damping *= 4; // a step that dissolves the object or increases the distance is rejected
       this.#waited += 1;
       return { latent: this.#shown, features: named(this.#now), settled: this.#waited >= PATIENCE };
     }
@@ -191,17 +190,17 @@ export class Grasp {
     return { latent: shown, features: named(now), settled: distance < ARRIVED || this.#waited >= PATIENCE };
   }
 
-  /** @param {number[]} far weighted way to the target @returns {number[]} change of the latent */
-  #step(far) {
+  /** Computes a damped least-squares step. @param {number[]} gap weighted difference to the target @returns {number[]} change of the latent */
+  #step(gap) {
     const jacobian = this.#jacobian.map((row, f) => row.map((value) => WEIGHTS[f] * value));
-    const shorter = Math.min(1, STRIDE / Math.max(norm(far), 1e-9));
+    const shortening = Math.min(1, STRIDE / Math.max(norm(gap), 1e-9));
     const home = this.#home.map((value, d) => HOME * (value - this.#latent[d]));
-    const rest = far.map((value, f) => shorter * value - dot(jacobian[f], home));
+    const rest = gap.map((value, f) => shortening * value - dot(jacobian[f], home));
     const gram = jacobian.map((a, i) => jacobian.map((b, j) => dot(a, b) + (i === j ? this.#damping : 0)));
     const weights = solve(gram, rest);
     const step = home.map((value, d) => value + jacobian.reduce((sum, row, f) => sum + row[d] * weights[f], 0));
-    const slower = Math.min(1, BOLDEST / Math.max(1e-9, ...step.map(Math.abs)));
-    return step.map((value) => slower * value);
+    const scale = Math.min(1, BOLDEST / Math.max(1e-9, ...step.map(Math.abs)));
+    return step.map((value) => scale * value);
   }
 }
 
@@ -210,7 +209,7 @@ const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 /** @param {number[]} a */
 const norm = (a) => Math.sqrt(dot(a, a));
 
-/** Solves A x = b for a symmetric positive definite A by Cholesky's factors; A and b are used up. @param {number[][]} a @param {number[]} b */
+/** Solves A x = b for a symmetric positive definite A by Cholesky factors; overwrites A and b. @param {number[][]} a @param {number[]} b */
 function solve(a, b) {
   const n = b.length;
   for (let i = 0; i < n; i++) {
@@ -229,7 +228,7 @@ function solve(a, b) {
   return b;
 }
 
-/** The object turned about its middle. @param {Features} features @param {number} angle in radians @returns {Features} */
+/** Features of the object turned about its centroid. @param {Features} features @param {number} angle in radians @returns {Features} */
 export function turned({ xx, xy, yy, ...others }, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   return {

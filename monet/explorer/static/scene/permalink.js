@@ -1,4 +1,4 @@
-// A scene and its edits as the part of the address behind #: nothing of it reaches the server until it is opened.
+// Permalink: encodes a scene and its edits in the part of the address behind #, which browsers do not send to servers.
 
 import { bytes } from "../engine/arrays.js";
 
@@ -6,21 +6,21 @@ import { bytes } from "../engine/arrays.js";
 /** @typedef {import("./store.js").Document} Document */
 /** @typedef {import("../engine/engine.js").Origin} Origin */
 /** @typedef {import("../engine/engine.js").How} How */
-/** A picture's pixels as values 0 to 255, and the model that was fed them. @typedef {{image: number[], of: string}} Fed */
+/** A model's input pixels, 0 to 255, and the name of that model. @typedef {{image: number[], of: string}} ModelInput */
 /**
- * A slot without what the scene says of it anyway; numbers are single precision in base64 for addresses.
+ * A slot without what follows from its scene. Arrays are float32 in URL-safe base64.
  * @typedef {object} Packed
  * @property {number} c colour
  * @property {number} [s] step of the attention that it comes from
- * @property {string} [m] mean of a slot that no step made
- * @property {string} [d] its standard deviations
- * @property {string} [z] latent, if it is another than the mean
+ * @property {string} [m] posterior mean of a slot without a step
+ * @property {string} [d] posterior standard deviations of a slot without a step
+ * @property {string} [z] latent, if it differs from the mean
  * @property {1} [h] hidden
  */
-/** A scene by its origin, and how it is taken apart. @typedef {Origin & import("../engine/engine.js").Choices & Partial<Fed>} Request */
+/** A scene by its origin, and how to decompose it. @typedef {Origin & import("../engine/engine.js").Choices & Partial<ModelInput>} Request */
 /** @typedef {{request: Request, edits: Packed[] | null}} Link */
 
-/** An array's bytes in base64 for addresses. @param {Float32Array | Uint8Array} array */
+/** Encodes an array in URL-safe base64. @param {Float32Array | Uint8Array} array */
 export const encode = (array) => {
   const raw = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   return btoa(String.fromCharCode(...raw))
@@ -28,14 +28,14 @@ export const encode = (array) => {
     .replaceAll("/", "_")
     .replaceAll("=", "");
 };
-/** @param {string} text @param {number} length */
+/** Decodes and checks a float32 array. @param {string} text @param {number} length */
 const decode = (text, length) => {
   const array = new Float32Array(bytes(text.replaceAll("-", "+").replaceAll("_", "/")));
   if (array.length !== length || !array.every(Number.isFinite)) throw new Error("damaged latents");
   return array;
 };
 
-/** @param {Pick<import("./store.js").Store, "scene" | "document" | "original">} store @returns {string} the hash of the page's address */
+/** Encodes the scene and its edits. @param {Pick<import("./store.js").Store, "scene" | "document" | "original">} store @returns {string} the hash of the page's address */
 export function toHash(store) {
   const { scene, document } = store;
   const { kind, data, index, seed, objects } = scene.origin;
@@ -50,26 +50,26 @@ export function toHash(store) {
 }
 
 /**
- * Where the scene on screen comes from, a visitor's picture included: its file, or else as the model was fed it.
+ * Source of the scene on screen. For a visitor's picture: its file, or else the model's input.
  * @param {import("./store.js").Store} store
  * @returns {import("../engine/engine.js").Source}
  */
 export function sourceOf({ scene }) {
   const { origin, picture } = scene;
-  return { origin, picture: origin.kind === "picture" ? (picture ?? asFed(scene)) : null };
+  return { origin, picture: origin.kind === "picture" ? (picture ?? modelInput(scene)) : null };
 }
 
-/** @param {import("./scene.js").Scene} scene @returns {Fed} */
-const asFed = ({ image, model }) => ({ image: Array.from(image, (v) => Math.round(255 * v)), of: model });
+/** @param {import("./scene.js").Scene} scene @returns {ModelInput} */
+const modelInput = ({ image, model }) => ({ image: Array.from(image, (v) => Math.round(255 * v)), of: model });
 
 /**
- * The scene and its edits as they are opened again, in values that JSON knows.
+ * The scene and its edits as a link, in values that JSON can hold.
  * @param {import("./store.js").Store} store
  * @returns {Link}
  */
 export function toRequest({ scene, document, original }) {
   const { model, slots, how, origin } = scene;
-  const request = { ...origin, model, slots, how, ...(origin.kind === "picture" && asFed(scene)) };
+  const request = { ...origin, model, slots, how, ...(origin.kind === "picture" && modelInput(scene)) };
   return { request, edits: document === original ? null : document.slots.map(pack) };
 }
 
@@ -88,7 +88,7 @@ function pack(slot) {
 const isKind = (kind) => kind !== null && ["sample", "seed", "stored", "picture"].includes(kind);
 
 /**
- * What a hash asks for, or null if it is none of ours.
+ * Decodes a hash; null if it is not a permalink of this app.
  * @param {string} hash
  * @returns {Link | null}
  */
@@ -103,7 +103,7 @@ export function fromHash(hash) {
     kind,
     model,
     slots: Number(link.get("slots")),
-    how: /** @type {How} */ (link.get("how")), // the server refuses any other
+    how: /** @type {How} */ (link.get("how")), // the server checks it
     ...(kind !== "picture" && { data: link.get("data") ?? "", [number]: Number(link.get(number)) }),
   };
   if (link.has("objects")) request.objects = Number(link.get("objects"));
@@ -115,7 +115,7 @@ export function fromHash(hash) {
 }
 
 /**
- * Whether a scene is the one that a link asks for; any picture is the picture that is not in it.
+ * Whether a scene is the one that a link asks for. A link without its picture matches every picture.
  * @param {Request} request
  * @param {{origin: Origin, model: string, slots: number, how: string}} scene
  */
@@ -130,9 +130,9 @@ export const isOf = ({ kind, data, index, seed, objects, model, slots, how }, { 
   objects === origin.objects;
 
 /**
- * The document that the edits of a link make of a scene.
+ * Applies the edits of a link to a scene.
  * @param {Document} original
- * @param {unknown} edits a list of Packed, if they are sound
+ * @param {unknown} edits a list of Packed, if the link is valid
  * @returns {Document}
  * @throws {Error} if they do not fit the scene
  */
@@ -141,7 +141,7 @@ export function restore(original, edits) {
   const length = original.slots[0].latent.length;
   const slots = edits.map(({ s, c, m, d, z, h }) => {
     const color = Math.abs(Math.trunc(Number(c))) || 0;
-    const base = s === undefined ? guest(decode(m, length), decode(d, length), color) : original.slots[s];
+    const base = s === undefined ? slotWithoutStep(decode(m, length), decode(d, length), color) : original.slots[s];
     if (!base) throw new Error("no such slot");
     if (z === undefined && !h) return base;
     return { ...base, latent: z === undefined ? base.latent : decode(z, length), hidden: Boolean(h) };
@@ -150,7 +150,7 @@ export function restore(original, edits) {
 }
 
 /** @param {Float32Array} mean @param {Float32Array} std @param {number} color @returns {Slot} */
-const guest = (mean, std, color) => ({
+const slotWithoutStep = (mean, std, color) => ({
   step: null,
   color,
   latent: mean,

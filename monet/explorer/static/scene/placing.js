@@ -1,24 +1,24 @@
-// Where to lay a copy of an object so that it can be seen: the latents are tried one by one, and the picture decides.
+// Finds latents that place a copy of an object where it is visible: moves one latent at a time and keeps the best.
 
 import { duplicate } from "./actions.js";
 import { masksOf } from "./compose.js";
 
-/** How far a latent is moved from its original's, in units of the prior; all tries fit into one request of 64 latents. */
+/** Changes of a latent to try, in sigmas of the prior, for at most MOST latents: one request of 64 latents. */
 const STEPS = [-2, -1, 1, 2];
 const MOST = 16;
 
-/** Latents do not leave this range of the prior. */
+/** Latents stay within this many sigmas of the prior. */
 const REACH = 3;
 
-/** A copy whose area is another share of its original's has become another object. */
+/** A copy whose area, relative to its original, is outside of this range has become another object. */
 const [SMALLEST, LARGEST] = [0.5, 1.6];
 
 /**
- * The latents of a copy that shows most beside its original.
+ * Finds the copy with the largest visible area outside of its original.
  * @param {import("./frames.js").FrameLoop} frames
  * @param {import("./scene.js").Scene} scene
  * @param {import("./store.js").Document} document
- * @param {number} k the slot to be copied
+ * @param {number} k the slot to copy
  * @returns {Promise<Float32Array>} the original's latents with one of them moved
  * @throws {Error} if the latents cannot be decoded
  */
@@ -49,7 +49,7 @@ export async function seenBeside(frames, scene, document, k) {
   return scored[0].tried;
 }
 
-/** The pixels of which a slot has most. @param {Float32Array} mask @returns {Uint8Array} */
+/** Flags of the pixels of which a slot has more than half. @param {Float32Array} mask @returns {Uint8Array} */
 const owned = (mask) => Uint8Array.from(mask, (share) => Number(share > 0.5));
 
 /** @param {Uint8Array} flags */

@@ -1,4 +1,4 @@
-// The view as a Python program that makes it again with `monet`.
+// Writes a Python program that reproduces the view with `monet`.
 
 /** @param {Float32Array} latent */
 const list = (latent) => `[${Array.from(latent, (v) => Number(v.toPrecision(9))).join(", ")}]`;
@@ -14,7 +14,7 @@ export function toPython({ scene, document, masks, steps, view }) {
     picture: `picture = "picture.png"  # the file that you opened`,
   }[kind];
   const lines = [
-    "# Runs in any folder, by the Python that MONet Explorer was installed for (pip install -e .).",
+    "# Runs in any folder, with the Python in which MONet Explorer is installed (pip install -e .).",
     "import numpy as np",
     "",
     "import monet",
@@ -29,15 +29,15 @@ export function toPython({ scene, document, masks, steps, view }) {
     source,
     `scene = monet.decompose(model, picture, num_slots=${scene.slots}, how="${scene.how}")`,
   ];
-  const asAttended =
+  const unedited =
     document.slots.length === scene.slots &&
     document.slots.every((s, k) => s.latent === s.mean && steps[k] === k && masks[k]);
-  if (asAttended) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
+  if (unedited) return [...lines, "image = scene.reconstruction  # 3, H, W", ""].join("\n");
   const present = document.slots
-    .map((slot, k) => ({ ...slot, kept: steps[k], shown: Boolean(masks[k]), k }))
+    .map((slot, k) => ({ ...slot, kept: steps[k], visible: Boolean(masks[k]), k }))
     .filter(({ hidden, k }) => !hidden || k === view.solo);
   if (!present.length) return [...lines, "image = np.zeros_like(scene.image)  # every slot is hidden", ""].join("\n");
-  const truths = present.map(({ kept }) => (kept === null ? "True" : "False"));
+  const asDecoded = present.map(({ kept }) => (kept === null ? "True" : "False"));
   lines.push(
     "",
     "latents = np.array([",
@@ -46,11 +46,11 @@ export function toPython({ scene, document, masks, steps, view }) {
     ),
     "], np.float32)",
     "components, mask_logits = monet.decode(model, latents)",
-    `as_decoded = [${truths.join(", ")}]`,
-    `attention = scene.masks[[${present.map(({ kept }) => kept ?? 0).join(", ")}]]  # only those of the other slots count`,
+    `as_decoded = [${asDecoded.join(", ")}]`,
+    `attention = scene.masks[[${present.map(({ kept }) => kept ?? 0).join(", ")}]]  # ignored where as_decoded is True`,
     "masks = monet.compose_masks(attention, mask_logits, as_decoded)",
   );
-  const alone = present.flatMap(({ shown }, i) => (shown ? [i] : []));
-  const shown = alone.length === present.length ? "" : `[${JSON.stringify(alone)}]`;
-  return [...lines, `image = monet.compose(components${shown}, masks${shown})  # 3, H, W`, ""].join("\n");
+  const visible = present.flatMap((slot, i) => (slot.visible ? [i] : []));
+  const selection = visible.length === present.length ? "" : `[${JSON.stringify(visible)}]`;
+  return [...lines, `image = monet.compose(components${selection}, masks${selection})  # 3, H, W`, ""].join("\n");
 }

@@ -1,6 +1,6 @@
-// Seeded normal numbers, so that a sample can be had again.
+// Seeded normal random numbers, so that samples can be repeated.
 
-/** @param {number} seed @returns {() => number} draws from N(0, 1): mulberry32 and the Box-Muller transform */
+/** Mulberry32 and the Box-Muller transform. @param {number} seed @returns {() => number} draws from N(0, 1) */
 export function normal(seed) {
   let state = seed >>> 0;
   const uniform = () => {

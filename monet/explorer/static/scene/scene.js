@@ -1,21 +1,21 @@
-// A scene as it comes from the server or from the page's own network, and as arrays for the page.
+// A decomposed scene: its format on the way to the page, and as arrays for the page.
 
 import { float16, uint8 } from "../engine/arrays.js";
 import { scopes } from "./compose.js";
 
 /** @typedef {import("../engine/engine.js").Origin} Origin */
 /**
- * A scene as the model saw it, H = W = size, K slots, Z latents.
+ * A scene as decomposed by the model, H = W = size, K slots, Z latents.
  * @typedef {object} Scene
  * @property {string} model
- * @property {Origin} origin where it comes from, as a link has it
+ * @property {Origin} origin where it comes from
  * @property {import("../engine/engine.js").Picture | null} [picture] a visitor's own
  * @property {string} title
  * @property {number} size
  * @property {number} slots K
- * @property {number} object the slot to begin with
+ * @property {number} object the slot to select first
  * @property {import("../engine/engine.js").How} how
- * @property {[number, number] | null} scaled width and height of a picture that had another size
+ * @property {[number, number] | null} scaled width and height of the picture before it was scaled, null if it was not
  * @property {boolean} foreign whether it is from another data set than the model's
  * @property {Float32Array} image [H*W][3] in [0, 1]
  * @property {Uint8Array | null} truth [H*W] labels
@@ -26,18 +26,18 @@ import { scopes } from "./compose.js";
  * @property {Float32Array[]} std K of [Z]
  * @property {number[][]} kl K x Z, nats
  * @property {Record<string, number | null>} figures loss terms and metrics by name
- * @property {Record<string, number>} usual the means that were measured of the model
+ * @property {Record<string, number>} usual the model's mean figures on test scenes
  */
 /**
- * A scene on its way to the page, as monet.explorer.payload.scene_payload or answer.js makes it: arrays are one after
- * the other in base64 (masks in half precision, bytes of 255 parts otherwise), or typed arrays of the page's own.
+ * A scene as monet.explorer.payload.scene_payload or answer.js returns it. The server sends arrays concatenated in base64
+ * (masks as float16, others as bytes that mean 1/255); the page's own network returns typed arrays.
  * @typedef {Omit<Scene, "image" | "truth" | "masks" | "alphas" | "scopes" | "mean" | "std"> & {
  *   image: string | Uint8Array, truth: string | Uint8Array | null, masks: string | Float32Array, alphas: string | Uint8Array,
  *   mean: number[][], std: number[][]}} ScenePayload
  */
 
 /**
- * Of a scene that the page took apart by itself, arrays come as such.
+ * Decodes base64; typed arrays stay as they are.
  * @template T
  * @param {T | string} values
  * @param {(base64: string) => T} decode
@@ -45,7 +45,7 @@ import { scopes } from "./compose.js";
  */
 const read = (values, decode) => (typeof values === "string" ? decode(values) : values);
 
-/** @param {ScenePayload} payload @returns {Scene} */
+/** Converts a payload to a scene. @param {ScenePayload} payload @returns {Scene} */
 export function sceneFrom(payload) {
   const pixels = payload.size ** 2;
   const all = read(payload.masks, float16);

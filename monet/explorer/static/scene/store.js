@@ -1,12 +1,12 @@
-// What the page shows, as values: the decomposed scene, the document made of its slots, and what one looks at.
-// An edit makes a new document; undo and redo only walk the old ones.
+// Store of the page's state: the decomposed scene, the document (its slots with their edits), the view, and the history.
+// Documents are immutable: an edit makes a new one, and undo and redo return to old ones.
 
 /**
  * @typedef {object} Slot
- * @property {number | null} step of the attention that it comes from; null for a copy or a guest, which has no mask there
+ * @property {number | null} step of the attention that it comes from; null for a copy or a slot of another scene, which have no attention mask
  * @property {number} color index into the slots' colours
  * @property {Float32Array} latent
- * @property {Float32Array} mean of its posterior, what reset goes back to
+ * @property {Float32Array} mean of its posterior; reset returns to it
  * @property {Float32Array} std of its posterior
  * @property {number[]} kl of each latent from the prior, nats
  * @property {boolean} hidden
@@ -15,7 +15,7 @@
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./scene.js").ScenePayload} ScenePayload */
 /**
- * What one looks at.
+ * Selection and display options; not part of the history.
  * @typedef {object} View
  * @property {number} slot
  * @property {number} dimension
@@ -24,14 +24,14 @@
  * @property {number | null} solo the slot that is shown alone
  * @property {import("./compose.js").MaskSource} masks
  * @property {boolean} compare whether the unedited scene is shown
- * @property {number | null} pixel
- * @property {Set<number>} locks latents that stay
+ * @property {number | null} pixel that is pointed at
+ * @property {Set<number>} locks latents that sampling does not change
  */
 
 import { sceneFrom } from "./scene.js";
 import { isEdited } from "./slots.js";
 
-/** @param {Scene} scene @returns {Document} the scene as the model saw it: every slot at its posterior's mean */
+/** @param {Scene} scene @returns {Document} every slot at its posterior mean */
 const unedited = (scene) => ({
   slots: scene.mean.map((mean, step) => ({
     step,
@@ -45,23 +45,23 @@ const unedited = (scene) => ({
 });
 
 /**
- * What undo goes back to: a scene with its edits, and the slot that was selected.
+ * State that undo returns to: a scene with its edits, and the selected slot.
  * @typedef {{scene: Scene, original: Document, document: Document, slot: number}} Moment
  */
 
-/** Stands in for what the first scene brings. @returns {any} */
+/** Placeholder until the first scene is loaded. @returns {any} */
 const unset = () => null;
 
-/** Scenes that the history keeps, about a megabyte each. */
+/** Most scenes in the history, about a megabyte each. */
 const MOST_SCENES = 16;
 
 export class Store {
-  // Until the first scene is loaded the next three are null, and whoever may run before then asks `loaded` first.
+  // The next three are null until the first scene is loaded; code that may run earlier checks `loaded`.
   /** @type {Scene} */
   scene = unset();
-  /** The scene as the model saw it. @type {Document} */
+  /** The unedited document. @type {Document} */
   original = unset();
-  /** The scene as it is edited. @type {Document} */
+  /** The edited document. @type {Document} */
   document = unset();
   /** @type {View} */
   view = {
@@ -75,9 +75,9 @@ export class Store {
     pixel: null,
     locks: new Set(),
   };
-  /** A latent that was copied. @type {Float32Array | null} */
+  /** The copied latent. @type {Float32Array | null} */
   clipboard = null;
-  /** A scene set aside, to carry objects over from. @type {{scene: Scene, document: Document} | null} */
+  /** A scene set aside, to copy objects from. @type {{scene: Scene, document: Document} | null} */
   aside = null;
   /** @type {{before: Moment, after: Moment}[]} */
   #past = [];
@@ -103,16 +103,16 @@ export class Store {
   }
 
   /**
-   * Shows another scene. Undo brings an edited one back; those that were only looked at are no step of their own.
+   * Shows another scene. Undo returns to an edited scene; scenes that were left unedited are skipped.
    * @param {ScenePayload} payload
-   * @param {((original: Document) => Document) | null} edits made to it from the start, as a link brings them
+   * @param {((original: Document) => Document) | null} edits of a link
    */
   load(payload, edits = null) {
     const before = this.loaded ? this.#moment() : null;
     this.scene = sceneFrom(payload);
     this.original = unedited(this.scene);
     this.document = edits ? edits(this.original) : this.original;
-    this.#look(Math.min(payload.object, this.document.slots.length - 1));
+    this.#resetView(Math.min(payload.object, this.document.slots.length - 1));
     const [last, after] = [this.#past.at(-1), this.#moment()];
     if (
       before &&
@@ -128,8 +128,8 @@ export class Store {
     this.#changed();
   }
 
-  /** Nothing of what was looked at in another scene holds for this one. @param {number} slot */
-  #look(slot) {
+  /** Resets the view for another scene. @param {number} slot to select */
+  #resetView(slot) {
     const { kl } = this.document.slots[slot];
     const dimension = kl.indexOf(Math.max(...kl));
     this.view = {
@@ -144,22 +144,22 @@ export class Store {
     };
   }
 
-  /** Looks at something else; a slot that is not there is not looked at. @param {Partial<View>} change */
+  /** Changes the view; a slot that does not exist is ignored. @param {Partial<View>} change */
   look({ slot = this.view.slot, ...change }) {
     this.view = { ...this.view, ...change, slot: this.document.slots[slot] ? slot : this.view.slot };
     this.#changed();
   }
 
-  /** Selects the slot that a step of the attention filled, if it still is there. @param {number} step @param {Partial<View>} change */
+  /** Changes the view, and selects the slot that a step of the attention filled, if it still exists. @param {number} step @param {Partial<View>} change */
   lookAtStep(step, change = {}) {
     const slot = this.document.slots.findIndex((s) => s.step === step);
     this.look(slot < 0 ? change : { ...change, slot });
   }
 
   /**
-   * One edit, one step of undo; edits of the same gesture (a drag) are one.
+   * Edits the document. Each edit is one step of undo; edits of the same gesture (a drag) form a single step.
    * @param {(document: Document) => Document} change
-   * @param {{gesture?: string | null, select?: number}} [options] `select` is the slot to look at afterwards
+   * @param {{gesture?: string | null, select?: number}} [options] `select` is the slot to select afterwards
    */
   edit(change, { gesture = null, select = this.view.slot } = {}) {
     const document = change(this.document);
@@ -187,7 +187,7 @@ export class Store {
     return { scene: this.scene, original: this.original, document: this.document, slot: this.view.slot };
   }
 
-  // After slots came or went, what one looks at is still there.
+  // Slots may have been added or deleted: the selected and the solo slot must exist.
   #keepViewInside() {
     const last = this.document.slots.length - 1;
     const { slot, solo } = this.view;
@@ -195,7 +195,7 @@ export class Store {
     if (slot > last || soloGone) this.view = { ...this.view, slot: Math.min(slot, last), solo: soloGone ? null : solo };
   }
 
-  /** The next edit is a step of its own again. */
+  /** Ends a gesture: the next edit is a new step of undo. */
   endGesture() {
     this.#gesture = null;
   }
@@ -208,7 +208,7 @@ export class Store {
     return this.#future.length > 0;
   }
 
-  /** What undo would bring back in place of this scene; null if it would only take back an edit. @returns {Moment | null} */
+  /** The scene that undo would return to; null if undo would only revert an edit. @returns {Moment | null} */
   get sceneBefore() {
     const before = this.#past.at(-1)?.before;
     return before && before.scene !== this.scene ? before : null;
@@ -230,27 +230,27 @@ export class Store {
 
   /** @param {Moment} moment */
   #goTo({ scene, original, document, slot }) {
-    const other = scene !== this.scene;
+    const otherScene = scene !== this.scene;
     Object.assign(this, { scene, original, document });
-    if (other) this.#look(slot);
+    if (otherScene) this.#resetView(slot);
     else if (slot !== this.view.slot) this.view = { ...this.view, slot };
     this.#gesture = null;
     this.#keepViewInside();
     this.#changed();
   }
 
-  /** Back to what the model saw, latents as they were to the bit; itself an edit that can be undone. */
+  /** Returns to the unedited document, bit by bit; this edit can be undone, too. */
   reset() {
     this.edit((d) => (d.slots.every((s, k) => s === this.original.slots[k]) && !this.#slotsDiffer ? d : this.original));
   }
 
-  /** Puts the scene as it is now aside, or lets go of what was put there. @param {boolean} keep */
+  /** Sets the scene aside with its edits, or discards the scene set aside. @param {boolean} keep */
   setAside(keep) {
     this.aside = keep ? { scene: this.scene, document: this.document } : null;
     this.#changed();
   }
 
-  /** @param {Float32Array} latent */
+  /** Copies a latent to the clipboard. @param {Float32Array} latent */
   copy(latent) {
     this.clipboard = latent;
     this.#changed();
@@ -260,7 +260,7 @@ export class Store {
     return this.document.slots.length !== this.scene.slots || this.document.slots.some((s, k) => s.step !== k);
   }
 
-  /** Whether any latent differs from its posterior's mean, or slots came, went or moved. Hiding alone moves nothing. */
+  /** Whether any latent differs from its posterior mean, or slots were added, deleted or moved. Hiding is no edit. */
   get edited() {
     return this.#slotsDiffer || this.document.slots.some(isEdited);
   }

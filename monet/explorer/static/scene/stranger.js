@@ -1,4 +1,4 @@
-// A picture that a model has never seen the like of: said in a plain sentence, with a way to the model that knows it best.
+// Note on pictures unlike the model's training data, with a button for the model that fits best.
 
 import { button, h } from "../page/dom.js";
 import { sourceOf } from "./permalink.js";
@@ -6,13 +6,13 @@ import { isSite } from "../site/site.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 
-/** An error of so many times the usual is far from what a model was trained on. */
+/** From this multiple of the usual error on, the note mentions the error. */
 const FAR = 10;
 
-/** Another model is offered if its own error is at most this share of what this one's is, each in its usual. */
+/** Another model is offered if its error, relative to its usual error, is less than this share of the current model's. */
 const BETTER = 0.5;
 
-/** How many times the usual error of its data set a model makes; NaN where nothing was measured of it. @param {{figures: Record<string, number | null>, usual: Record<string, number>}} scene */
+/** Squared error relative to the model's usual error on its data set; NaN if that was not measured. @param {{figures: Record<string, number | null>, usual: Record<string, number>}} scene */
 const timesUsual = (scene) => Number(scene.figures.mse) / scene.usual.mse;
 
 /** @param {number} ratio */
@@ -41,14 +41,14 @@ export function strangerNote({ store, engine, opening }) {
         "span",
         {},
         far
-          ? `Error ${times(ratio)} times the usual of this data set: this model has never seen such pictures.`
+          ? `The error is ${times(ratio)} times the usual error of this model: it was not trained on such pictures.`
           : "This model was not trained on such pictures.",
       ),
     );
-    const home = Object.keys(models).find((name) => name !== scene.model && models[name].data === scene.origin.data);
-    if (home) offer(`Use ${models[home].title}`, home);
+    const trained = Object.keys(models).find((name) => name !== scene.model && models[name].data === scene.origin.data);
+    if (trained) offer(`Use ${models[trained].title}`, trained);
     else if (scene.origin.kind === "picture" && !isSite)
-      nearest(scene, ratio).catch((error) => console.warn("no nearer model was found:", error.message));
+      offerBest(scene, ratio).catch((error) => console.warn("no better model was found:", error.message));
   }
 
   /** @param {string} label @param {string} model */
@@ -58,8 +58,11 @@ export function strangerNote({ store, engine, opening }) {
     );
   }
 
-  /** Asks the other models one by one, as long as the picture is on screen; plain files would each have to be fetched. @param {Scene} scene @param {number} own how many times its usual error this model makes */
-  async function nearest(scene, own) {
+  /**
+   * Tries the other models one by one while the picture is on screen, and offers the best.
+   * @param {Scene} scene @param {number} own relative error of the current model
+   */
+  async function offerBest(scene, own) {
     const source = sourceOf(store);
     /** @type {{ratio: number, model: string | null}} */
     let best = { ratio: BETTER * own, model: null };
@@ -69,7 +72,7 @@ export function strangerNote({ store, engine, opening }) {
       if (shown !== scene) return;
       if (ratio < best.ratio) best = { ratio, model };
     }
-    if (best.model) offer(`Use ${models[best.model].title}: ${times(best.ratio)} times its usual`, best.model);
+    if (best.model) offer(`Use ${models[best.model].title}: ${times(best.ratio)} times its usual error`, best.model);
   }
 
   return { element, follow };

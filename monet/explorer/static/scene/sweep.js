@@ -1,22 +1,23 @@
-// One latent of a slot goes from one end to the other while everything else is held: strip, film and GIF alike.
+// Sweeps one latent of a slot from end to end with everything else fixed: for the strip, the animation and the GIF.
 
 import { changeSlot } from "./actions.js";
 import { blend, masksOf } from "./compose.js";
 
 /** @typedef {"2" | "3" | "posterior"} Reach in sigma of the prior, or three of the posterior */
 
-/** How far a traversal goes, by the name that the view keeps. @type {Record<Reach, string>} */
+/** Labels of the ranges of a traversal. @type {Record<Reach, string>} */
 export const REACHES = { 2: "± 2 (prior)", 3: "± 3 (prior)", posterior: "± 3 σ (posterior)" };
 
-/** Pictures of a film from end to end; back again they are the same. */
+/** Pictures of an animation from end to end; the way back repeats them. */
 const FILM_COUNT = 25;
 
 /**
+ * Evenly spaced values of a latent.
  * @param {import("./store.js").Slot} slot
  * @param {number} dimension
  * @param {Reach} reach
  * @param {number} count
- * @returns {number[]} values of the latent, evenly from end to end
+ * @returns {number[]} from end to end
  */
 export function values(slot, dimension, reach, count) {
   const [mean, std] = [slot.mean[dimension], slot.std[dimension]];
@@ -24,7 +25,7 @@ export function values(slot, dimension, reach, count) {
   return Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
 }
 
-/** The latent with one dimension set to each value. @param {Float32Array} latent @param {number} dimension @param {number[]} values */
+/** Copies of the latent with one dimension set to each value. @param {Float32Array} latent @param {number} dimension @param {number[]} values */
 export const along = (latent, dimension, values) =>
   values.map((value) => latent.map((v, d) => (d === dimension ? value : v)));
 
@@ -37,7 +38,7 @@ export const along = (latent, dimension, values) =>
  */
 
 /**
- * The selected slot's selected latent from end to end, in the scene as it is edited.
+ * Sweeps the selected latent of the selected slot in the edited scene.
  * @param {import("./frames.js").FrameLoop} frames
  * @param {import("./store.js").Store} store
  * @returns {Promise<Still[]>}
@@ -60,6 +61,7 @@ export async function film(frames, { scene, document, view }) {
 }
 
 /**
+ * Composes one picture of a sweep.
  * @param {number} value
  * @param {import("./scene.js").Scene} scene
  * @param {import("./store.js").Document} document with the value in its slot

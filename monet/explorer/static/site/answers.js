@@ -1,4 +1,4 @@
-// What a page of plain files answers by itself: samples and a visitor's own pictures, taken apart by its own network.
+// Decomposes scenes on the static site: samples from its files, and visitors' pictures.
 
 import { answerTo } from "../engine/answer.js";
 import { renewGalleries } from "../engine/galleries.js";
@@ -7,25 +7,26 @@ import { fetchSpec } from "./site.js";
 
 /** @typedef {import("./pictures.js").Picture} Picture */
 
-/** @type {Promise<import("../engine/galleries.js").Known> | null} */
+/** @type {Promise<import("../engine/galleries.js").Galleries> | null} */
 let known = null;
 
 /**
+ * Decomposes a scene in the browser.
  * @param {import("../engine/engine.js").Source} source
  * @param {import("../engine/engine.js").Choices} choices
  * @param {import("../engine/engine.js").Engine} engine
  * @returns {Promise<import("../scene/store.js").ScenePayload>}
  * @throws {Error} with a sentence for people
  */
-export async function askFiles({ origin, picture = null }, choices, engine) {
+export async function decomposeFiles({ origin, picture = null }, choices, engine) {
   const network = await engine.network(choices.model).catch((error) => {
-    throw new Error(`Nothing can be taken apart: ${error.message}`, { cause: error });
+    throw new Error(`The network cannot run in this browser: ${error.message}`, { cause: error });
   });
   const {
     config: { side },
     about: { pictureSize },
   } = network.spec;
-  const found = picture ? await own(picture) : await sample(origin);
+  const found = picture ? await visitorPicture(picture) : await sample(origin);
   const pixels = centred(fit(found.picture, pictureSize, choices.how), side).pixels;
   const labels =
     found.labels &&
@@ -40,12 +41,12 @@ export async function askFiles({ origin, picture = null }, choices, engine) {
 }
 
 /**
- * A picture as it is before it is fitted, with its true labels (grey) where they are known.
+ * A picture before fitting, with its true labels (grey levels) if they are known.
  * @typedef {{title: string, picture: Picture, labels?: Picture, background?: number[]}} Found
  */
 
-/** A visitor's picture: the file, or what a model was fed of it, without its border. @param {import("../engine/engine.js").Picture} picture @returns {Promise<Found>} */
-async function own(picture) {
+/** Reads a visitor's picture: a file, or a model's input, whose border is removed. @param {import("../engine/engine.js").Picture} picture @returns {Promise<Found>} */
+async function visitorPicture(picture) {
   const title = "your picture";
   if (picture instanceof Blob) return { title, picture: await readPicture(picture) };
   const { about } = await fetchSpec(new URL(`monet/network/${encodeURIComponent(picture.of)}`, document.baseURI));
@@ -56,7 +57,7 @@ async function own(picture) {
   };
 }
 
-/** @param {import("../engine/engine.js").Origin} origin @returns {Promise<Found>} */
+/** Loads a sample of a gallery. @param {import("../engine/engine.js").Origin} origin @returns {Promise<Found>} */
 async function sample({ kind, data, index }) {
   known ??= renewGalleries();
   const { galleries } = await known.catch((error) => {
@@ -72,7 +73,7 @@ async function sample({ kind, data, index }) {
     const response = await fetch(
       new URL(`monet/samples/${encodeURIComponent(data)}/${String(index).padStart(2, "0")}${ending}`, document.baseURI),
     );
-    if (!response.ok) throw new Error(`The sample did not arrive: the answer was ${response.status}.`);
+    if (!response.ok) throw new Error(`The sample could not be loaded: the server answered ${response.status}.`);
     return readPicture(await response.blob());
   };
   const [picture, labels] = await Promise.all([read(".png"), read(".labels.png")]);

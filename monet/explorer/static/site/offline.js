@@ -1,8 +1,8 @@
-// Service worker of a page of plain files: keeps all of them, so that the page opens without a network. The line above
-// is written by monet.explorer.site.export; another export has another version, and takes the place of this one.
+// Service worker of the static site: caches all files, so that the page opens offline.
+// monet.explorer.site.export prepends the line with SITE; each export has its own version, which replaces the cache.
 
 /**
- * What is used of a service worker, which the types of a page do not know.
+ * The part of the service worker API used here; the page's type library lacks it.
  * @typedef {Event & {waitUntil: (work: Promise<void>) => void}} LifeEvent
  * @typedef {Event & {request: Request, respondWith: (answer: Promise<Response>) => void}} FetchEvent
  * @typedef {object} WorkerScope
@@ -14,8 +14,8 @@
  */
 const worker = /** @type {WorkerScope} */ (/** @type {unknown} */ (self));
 
-const OWN = `monet ${worker.registration.scope} `;
-const CACHE = OWN + worker.SITE.version;
+const PREFIX = `monet ${worker.registration.scope} `;
+const CACHE = PREFIX + worker.SITE.version;
 
 worker.addEventListener("install", (event) =>
   event.waitUntil(
@@ -34,7 +34,7 @@ worker.addEventListener("install", (event) =>
 worker.addEventListener("activate", (event) =>
   event.waitUntil(
     (async () => {
-      for (const name of await caches.keys()) if (name.startsWith(OWN) && name !== CACHE) await caches.delete(name);
+      for (const name of await caches.keys()) if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
       await worker.clients.claim();
     })(),
   ),

@@ -1,14 +1,15 @@
-// Pictures to the square of pixels that a model takes: the same as monet.pictures, for what a browser can read.
+// Reads picture files and fits them to a model's input square exactly as monet.pictures does.
 
 /** @typedef {{width: number, height: number, pixels: Uint8Array}} Picture pixels [H][W][3] */
 
 const [MAX_BYTES, MAX_PIXELS] = [20 * 2 ** 20, 25_000_000];
-/** Bits of a weight, as Pillow has them for 8 bits a channel. */
+/** Bits of a fixed-point weight, as in Pillow for 8 bits a channel. */
 const PRECISION = 22;
 
 /**
- * @param {Blob} file upright and on white; of an animation the first frame
- * @returns {Promise<Picture>}
+ * Reads a picture file.
+ * @param {Blob} file
+ * @returns {Promise<Picture>} upright, on white; the first frame of an animation
  * @throws {Error} with a sentence for people
  */
 export async function readPicture(file) {
@@ -39,6 +40,7 @@ export async function readPicture(file) {
 }
 
 /**
+ * Fits a picture to a square.
  * @param {Picture} picture
  * @param {number} size of the square
  * @param {"crop" | "pad" | "stretch"} how
@@ -54,13 +56,13 @@ export function fit(picture, size, how, sources = boxes) {
   return centred(resize(cut, scaled(cut.width), scaled(cut.height), sources), size);
 }
 
-/** As Python rounds. @param {number} value */
+/** Rounds like Python. @param {number} value */
 function roundHalfEven(value) {
   const below = Math.floor(value);
   return value - below === 0.5 ? below + (below % 2) : Math.round(value);
 }
 
-/** The middle of a picture, or the picture in the middle of black. @param {Picture} picture @param {number} size @returns {Picture} */
+/** Crops to the central square, or pads with black. @param {Picture} picture @param {number} size @returns {Picture} */
 export function centred({ width, height, pixels }, size) {
   /** @param {number} side */
   const start = (side) => Math.sign(side - size) * Math.floor(Math.abs(side - size) / 2);
@@ -75,22 +77,22 @@ export function centred({ width, height, pixels }, size) {
   return { width: size, height: size, pixels: square };
 }
 
-/** The old pixels of each of `count` new ones. @typedef {(length: number, count: number) => number[][]} Sources */
-/** How bytes lie, in steps from pixel to pixel and from line to line. @typedef {{step: number, line: number}} Strides */
+/** For each of `count` new pixels the indices of the old pixels to average. @typedef {(length: number, count: number) => number[][]} Sources */
+/** Distance in bytes from pixel to pixel and from line to line. @typedef {{step: number, line: number}} Strides */
 
 /**
- * Means over old pixels, rows first, rounded to bytes after each direction as Pillow does.
+ * Resizes by averaging, rows first, and rounds to bytes after each direction as Pillow does.
  * @param {Picture} picture @param {number} toWidth @param {number} toHeight @param {Sources} sources
  * @returns {Picture}
  */
 function resize({ width, height, pixels }, toWidth, toHeight, sources) {
-  const across = along(
+  const across = averaged(
     pixels,
     { lines: height, step: 3, line: 3 * width },
     { step: 3, line: 3 * toWidth },
     sources(width, toWidth),
   );
-  const down = along(
+  const down = averaged(
     across,
     { lines: toWidth, step: 3 * toWidth, line: 3 },
     { step: 3 * toWidth, line: 3 },
@@ -99,7 +101,7 @@ function resize({ width, height, pixels }, toWidth, toHeight, sources) {
   return { width: toWidth, height: toHeight, pixels: down };
 }
 
-/** The old pixels under Pillow's BOX filter. @type {Sources} */
+/** Sources of Pillow's BOX filter. @type {Sources} */
 export function boxes(length, count) {
   const scale = length / count;
   const wide = Math.max(1, scale);
@@ -114,12 +116,12 @@ export function boxes(length, count) {
   });
 }
 
-/** The old pixel under each new one's centre. @type {Sources} */
+/** Sources of nearest-neighbour sampling: the old pixel at each new one's centre. @type {Sources} */
 export const nearest = (length, count) =>
   Array.from({ length: count }, (_, i) => [Math.floor(((2 * i + 1) * length) / (2 * count))]);
 
-/** Every line to means of its pixels. @param {Uint8Array} pixels @param {Strides & {lines: number}} from @param {Strides} to @param {number[][]} sources */
-function along(pixels, from, to, sources) {
+/** Averages the pixels of every line. @param {Uint8Array} pixels @param {Strides & {lines: number}} from @param {Strides} to @param {number[][]} sources */
+function averaged(pixels, from, to, sources) {
   const means = new Uint8Array(3 * from.lines * sources.length);
   sources.forEach((inside, i) => {
     const weight = Math.trunc(0.5 + 2 ** PRECISION / inside.length);

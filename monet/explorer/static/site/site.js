@@ -1,21 +1,21 @@
-// The page as plain files: whether it is, and how numbers and programs that were packed for it are unpacked.
+// Detects the static site (plain files, no server) and unpacks its gzip files and weights.
 
-/** Whether there is no server to ask; false in workers, which are given addresses. */
+/** Whether the page is the static site; false in workers, which receive all URLs by message. */
 export const isSite = globalThis.document?.documentElement.dataset.site !== undefined;
 
-/** @param {string | URL} address of a gzip file @returns {Promise<ArrayBuffer>} what is in it */
+/** @param {string | URL} address of a gzip file @returns {Promise<ArrayBuffer>} its content */
 export async function gunzip(address) {
   const response = await fetch(address);
   if (!response.ok)
     throw new Error(
-      `${new URL(address).pathname.split("/").at(-1)} could not be fetched: the answer was ${response.status}.`,
+      `${new URL(address).pathname.split("/").at(-1)} could not be fetched: the server answered ${response.status}.`,
     );
-  if (!response.body) throw new Error("An answer without content.");
+  if (!response.body) throw new Error("The server sent an empty response.");
   return new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-/** Four planes of bytes, all lowest first, to little-endian float32. @param {ArrayBuffer} planes */
-function joined(planes) {
+/** Joins four byte planes, lowest byte first, to float32. @param {ArrayBuffer} planes */
+function joinPlanes(planes) {
   const from = new Uint8Array(planes);
   const count = from.length / 4;
   const to = new Uint8Array(from.length);
@@ -25,21 +25,21 @@ function joined(planes) {
   return new Float32Array(to.buffer);
 }
 
-/** What of a kernel's description lies in the file, as monet.explorer.site.weights has it. */
+/** Fields whose numbers are in the packed file, same as in monet.explorer.site.weights. */
 const NUMBERS = ["weights", "latent", "output", "masks", "latentMean", "latentStd", "components"];
 
 /**
- * What is said of a kernel of a model, with its numbers: in base64 as the server sends them, or out of the file where
- * monet.explorer.site.weights.packed has put them.
+ * Loads the specification of a model's kernel. Its numbers are base64 from the server, or arrays from the file that
+ * monet.explorer.site.weights.packed wrote.
  * @param {string | URL} address @returns {Promise<any>}
  * @throws {Error} with a sentence for people
  */
 export async function fetchSpec(address) {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`This model is not there: the server answered ${response.status}.`);
+  if (!response.ok) throw new Error(`The model could not be loaded: the server answered ${response.status}.`);
   const spec = await response.json();
   if (!spec.file) return spec;
-  const numbers = joined(await gunzip(new URL(encodeURIComponent(spec.file), address)));
+  const numbers = joinPlanes(await gunzip(new URL(encodeURIComponent(spec.file), address)));
   /** @param {Record<string, any>} table */
   const filled = (table) =>
     Object.fromEntries(

@@ -1,9 +1,9 @@
-// Light or dark, as the visitor's system has it or as the address asks: ?__theme=dark, the same as in the app.
+// Light or dark theme: ?__theme=dark or light as in the app, else the system's setting.
 
 export function followTheme() {
-  const asked = new URLSearchParams(location.search).get("__theme");
+  const requested = new URLSearchParams(location.search).get("__theme");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => document.body.classList.toggle("dark", asked ? asked === "dark" : dark.matches);
+  const follow = () => document.body.classList.toggle("dark", requested ? requested === "dark" : dark.matches);
   dark.addEventListener("change", follow);
   follow();
 }

@@ -1,13 +1,13 @@
-// The colour of an object by hand: a ring of hues around it, and a patch for its brightness.
+// Colour of an object on the stage: hue and brightness of its features, and the ring of hues around it.
 
 import { svg } from "../page/dom.js";
 
 const SEGMENTS = 36;
 
-/** Pixels of the window between an object's box and the ring. */
+/** Gap between an object's box and the ring, in CSS pixels. */
 const GAP_PX = 12;
 
-/** A colour with less chroma than this has no hue to begin with: the ring gives it so much. */
+/** Least chroma after choosing a hue, so that the hue of a grey object is visible. */
 const LEAST_CHROMA = 0.3;
 
 /** @typedef {import("../scene/grasp.js").Features} Features */
@@ -22,7 +22,7 @@ function hcv({ red, green, blue }) {
   return [(sixth / 6 + 1) % 1, chroma, value];
 }
 
-/** An object in another hue, as bright as it was. @param {Features} features @param {number} hue in [0, 1) @returns {Features} */
+/** Changes an object's hue; its brightness stays. @param {Features} features @param {number} hue in [0, 1) @returns {Features} */
 export function tinted(features, hue) {
   const [, chroma, value] = hcv(features);
   const width = Math.min(value, Math.max(chroma, LEAST_CHROMA));
@@ -34,17 +34,17 @@ export function tinted(features, hue) {
   return { ...features, red: channel(5), green: channel(3), blue: channel(1) };
 }
 
-/** A brighter or darker object. @param {Features} features @param {number} by added to its brightest channel @returns {Features} */
+/** Makes an object brighter or darker. @param {Features} features @param {number} by added to its brightest channel @returns {Features} */
 export function lit(features, by) {
   const [, , value] = hcv(features);
   const times = Math.max(0.05, Math.min(1, value + by)) / Math.max(value, 1e-3);
   return { ...features, red: features.red * times, green: features.green * times, blue: features.blue * times };
 }
 
-/** The hue at which a place lies around a middle: red to the right, round clockwise. @param {[number, number]} place @param {{x: number, y: number}} middle @returns {number} in [0, 1) */
+/** The hue at a point of the ring: red at the right, then clockwise. @param {[number, number]} point @param {{x: number, y: number}} middle @returns {number} in [0, 1) */
 export const hueAt = ([x, y], middle) => (Math.atan2(y - middle.y, x - middle.x) / (2 * Math.PI) + 1) % 1;
 
-/** @returns {{element: SVGElement, place: (box: number[], pixel: number) => void}} a ring of hues; a pixel is so many of the window */
+/** Creates the ring of hues. @returns {{element: SVGElement, place: (box: number[], pixel: number) => void}} `place` puts it around a box; `pixel` is the size of a scene pixel in CSS pixels */
 export function hueRing() {
   const arcs = Array.from({ length: SEGMENTS }, (_, i) =>
     svg("path", { stroke: `hsl(${(360 * (i + 0.5)) / SEGMENTS} 90% 55%)` }),

@@ -1,24 +1,24 @@
-// A hand on an object: it says where the object shall be, and the latents follow, frame by frame.
+// Drags an object: solves frame by frame for latents that move the object toward the target.
 
 import { changeSlot } from "../scene/actions.js";
 import { Grasp } from "../scene/grasp.js";
 import { reasonOf } from "../page/reason.js";
 
 /** @typedef {import("../scene/grasp.js").Features} Features */
-/** From where the object was to where it shall be. @typedef {(start: Features) => Features} Aim */
+/** Computes the target from the features at the start of the drag. @typedef {(start: Features) => Features} Aim */
 
 let gestures = 0;
 
 export class Hand {
-  /** Where the object is, and where it shall be; null before the first step. @type {{now: Features, aim: Features} | null} */
+  /** The object's features and its target; null before the first step. @type {{now: Features, aim: Features} | null} */
   reached = null;
-  /** Whether the pointer has gone far enough to mean it. */
+  /** Whether the pointer has moved far enough to count as a drag. */
   moved = false;
   /** @type {Aim | null} */
   #aim = null;
-  /** What was asked of the solver and where it went, in order. @type {{target: Features, latent: number[], features: Features}[]} */
+  /** Targets and results of the solver's steps, for tests. @type {{target: Features, latent: number[], features: Features}[]} */
   trace = [];
-  #asked = 0;
+  #requests = 0;
   #running = false;
   #ended = false;
   #latent;
@@ -27,7 +27,7 @@ export class Hand {
   /**
    * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} page
    * @param {number} slot
-   * @param {() => void} follow called whenever the object has moved
+   * @param {() => void} follow called after every step
    */
   constructor({ store, frames }, slot, follow) {
     this.store = store;
@@ -38,7 +38,7 @@ export class Hand {
     this.scene = store.scene;
     this.#latent = store.document.slots[slot].latent;
     this.#grasp = this.#begin(store.document);
-    this.#grasp.catch(() => {}); // whoever waits for it says so
+    this.#grasp.catch(() => {}); // #run reports the error
   }
 
   /** @param {import("../scene/store.js").Document} document */
@@ -53,15 +53,15 @@ export class Hand {
     });
   }
 
-  /** @param {Aim} aim @param {Event} event that asks for it */
+  /** Sets a new target. @param {Aim} aim @param {Event} event that caused it */
   to(aim, event) {
     this.#aim = aim;
-    this.#asked += 1;
+    this.#requests += 1;
     this.frames.answer(event);
     if (!this.#running) this.#run();
   }
 
-  /** Whether the object is still the one that the hand holds: undo, or another scene, takes it away. */
+  /** Whether the slot still has the latents of the last step; undo or another scene ends the drag. */
   get #held() {
     const { store } = this;
     return store.scene === this.scene && store.document.slots[this.slot]?.latent === this.#latent;
@@ -72,7 +72,7 @@ export class Hand {
     try {
       const grasp = await this.#grasp;
       while (this.#aim && this.#held) {
-        const asked = this.#asked;
+        const requests = this.#requests;
         const aim = this.#aim(grasp.start);
         const { latent, features, settled } = await grasp.toward(aim);
         if (!this.#held) break;
@@ -87,16 +87,16 @@ export class Hand {
         }
         this.follow();
         await new Promise(requestAnimationFrame);
-        if (settled && asked === this.#asked) break;
+        if (settled && requests === this.#requests) break;
       }
     } catch (error) {
-      console.warn("the object does not follow:", reasonOf(error));
+      console.warn("the object could not be moved:", reasonOf(error));
     }
     this.#running = false;
     if (this.#ended) this.#close();
   }
 
-  /** The hand lets go; the object arrives where it was sent. */
+  /** Ends the drag; steps toward the last target still finish. */
   end() {
     this.#ended = true;
     if (!this.#running) this.#close();

@@ -1,20 +1,21 @@
-// Where an object is in the picture: its border along the pixels' edges, and the box around it.
+// Finds an object in the picture: its bounding box, and its border along pixel edges.
 
-/** A slot with a larger share of the picture is the ground that objects stand on, and is not taken hold of. */
+/** A slot with a larger share of the picture counts as background and cannot be dragged. */
 const GROUND_SHARE = 0.3;
 
-/** A slot with fewer pixels has nothing that a hand could take hold of. */
+/** A slot with fewer pixels cannot be dragged. */
 const FEWEST = 4;
 
 /**
  * @typedef {object} Place
- * @property {number} pixels that the slot has most of
+ * @property {number} pixels where the slot has the largest mask
  * @property {number} share of the picture
- * @property {[number, number, number, number]} box left, top, right, bottom in pixels; right and bottom are outside
- * @property {boolean} object whether it is neither ground nor nothing
+ * @property {[number, number, number, number]} box left, top, right, bottom in pixels; right and bottom are exclusive
+ * @property {boolean} object whether it is neither background nor empty
  */
 
 /**
+ * Finds the pixels of a slot.
  * @param {Uint8Array} labels the slot with the largest mask at each pixel
  * @param {number} size
  * @param {number} k the slot
@@ -36,7 +37,7 @@ export function placeOf(labels, size, k) {
 }
 
 /**
- * The border between a slot's pixels and the others', as the path of an SVG whose units are pixels.
+ * The border of a slot's pixels, as an SVG path in pixels.
  * @param {Uint8Array} labels @param {number} size @param {number} k
  */
 export function borderOf(labels, size, k) {

@@ -1,21 +1,21 @@
-// The slots' shares of the pixel under the pointer, as a bar that goes with it.
+// Bar beside the pointer with every slot's share of the pixel under it.
 
 import { inkOn, slotColor } from "../drawing/draw.js";
 import { h, say } from "../page/dom.js";
 
-/** A smaller share has no room for its number. */
+/** Smallest share whose bar has space for its number. */
 const READABLE = 0.17;
 
-/** Pixels of the window between the pointer and the bar: below it, or above near the lower edge. */
+/** CSS pixels between the pointer and the bar: below the pointer, or above it near the lower edge. */
 const [BELOW_PX, ABOVE_PX] = [34, 24];
 
 /** @typedef {import("../scene/frames.js").Frame} Frame */
 
-/** @param {HTMLElement} frameElement that the bar is put into, and stays inside of */
+/** @param {HTMLElement} frameElement parent of the bar, which stays inside it */
 export function pointerShares(frameElement) {
   const element = h("div", { class: "mx-pointer-shares", hidden: true });
-  /** The pixel. @type {number | null} */
-  let at = null;
+  /** @type {number | null} */
+  let current = null;
 
   /** @param {Frame} frame @param {number} pixel */
   function draw({ masks, document }, pixel) {
@@ -34,12 +34,12 @@ export function pointerShares(frameElement) {
   return {
     element,
     hide: () => {
-      at = null;
+      current = null;
       element.hidden = true;
     },
     /** @param {PointerEvent} event @param {number | null} pixel under it @param {Frame} frame */
     show(event, pixel, frame) {
-      at = pixel;
+      current = pixel;
       element.hidden = pixel === null;
       if (pixel === null) return;
       const box = frameElement.getBoundingClientRect();
@@ -51,7 +51,7 @@ export function pointerShares(frameElement) {
     },
     /** @param {Frame} frame */
     follow(frame) {
-      if (at !== null && at < frame.labels.length) draw(frame, at);
+      if (current !== null && current < frame.labels.length) draw(frame, current);
     },
   };
 }

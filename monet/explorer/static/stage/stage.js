@@ -1,4 +1,4 @@
-// The stage: the scene stands large, what is pointed at lights up, and an object that is dragged follows the hand.
+// Stage: the large scene. Highlights the object under the pointer, and moves, resizes, turns and colours objects.
 
 import { resetSlot } from "../scene/actions.js";
 import { h, say, svg, targetIn } from "../page/dom.js";
@@ -11,32 +11,33 @@ import { borderOf, placeOf } from "./outline.js";
 import { pointerShares } from "./shares.js";
 import { spotlight } from "./spotlight.js";
 
-/** An object that stays behind the hand by more pixels than this resists, and a line shows it. */
+/** If an object stays behind its target by more scene pixels than this, a line shows the distance. */
 const RESISTS = 1.5;
 
-/** Where arrow keys go. @type {Record<string, [x: number, y: number]>} */
+/** Directions of the arrow keys. @type {Record<string, [x: number, y: number]>} */
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** A key makes an object so many times as large, or as small. */
+/** Factor by which a key enlarges or shrinks an object. */
 const KEY_GROWTH = 1.06;
 
 /** Radians that a key turns an object by, clockwise as the picture's y points down. */
 const KEY_TURN = 0.1;
 
-/** So large a part of the picture's height makes an object brighter by the whole range. */
+/** Drag distance, as a share of the picture's height, that changes the brightness by its whole range. */
 const LIGHT_REACH = 0.5;
 
-/** Keys that follow one another within this time are one gesture. */
+/** Keys pressed within this time form one gesture. */
 const KEY_PAUSE_MS = 400;
 
 /** @typedef {import("../scene/frames.js").Frame} Frame @typedef {import("../scene/grasp.js").Features} Features */
 /** @typedef {import("./hand.js").Aim} Aim @typedef {import("./outline.js").Place} Place */
-/** A place in pixels of the scene. @typedef {[x: number, y: number]} Spot */
-/** What a drag does. @typedef {"move" | "size" | "turn" | "hue" | "light"} Mode */
+/** A position in pixels of the scene. @typedef {[x: number, y: number]} Spot */
+/** Effect of a drag. @typedef {"move" | "size" | "turn" | "hue" | "light"} Mode */
 
 /**
- * @param {HTMLElement} frameElement around the canvas of the recomposed scene; everything lies on top of it
- * @param {HTMLCanvasElement} screen that canvas
+ * Adds the stage to the canvas of the recomposed scene.
+ * @param {HTMLElement} frameElement parent of the canvas; overlays are added to it
+ * @param {HTMLCanvasElement} screen the canvas
  * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop, opening: import("../scene/opening.js").Opening}} page
  */
 export function stage(frameElement, screen, page) {
@@ -58,20 +59,20 @@ export function stage(frameElement, screen, page) {
   const grow = handle("size", "Size: drag away from the object or towards it (keys + and −)", "⤡");
   const turn = handle("turn", "Turn: drag around the object (keys [ and ])", "↻");
   const light = handle("light", "Brightness: drag up or down", "☀");
-  const said = h("span", { class: "mx-sr", "aria-live": "polite" });
+  const spoken = h("span", { class: "mx-sr", "aria-live": "polite" });
   frameElement.classList.add("mx-stage");
   screen.tabIndex = 0;
   screen.setAttribute(
     "aria-description",
-    "Arrow keys move the selected object by a pixel, plus and minus resize it, double click or Backspace puts it back",
+    "Arrow keys move the selected object by a pixel, plus and minus resize it, double-click or Backspace puts it back",
   );
-  frameElement.append(spot.shade, drawing, spot.tag, shares.element, grow, turn, light, said);
+  frameElement.append(spot.shade, drawing, spot.tag, shares.element, grow, turn, light, spoken);
 
   /** @type {Frame | null} */
   let frame = null;
   /** @type {Hand | null} */
   let hand = null;
-  /** The pointers that are down, by number: where each went down, and where it is. @type {Map<number, {from: Spot, to: Spot}>} */
+  /** Pressed pointers by id: where each was pressed, and where it is now. @type {Map<number, {from: Spot, to: Spot}>} */
   const down = new Map();
 
   const at = (/** @type {MouseEvent} */ event) => positionOn(screen, event, store.scene.size);
@@ -82,7 +83,7 @@ export function stage(frameElement, screen, page) {
   const lights = () => learned(evidence(), "brightness");
   const sizes = () => !evidence() || learned(evidence(), "area");
 
-  /** Takes hold of a slot, whose masks must be the decoder's to follow. @param {number} slot */
+  /** Starts dragging a slot. Its mask can follow only if it is the decoder's. @param {number} slot */
   function hold(slot) {
     if (store.view.masks === "attention") store.look({ masks: "auto" });
     hand = new Hand(page, slot, drawHand);
@@ -97,8 +98,8 @@ export function stage(frameElement, screen, page) {
     const pixel = pixelOf(spot);
     const slot = mode !== "move" ? store.view.slot : pixel === null ? null : frame.labels[pixel];
     const held = mode !== "move" || (slot !== null && placeOf(frame.labels, frame.scene.size, slot).object);
-    if (!held && down.size === 0) return; // the ground: a finger scrolls, and a click selects
-    event.preventDefault(); // no text is selected, and a finger that holds something does not scroll
+    if (!held && down.size === 0) return; // the background: a finger scrolls, and a click selects
+    event.preventDefault(); // no text selection, and no scrolling while an object is held
     down.set(event.pointerId, { from: spot, to: spot });
     frameElement.setPointerCapture(event.pointerId);
     screen.focus({ preventScroll: true });
@@ -107,13 +108,13 @@ export function stage(frameElement, screen, page) {
     begin(slot, mode);
   }
 
-  /** As the pointers stand. @type {Aim | null} */
+  /** Target for the current positions of the pointers. @type {Aim | null} */
   let aim = null;
   /** @param {number} slot @param {Mode} mode */
   function begin(slot, mode) {
     hold(slot);
-    const [pointer] = down.values(); // it keeps its last place after it has gone up: there the object arrives
-    const round = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.atan2(y - start.y, x - start.x);
+    const [pointer] = down.values(); // keeps its last position after it is released: the object still arrives there
+    const angle = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.atan2(y - start.y, x - start.x);
     /** @type {Record<Mode, Aim>} */
     const aims = {
       move: (start) => ({
@@ -123,17 +124,17 @@ export function stage(frameElement, screen, page) {
       }),
       size: (start) => ({
         ...start,
-        size: start.size * Math.max(0.2, far(start, pointer.to) / Math.max(1, far(start, pointer.from))),
+        size: start.size * Math.max(0.2, distance(start, pointer.to) / Math.max(1, distance(start, pointer.from))),
       }),
-      turn: (start) => turned(start, round(start, pointer.to) - round(start, pointer.from)),
+      turn: (start) => turned(start, angle(start, pointer.to) - angle(start, pointer.from)),
       hue: (start) => tinted(start, hueAt(pointer.to, start)),
       light: (start) => lit(start, (pointer.from[1] - pointer.to[1]) / (store.scene.size * LIGHT_REACH)),
     };
     aim = aims[mode];
   }
-  const far = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.hypot(x - start.x, y - start.y);
+  const distance = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.hypot(x - start.x, y - start.y);
 
-  /** Two fingers: how far apart they are sizes, where they are together moves. */
+  /** Two fingers: their distance resizes the object, their midpoint moves it. */
   function pinch() {
     const [a, b] = [...down.values()];
     const between = (/** @type {Spot} */ p, /** @type {Spot} */ q) => Math.max(1, Math.hypot(p[0] - q[0], p[1] - q[1]));
@@ -183,12 +184,12 @@ export function stage(frameElement, screen, page) {
     else if (event.target === light) press(event, "light");
     else if (event.target instanceof Node && ring.element.contains(event.target)) press(event, "hue");
   });
-  // A finger that is on an object holds it; anywhere else it scrolls.
+  // A finger on an object holds it; anywhere else it scrolls.
   frameElement.addEventListener("touchstart", (event) => down.size && event.preventDefault(), { passive: false });
   frameElement.addEventListener("pointermove", follow);
   for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) frameElement.addEventListener(end, release);
   frameElement.addEventListener("pointerleave", () => shares.hide());
-  // Clicks of a pointer that was captured are the frame's, not the screen's.
+  // Clicks of a captured pointer go to the frame, not to the canvas.
   frameElement.addEventListener("dblclick", (event) => {
     const pixel = targetIn(event, "button") ? null : pixelOf(at(event));
     if (pixel !== null && frame) putBack(frame.labels[pixel]);
@@ -202,7 +203,7 @@ export function stage(frameElement, screen, page) {
   screen.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !frame) return;
     const by = KEYS[event.key];
-    const far = event.shiftKey ? 8 : 1;
+    const pixels = event.shiftKey ? 8 : 1;
     /** @type {Record<string, Aim>} */
     const others = {
       "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }),
@@ -211,17 +212,17 @@ export function stage(frameElement, screen, page) {
       ...(turns() && { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) }),
     };
     /** @type {Aim | undefined} */
-    const change = by ? (s) => ({ ...s, x: s.x + far * by[0], y: s.y + far * by[1] }) : others[event.key];
+    const change = by ? (s) => ({ ...s, x: s.x + pixels * by[0], y: s.y + pixels * by[1] }) : others[event.key];
     if (event.key === "Backspace") putBack(store.view.slot);
     if (!change) return;
     event.preventDefault();
     event.stopPropagation();
     if (!placeOf(frame.labels, frame.scene.size, store.view.slot).object)
-      return say(said, "This slot is the ground or holds nothing; select an object with the number keys.");
+      return say(spoken, "This slot is the background or empty. Select an object with the number keys.");
     keys.push(change, event);
   });
 
-  // Keys that are held down add up to one gesture, as long as they keep coming.
+  // Repeated keys add up to one gesture until there is a pause.
   const keys = {
     aims: /** @type {Aim[]} */ ([]),
     timer: 0,
@@ -250,29 +251,30 @@ export function stage(frameElement, screen, page) {
       pull.setAttribute(name, String(value));
   }
 
-  /** What is drawn. @type {(Pick<Frame, "scene" | "labels" | "view"> & {lit: number | null}) | null} */
+  /** The state that is drawn. @type {(Pick<Frame, "scene" | "labels" | "view"> & {highlighted: number | null}) | null} */
   let last = null;
   frames.onFrame((next) => {
     frame = next;
     const { scene, view, labels } = frame;
     const slot = view.pixel === null ? null : labels[view.pixel];
-    const labelled = last?.labels === labels && last.scene === scene;
-    if (!labelled) drawing.setAttribute("viewBox", `0 0 ${scene.size} ${scene.size}`);
-    if (!labelled || last?.view.slot !== view.slot) {
+    const unchanged = last?.labels === labels && last.scene === scene;
+    if (!unchanged) drawing.setAttribute("viewBox", `0 0 ${scene.size} ${scene.size}`);
+    if (!unchanged || last?.view.slot !== view.slot) {
       chosen.setAttribute("d", borderOf(labels, scene.size, view.slot));
       handles(scene.size, placeOf(labels, scene.size, view.slot));
     }
-    const shown = hand || slot === null ? null : slot;
-    if (!labelled || last?.lit !== shown) {
-      spot.follow(frame, shown);
-      pointed.setAttribute("d", shown !== null && shown !== view.slot ? borderOf(labels, scene.size, shown) : "");
+    const highlighted = hand || slot === null ? null : slot;
+    if (!unchanged || last?.highlighted !== highlighted) {
+      spot.follow(frame, highlighted);
+      const border = highlighted !== null && highlighted !== view.slot;
+      pointed.setAttribute("d", border ? borderOf(labels, scene.size, highlighted) : "");
     }
     shares.follow(frame);
     if (!hand) drawHand();
-    last = { scene, labels, view, lit: shown };
+    last = { scene, labels, view, highlighted };
   });
 
-  /** @param {number} size of the scene @param {Place} place of the selected slot */
+  /** Places the handles around the selected slot. @param {number} size of the scene @param {Place} place of the slot */
   function handles(size, place) {
     const [left, top, right, bottom] = place.box;
     grow.hidden = !place.object || !sizes();

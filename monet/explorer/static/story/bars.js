@@ -1,8 +1,8 @@
-// The posterior of a slot as bars: a mean for each latent, and one sigma to either side as a whisker.
+// Bar chart of a slot's posterior: a bar for each latent's mean, and a whisker of one sigma to each side.
 
 import { decimals, subscript, svg } from "../page/dom.js";
 
-/** How far the scale goes at least, in sigma of the prior. */
+/** Least extent of the scale, in sigma of the prior. */
 const REACH = 3;
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [13, 100, 4, 96];
@@ -12,7 +12,7 @@ export class Bars {
   /** @type {SVGGElement | null} */
   #grow = null;
 
-  /** The scale that holds every latent of a scene. @param {import("../scene/scene.js").Scene} scene */
+  /** Extent of a scale that shows every latent of a scene. @param {import("../scene/scene.js").Scene} scene */
   static reachOf(scene) {
     return Math.max(
       REACH,
@@ -22,14 +22,14 @@ export class Bars {
 
   /**
    * @param {Float32Array} mean @param {Float32Array} std @param {number} reach
-   * @param {string} color @param {number} strongest the latent that says most: the equation is about it
+   * @param {string} color @param {number} strongest the latent with the largest KL; it gets a label
    */
   draw(mean, std, reach, color, strongest) {
     const middle = (TOP + BOTTOM) / 2;
     const unit = (BOTTOM - TOP) / 2 / reach;
-    const wide = (RIGHT - LEFT) / mean.length;
+    const width = (RIGHT - LEFT) / mean.length;
     /** @param {number} d */
-    const center = (d) => LEFT + (d + 0.5) * wide;
+    const center = (d) => LEFT + (d + 0.5) * width;
     /** @param {number} value */
     const line = (value) =>
       svg("path", {
@@ -59,8 +59,8 @@ export class Bars {
         {},
         svg("title", {}, `z${subscript(d)}: mean ${decimals(mean[d])}, σ ${decimals(std[d])}`),
         svg("rect", {
-          x: center(d) - 0.36 * wide,
-          width: 0.72 * wide,
+          x: center(d) - 0.36 * width,
+          width: 0.72 * width,
           y: Math.min(0, -mean[d] * unit),
           height: Math.abs(mean[d]) * unit,
           fill: color,
@@ -76,7 +76,7 @@ export class Bars {
       svg(
         "rect",
         { x: LEFT, width: RIGHT - LEFT, y: middle - unit, height: 2 * unit, class: "mx-story-prior" },
-        svg("title", {}, "one σ of the prior to either side"),
+        svg("title", {}, "one σ of the prior to each side"),
       ),
       ...[-reach, 0, reach].map(line),
       ...[-reach, 0, reach].map(label),
@@ -89,7 +89,7 @@ export class Bars {
     );
   }
 
-  /** @param {number} share how far the bars have grown out of the line in the middle */
+  /** Scales the bars for the animation. @param {number} share of their full length, 0 to 1 */
   grow(share) {
     this.#grow?.setAttribute("transform", `scale(1 ${share})`);
   }

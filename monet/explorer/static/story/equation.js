@@ -1,4 +1,4 @@
-// The equations of a step (Burgess et al. 2019, section 2), and below their symbols the numbers of one pixel.
+// Equations of a step (Burgess et al. 2019, section 2), with the numbers of one pixel below the symbols.
 
 import { decimals, h, say } from "../page/dom.js";
 import { hat, m, row, sub, subsup, table } from "./mathml.js";
@@ -13,11 +13,11 @@ import { hat, m, row, sub, subsup, table } from "./mathml.js";
  * @property {number} alpha
  * @property {number} mask m_k
  * @property {number} left s_k
- * @property {{dimension: number, mean: number, std: number}} latent the one that says most; of the slot, not of the pixel
+ * @property {{dimension: number, mean: number, std: number}} latent the one with the largest KL; of the slot, not of the pixel
  * @property {number[]} [painted] red, green and blue of the component
  * @property {number} [logit] of the decoder's mask
  * @property {number} [decodedMask]
- * @property {number[]} [sum] red, green and blue of the scene put together
+ * @property {number[]} [sum] red, green and blue of the recomposed scene
  */
 
 /**
@@ -43,7 +43,7 @@ export function numbersAt(scene, decoded, step, pixel) {
   };
 }
 
-/** The latent that says most about a slot. @param {Scene} scene @param {number} step */
+/** The latent of a slot with the largest KL. @param {Scene} scene @param {number} step */
 export const strongest = (scene, step) => scene.kl[step].indexOf(Math.max(...scene.kl[step]));
 
 const [K, BEFORE] = [() => "k", () => row("k", "−", 1)];
@@ -53,7 +53,7 @@ const scope = () => sub("s", BEFORE());
 const latent = () => of("z");
 const painted = () => sub(hat("x"), K());
 
-/** Marks what is lit while a phase goes on. @param {Phase} phase @param {MathMLElement} element */
+/** Marks an element that is highlighted during a phase. @param {Phase} phase @param {MathMLElement} element */
 function lit(phase, element) {
   element.dataset.lit = phase;
   return element;
@@ -63,9 +63,9 @@ export class Equation {
   element = h("div", { class: "mx-equations" });
   /** @type {Record<string, MathMLElement>} */
   #terms = {};
-  /** What the last step does without. @type {MathMLElement[]} */
+  /** Terms that the last step does not have. @type {MathMLElement[]} */
   #last = [];
-  /** That is lit; "" before the first time. @type {Phase | "" | null} */
+  /** The highlighted phase; "" before the first call of `light`. @type {Phase | "" | null} */
   #phase = "";
 
   constructor() {
@@ -130,7 +130,7 @@ export class Equation {
     );
   }
 
-  /** @param {Numbers} numbers @param {boolean} last whether this is the step that takes what is left */
+  /** Fills in the numbers. @param {Numbers} numbers @param {boolean} last whether this is the last step, which takes the whole scope */
   fill(numbers, last) {
     const {
       latent: { dimension, mean, std },
@@ -140,7 +140,7 @@ export class Equation {
     } = numbers;
     const all = { ...values, mean, scope2: values.scope, alpha2: values.alpha, mask2: values.mask };
     for (const [name, value] of Object.entries(all)) say(this.#terms[name], decimals(value).replace("-", "−"));
-    say(this.#terms.std, std.toFixed(3)); // the latents that say most are sure of it
+    say(this.#terms.std, std.toFixed(3)); // the strongest latents have a small sigma
     say(this.#terms.dimension, String(dimension));
     if (paint && sum) {
       for (const [name, color] of Object.entries({ painted: paint, painted2: paint, sum })) {
@@ -151,7 +151,7 @@ export class Equation {
     for (const element of this.#last) element.classList.toggle("mx-none", last);
   }
 
-  /** Lights the terms of a phase. @param {Phase | null} phase null: all alike */
+  /** Highlights the terms of a phase. @param {Phase | null} phase null for none */
   light(phase) {
     if (phase === this.#phase) return;
     this.#phase = phase;

@@ -1,22 +1,22 @@
-// The film's clock. It asks for animation frames only while it plays.
+// Clock of the animation: position, play, pause and speed. Requests animation frames only while it plays.
 
 import { endOf, rateAt, stepAt } from "./timeline.js";
 
 export class Film {
   /** In phases, from 0 to `end`. */
   position = 0;
-  /** Whether all steps are looked at together, beside the film. */
+  /** Whether all steps are shown together instead of one position. */
   all = true;
   speed = 1;
   #steps = 1;
   #frame = 0;
-  /** When the last frame was. @type {number | null} */
-  #before = null;
+  /** Time of the last frame in milliseconds. @type {number | null} */
+  #lastTime = null;
   #until = 0;
 
   /**
-   * @param {() => void} moved called after every change of place
-   * @param {() => void} played called when it starts and stops
+   * @param {() => void} moved called after every change of the position
+   * @param {() => void} played called when it starts and stops playing
    */
   constructor(moved, played) {
     this.moved = moved;
@@ -27,7 +27,7 @@ export class Film {
     return this.#frame !== 0;
   }
 
-  /** Whether it plays on from phase to phase. */
+  /** Whether it plays to the end, and not only to the end of a phase. */
   get running() {
     return this.playing && this.#until === this.end;
   }
@@ -36,30 +36,30 @@ export class Film {
     return endOf(this.#steps - 1);
   }
 
-  /** The step that is shown, null for all. */
+  /** The current step; null for all. */
   get step() {
     return this.all ? null : stepAt(this.position);
   }
 
-  /** Another scene: all its steps, at rest. @param {number} steps */
+  /** Opens another scene: shows all its steps. @param {number} steps */
   open(steps) {
     this.#steps = steps;
     this.rest(null);
   }
 
-  /** A step with everything done, or all steps. @param {number | null} step */
+  /** Stops at the end of a step, or shows all steps. @param {number | null} step */
   rest(step) {
     this.pause();
     this.#go(step === null ? this.end : endOf(step), step === null);
   }
 
-  /** @param {number} position */
+  /** Pauses at a position. @param {number} position */
   go(position) {
     this.pause();
     this.#go(position);
   }
 
-  /** Goes on to the end of the phase; one that goes on already is cut short. */
+  /** Plays to the end of the phase; while playing, jumps there. */
   onward() {
     const from = this.all || this.position >= this.end ? 0 : this.position;
     const next = Math.floor(from) + 1;
@@ -67,18 +67,18 @@ export class Film {
     else this.play(next);
   }
 
-  /** To where this phase began. */
+  /** Goes back to the start of the phase. */
   back() {
     this.go(Math.ceil(this.position) - 1);
   }
 
-  /** From the beginning if it is at the end. @param {number} [until] */
+  /** Plays, from the beginning if it is at the end. @param {number} [until] */
   play(until = this.end) {
     if (this.all || this.position >= this.end) this.#go(0);
     this.#until = until;
-    this.#before = null;
+    this.#lastTime = null;
     if (this.playing) return;
-    this.#ask();
+    this.#requestFrame();
     this.played();
   }
 
@@ -96,21 +96,21 @@ export class Film {
     this.moved();
   }
 
-  #ask() {
+  #requestFrame() {
     this.#frame = requestAnimationFrame((time) => this.#tick(time));
   }
 
   /** @param {number} time */
   #tick(time) {
-    const passed = time - (this.#before ?? time);
-    this.#before = time;
-    // However long the browser took for a frame, no phase is left out.
+    const passed = time - (this.#lastTime ?? time);
+    this.#lastTime = time;
+    // A slow frame does not skip a phase.
     const next = Math.min(
       this.position + passed * this.speed * rateAt(this.position),
       Math.floor(this.position) + 1,
       this.#until,
     );
-    this.#ask(); // first, so that whoever is told of the move finds it playing, and may stop it
+    this.#requestFrame(); // first: listeners must find it playing, and may pause it
     this.#go(next);
     if (next >= this.#until) this.pause();
   }

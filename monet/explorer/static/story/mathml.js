@@ -1,6 +1,6 @@
-// Formulas as MathML, which the browser sets by itself.
+// Builds formulas as MathML elements.
 
-/** @param {string} tag @param {Record<string, string>} attributes @param {...(Node | string)} children */
+/** Creates a MathML element. @param {string} tag @param {Record<string, string>} attributes @param {...(Node | string)} children */
 export function m(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/1998/Math/MathML", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -8,14 +8,14 @@ export function m(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Words and signs of a formula. A string is a variable if it is letters, else an operator or a number. @param {Node | string | number} x */
+/** Converts a value to an element: a single letter to a variable, other strings to operators. @param {Node | string | number} x */
 const atom = (x) => {
   if (typeof x === "number") return m("mn", {}, String(x));
   if (typeof x !== "string") return x;
   return /^\p{L}$/u.test(x) ? m("mi", {}, x) : m("mo", {}, x);
 };
 
-/** Side by side. @param {...(Node | string | number)} parts */
+/** Puts parts side by side. @param {...(Node | string | number)} parts */
 export const row = (...parts) => m("mrow", {}, ...parts.map(atom));
 
 /** @param {Node | string} base @param {Node | string | number} index */
@@ -24,16 +24,16 @@ export const sub = (base, index) => m("msub", {}, atom(base), atom(index));
 /** @param {Node | string} base @param {Node | string | number} index @param {number} power */
 export const subsup = (base, index, power) => m("msubsup", {}, atom(base), atom(index), atom(power));
 
-/** With a hat: an estimate. @param {string} base */
+/** A symbol with a hat: an estimate. @param {string} base */
 export const hat = (base) =>
   m("mover", { accent: "true" }, atom(base), m("mo", { stretchy: "false", class: "mx-hat" }, "ˆ"));
 
-/** As high and deep as any cell, so that the lines of tables side by side are level. */
+/** Invisible element as high and deep as any cell, so that the rows of neighbouring tables align. */
 const strut = () => m("mspace", { width: "0", height: "1.05em", depth: "0.4em" });
 
-/** One row of symbols, below it what they are here: each a cell. @param {Node[][]} rows */
+/** A table of cells: a row of symbols, and below it their values. @param {Node[][]} rows */
 export const table = (rows) =>
   m("mtable", {}, ...rows.map((cells) => m("mtr", {}, ...cells.map((cell) => m("mtd", {}, strut(), cell)))));
 
-/** A whole formula in a line of text. @param {...(Node | string | number)} parts */
+/** An inline formula. @param {...(Node | string | number)} parts */
 export const inline = (...parts) => m("math", {}, row(...parts));

@@ -1,4 +1,4 @@
-// The pictures of a step: the scene under its veil, the piece that is lifted out of it, what is put together.
+// Draws the pictures of a step: the scene under its veil, the piece that the mask cuts out, and the sum of the slots.
 
 import { blend } from "../scene/compose.js";
 import { context2d } from "../page/dom.js";
@@ -6,17 +6,17 @@ import { drawColors, FOG } from "../drawing/draw.js";
 import { onGround } from "../drawing/ground.js";
 
 /** @typedef {import("../scene/scene.js").Scene} Scene */
-/** What the slots are decoded to: [H*W][4] of each, and the softmax of their masks, [H*W]. @typedef {{slots: Float32Array[], masks: Float32Array[]}} Decoded */
+/** Decoded slots [H*W][4], and their masks [H*W] after the softmax. @typedef {{slots: Float32Array[], masks: Float32Array[]}} Decoded */
 
-/** How much fog lies on the scene. */
+/** Opacity of the veil. */
 const THICKNESS = 0.76;
 
 /**
- * The scene: what earlier steps took is gone (the chequer), what is left is veiled, this step's mask is lit.
+ * Draws the scene: parts of earlier steps chequered, the scope under a veil, this step's mask without it.
  * @param {HTMLCanvasElement} element
  * @param {Scene} scene
  * @param {number} step
- * @param {{scope: number, mask: number}} done how far the veil has come down, and how far the spotlight has opened
+ * @param {{scope: number, mask: number}} done progress of the phases "scope" (veil) and "mask" (spotlight), 0 to 1
  */
 export function drawVeiled(element, scene, step, { scope, mask }) {
   const pixels = scene.size ** 2;
@@ -27,7 +27,7 @@ export function drawVeiled(element, scene, step, { scope, mask }) {
   for (let p = 0; p < pixels; p++) {
     const clear = mask * lit[p];
     const veiled = Math.max(0, left[p] - clear);
-    const going = last ? (1 - scope) * last[p] : 0; // the last step's piece is covered while the veil moves
+    const going = last ? (1 - scope) * last[p] : 0; // the last step's piece disappears while the veil moves
     shown[p] = veiled + clear + going;
     for (let c = 0; c < 3; c++) {
       const x = scene.image[3 * p + c];
@@ -38,7 +38,7 @@ export function drawVeiled(element, scene, step, { scope, mask }) {
 }
 
 /**
- * The scene's own pixels, or a component's, under a mask.
+ * Draws the scene's or a component's colours under a mask, on a chequered ground.
  * @param {HTMLCanvasElement} element @param {number} size
  * @param {Float32Array} colors [H*W][stride] @param {number} stride @param {Float32Array} mask [H*W]
  */
@@ -49,7 +49,7 @@ export function drawPiece(element, size, colors, stride, mask) {
 }
 
 /**
- * The same with nothing around it, to fly over the page; whole without a mask.
+ * Draws colours under a mask on a transparent ground, for the animation; everything if there is no mask.
  * @param {HTMLCanvasElement} element @param {number} size
  * @param {Float32Array} colors [H*W][stride] @param {number} stride @param {Float32Array | null} mask [H*W]
  */
@@ -65,8 +65,8 @@ export function drawCutOut(element, size, colors, stride, mask) {
 }
 
 /**
- * The sum of the components under the attention's masks, as far as slots are filled.
- * @param {HTMLCanvasElement} element @param {Scene} scene @param {Float32Array[]} decoded @param {number} filled how many are
+ * Draws the sum of the first slots: components under the attention's masks.
+ * @param {HTMLCanvasElement} element @param {Scene} scene @param {Float32Array[]} decoded @param {number} filled number of slots
  */
 export function drawSum(element, scene, decoded, filled) {
   const masks = scene.masks.map((mask, k) => (k < filled ? mask : null));

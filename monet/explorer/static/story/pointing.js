@@ -1,13 +1,13 @@
-// A pixel of the scene, pointed at on any of its pictures: by mouse, by a tap, or by arrow keys.
+// Selects and marks a pixel on the pictures of the animation, by mouse, tap or arrow keys.
 
 import { h } from "../page/dom.js";
 import { pointable } from "../page/pointing.js";
 
-/** Rows and columns that a key goes. @type {Record<string, [number, number]>} */
+/** Rows and columns that a key moves by. @type {Record<string, [number, number]>} */
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /**
- * A picture in a frame, on which a pixel can be pointed at and is marked.
+ * Puts a picture in a frame that marks the pixel pointed at.
  * @param {HTMLCanvasElement} picture
  * @param {import("../scene/store.js").Store} store
  */
@@ -25,10 +25,10 @@ export function pointed(picture, store) {
 }
 
 /**
- * Arrow keys move the pixel while a picture has the focus, Shift eight at a time.
+ * Makes arrow keys move the pixel while a picture has the focus; with Shift by eight.
  * @param {HTMLElement} picture
  * @param {import("../scene/store.js").Store} store
- * @param {() => number} start where they begin
+ * @param {() => number} start the pixel to start from
  */
 export function pointByKeys(picture, store, start) {
   picture.addEventListener("keydown", (event) => {
@@ -40,16 +40,17 @@ export function pointByKeys(picture, store, start) {
     const pixel = store.view.pixel ?? start();
     /** @param {number} v */
     const inside = (v) => Math.max(0, Math.min(size - 1, v));
-    const far = event.shiftKey ? 8 : 1;
-    store.look({ pixel: inside(Math.floor(pixel / size) + far * by[0]) * size + inside((pixel % size) + far * by[1]) });
+    const step = event.shiftKey ? 8 : 1;
+    const [row, column] = [inside(Math.floor(pixel / size) + step * by[0]), inside((pixel % size) + step * by[1])];
+    store.look({ pixel: row * size + column });
   });
   picture.addEventListener("blur", () => store.loaded && store.view.pixel !== null && store.look({ pixel: null }));
 }
 
-/** A mask is strong where it is nearly as large as anywhere. */
+/** A mask is strong where it has at least this share of its maximum. */
 const STRONG = 0.9;
 
-/** Where to look if nobody points: of the pixels where a mask is strong, the one nearest to its centre. @param {Float32Array} mask @param {number} size */
+/** Default pixel of a mask: the one nearest to its centroid among those where it is strong. @param {Float32Array} mask @param {number} size */
 export function middleOf(mask, size) {
   let [total, row, column, most] = [0, 0, 0, 0];
   mask.forEach((m, p) => {
@@ -59,10 +60,10 @@ export function middleOf(mask, size) {
     most = Math.max(most, m);
   });
   /** @param {number} p */
-  const far = (p) => Math.hypot(Math.floor(p / size) - row / total, (p % size) - column / total);
+  const distance = (p) => Math.hypot(Math.floor(p / size) - row / total, (p % size) - column / total);
   let best = -1;
   mask.forEach((m, p) => {
-    if (m >= STRONG * most && (best < 0 || far(p) < far(best))) best = p;
+    if (m >= STRONG * most && (best < 0 || distance(p) < distance(best))) best = p;
   });
   return best;
 }

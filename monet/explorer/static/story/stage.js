@@ -1,4 +1,4 @@
-// A step on its stage, from left to right: the scene under its veil, the piece, its latents, what the decoder paints.
+// Pictures of one step, from left to right: scene under its veil, piece, latents, component and mask; animates them.
 
 import { canvas, drawColors, drawValues, slotColor } from "../drawing/draw.js";
 import { find, h } from "../page/dom.js";
@@ -15,14 +15,14 @@ import { pointByKeys, pointed } from "./pointing.js";
 /** @typedef {import("./timeline.js").Moment} Moment */
 
 const k = () => "k";
-/** By their names: title, symbol, and what a screen reader says. @type {Record<string, [title: string, symbol: () => MathMLElement, label: string]>} */
+/** Title, symbol and accessible name of each picture. @type {Record<string, [title: string, symbol: () => MathMLElement, label: string]>} */
 const PICTURES = {
   scene: [
     "scene under scope",
     () => inline(sub("s", row("k", "−", 1))),
-    "The scene: what is gone is chequered, what is left is veiled, what this step takes is lit",
+    "The scene: parts of earlier steps are chequered, the unexplained rest is veiled, this step’s part is bright",
   ],
-  piece: ["piece", () => inline(sub("m", k()), "x"), "The piece that is lifted out: picture times mask"],
+  piece: ["piece", () => inline(sub("m", k()), "x"), "The piece: picture times mask"],
   component: ["component", () => inline(sub(hat("x"), k())), "The component that the decoder paints from the latents"],
   mask: [
     "its mask",
@@ -31,7 +31,7 @@ const PICTURES = {
   ],
 };
 
-/** How flat a picture is where it turns into bars. */
+/** Relative height of a picture at the moment when it turns into bars. */
 const FLAT = 0.02;
 
 export class Stage {
@@ -42,7 +42,7 @@ export class Stage {
   #flyer = h("canvas", { class: "mx-story-flyer", hidden: true, "aria-hidden": "true" });
   /** @type {Record<string, ReturnType<typeof pointed>>} */
   #frames = {};
-  /** What each part shows. @type {Record<string, string | number>} */
+  /** Key of the state that each part shows. @type {Record<string, string | number>} */
   #drawn = {};
   /** @type {Scene | null} */
   #scene = null;
@@ -50,14 +50,14 @@ export class Stage {
 
   /**
    * @param {import("../scene/store.js").Store} store
-   * @param {() => number} pixel where arrow keys begin
+   * @param {() => number} pixel where arrow keys start
    */
   constructor(store, pixel) {
     for (const name of Object.keys(PICTURES)) this.#frames[name] = pointed(this.pictures[name], store);
     const { scene } = this.pictures;
     scene.tabIndex = 0;
     scene.classList.add("mx-story-scene");
-    scene.title = "Point at a pixel, or move it by arrow keys; double click or Enter: large";
+    scene.title = "Point at a pixel, or choose it with the arrow keys. Double-click or Enter: enlarge";
     pointByKeys(scene, store, pixel);
     /** @param {string} name @param {() => MathMLElement} symbol @param {string} title @param {HTMLElement} picture */
     const part = (name, symbol, title, picture) =>
@@ -74,23 +74,24 @@ export class Stage {
     roving(this.element, ".mx-canvas:not(.mx-story-scene)");
   }
 
-  /** Another scene. @param {Scene} scene */
+  /** Opens another scene. @param {Scene} scene */
   open(scene) {
     this.#scene = scene;
     this.#reach = Bars.reachOf(scene);
     this.#drawn = {};
   }
 
-  /** @param {number} pixel */
+  /** Marks a pixel on every picture. @param {number} pixel */
   point(pixel) {
     const scene = this.#scene;
     if (scene) for (const frame of Object.values(this.#frames)) frame.point(pixel, scene.size);
   }
 
   /**
+   * Draws a moment of the animation.
    * @param {Moment} moment
-   * @param {Decoded | null} decoded null as long as nothing is
-   * @param {Element | null} [target] the place in the strip that the component flies to
+   * @param {Decoded | null} decoded null until the slots are decoded
+   * @param {Element | null} [target] element of the strip that the component flies to
    */
   show({ step, done }, decoded, target = null) {
     const scene = this.#scene;
@@ -117,7 +118,7 @@ export class Stage {
     this.#fly(scene, step, done, decoded, target);
   }
 
-  /** @param {string} name @param {string | number} key of what is drawn @param {() => void} draw */
+  /** Draws a part if its state has changed. @param {string} name @param {string | number} key of the state @param {() => void} draw */
   #draw(name, key, draw) {
     if (this.#drawn[name] === key) return;
     this.#drawn[name] = key;
@@ -125,47 +126,48 @@ export class Stage {
   }
 
   /**
-   * Shows a part once it is there; until then it stays as it was, and fades.
-   * @param {string} name @param {boolean} there @param {number} step @param {() => void} draw
+   * Shows a part once the animation has reached it; until then the last step's part fades.
+   * @param {string} name @param {boolean} reached @param {number} step @param {() => void} draw
    */
-  #reveal(name, there, step, draw) {
-    if (there) this.#draw(name, step, draw);
-    find(this.element, `[data-part=${name}]`).classList.toggle("mx-there", there);
+  #reveal(name, reached, step, draw) {
+    if (reached) this.#draw(name, step, draw);
+    find(this.element, `[data-part=${name}]`).classList.toggle("mx-there", reached);
   }
 
   /**
-   * What is on its way: out of the scene, into the bars, out of them again, into its slot.
+   * Moves the flying picture: from the scene to the piece, into the bars, from the bars to the component, into its slot.
    * @param {Scene} shown @param {number} step @param {Moment["done"]} done @param {Decoded | null} decoded @param {Element | null} target
    */
   #fly({ size, image, masks }, step, done, decoded, target) {
     /** @param {number} share */
-    const between = (share) => share > 0 && share < 1;
+    const moving = (share) => share > 0 && share < 1;
     const { scene, piece, component } = this.pictures;
     const bars = this.#bars.element;
     this.#flyer.hidden = false;
-    if (between(done.piece)) {
+    if (moving(done.piece)) {
       this.#load(`piece ${step}`, size, image, 3, masks[step]);
       this.#place(scene, piece, done.piece);
-    } else if (between(done.latents) && done.latents <= 0.5) {
+    } else if (moving(done.latents) && done.latents <= 0.5) {
       this.#load(`piece ${step}`, size, image, 3, masks[step]);
       this.#place(piece, bars, 2 * done.latents, { to: FLAT });
-    } else if (decoded && between(done.component)) {
+    } else if (decoded && moving(done.component)) {
       this.#load(`component ${step}`, size, decoded.slots[step], 4, null);
       this.#place(bars, component, done.component, { from: FLAT });
-    } else if (decoded && target && between(done.slot)) {
+    } else if (decoded && target && moving(done.slot)) {
       this.#load(`slot ${step}`, size, decoded.slots[step], 4, masks[step]);
       this.#place(component, target, done.slot);
     } else this.#flyer.hidden = true;
   }
 
-  /** @param {string} key @param {number} size @param {Float32Array} colors @param {number} stride @param {Float32Array | null} mask */
+  /** Draws the flying picture. @param {string} key @param {number} size @param {Float32Array} colors @param {number} stride @param {Float32Array | null} mask */
   #load(key, size, colors, stride, mask) {
     this.#draw("flyer", key, () => drawCutOut(this.#flyer, size, colors, stride, mask));
   }
 
   /**
-   * On the way from one picture to another; `from` and `to` say how high it is at the ends.
-   * @param {Element} start @param {Element} end @param {number} share of the way @param {{from?: number, to?: number}} [heights]
+   * Places the flying picture between two elements.
+   * @param {Element} start @param {Element} end @param {number} share of the way, 0 to 1
+   * @param {{from?: number, to?: number}} [heights] relative height at the start and at the end
    */
   #place(start, end, share, { from = 1, to = 1 } = {}) {
     const origin = this.element.getBoundingClientRect();
@@ -174,7 +176,7 @@ export class Stage {
     const mix = (x, y) => x + share * (y - x);
     const [width, height] = [mix(a.width, b.width), mix(a.height * from, b.height * to)];
     const [x, y] = [mix(a.left + a.width / 2, b.left + b.width / 2), mix(a.top + a.height / 2, b.top + b.height / 2)];
-    const lift = Math.sin(Math.PI * share) * 0.06 * a.height; // an arc, so that it is seen to be in the air
+    const lift = Math.sin(Math.PI * share) * 0.06 * a.height; // an arc, so that it appears to fly
     Object.assign(this.#flyer.style, {
       width: `${width}px`,
       height: `${height}px`,

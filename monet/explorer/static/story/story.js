@@ -1,5 +1,4 @@
-// The story of a scene: the film of its steps; where motion is not wanted, all steps laid out. It shows the scene as the
-// model saw it, whatever was edited since.
+// Animation of the attention's steps, of the unedited scene. With reduced motion it shows all steps one below the other.
 
 import { mean, softmaxMasks } from "../scene/compose.js";
 import { button, h, say, targetIn } from "../page/dom.js";
@@ -16,7 +15,7 @@ import { ideas, sentence } from "./words.js";
 const SPEEDS = { 0.5: "½ ×", 1: "1 ×", 2: "2 ×" };
 
 /** @typedef {import("../scene/scene.js").Scene} Scene */
-/** What shows a step. @typedef {{stage: Stage, equation: Equation, where: HTMLElement}} Shown */
+/** Elements that show a step. @typedef {{stage: Stage, equation: Equation, where: HTMLElement}} StepView */
 
 /**
  * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} context
@@ -26,7 +25,7 @@ export function story({ store, frames }) {
   const film = new Film(moved, played);
   const play = button("▶ Play", toggle, {
     class: "mx-button mx-play",
-    title: "Watch the scene being handed out (Space)",
+    title: "Play the animation of the steps (Space)",
   });
   const scrub = h("input", {
     type: "range",
@@ -40,7 +39,7 @@ export function story({ store, frames }) {
   const speed = h(
     "select",
     { class: "mx-select", "aria-label": "Speed of the film", onchange: () => (film.speed = Number(speed.value)) },
-    ...Object.entries(SPEEDS).map(([value, words]) => h("option", { value, selected: value === "1" }, words)),
+    ...Object.entries(SPEEDS).map(([value, label]) => h("option", { value, selected: value === "1" }, label)),
   );
   /** @param {number} by steps */
   const move = (by) => () => {
@@ -62,63 +61,64 @@ export function story({ store, frames }) {
     store.lookAtStep(step);
     film.rest(step);
   });
-  const told = line();
+  const caption = captionLine();
   const where = h("p", { class: "mx-story-where" });
   const equation = new Equation();
   const edited = h(
     "p",
     { class: "mx-note mx-far", hidden: true },
-    "You have edited this scene; the film shows it as the model saw it.",
+    "You have edited this scene. The animation shows it without the edits.",
   );
-  const moving = h(
+  const filmElement = h(
     "div",
     {
       class: "mx-story-film",
       tabIndex: 0,
       role: "group",
-      "aria-label": "The film of the attention: arrow keys go phase by phase, Space plays and pauses",
+      "aria-label": "Animation of the attention: arrow keys move phase by phase, Space plays and pauses",
     },
     stage.element,
-    told.element,
+    caption.element,
     equation.element,
     where,
   );
   const laid = h("div", { class: "mx-story-laid" });
   const notes = h("div", { class: "mx-story-ideas" });
-  const element = h("div", { class: "mx-story", onkeydown: onKey }, edited, moving, laid, strip.element, notes);
-  /** @type {Scene} undefined until the first one is open */
+  const element = h("div", { class: "mx-story", onkeydown: onKey }, edited, filmElement, laid, strip.element, notes);
+  /** @type {Scene} undefined until the first scene is open */
   let scene;
   /** @type {import("./pictures.js").Decoded | null} */
   let decoded = null;
-  /** The scene whose slots were asked for. @type {Scene | null} */
+  /** The scene whose slots are decoded or being decoded. @type {Scene | null} */
   let decoding = null;
-  /** What shows each step, where motion is not wanted. @type {(Shown & {told: ReturnType<typeof line>, element: HTMLElement})[]} */
+  /** One row for each step, with reduced motion. @type {(StepView & {caption: ReturnType<typeof captionLine>, element: HTMLElement})[]} */
   let rows = [];
-  /** Of the steps' masks, as far as they were asked for. @type {number[]} */
+  /** Cached default pixel of each step's mask. @type {number[]} */
   let middles = [];
-  let latents = 0; // that the ideas speak of
+  let latents = 0; // number of latents that the texts name
 
-  const shownStep = () => film.step ?? store.document.slots[store.view.slot]?.step ?? scene.slots - 1;
-  const moment = () => (film.all ? wholeStep(shownStep(), scene.slots) : momentAt(film.position));
+  const currentStep = () => film.step ?? store.document.slots[store.view.slot]?.step ?? scene.slots - 1;
+  const moment = () => (film.all ? wholeStep(currentStep(), scene.slots) : momentAt(film.position));
 
-  /** The pixel that the numbers are of: the one pointed at, or one where a step's mask is strong. */
-  const pixel = (step = shownStep()) => store.view.pixel ?? (middles[step] ??= middleOf(scene.masks[step], scene.size));
+  /** The pixel whose numbers are shown: the one pointed at, or one where the step's mask is strong. */
+  const pixel = (step = currentStep()) =>
+    store.view.pixel ?? (middles[step] ??= middleOf(scene.masks[step], scene.size));
 
   function moved() {
-    if (!scene || store.scene !== scene) return film.pause(); // another one is on its way to the panels
+    if (!scene || store.scene !== scene) return film.pause(); // the next frame brings another scene
     if (store.view.step !== film.step) store.look({ step: film.step });
     show();
   }
 
   function played() {
     play.textContent = film.playing ? "❚❚ Pause" : "▶ Play";
-    told.element.setAttribute("aria-live", film.running ? "off" : "polite"); // no screen reader keeps up with it
+    caption.element.setAttribute("aria-live", film.running ? "off" : "polite"); // too fast for a screen reader
   }
 
   function toggle() {
     if (film.playing || !scene) return film.pause();
     if (lessMotion()) return film.rest(((film.step ?? -1) + 1) % scene.slots);
-    moving.scrollIntoView({ block: "nearest" });
+    filmElement.scrollIntoView({ block: "nearest" });
     film.play();
   }
 
@@ -126,17 +126,17 @@ export function story({ store, frames }) {
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || targetIn(event, "button, canvas, .mx-story-strip")) return;
     /** @type {Record<string, () => void>} */
-    const acts = {
+    const actions = {
       ArrowRight: lessMotion() ? move(1) : () => film.onward(),
       ArrowLeft: lessMotion() ? move(-1) : () => film.back(),
       Home: () => film.go(0),
       End: () => film.go(film.end),
       " ": toggle,
     };
-    const act = acts[event.key];
-    if (!act || event.defaultPrevented) return;
+    const action = actions[event.key];
+    if (!action || event.defaultPrevented) return;
     event.preventDefault();
-    act();
+    action();
   }
   scrub.addEventListener("keydown", onKey);
 
@@ -146,7 +146,7 @@ export function story({ store, frames }) {
     middles = [];
     stage.open(scene);
     strip.open(scene);
-    lay();
+    layOut();
     scrub.max = String(endOf(scene.slots - 1));
     ticks.replaceChildren(...scene.masks.map((_, k) => h("i", {}, String(k + 1))));
     if (latents !== scene.mean[0].length) {
@@ -160,8 +160,8 @@ export function story({ store, frames }) {
     film.open(scene.slots);
   }
 
-  /** All steps one below the other, each whole. */
-  function lay() {
+  /** With reduced motion: creates a row for each step, one below the other. */
+  function layOut() {
     element.classList.toggle("mx-laid-out", lessMotion());
     rows = !lessMotion()
       ? []
@@ -169,7 +169,7 @@ export function story({ store, frames }) {
           const row = {
             stage: new Stage(store, () => pixel(step)),
             equation: new Equation(),
-            told: line(),
+            caption: captionLine(),
             where: h("p", { class: "mx-story-where" }),
           };
           row.stage.open(scene);
@@ -177,7 +177,7 @@ export function story({ store, frames }) {
           const element = h(
             "section",
             { "aria-label": `Step ${step + 1}` },
-            row.told.element,
+            row.caption.element,
             row.stage.element,
             row.equation.element,
             row.where,
@@ -195,7 +195,7 @@ export function story({ store, frames }) {
     taken: mean(scene.masks[step]),
   });
 
-  /** Puts in the numbers of a pixel, and says which it is. @param {Shown} target @param {number} step */
+  /** Fills in the numbers of the pixel, and its position. @param {StepView} target @param {number} step */
   function fill(target, step) {
     const at = pixel(step);
     target.stage.point(at);
@@ -204,8 +204,8 @@ export function story({ store, frames }) {
     say(
       target.where,
       store.view.pixel === null
-        ? `Numbers of a pixel where this mask is strong: ${place}. Point at a picture for another.`
-        : `Numbers of the pixel that you point at: ${place}.`,
+        ? `The numbers are for a pixel where this mask is strong: ${place}. Point at a picture to choose another pixel.`
+        : `The numbers are for the pixel that you point at: ${place}.`,
     );
   }
 
@@ -215,7 +215,7 @@ export function story({ store, frames }) {
     rows.forEach((row, step) => {
       row.stage.show(wholeStep(step, scene.slots), decoded);
       fill(row, step);
-      row.told.say(step, sentence({ step, phase: "mask" }, facts(step)));
+      row.caption.say(step, sentence({ step, phase: "mask" }, facts(step)));
       row.element.classList.toggle("mx-now", step === film.step);
     });
     strip.show(now, decoded);
@@ -223,7 +223,7 @@ export function story({ store, frames }) {
       stage.show(now, decoded, strip.target(now.step));
       fill({ stage, equation, where }, now.step);
       equation.light(now.phase);
-      told.say(now.step, sentence(now, facts(now.step)));
+      caption.say(now.step, sentence(now, facts(now.step)));
     }
     for (const note of notes.querySelectorAll("section"))
       note.classList.toggle(
@@ -241,17 +241,17 @@ export function story({ store, frames }) {
   onMotionChange(() => {
     film.pause();
     if (!scene) return;
-    lay();
+    layOut();
     show();
   });
-  new IntersectionObserver(([entry]) => !entry.isIntersecting && film.pause()).observe(moving);
+  new IntersectionObserver(([entry]) => !entry.isIntersecting && film.pause()).observe(filmElement);
 
-  /** What the slots are decoded to; if that fails, the next frame tries again. */
+  /** Decodes the slots; if that fails, the next frame tries again. */
   async function decode() {
-    const of = (decoding = scene);
+    const requested = (decoding = scene);
     try {
       const slots = await frames.decode(store.original.slots.map((slot) => slot.latent));
-      if (of !== scene) return;
+      if (requested !== scene) return;
       decoded = {
         slots,
         masks: softmaxMasks(
@@ -261,8 +261,8 @@ export function story({ store, frames }) {
       };
       show();
     } catch (error) {
-      console.warn("the story was not decoded:", reasonOf(error));
-      if (of === decoding) decoding = null;
+      console.warn("the slots of the animation were not decoded:", reasonOf(error));
+      if (requested === decoding) decoding = null;
     }
   }
 
@@ -275,16 +275,16 @@ export function story({ store, frames }) {
   return { element, controls, draw };
 }
 
-/** A sentence after the number of the step that it is about. */
-function line() {
+/** A caption: the number of a step, and a sentence about it. */
+function captionLine() {
   const number = h("span", { class: "mx-story-number" });
-  const words = h("span");
+  const sentence = h("span");
   return {
-    element: h("p", { class: "mx-story-sentence" }, number, words),
+    element: h("p", { class: "mx-story-sentence" }, number, sentence),
     /** @param {number} step @param {string} text */
     say(step, text) {
       numbered(number, step);
-      say(words, text);
+      say(sentence, text);
     },
   };
 }

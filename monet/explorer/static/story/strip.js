@@ -1,4 +1,4 @@
-// The slots as they are filled, one after the other, and what they add up to: the scene is the sum over k of m_k x_k.
+// Strip of slots below the animation: fills slot by slot, and shows their sum, the scene: sum over k of m_k x_k.
 
 import { canvas, inkOn, slotColor } from "../drawing/draw.js";
 import { h, say } from "../page/dom.js";
@@ -7,7 +7,7 @@ import { roving } from "../page/roving.js";
 import { hat, inline } from "./mathml.js";
 import { drawPiece, drawSum } from "./pictures.js";
 
-/** Puts a step's number on its slot's colour. @param {HTMLElement} element @param {number} step */
+/** Shows a step's number on its slot's colour. @param {HTMLElement} element @param {number} step */
 export function numbered(element, step) {
   say(element, String(step + 1));
   element.style.background = slotColor(step);
@@ -19,26 +19,26 @@ export class Strip {
   element = h("div", {
     class: "mx-story-strip",
     role: "group",
-    "aria-label": "The slots, as they are filled: arrow keys move, Enter goes to a slot’s step",
+    "aria-label": "Slots: arrow keys move, Enter shows the step that filled the slot",
   });
-  #sum = zoomable(canvas("The sum of the slots that are filled"));
+  #sum = zoomable(canvas("Sum of the filled slots"));
   /** @type {{tile: HTMLButtonElement, picture: HTMLCanvasElement}[]} */
   #tiles = [];
-  /** Whether a slot's picture is there. @type {boolean[]} */
+  /** Whether each slot's picture is drawn. @type {boolean[]} */
   #drawn = [];
-  #shown = -1;
+  #sumCount = -1; // slots in the drawn sum
 
-  /** @param {(step: number) => void} select a slot that is clicked */
+  /** @param {(step: number) => void} select called when a slot is clicked */
   constructor(select) {
     this.select = select;
     roving(this.element, "button, .mx-story-sum canvas");
   }
 
-  /** Another scene. @param {import("../scene/scene.js").Scene} scene */
+  /** Opens another scene. @param {import("../scene/scene.js").Scene} scene */
   open(scene) {
     this.scene = scene;
     this.#drawn = [];
-    this.#shown = -1;
+    this.#sumCount = -1;
     this.#tiles = scene.masks.map((_, k) => {
       const picture = canvas(`Slot ${k + 1}: its component under its mask`);
       const chip = numbered(h("span", { class: "mx-story-number" }), k);
@@ -67,27 +67,27 @@ export class Strip {
     );
   }
 
-  /** Where a step's piece goes. @param {number} step */
+  /** The picture that a step's component flies to. @param {number} step */
   target(step) {
     return this.#tiles[step].picture;
   }
 
-  /** @param {import("./timeline.js").Moment} moment @param {{slots: Float32Array[]} | null} decoded */
+  /** Draws a moment of the animation. @param {import("./timeline.js").Moment} moment @param {{slots: Float32Array[]} | null} decoded */
   show({ step, done, filled }, decoded) {
     const { scene } = this;
     if (!scene) return;
     const count = Math.max(filled, step + (done.slot === 1 ? 1 : 0));
     this.#tiles.forEach(({ tile, picture }, k) => {
-      const there = decoded !== null && k < count;
-      tile.classList.toggle("mx-there", there);
+      const isFilled = decoded !== null && k < count;
+      tile.classList.toggle("mx-there", isFilled);
       if (k === step) tile.setAttribute("aria-current", "step");
       else tile.removeAttribute("aria-current");
-      if (!there || this.#drawn[k]) return;
+      if (!isFilled || this.#drawn[k]) return;
       this.#drawn[k] = true;
       drawPiece(picture, scene.size, decoded.slots[k], 4, scene.masks[k]);
     });
-    if (!decoded || count === this.#shown) return;
-    this.#shown = count;
+    if (!decoded || count === this.#sumCount) return;
+    this.#sumCount = count;
     drawSum(this.#sum, scene, decoded.slots, count);
   }
 }

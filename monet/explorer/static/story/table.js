@@ -1,4 +1,4 @@
-// All steps of the attention side by side: the scope that a step is given, the share it takes, and what it leaves.
+// Table of all attention steps: scope before the step, share, mask, and scope after the step.
 
 import { Columns, symbol } from "../drawing/columns.js";
 import { blend, mean } from "../scene/compose.js";
@@ -10,6 +10,7 @@ import { zoomable } from "../page/lightbox.js";
 /** @typedef {import("../scene/frames.js").Frame} Frame */
 
 /**
+ * Creates the table, with the picture and the curve of what is explained beside it.
  * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} context
  * @returns {{element: HTMLElement, draw: (frame: Frame) => void}}
  */
@@ -67,7 +68,7 @@ export function stepsTable({ store, frames }) {
           drawColors(soFar, scene.size, onGround(blend(slots, upTo), upTo, scene.size));
         })
         .catch((error) => {
-          console.warn("what is explained was not decoded:", error.message);
+          console.warn("the explained part was not decoded:", error.message);
           last = null; // the next frame tries again
         });
       /** @type {NodeListOf<SVGElement>} */
@@ -96,14 +97,14 @@ export function stepsTable({ store, frames }) {
           ? scene.slots === 1
             ? "explained by the only step"
             : `explained by all ${scene.slots} steps`
-          : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} left, takes ${percent(scene.masks[k])}; the rest is chequered`;
+          : `step ${k + 1} of ${scene.slots}: ${percent(scene.scopes[k])} unexplained, takes ${percent(scene.masks[k])}; the remaining part is chequered`;
     }
     last = frame;
   }
   return { element, draw };
 }
 
-/** The share of the scene that is unexplained before each step, a falling stair, and what each step takes of it. @param {Frame["scene"]} scene @param {(k: number) => void} select */
+/** Draws the unexplained share before each step as a falling line, and the share of each step as a bar. @param {Frame["scene"]} scene @param {(k: number) => void} select */
 function scopeCurve(scene, select) {
   const count = scene.slots;
   const [width, height] = [100, 46];

@@ -1,4 +1,4 @@
-// The curves of a run: small charts side by side, each with its newest value, and with any other under the pointer.
+// Training curves of a run: small charts, each with its newest value or the value under the pointer.
 
 import { h, say, svg } from "../page/dom.js";
 
@@ -13,7 +13,7 @@ const CURVES = [
 
 const [WIDTH, HEIGHT, TOP, BOTTOM, EDGE] = [300, 96, 18, 84, 4];
 
-/** Rows at the beginning that may leave the chart, so that the first steps do not flatten all others. */
+/** Share of the first rows that is ignored for the vertical scale, so that early values do not flatten the curve. */
 const FIRST = 0.06;
 
 /** @param {number} value */
@@ -22,12 +22,12 @@ const number = (value) => value.toLocaleString("en", { maximumSignificantDigits:
 const brief = (value) =>
   value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 }).replace("-", "−");
 /** @param {number} step */
-const whole = (step) => Math.round(step).toLocaleString("en");
+const integer = (step) => Math.round(step).toLocaleString("en");
 
 /** @typedef {import("./client.js").Columns} Columns */
-/** A step, and the value there. @typedef {[step: number, value: number]} Point */
+/** A step and its value. @typedef {[step: number, value: number]} Point */
 
-/** The points of a column that exist. @param {Columns} rows @param {string} name @returns {Point[]} */
+/** The points of a column, without missing values. @param {Columns} rows @param {string} name @returns {Point[]} */
 const points = ({ step = [], ...columns }, name) =>
   (columns[name] ?? []).flatMap((value, i) => (value === null ? [] : [[step[i], value]]));
 
@@ -48,7 +48,7 @@ export class Curves {
     h("div", { class: "mx-train-curves" }, ...this.#charts.map(({ figure }) => figure)),
   );
 
-  /** @param {{training: Columns, held_out: Columns}} rows as the server has them */
+  /** @param {{training: Columns, held_out: Columns}} rows from the server */
   draw(rows) {
     this.element.hidden = !rows.training.step && !rows.held_out.step;
     const last = Math.max(1, ...[rows.training, rows.held_out].map(({ step }) => step?.at(-1) ?? 0));
@@ -94,25 +94,25 @@ function chart(title, unit, name) {
     const all = [...rows, ...heldOut];
     figure.hidden = !all.length;
     if (!all.length) return;
-    const usual = [
+    const scaled = [
       ...rows.slice(Math.floor(FIRST * rows.length)),
       ...heldOut.slice(Math.floor(FIRST * heldOut.length)),
     ].map(([, v]) => v);
-    const [low, high] = [Math.min(...usual), Math.max(...usual)];
+    const [low, high] = [Math.min(...scaled), Math.max(...scaled)];
     /** @param {number} v */
     const y = (v) => Math.max(-HEIGHT, BOTTOM - ((BOTTOM - TOP) * (v - low)) / (high - low || 1));
     /** @param {Point[]} list */
     const path = (list) =>
       list.map(([step, v], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(v).toFixed(1)}`).join("");
     line.setAttribute("d", path(rows) + (rows.length === 1 ? "h0" : ""));
-    // A line of no length with round ends stays a dot however the drawing is stretched.
+    // A line of length zero with round ends stays a round dot when the drawing is stretched.
     held.replaceChildren(
       ...heldOut.map(([step, v]) => svg("path", { d: `M${x(step).toFixed(1)},${y(v).toFixed(1)}h0` })),
     );
     say(highest, brief(high));
     say(lowest, high > low ? brief(low) : "");
-    say(end, `step ${whole(last)}`);
-    tell();
+    say(end, `step ${integer(last)}`);
+    showValue();
     mark(marked);
   }
 
@@ -126,20 +126,20 @@ function chart(title, unit, name) {
   /** @param {Point[]} list @param {number} step @returns {Point | undefined} */
   const nearest = ([first, ...others], step) =>
     others.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best), first);
-  function tell(step = Infinity) {
+  function showValue(step = Infinity) {
     const [a, b] =
       step === Infinity ? [training.at(-1), measured.at(-1)] : [nearest(training, step), nearest(measured, step)];
     const at = a ?? b;
     say(
       value,
-      [step < Infinity && at && `step ${whole(at[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`]
+      [step < Infinity && at && `step ${integer(at[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`]
         .filter(Boolean)
         .join(" "),
     );
-    const words = [a && `${number(a[1])} in training`, b && `${number(b[1])} held out`].filter(Boolean).join(", ");
-    drawing.setAttribute("aria-label", `${title}${unit && `, ${unit}`}, at step ${whole(last)}: ${words}`);
+    const values = [a && `${number(a[1])} in training`, b && `${number(b[1])} held out`].filter(Boolean).join(", ");
+    drawing.setAttribute("aria-label", `${title}${unit && `, ${unit}`}, at step ${integer(last)}: ${values}`);
   }
-  drawing.addEventListener("pointermove", (event) => tell((last * event.offsetX) / drawing.clientWidth));
-  drawing.addEventListener("pointerleave", () => tell());
+  drawing.addEventListener("pointermove", (event) => showValue((last * event.offsetX) / drawing.clientWidth));
+  drawing.addEventListener("pointerleave", () => showValue());
   return { figure, name, draw, mark };
 }

@@ -1,10 +1,10 @@
-// What a new run needs: a data set, a name, and how long.
+// Form that starts a run: data set, name and duration.
 
 import { button, h, say } from "../page/dom.js";
 import { checkName, nameFrom } from "../own/naming.js";
 import { reasonOf } from "../page/reason.js";
 
-/** Minutes that are offered at first. */
+/** Default duration in minutes. */
 const MINUTES = 20;
 
 /** @typedef {import("./client.js").Data} Data */
@@ -37,20 +37,20 @@ export function form(start) {
     "aria-label": "Until stopped",
     onchange: () => (minutes.disabled = endless.checked),
   });
-  const wrong = h("p", { class: "mx-train-wrong", role: "alert" });
+  const problem = h("p", { class: "mx-train-wrong", role: "alert" });
   const submit = button("Train", () => {}, { type: "submit", class: "mx-button mx-train-start" });
-  let own = false; // the name was typed
+  let nameTyped = false;
   /** @type {string[]} */
   let names = [];
 
   const suggest = () => {
-    if (own || !data.value) return;
+    if (nameTyped || !data.value) return;
     const stem = nameFrom(JSON.parse(data.value).name);
     let free = stem;
     for (let n = 2; names.includes(free); n++) free = `${stem}-${n}`;
     name.value = free;
   };
-  name.addEventListener("input", () => (own = Boolean(name.value)));
+  name.addEventListener("input", () => (nameTyped = Boolean(name.value)));
   data.addEventListener("change", suggest);
 
   const element = h(
@@ -62,18 +62,18 @@ export function form(start) {
         event.preventDefault();
         if (submit.disabled) return;
         submit.disabled = true;
-        say(wrong, "");
+        say(problem, "");
         try {
           if (!endless.checked && !(minutes.valueAsNumber > 0))
-            throw new Error("Give the minutes as a number above 0, or train until stopped.");
+            throw new Error("Minutes must be a number above 0. To train without a limit, choose “until stopped”.");
           checkName(name.value.trim());
           await start(name.value.trim(), {
             data: JSON.parse(data.value),
             minutes: endless.checked ? null : minutes.valueAsNumber,
           });
-          own = false;
+          nameTyped = false;
         } catch (error) {
-          say(wrong, reasonOf(error));
+          say(problem, reasonOf(error));
         } finally {
           submit.disabled = false;
         }
@@ -88,10 +88,10 @@ export function form(start) {
       h("label", { class: "mx-label" }, endless, "until stopped"),
     ),
     submit,
-    wrong,
+    problem,
   );
 
-  let offered = "";
+  let offered = ""; // the data sets in the list, as JSON
   /** @param {Data[]} list @param {string[]} taken */
   function offer(list, taken) {
     names = taken;
@@ -101,26 +101,30 @@ export function form(start) {
       const chosen = data.value;
       /** @param {Data} data */
       const option = ({ kind, name: of, title }) => h("option", { value: JSON.stringify({ kind, name: of }) }, title);
-      const [yours, made] = ["stored", "generated"].map((kind) => list.filter((d) => d.kind === kind).map(option));
+      const [stored, generated] = ["stored", "generated"].map((kind) =>
+        list.filter((d) => d.kind === kind).map(option),
+      );
       data.replaceChildren(
-        ...(yours.length
-          ? [h("optgroup", { label: "On this machine" }, ...yours), h("optgroup", { label: "Generated" }, ...made)]
-          : made),
+        ...(stored.length
+          ? [
+              h("optgroup", { label: "On this machine" }, ...stored),
+              h("optgroup", { label: "Generated" }, ...generated),
+            ]
+          : generated),
       );
       if ([...data.options].some((o) => o.value === chosen)) data.value = chosen;
     }
     if (wanted) choose(JSON.parse(wanted));
     if (document.activeElement !== name) suggest();
   }
-  /** A data set that is to be chosen once it is offered, as JSON. @type {string | null} */
+  /** A data set to choose once it is in the list, as JSON. @type {string | null} */
   let wanted = null;
   /** @param {DataName} data */
   function choose({ kind, name: of }) {
     wanted = JSON.stringify({ kind, name: of });
-    const offers = [...data.options].some((o) => o.value === wanted);
-    if (!offers) return;
+    if (![...data.options].some((o) => o.value === wanted)) return;
     data.value = wanted;
-    [wanted, own] = [null, false];
+    [wanted, nameTyped] = [null, false];
     suggest();
     submit.focus({ preventScroll: true });
   }

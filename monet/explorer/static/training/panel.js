@@ -1,5 +1,5 @@
-// Train: begins runs, watches them, and hands their weights to the page. The runs are processes of their own: the panel
-// asks how they are as long as it is in view.
+// Train panel: starts and watches training runs, and loads their weights as models.
+// A run is a separate process; the panel polls its state while it is in view.
 
 import { button, find, h, say } from "../page/dom.js";
 import { explanation } from "../page/explain.js";
@@ -11,10 +11,10 @@ import { act, found } from "./client.js";
 import { form } from "./form.js";
 import { RunView, STATES } from "./run.js";
 
-/** Milliseconds between two questions: while something trains, and otherwise. */
+/** Milliseconds between two requests: while a run is active, and otherwise. */
 const [OFTEN, SELDOM] = [1500, 6000];
 
-/** Brings the panel into view, ready to learn from a data set. @type {(data: import("./client.js").DataName) => void} */
+/** Scrolls to the panel and chooses a data set. @type {(data: import("./client.js").DataName) => void} */
 export let learnFrom = () => {};
 
 /** @typedef {import("./client.js").Run} Run */
@@ -25,14 +25,14 @@ export function mount(root, { opening }) {
   const empty = h(
     "p",
     { class: "mx-muted mx-train-empty" },
-    "No run yet. Choose a data set and press Train: its curves and the slots of held-out pictures appear here as they are learned.",
+    "No run yet. Choose a data set and press Train. Its curves and the slots of held-out pictures appear here during the training.",
   );
   const closed = h("p", { class: "mx-muted", hidden: true });
   const view = new RunView(guard(perform));
   const begin = form(async (name, wanted) => {
     await act(name, "start", wanted);
     chosen = name;
-    await look();
+    await refresh();
   });
   const body = h(
     "div",
@@ -53,10 +53,10 @@ export function mount(root, { opening }) {
     if (root.classList.contains("mx-folded")) find(root, ".mx-fold-toggle").click();
     root.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
     begin.choose(data);
-    look().catch((error) => notify(error.message, { urgent: true }));
+    refresh().catch((error) => notify(error.message, { urgent: true }));
   };
 
-  /** Says what went wrong. @template {unknown[]} Given @param {(...given: Given) => unknown} action @returns {(...given: Given) => Promise<void>} */
+  /** Wraps an action so that its errors are shown to the visitor. @template {unknown[]} Given @param {(...given: Given) => unknown} action @returns {(...given: Given) => Promise<void>} */
   function guard(action) {
     return async (...given) => {
       try {
@@ -70,13 +70,13 @@ export function mount(root, { opening }) {
   /** @param {string} name @param {import("./client.js").Action} action */
   async function perform(name, action) {
     const answer = await act(name, action);
-    if (!("models" in answer)) return look(); // only weights become a model
+    if (!("models" in answer)) return refresh(); // only "weights" returns a model
     opening.offerMore(answer.models);
     const shown = await opening.open({
       choices: { ...opening.choices, model: answer.name, slots: answer.models[answer.name].slots },
     });
     if (!shown) return;
-    notify(`The scene is taken apart by ${answer.models[answer.name].title}, which is among the models now.`);
+    notify(`${answer.models[answer.name].title} is now in the list of models and has taken the scene apart.`);
     document.querySelector("#mx-scene")?.scrollIntoView({ block: "start", behavior: lessMotion() ? "auto" : "smooth" });
   }
 
@@ -109,7 +109,7 @@ export function mount(root, { opening }) {
             "",
             guard(() => {
               chosen = name;
-              return look();
+              return refresh();
             }),
             { class: "mx-button mx-train-item" },
           ),
@@ -122,16 +122,16 @@ export function mount(root, { opening }) {
       item.dataset.state = state;
       item.ariaPressed = String(name === run?.name);
       item.ariaLabel = `${name} ${STATES[state]}, step ${step}`;
-      const words = [name, `${state}, ${step.toLocaleString("en")}`];
+      const texts = [name, `${state}, ${step.toLocaleString("en")}`];
       if (item.childElementCount !== 2) item.replaceChildren(h("strong"), h("span"));
-      words.forEach((text, n) => say(item.children[n], text));
+      texts.forEach((text, n) => say(item.children[n], text));
     });
   }
 
   /** @type {[visible: boolean, timer: number, asking: Promise<void> | null]} */
   let [visible, timer, asking] = [false, 0, null];
-  /** Asks once; a question that is under way is not asked again, but once more after it. */
-  function look() {
+  /** Requests and shows the state of all runs, after a request that is already running. */
+  function refresh() {
     clearTimeout(timer);
     return (asking = (asking ?? Promise.resolve())
       .catch(() => {})
@@ -145,12 +145,12 @@ export function mount(root, { opening }) {
   /** @param {number} pause milliseconds */
   const again = (pause) => {
     clearTimeout(timer);
-    timer = setTimeout(() => (watching() ? look().catch(() => again(SELDOM)) : again(SELDOM)), pause); // the page says itself that the server is gone
+    timer = setTimeout(() => (watching() ? refresh().catch(() => again(SELDOM)) : again(SELDOM)), pause); // the page itself reports a lost server
   };
   const watching = () => visible && !document.hidden;
   new IntersectionObserver((entries) => {
     const before = visible;
     visible = Boolean(entries.at(-1)?.isIntersecting);
-    if (visible && !before) look().catch(() => again(SELDOM));
+    if (visible && !before) refresh().catch(() => again(SELDOM));
   }).observe(root);
 }

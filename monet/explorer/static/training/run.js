@@ -1,4 +1,4 @@
-// One run: how far it is, what can be done with it, its curves, and its slots over time.
+// View of one run: progress, buttons, curves, and the slots of held-out pictures over time.
 
 import { button, h, say } from "../page/dom.js";
 import { curves } from "./client.js";
@@ -19,7 +19,7 @@ export const STATES = {
 };
 
 /** @param {number} n */
-const whole = (n) => Math.round(n).toLocaleString("en");
+const integer = (n) => Math.round(n).toLocaleString("en");
 
 /** @param {number} seconds */
 export function duration(seconds) {
@@ -31,11 +31,11 @@ export function duration(seconds) {
 }
 
 /** @param {number} n */
-const rate = (n) => (n < 10 ? n.toFixed(1) : whole(n));
+const rate = (n) => (n < 10 ? n.toFixed(1) : integer(n));
 
-/** How far a run is, in pieces. @param {Run} run */
+/** Progress of a run: names and values. @param {Run} run */
 const figures = (run) => [
-  ["step", whole(run.step)],
+  ["step", integer(run.step)],
   ...(run.share === null ? [] : [["done", `${Math.floor(100 * run.share)} %`]]),
   ...(run.rate
     ? [
@@ -43,7 +43,7 @@ const figures = (run) => [
         ["pictures/s", rate(run.rate.pictures)],
       ]
     : []),
-  ["pictures", whole(run.pictures)],
+  ["pictures", integer(run.pictures)],
   ["trained for", duration(run.seconds)],
   ["ends", run.minutes === null ? "when stopped, or at the recipe’s end" : `after ${rate(run.minutes)} min`],
 ];
@@ -56,7 +56,7 @@ export class RunView {
   #output = h("pre", { class: "mx-train-output", tabIndex: 0, "aria-label": "The last lines that the run printed" });
   #curves = new Curves();
   #sheets = new Sheets((step) => this.#curves.mark(step));
-  #drawn = ""; // what the curves show
+  #drawn = ""; // key of the state that the curves show
   #buttons;
 
   /** @param {(name: string, action: Action) => void} act */
@@ -64,13 +64,13 @@ export class RunView {
     /** @param {string} label @param {Action} action @param {string} title */
     const control = (label, action, title) => button(label, () => this.run && act(this.run.name, action), { title });
     this.#buttons = {
-      pause: control("Pause", "pause", "Saves the state and ends the process; Resume goes on from there"),
-      resume: control("Resume", "resume", "Goes on from the state that was saved last"),
-      stop: control("Stop", "stop", "Saves the state and ends the run; its weights stay"),
+      pause: control("Pause", "pause", "Saves the state and ends the process; Resume continues from there"),
+      resume: control("Resume", "resume", "Continues from the last saved state"),
+      stop: control("Stop", "stop", "Saves the state and ends the run; its weights are kept"),
       weights: control(
-        "Take the scene apart with the weights of now",
+        "Take the scene apart with the current weights",
         "weights",
-        "The averaged weights of the last saved state become a model of this page",
+        "Adds the averaged weights of the last saved state to the list of models",
       ),
     };
     this.element.append(
@@ -113,17 +113,17 @@ export class RunView {
   }
 }
 
-/** What is not there yet, and why. @param {Run} run */
+/** Explains a run that has failed or has no results yet. @param {Run} run */
 function note(run) {
   if (run.state === "died")
     return run.saved === null
-      ? "It ended by itself before it saved anything. It printed:"
-      : `It ended by itself. What it had learned until step ${whole(run.saved)} is kept. It printed:`;
+      ? "The run ended unexpectedly before it saved anything. Its last output:"
+      : `The run ended unexpectedly. Its state at step ${integer(run.saved)} is saved. Its last output:`;
   if (["paused", "stopped"].includes(run.state) && !run.resumable)
-    return "It was not begun here and its recipe is not known: resume it with the command that began it.";
-  if (run.state === "starting") return "Its process loads PyTorch and makes the first pictures.";
+    return "This run was not started in the app, and its recipe is not known. Resume it with the command that started it.";
+  if (run.state === "starting") return "The run is loading PyTorch and making the first pictures.";
   if (run.state === "running" && run.saved === null)
-    return "Its first weights are saved within a minute; then they can be tried on the scene.";
-  if (run.state === "running" && !run.sheets.length) return "Curves and slots come with the first evaluation.";
-  return run.diagnosis && `Its last check: ${run.diagnosis}`;
+    return "The first weights are saved within a minute. Then you can try them on the scene.";
+  if (run.state === "running" && !run.sheets.length) return "Curves and slots appear after the first evaluation.";
+  return run.diagnosis && `Last check: ${run.diagnosis}`;
 }

@@ -1,4 +1,4 @@
-// The slots of held-out pictures as they are learned: one sheet per evaluation, on a slider over the run's steps.
+// Contact sheets of a run: the slots of held-out pictures at each evaluation, with a slider over the steps.
 
 import { h, say } from "../page/dom.js";
 import { zoomable } from "../page/lightbox.js";
@@ -14,7 +14,7 @@ export class Sheets {
   #name = "";
   #onStep;
 
-  /** @param {(step: number | null) => void} onStep told which step is on screen */
+  /** @param {(step: number | null) => void} onStep called with the step that is shown */
   constructor(onStep) {
     this.#onStep = onStep;
     this.element = h(
@@ -40,7 +40,7 @@ export class Sheets {
     this.element.hidden = !steps.length;
     this.#slider.max = String(Math.max(steps.length - 1, 0));
     this.#slider.disabled = steps.length < 2;
-    if (newest) this.#slider.value = this.#slider.max; // whoever looks at an older one goes on looking at it
+    if (newest) this.#slider.value = this.#slider.max; // an older sheet stays if the visitor chose it
     this.#show();
   }
 
@@ -55,7 +55,7 @@ export class Sheets {
     this.#picture.alt = `Slots of held-out pictures at step ${step.toLocaleString("en")}`;
   }
 
-  /** What the columns are. @param {number | null} slots @param {boolean} labelled */
+  /** Names the columns. @param {number | null} slots @param {boolean} labelled */
   #label(slots, labelled) {
     const columns = ["picture", "rebuilt", ...(labelled ? ["true"] : []), "found"];
     const names = slots === null ? [] : [...columns, ...Array.from({ length: slots }, (_, k) => `slot ${k + 1}`)];
