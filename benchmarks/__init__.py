@@ -1,1 +1,1 @@
-"""Speed and memory against what one would use instead: ``python -m benchmarks``."""
+"""Benchmarks of speed and memory against the reference notebook and other alternatives: ``python -m benchmarks``."""

@@ -1,12 +1,12 @@
-"""Measures speed and memory, prints a table in Markdown, writes JSON and plots beside it.
+"""Measures speed and memory, prints a Markdown table, writes JSON and plots.
 
 python -m benchmarks                        # everything but the loss curves
-python -m benchmarks --quick                # few rounds: ratios at a glance
+python -m benchmarks --quick                # few rounds, for rough ratios
 python -m benchmarks --only slot --only slider
 python -m benchmarks --only curves --curves 4800
 
-Every ratio is the median over rounds in which the alternatives took turns in one run, so that a machine that other
-work makes slower makes both slower.
+Every ratio is the median over rounds in which the alternatives alternate in one run, so that other load on the machine
+slows all of them.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", action="append", choices=[*PARTS, "curves"], help="one part; may be repeated")
+    parser.add_argument("--only", action="append", choices=[*PARTS, "curves"], help="run one part; may be repeated")
     parser.add_argument("--quick", action="store_true", help="few rounds")
-    parser.add_argument("--curves", type=int, metavar="IMAGES", help="loss curves too, over so many pictures a seed")
-    parser.add_argument("--docs", action="store_true", help="put the table into docs/speed.md, main rows into README")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of both sides")
-    parser.add_argument("--seconds", type=float, default=60, help="how long the visitors of `crowd` stay")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results.json", help="where the JSON goes")
+    parser.add_argument("--curves", type=int, metavar="IMAGES", help="also loss curves over this many pictures a seed")
+    parser.add_argument("--docs", action="store_true", help="write the table to docs/speed.md and main rows to README")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of all alternatives")
+    parser.add_argument("--seconds", type=float, default=60, help="duration of `crowd` in seconds")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results.json", help="path of the JSON")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")  # the notebook's scaler, of a machine without CUDA
+    warnings.simplefilter("ignore")  # the notebook's GradScaler warns without CUDA
     torch.set_num_threads(options.threads)
     settings = Settings(options.quick, options.threads, options.out, options.seconds)
     parts = {**PARTS, "curves": lambda settings: curves.curves(settings, options.curves or 1600)}
@@ -87,18 +87,18 @@ MAIN = (
     "VAE alone", "slider to pixels, p50, browser path", "slider to pixels, p50, server path", "hand to pixels, 50%",
     "a whole picture in the page, clevr6", "start of the app",
 )  # fmt: skip
-"""How the README's rows begin; the first row of each beginning is taken."""
+"""Prefixes of the README's rows; the first row with each prefix is used."""
 
 
 def put(path: Path, text: str) -> None:
-    """Replaces what a file has between the marks."""
+    """Replaces the text between the marks in a file."""
     before, mark, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     path.write_text(f"{before}{mark}\n{text}{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def main_rows(lines: list[str]) -> str:
-    """The table's main rows without wishes and notes."""
-    found = (next((line for line in lines if line.startswith(f"| {begins}")), "") for begins in MAIN)
+    """Selects the table's main rows, without goals and notes."""
+    found = (next((line for line in lines if line.startswith(f"| {prefix}")), "") for prefix in MAIN)
     rows = [" | ".join(row.split(" | ")[:4]) + " |" for row in found if row]
     return "\n".join(["", "| what | ours | against | times better |", "|---|---|---|---|", *rows, "", ""])
 
@@ -113,7 +113,7 @@ def line(row: Row) -> str:
 
 
 def rounded(value: Any) -> Any:
-    """The same with figures of four digits: more were not measured."""
+    """Rounds all floats to four digits, the precision of the measurements."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A scene that is composed in the page: how many answers a second come while an object is dragged."""
+"""Benchmark of the page's canvas: decompositions per second while an object is dragged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNT = f"() => {{ window.answers = 0; {STUDIO}.live.onAnswer(() => window.answe
 
 
 class Case(NamedTuple):
-    """A model with its own number of slots, and the answers a second that are wanted at least."""
+    """A model with its own number of slots, and the goal in decompositions per second."""
 
     model: str
     slots: int
@@ -27,7 +27,7 @@ CASES = (Case("tetrominoes", 4, 15), Case("multi_dsprites", 6, 8))
 
 
 def canvas(settings: Settings) -> list[Row]:
-    """Answers a second of the page's own network to a mouse that drags an object round."""
+    """Measures decompositions per second of the page's network while the mouse drags an object in a circle."""
     with app(settings) as address, Chromium() as browser:
         if browser is None:
             return [missing("a composed scene, live", NO_CHROMIUM)]
@@ -62,7 +62,7 @@ def canvas(settings: Settings) -> list[Row]:
             where = page.locator("#mx-compose .mx-live-status").text_content() or ""
             rows.append(
                 Row(
-                    f"a scene taken apart while it is composed, {model}, K = {slots}",
+                    f"decompositions while a scene is composed, {model}, K = {slots}",
                     f"{rate:.3g} a second",
                     wanted=f"{wanted:g} a second",
                     met=rate >= wanted,

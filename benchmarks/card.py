@@ -1,4 +1,4 @@
-"""Training on a card: pictures a second, against the notebook's own step and against what the card can do."""
+"""Benchmark of training on a GPU: pictures a second, against the notebook's step and the GPU's limits."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tests import reference
 
 SLOTS, BATCHES, SHOWN = 6, (64, 128, 256, 512), 256
 BANDWIDTH = 3e12
-"""Bytes a second that the memory of the card moves at most."""
+"""Largest memory bandwidth of the GPU in bytes a second."""
 CONFIG = MONetConfig(num_slots=SLOTS)
 STAGE = Stage(10**6, objects=(2, 5), slots=SLOTS)
 GOAL, TIMES, SHARE, DATA_SHARE = 5000, 8, 0.5, 0.05
 SCENES = {"clevr6": 5000}
-"""Scenes a second that a set should make at least; the others 20,000."""
+"""Goals in scenes a second of the generators; 20,000 for the others."""
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """One layer of a step: input N,C,H,W to output channels, side of its kernel, and how often a step has it."""
+    """One layer of a step: input N,C,H,W, output channels, side of the kernel, and how often it runs in a step."""
 
     inputs: tuple[int, int, int, int]
     outputs: int
@@ -44,14 +44,14 @@ class Convolution:
 
 
 def card(settings: Settings) -> list[Row]:
-    """All rows that need a card; one row that says so where there is none."""
+    """Measures all rows that need a GPU; without one, returns a single row that says so."""
     if not torch.cuda.is_available():
-        return [missing("training on a card", "there is no card here")]
+        return [missing("training on a GPU", "there is no GPU here")]
     return rows(torch.device("cuda"), BATCHES, settings.rounds(50))
 
 
 def rows(device: torch.device, batches: tuple[int, ...], steps: int) -> list[Row]:
-    """The rows for a device; a processor serves to try them."""
+    """Measures the rows for a device; a CPU is for testing only."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
     found = {batch: pace(device, batch, steps) for batch in batches}
     first, best = batches[0], max(found, key=lambda batch: found[batch])
@@ -74,7 +74,7 @@ def rows(device: torch.device, batches: tuple[int, ...], steps: int) -> list[Row
 
 
 def pace(device: torch.device, batch: int, steps: int) -> float:
-    """Pictures a second of a step on pictures that lie ready."""
+    """Measures pictures a second of a step on pictures in memory."""
     recipe = Recipe("multi_dsprites", CONFIG, (STAGE,), {"learning_rate": ((0, 1e-4),)}, batch_size=batch)
     run = Run(recipe, Path("runs"), device=device)
     if device.type == "cuda":
@@ -83,7 +83,7 @@ def pace(device: torch.device, batch: int, steps: int) -> float:
 
 
 def against_the_notebook(device: torch.device, batch: int, steps: int, ours: float) -> Row:
-    """The notebook's own training step with the automatic bfloat16 that it asks for."""
+    """Compares with the notebook's own training step under its automatic mixed precision."""
     what = f"the same against the notebook's own step, batch {batch}"
     if not reference.NOTEBOOK.is_file():
         return missing(what, "the reference notebook is not beside the project")
@@ -101,8 +101,11 @@ def against_the_notebook(device: torch.device, batch: int, steps: int, ours: flo
 
 
 def limits(device: torch.device, batch: int) -> tuple[float, float]:
-    """Seconds that a step's convolutions take alone, forward and twice back, each at the rate that it reaches by
-    itself; and seconds that its activations take to be written once and read once, each way, at full bandwidth."""
+    """Computes two lower bounds of a step's duration in seconds.
+
+    The first is the time of its convolutions alone, forward and twice backward, each at its own best rate. The second
+    is the time to write and read its activations once, forward and backward, at full bandwidth.
+    """
     convolving, moved = 0.0, 0.0
     for layer in layers(batch):
         x = torch.randn(layer.inputs, device=device, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
@@ -120,7 +123,7 @@ def limits(device: torch.device, batch: int) -> tuple[float, float]:
 
 
 def layers(batch: int) -> list[Convolution]:
-    """The convolutions of a step that are worth counting: the decoder's on every slot, the U-Net's on every pass."""
+    """Lists the costly convolutions of a step: the decoder's for every slot, the U-Net's for every pass."""
     side, widths = CONFIG.resolution, CONFIG.decoder_channels
     found = []
     for number, (channels, outputs) in enumerate(pairwise(widths)):
@@ -141,7 +144,7 @@ def layers(batch: int) -> list[Convolution]:
 
 
 def data(device: torch.device, batch: int, rate: float, steps: int) -> list[Row]:
-    """Scenes a second of every set that is made on the device, and the share of a step that its batch takes."""
+    """Measures scenes a second of every batch generator on the device, and its share of a step's time."""
     found = []
     for name, dataset in DATASETS.items():
         make = dataset.batch
@@ -166,24 +169,24 @@ def data(device: torch.device, batch: int, rate: float, steps: int) -> list[Row]
 
 
 def memory(device: torch.device, batch: int) -> Row:
-    """The most memory that a step of this batch holds."""
-    what = f"memory of the card at batch {batch}"
+    """Measures the peak memory of a step of this batch."""
+    what = f"memory of the GPU at batch {batch}"
     if device.type != "cuda":
-        return missing(what, "there is no card here")
+        return missing(what, "there is no GPU here")
     torch.cuda.reset_peak_memory_stats(device)
     pace(device, batch, 2)
     return Row(what, quantity(torch.cuda.max_memory_allocated(device) / 1e9, "GB"))
 
 
 def seconds(device: torch.device, call: Callable[[], object]) -> float:
-    """How long a call takes, the device's share included."""
-    settled(device)
+    """Measures the seconds of a call, including its work on the device."""
+    synchronise(device)
     start = time.perf_counter()
     call()
-    settled(device)
+    synchronise(device)
     return time.perf_counter() - start
 
 
-def settled(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""A class behind nginx: thirty visitors on two replicas, and what one more sees who decodes in the page.
+"""Load test behind nginx: thirty visitors on two replicas, and one more who decodes in the page.
 
 python -m benchmarks --only crowd --seconds 60
 """
@@ -28,17 +28,17 @@ from tests.serving import Server
 VISITORS = 30
 REPLICAS = 2
 DRAGS = 4
-"""Decodings that a visitor would ask for in a second if each were answered at once, on average."""
+"""Average number of decode requests of a visitor per second, if responses took no time."""
 SCENE_SECONDS = 10
-"""Seconds after which a visitor opens another scene, on average."""
+"""Average seconds between two scenes of a visitor."""
 PIXELS = 64 * 64 * 4 * 4
 """Bytes of a decoded slot of ``MODEL``."""
-HERE = "all are here\n"
+CONNECTED = "all are connected\n"
 NO_NGINX = "nginx is missing: python -m tests.nginx"
 
 
 def crowd(settings: Settings) -> list[Row]:
-    """p95 of a decode on the server path and of slider to pixels on the browser path, while all are there."""
+    """Measures p95 of a decode on the server path and of slider to pixels on the browser path under load."""
     who = f"{VISITORS} visitors through nginx for {settings.seconds:g} s, {REPLICAS} replicas"
     server_path, browser_path = f"{who}: p95 of a decode", f"{who}: p95 slider to pixels in the page, against alone"
     if nginx.find() is None:
@@ -50,21 +50,21 @@ def crowd(settings: Settings) -> list[Row]:
         alone = _drag_for(drag, min(settings.seconds, 10)) if drag else []
         command = [sys.executable, "-m", "benchmarks.crowd", address, str(settings.seconds)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as visitors:
-            assert visitors.stdout and visitors.stdout.readline() == HERE
-            shown = _drag_for(drag, settings.seconds) if drag else []
-            said, _ = visitors.communicate()
-    found = json.loads(said)
+            assert visitors.stdout and visitors.stdout.readline() == CONNECTED
+            latencies = _drag_for(drag, settings.seconds) if drag else []
+            output, _ = visitors.communicate()
+    found = json.loads(output)
     decodes, scenes, errors = found["decode"], found["scene"], found["errors"]
     note = (
         f"p50 {_median(decodes)}; {len(decodes)} decodes, {len(scenes)} scenes (p50 {_median(scenes)}), {len(errors)} "
-        f"errors{f' such as {errors[0]}' if errors else ''}; each visitor asks again {quantity(1 / DRAGS, 's')} after "
-        "an answer, on average"
+        f"errors{f' such as {errors[0]}' if errors else ''}; each visitor sends a request {quantity(1 / DRAGS, 's')} "
+        "after a response, on average"
     )
     rows = [Row(server_path, quantity(_p95(decodes), "s"), "", None, "no error", not errors, note, found)]
     if not drag:
         return [*rows, missing(browser_path, NO_CHROMIUM)]
-    note = f"p50 {_median(shown)}, alone {_median(alone)}; all on one machine, Chromium too"
-    samples, (ours, before) = {"alone": alone, "crowd": shown}, (_p95(shown), _p95(alone))
+    note = f"p50 {_median(latencies)}, alone {_median(alone)}; all on one machine, including Chromium"
+    samples, (ours, before) = {"alone": alone, "crowd": latencies}, (_p95(latencies), _p95(alone))
     row = Row(browser_path, quantity(ours, "s"), quantity(before, "s"), before / ours, note=note, samples=samples)
     return [*rows, row]
 
@@ -78,17 +78,17 @@ def _p95(seconds: list[float]) -> float:
 
 
 def _drag_for(drag: Drag, seconds: float) -> list[float]:
-    """Seconds from event to pixels of a person who drags, looks, and drags again."""
-    rng, taken, end = np.random.default_rng(0), [], time.monotonic() + seconds
+    """Drags with pauses for some seconds; returns the seconds from each event to its pixels."""
+    rng, latencies, end = np.random.default_rng(0), [], time.monotonic() + seconds
     while time.monotonic() < end:
-        taken += drag(rng.random(10).tolist())
+        latencies += drag(rng.random(10).tolist())
         time.sleep(0.5)
-    return taken
+    return latencies
 
 
 @contextmanager
 def site() -> Iterator[str]:
-    """The address of nginx in front of the replicas."""
+    """Starts nginx in front of the replicas; yields its address."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         proxy = nginx.Nginx(folder)
@@ -103,7 +103,7 @@ def site() -> Iterator[str]:
 
 
 async def visit(client: httpx.AsyncClient, number: int, end: float, found: dict[str, list[Any]]) -> None:
-    """One visitor: drags, and opens another scene now and then; notes the seconds of each answer, and what failed."""
+    """Simulates a visitor who drags and sometimes opens another scene; records response times and errors."""
     rng = np.random.default_rng(number)
     next_scene = time.monotonic() + rng.uniform(0, SCENE_SECONDS)
     while True:
@@ -115,32 +115,32 @@ async def visit(client: httpx.AsyncClient, number: int, end: float, found: dict[
             if began < next_scene:
                 kind, latent = "decode", rng.standard_normal(16, np.float32)
                 answer = await client.post(f"monet/decode/{MODEL}", content=latent.tobytes())
-                right = len(answer.content) == PIXELS
+                correct = len(answer.content) == PIXELS
             else:
                 kind, seed = "scene", {"kind": "seed", "data": MODEL, "seed": int(rng.integers(1000))}
                 answer = await client.post(f"monet/decompose/{MODEL}", json=seed)
-                right = answer.json().get("origin") == seed
+                correct = answer.json().get("origin") == seed
                 next_scene = began + rng.uniform(0.5, 1.5) * SCENE_SECONDS
-            if answer.status_code != 200 or not right:
+            if answer.status_code != 200 or not correct:
                 raise ValueError(f"{answer.status_code} {answer.text[:100]!r}")
             found[kind].append(time.monotonic() - began)
         except (httpx.HTTPError, ValueError) as error:
             found["errors"].append(f"{type(error).__name__}: {error}")
 
 
-async def everybody(address: str, seconds: float) -> dict[str, list[Any]]:
-    """All visitors at once; what they found."""
+async def simulate(address: str, seconds: float) -> dict[str, list[Any]]:
+    """Runs all visitors at once; returns their response times and errors."""
     found: dict[str, list[Any]] = {"decode": [], "scene": [], "errors": []}
     async with AsyncExitStack() as stack:
         clients = [httpx.AsyncClient(base_url=address, timeout=PATIENCE, verify=False) for _ in range(VISITORS)]
         for client in clients:
             await stack.enter_async_context(client)
-            (await client.get("")).raise_for_status()  # a cookie, by which nginx knows the visitor again
-        print(HERE, end="", flush=True)
+            (await client.get("")).raise_for_status()  # sets the cookie by which nginx recognises the visitor
+        print(CONNECTED, end="", flush=True)
         end = time.monotonic() + seconds
         await asyncio.gather(*(visit(client, number, end, found) for number, client in enumerate(clients)))
     return found
 
 
-if __name__ == "__main__":  # a process of its own: its answers are not to wait for the browser's
-    json.dump(asyncio.run(everybody(sys.argv[1], float(sys.argv[2]))), sys.stdout)
+if __name__ == "__main__":  # a separate process, so that its requests do not wait for the browser's
+    json.dump(asyncio.run(simulate(sys.argv[1], float(sys.argv[2]))), sys.stdout)

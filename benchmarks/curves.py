@@ -1,4 +1,4 @@
-"""Loss curves over the same pictures, ours and the notebook's, with three seeds (long: ``--curves IMAGES``)."""
+"""Loss curves of our training and the notebook's on the same pictures, three seeds (slow: ``--curves IMAGES``)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONFIG = MONetConfig(num_slots=SLOTS)
 
 
 def curves(settings: Settings, images: int) -> list[Row]:
-    """Both train on the notebook's objective; both are scored by it, every pixel, in float32, on held-out scenes."""
+    """Trains both on the notebook's objective and scores both by it: every pixel, float32, held-out scenes."""
     what = f"held-out loss after {images} pictures, nats per picture, mean of three seeds"
     if not reference.NOTEBOOK.is_file():
         return [missing(what, "the reference notebook is not beside the project")]
@@ -80,7 +80,7 @@ def notebook_curve(seed: int, steps: int) -> list[float]:
 
 
 def batch(step: int) -> torch.Tensor:
-    """The pictures that ours sees at the same step."""
+    """Returns the pictures of our training at the same step."""
     return to_tensor(prepare(s, CONFIG) for s in scenes(DATA, TRAIN, range(step * BATCH, (step + 1) * BATCH), OBJECTS))
 
 

@@ -1,4 +1,4 @@
-"""How the cost of a forward pass grows with pixels, slots and batch; a plot beside the JSON."""
+"""Benchmark of how a forward pass scales with pixels, slots and batch; writes a plot beside the JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIDES, SLOTS, BATCHES = (32, 64, 128), (2, 3, 4, 6, 8, 10, 12), (1, 2, 4, 8, 16,
 
 
 def growth(settings: Settings) -> list[Row]:
-    """Seconds of a forward pass along each of the three axes, and the exponent of the power law through them."""
+    """Measures a forward pass along each of the three axes, and fits the exponent of a power law."""
     models = {side: MONet(MONetConfig(resolution=side)).eval() for side in SIDES}
 
     def seconds(cases: dict[int, tuple[int, int, int]]) -> dict[int, list[float]]:
@@ -48,7 +48,7 @@ def growth(settings: Settings) -> list[Row]:
 
 
 def exponent(samples: dict[int, list[float]]) -> float:
-    """p of the power law c x^p that fits the medians best."""
+    """Fits the exponent p of a power law c x^p to the medians."""
     medians = [statistics.median(values) for values in samples.values()]
     return float(np.polyfit(np.log(list(samples)), np.log(medians), 1)[0])
 

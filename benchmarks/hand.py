@@ -1,4 +1,4 @@
-"""An object dragged over the stage by a real mouse, seven slots at 64x64: from the pointer to the pixels."""
+"""Benchmark of dragging an object on the stage, seven slots at 64x64: latency from the pointer to the pixels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from benchmarks.page import LATENCIES, NO_CHROMIUM, PATIENCE, READY, Chromium, a
 
 SCENE = "model=multi_dsprites&kind=sample&data=multi_dsprites&index=0&slots=7&how=crop"
 WANTED = {0.5: 16, 0.95: 33}
-"""Milliseconds at each quantile: a frame of a screen with 60 a second, and two."""
+"""Goals in milliseconds by quantile: one and two frames at 60 Hz."""
 ROUND = 40
-"""Events until the hand is back where it took hold: a circle of so many steps, two pixels of the picture wide."""
-# Where the object lies, in pixels of the window, and how large a pixel of the picture is there.
+"""Events in a full circle of the pointer."""
+# Position of the object in pixels of the window, and the size of a picture's pixel there.
 PLACE = """() => {
     const { labels, scene, view } = monetExplorer.frames.frame;
     const own = [...labels.keys()].filter((p) => labels[p] === view.slot);
@@ -23,7 +23,7 @@ PLACE = """() => {
     return [box.x + scale * x, box.y + scale * y, scale];
 }"""
 ANSWERED = f"""(before) => new Promise((resolve) => {{
-    const end = performance.now() + 500;  // an object that has arrived already paints nothing
+    const end = performance.now() + 500;  // an object that is already there causes no repaint
     const watch = () => {LATENCIES}.length > before ? resolve({LATENCIES}.at(-1))
         : performance.now() > end ? resolve(null) : setTimeout(watch, 1);
     watch();
@@ -31,7 +31,7 @@ ANSWERED = f"""(before) => new Promise((resolve) => {{
 
 
 def hand(settings: Settings) -> list[Row]:
-    """Milliseconds from an event of the pointer to the pixels that answer it, at the median and at 95 %."""
+    """Measures the latency from a pointer event to the changed pixels, median and 95 % quantile."""
     with app(settings) as address, Chromium() as browser:
         if browser is None:
             return [missing("hand to pixels", NO_CHROMIUM)]
@@ -44,19 +44,19 @@ def hand(settings: Settings) -> list[Row]:
         x, y, scale = page.evaluate(PLACE)
         page.mouse.move(x, y)
         page.mouse.down()
-        taken: list[float] = []
+        latencies: list[float] = []
         for event in range(settings.rounds(6 * ROUND)):
             before = page.evaluate(f"{LATENCIES}.length")
             around = 2 * np.pi * (event + 1) / ROUND
             page.mouse.move(x + 12 * scale * np.sin(around) / 2, y + 12 * scale * (1 - np.cos(around)) / 2)
             if (milliseconds := page.evaluate(ANSWERED, before)) is not None:
-                taken.append(milliseconds / 1000)
+                latencies.append(milliseconds / 1000)
         page.mouse.up()
-    settled = taken[3:]  # all of a page is painted anew when it comes to the front
+    counted = latencies[3:]  # the first events repaint the whole page
     rows = []
     for share, wanted in WANTED.items():
-        seconds = float(np.quantile(settled, share))
-        note = f"{len(settled)} events of a real mouse, K = 7 at 64x64"
+        seconds = float(np.quantile(counted, share))
+        note = f"{len(counted)} events of a real mouse, K = 7 at 64x64"
         met = seconds <= wanted / 1000
         rows.append(
             Row(f"hand to pixels, {share:.0%}", quantity(seconds, "s"), "", None, f"at most {wanted} ms", met, note)

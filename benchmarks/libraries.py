@@ -1,6 +1,6 @@
-"""The forward pass by the best known libraries: PyTorch as the app runs it, compiled PyTorch, ONNX Runtime, OpenVINO.
+"""Benchmark of the forward pass in other libraries: PyTorch as in the app, compiled PyTorch, ONNX Runtime, OpenVINO.
 
-Each library takes part where it is installed: ``pip install onnx onnxscript onnxruntime openvino``.
+Libraries that are not installed are skipped: ``pip install onnx onnxscript onnxruntime openvino``.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from monet.model import MONet, MONetConfig
 
 PYTORCH, COMPILED, ONNX, OPENVINO = "PyTorch", "PyTorch compiled", "ONNX Runtime", "OpenVINO"
 ENOUGH = 1.5
-"""How many times as fast a library must be to be worth its size."""
+"""Least speed-up that would justify another dependency."""
 TOLERANCE = 1e-3
 
 Function = Callable[[np.ndarray], list[np.ndarray]]
 
 
 def libraries(settings: Settings) -> list[Row]:
-    """One picture, a batch of 64 and one slot, float32, the same threads."""
+    """Measures one picture, a batch of 64 and one slot, float32, the same number of threads."""
     if importlib.util.find_spec("onnx") is None:
         return [missing("the forward pass by other libraries", "Python's onnx is missing: see benchmarks/libraries.py")]
     model = MONet(MONetConfig(num_slots=SLOTS)).eval()
@@ -47,7 +47,7 @@ def libraries(settings: Settings) -> list[Row]:
 def case(
     what: str, part: torch.nn.Module, outputs: list[str], given: np.ndarray, rounds: int, settings: Settings
 ) -> Row:
-    """All libraries on one input; each must agree with PyTorch first."""
+    """Measures all libraries on one input, after checking that they agree with PyTorch."""
     compiled = torch.compile(part)
     functions: dict[str, Function] = {PYTORCH: partial(by_torch, part), COMPILED: partial(by_torch, compiled)}
     with tempfile.TemporaryDirectory() as folder:

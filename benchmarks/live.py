@@ -1,7 +1,7 @@
-"""A whole picture in the page by its own network: beside PyTorch on this machine, and ONNX Runtime Web.
+"""Benchmark of decomposing a picture in the page, against PyTorch on this machine and ONNX Runtime Web.
 
-ONNX Runtime Web takes part where its files and Python's ``onnx`` are: ``npm install onnxruntime-web`` and
-``pip install onnx onnxscript`` in any folder, which ``MONET_ONNX_RUNTIME`` and ``PYTHONPATH`` name.
+ONNX Runtime Web is included if its files and Python's ``onnx`` are installed: ``npm install onnxruntime-web`` and
+``pip install onnx onnxscript`` in any folders, named by ``MONET_ONNX_RUNTIME`` and ``PYTHONPATH``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_RUNTIME = f"{ONNX} or Python's onnx is missing: see benchmarks/live.py"
 
 
 class Case(NamedTuple):
-    """A model with its own number of slots, and the milliseconds that it may take at most."""
+    """A model with its own number of slots, and the goal in milliseconds."""
 
     model: str
     data: str
@@ -71,7 +71,7 @@ WHOLE = ["log_masks", "log_scopes", "latent_mean", "latent_log_std", "components
 
 
 class Whole(nn.Module):
-    """A model as a function of the image, for a number of slots that is fixed."""
+    """A model as a function of the image, with a fixed number of slots."""
 
     def __init__(self, model: MONet, slots: int):
         super().__init__()
@@ -83,7 +83,7 @@ class Whole(nn.Module):
 
 
 def live(settings: Settings) -> list[Row]:
-    """Milliseconds of a whole picture, in turns: the page's worker, PyTorch, ONNX Runtime Web on one thread."""
+    """Measures a whole picture, alternating: the page's worker, PyTorch, ONNX Runtime Web, on one thread."""
     with app(settings) as address, Chromium() as browser:
         if browser is None:
             return [missing("a whole picture in the page", NO_CHROMIUM)]
@@ -95,7 +95,7 @@ def live(settings: Settings) -> list[Row]:
 
 
 def rows(page: Page, case: Case, settings: Settings) -> list[Row]:
-    """What a model takes."""
+    """Measures a model."""
     model = monet.load(case.model)
     slots, side = model.config.num_slots, model.config.resolution
     scene = samples.read(case.data, 0)
@@ -134,8 +134,7 @@ def rows(page: Page, case: Case, settings: Settings) -> list[Row]:
 
 
 def export(part: nn.Module, shape: tuple[int, ...], outputs: list[str], file: Path) -> Path:
-    """A part of a model that takes one tensor as ONNX, with a log-sigmoid that stays finite: PyTorch exports
-    log(sigmoid(x))."""
+    """Exports a part of a model with one input as ONNX, with a finite log-sigmoid instead of log(sigmoid(x))."""
     finite = patch.object(F, "logsigmoid", lambda x: -F.softplus(-x))
     with warnings.catch_warnings(), torch.inference_mode(), finite:
         warnings.simplefilter("ignore")
@@ -146,7 +145,7 @@ def export(part: nn.Module, shape: tuple[int, ...], outputs: list[str], file: Pa
 
 
 def serve(file: Path) -> Callable[[Route], None]:
-    """A route to the files of the runtime and to the model."""
+    """Returns a route handler for the files of the runtime and the model."""
     kinds = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
     def answer(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""How things are measured: alternatives in turns, as ratios; memory and training in processes of their own."""
+"""Measuring tools: alternating timing and ratios, memory, separate processes, and the rows of the table."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says.
+    """Settings from the command line.
 
     Attributes:
-        quick: few rounds: for ratios at a glance, not for figures to quote.
-        threads: threads of both sides wherever a row does not say otherwise.
-        out: path of the JSON; plots go beside it.
-        seconds: for which visitors stay.
+        quick: few rounds, for rough ratios, not for figures to quote.
+        threads: threads of all alternatives, unless a row says otherwise.
+        out: path of the JSON; plots are written beside it.
+        seconds: duration of the load test.
     """
 
     quick: bool
@@ -45,14 +45,14 @@ class Row:
     """A line of the table.
 
     Attributes:
-        what: is measured.
+        what: what is measured.
         ours: the figure with its unit.
         against: the figure of the alternative, "" if there is none.
         ratio: how many times better than the alternative, None if there is none.
-        wanted: what the ratio or the figure should be at least or at most, "" if nothing was set.
-        met: whether it is; None if nothing was set or nothing could be measured.
-        note: what a reader has to know about the row.
-        samples: everything measured, for the JSON.
+        wanted: the goal for the ratio or the figure, "" if there is none.
+        met: whether the goal is met; None if there is no goal or no measurement.
+        note: remarks for the reader.
+        samples: all measurements, for the JSON.
     """
 
     what: str
@@ -66,14 +66,14 @@ class Row:
 
 
 def missing(what: str, reason: str) -> Row:
-    """A row that could not be measured."""
+    """Makes a row that could not be measured."""
     return Row(what, "not measured", note=reason)
 
 
 def versus(
     what: str, samples: dict[str, list[float]], ours: str, against: str, wanted: float | None, unit: str, note: str = ""
 ) -> Row:
-    """A row from samples where less is better, taken in turns: the ratio is the median of the rounds' ratios."""
+    """Makes a row from alternating samples where less is better; the ratio is the median of the rounds' ratios."""
     value = ratio(samples[against], samples[ours])
     return Row(
         what,
@@ -88,12 +88,12 @@ def versus(
 
 
 def ratio(slow: list[float], fast: list[float]) -> float:
-    """How many times ``fast`` is ahead, the median over the rounds."""
+    """Computes the ratio ``slow`` / ``fast``, the median over the rounds."""
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def quantity(value: float, unit: str) -> str:
-    """A figure of three digits; seconds under one in milliseconds."""
+    """Formats a figure with three digits; seconds below one in milliseconds."""
     if unit == "s" and value < 1:
         value, unit = 1000 * value, "ms"
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
@@ -102,7 +102,7 @@ def quantity(value: float, unit: str) -> str:
 def in_turns(
     alternatives: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds of each alternative in each round, A B A B ..., after one round that does not count."""
+    """Measures seconds of each alternative in each round, A B A B ..., after one round of warm-up."""
     samples: dict[str, list[float]] = {name: [] for name in alternatives}
     for number in range(rounds + 1):
         for name, call in alternatives.items():
@@ -114,12 +114,12 @@ def in_turns(
 
 
 def resident() -> float:
-    """Megabytes of this process that are in memory now."""
+    """Returns the resident memory of this process in megabytes."""
     return _status("VmRSS")
 
 
 def peak() -> float:
-    """The most megabytes of this process that were ever in memory (``ru_maxrss`` would count its parent's)."""
+    """Returns the peak memory of this process in megabytes (``ru_maxrss`` would include its parent's)."""
     return _status("VmHWM")
 
 
@@ -129,15 +129,15 @@ def _status(name: str) -> float:
 
 
 def module(name: str, *arguments: object, processes: int = 1) -> dict[str, Any]:
-    """Runs a module of this package in processes of its own; the last line of the first is its answer, in JSON.
+    """Runs a module of this package in separate processes; returns the JSON in the last line of the first one's output.
 
     Args:
-        name: of the module.
-        arguments: of its command line.
-        processes: one, or several that find each other as ``torchrun`` lets them.
+        name: name of the module.
+        arguments: arguments of its command line.
+        processes: number of processes; several form a group as with ``torchrun``.
 
     Raises:
-        RuntimeError: it failed; the message ends with what it said.
+        RuntimeError: it failed; the message ends with its error output.
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)]
     environments: list[dict[str, str]] = [{}]
@@ -150,22 +150,22 @@ def module(name: str, *arguments: object, processes: int = 1) -> dict[str, Any]:
         )
         for more in environments
     ]
-    said = [process.communicate() for process in running]
-    for process, (_, error) in zip(running, said, strict=True):
+    outputs = [process.communicate() for process in running]
+    for process, (_, error) in zip(running, outputs, strict=True):
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{error[-2000:]}")
-    return json.loads(said[0][0].strip().splitlines()[-1])
+    return json.loads(outputs[0][0].strip().splitlines()[-1])
 
 
 def free_port() -> int:
-    """A port of this machine on which nobody listens."""
+    """Finds a free port of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
 
 
 def machine(threads: int) -> dict[str, Any]:
-    """What the figures were measured on, and how busy it was."""
+    """Describes the machine of the measurements and its load."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

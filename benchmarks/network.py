@@ -1,6 +1,6 @@
-"""The network on pictures: whole, in batches, one slot; beside the notebook's with the same weights.
+"""Benchmarks of the network on a picture, a batch and a slot, against the notebook's with the same weights.
 
-As a module it measures the memory of one batch: ``python -m benchmarks.network WHO BATCH THREADS``.
+As a command it measures the memory of one batch: ``python -m benchmarks.network ALTERNATIVE BATCH THREADS``.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ OURS, NOTEBOOK = "MONet Explorer", "notebook"
 NO_NOTEBOOK = "the reference notebook is not beside the project"
 SLOTS = 7
 SLOT_MULTIPLIES = 120e6
-"""Multiply-adds of the decoder's three 3x3 convolutions of 32 to 32 channels that cannot be avoided."""
+"""Necessary multiply-adds of the decoder's three 3x3 convolutions of 32 to 32 channels."""
 
 
 def both(batch: int) -> tuple[MONet, Any]:
-    """Our model and the notebook's for a batch, in eval mode, with the same weights."""
+    """Builds our model and the notebook's for a batch, in eval mode, with the same weights."""
     theirs, ours = reference.build(SLOTS, batch), MONet(MONetConfig(num_slots=SLOTS)).eval()
     reference.copy_weights(theirs, ours)
     return ours, theirs
 
 
 def picture(settings: Settings) -> list[Row]:
-    """One picture from uint8 to arrays, as the app does it."""
+    """Measures one picture from uint8 to arrays, as in the app."""
     what = "decompose one 64x64 picture, K = 7, uint8 to arrays"
     if not reference.NOTEBOOK.is_file():
         return [missing(what, NO_NOTEBOOK)]
@@ -56,7 +56,7 @@ def picture(settings: Settings) -> list[Row]:
 
 
 def profile(ours: MONet, count: int, settings: Settings) -> str:
-    """Where the time of so many pictures goes, and what the decoder's convolutions would need at best."""
+    """Describes the time of each part for ``count`` pictures, and the least time of the decoder's convolutions."""
     images, latents = torch.rand(count, 3, 64, 64), torch.zeros(count * SLOTS, 16)
     every_image, log_masks = images.repeat_interleave(SLOTS, 0), torch.zeros(count * SLOTS, 1, 64, 64)
     parts: dict[str, Callable[[], object]] = {
@@ -76,7 +76,7 @@ def profile(ours: MONet, count: int, settings: Settings) -> str:
 
 
 def batch(settings: Settings) -> list[Row]:
-    """A batch of 64: time, and memory above what the process held before."""
+    """Measures a batch of 64: time, and memory above what the process held before."""
     what = ("batch of 64, forward", "its memory")
     if not reference.NOTEBOOK.is_file():
         return [missing(w, NO_NOTEBOOK) for w in what]
@@ -86,8 +86,8 @@ def batch(settings: Settings) -> list[Row]:
         samples = in_turns({OURS: lambda: ours(images), NOTEBOOK: lambda: theirs(images)}, settings.rounds(10))
     memory: dict[str, list[float]] = {OURS: [], NOTEBOOK: []}
     for _ in range(settings.rounds(10)):
-        for who, values in memory.items():
-            values.append(module("network", who, 64, settings.threads)["megabytes"])
+        for alternative, values in memory.items():
+            values.append(module("network", alternative, 64, settings.threads)["megabytes"])
     return [
         versus(what[0], samples, OURS, NOTEBOOK, 3, "s", profile(ours, 64, settings)),
         versus(what[1], memory, OURS, NOTEBOOK, 1, "MB", "peak above what the process held before"),
@@ -95,7 +95,7 @@ def batch(settings: Settings) -> list[Row]:
 
 
 def slot(settings: Settings) -> list[Row]:
-    """One slot after an edit."""
+    """Measures decoding one slot after an edit."""
     config = MONetConfig()
     ours, z = MONet(config).eval(), torch.randn(1, 16)
     latent = z.numpy()
@@ -132,7 +132,7 @@ def slot(settings: Settings) -> list[Row]:
 
 
 def operators(settings: Settings) -> list[Row]:
-    """Which of PyTorch's operators a picture, a batch and a slot spend their time in."""
+    """Profiles a picture, a batch and a slot by PyTorch operator."""
     model, pixels = MONet(MONetConfig(num_slots=SLOTS)).eval(), np.zeros((64, 64, 3), np.uint8)
     images, latent = torch.rand(64, 3, 64, 64), np.zeros((1, 16), np.float32)
     attention = partial(model.attention, images[:1], SLOTS)
@@ -147,7 +147,7 @@ def operators(settings: Settings) -> list[Row]:
 
 
 def operators_of(what: str, call: Callable[[], object], rounds: int) -> Row:
-    """The operators that take most of a call's time, by PyTorch's profiler."""
+    """Lists the operators that take most of a call's time, by PyTorch's profiler."""
     call()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
         for _ in range(rounds):
@@ -164,7 +164,7 @@ def operators_of(what: str, call: Callable[[], object], rounds: int) -> Row:
 
 
 def notebook_decoder(theirs: Any, z: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
-    """The notebook's tiling and decoding of a latent 1,Z: its VAE, whose encoder gives what it is told."""
+    """Returns the notebook's decoder of a latent 1,Z: its VAE with a fixed result of the encoder."""
     theirs.vae.encode = lambda image, log_mask: (z, z)
     theirs.vae.reparameterize = lambda mean, log_std: mean
 
@@ -177,8 +177,7 @@ def notebook_decoder(theirs: Any, z: Tensor) -> Callable[[], tuple[Tensor, Tenso
 
 
 def convolution_rate(settings: Settings) -> float:
-    """The machine's best measured rate of 3x3 convolutions with the present threads, in floating point operations
-    per second."""
+    """Measures the machine's best rate of 3x3 convolutions with the current threads, in FLOP/s."""
     best = 0.0
     for channels, side, count in ((32, 66, 1), (32, 66, 8), (64, 64, 1), (64, 64, 4), (128, 32, 4), (256, 32, 1)):
         x = torch.rand(count, channels, side, side).contiguous(memory_format=torch.channels_last)
@@ -190,9 +189,9 @@ def convolution_rate(settings: Settings) -> float:
     return best
 
 
-def main(who: str, count: str, threads: str) -> None:
+def main(alternative: str, count: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
-    network = both(int(count))[who == NOTEBOOK]
+    network = both(int(count))[alternative == NOTEBOOK]
     images = torch.rand(int(count), 3, 64, 64)
     before = resident()
     with torch.inference_mode():

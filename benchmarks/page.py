@@ -1,4 +1,4 @@
-"""The app in Chromium: slider to pixels, start, visitors; and what ``import monet`` costs."""
+"""Benchmarks of the app in Chromium: slider to pixels, start, visitors; and the time of ``import monet``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NO_CHROMIUM = "Chromium is missing: python -m tests.browser.chromium"
 MODEL = "multi_dsprites"
 READY = "document.documentElement.dataset.monet === 'ready' && !!window.monetExplorer.frames.frame"
 START = (-0.05, 1.05, -0.05)
-"""Where a drag begins, which does not count: all of a page is painted anew when it comes to the front."""
+"""Uncounted first positions of a drag, because a page that comes to the front is repainted."""
 VISITORS = (1, 2, 4, 8, 16)
 
 SLIDER = "#mx-latents .mx-latents input[type=range]"
 LATENCIES = "window.monetExplorer.frames.latencies"
-# The same for a page that keeps no account: milliseconds from each input event to a picture that is another one.
+# The same for a page without own measurements: milliseconds from each input event to a changed picture.
 STOCK_LATENCIES = "window.latencies"
 KEEP_STOCK_LATENCIES = """window.latencies = [];
 document.addEventListener("input", (event) => {
@@ -46,7 +46,7 @@ document.addEventListener("input", (event) => {
 
 
 def slider(settings: Settings) -> list[Row]:
-    """One latent dragged on the browser path, on the server path and in a stock Gradio app, in turns."""
+    """Measures dragging a latent on the browser path, on the server path and in a stock Gradio app, alternating."""
     browser_path, server_path, stock = "browser path", "server path", "stock Gradio"
     what = "slider to pixels, p50"
     with app(settings) as ours, Chromium() as browser:
@@ -76,7 +76,7 @@ def row(what: str, samples: dict[str, list[float]], ours: str, against: str, wan
 
 
 def latencies(pages: dict[str, Drag], settings: Settings) -> dict[str, list[float]]:
-    """Seconds of each page; one after the other is dragged along, again and again."""
+    """Measures seconds from event to pixels of each page, alternating between the pages."""
     samples: dict[str, list[float]] = {name: [] for name in pages}
     values = np.random.default_rng(0).permutation(np.linspace(0, 1, settings.rounds(60))).tolist()
     for start in range(0, len(values), 10):
@@ -86,7 +86,7 @@ def latencies(pages: dict[str, Drag], settings: Settings) -> dict[str, list[floa
 
 
 def drag(settings: Settings) -> list[Row]:
-    """Which files a drag on the browser path spends its time in, by Chromium's sampling profiler."""
+    """Profiles a drag on the browser path by file, with Chromium's sampling profiler."""
     what = "where the time of a drag goes, browser path"
     with app(settings) as address, Chromium() as browser:
         if browser is None:
@@ -114,7 +114,7 @@ def drag(settings: Settings) -> list[Row]:
 
 
 def start(settings: Settings) -> list[Row]:
-    """From ``python app.py`` to the first decomposed scene on the screen; the files are in memory."""
+    """Measures the time from ``python app.py`` to the first scene on screen, with files in the page cache."""
     what = "start of the app to the first scene on screen"
     samples = []
     with Chromium() as browser:
@@ -133,16 +133,16 @@ def start(settings: Settings) -> list[Row]:
 
 
 def imports(settings: Settings) -> list[Row]:
-    """``import monet`` in a new process, and what else it imports."""
+    """Measures ``import monet`` in a new process, and checks that it imports neither Gradio nor Plotly."""
     program = (
         "import sys, time; start = time.perf_counter(); import torch; middle = time.perf_counter(); import monet;"
         "print(time.perf_counter() - start, middle - start, *({'gradio', 'plotly'} & set(sys.modules)))"
     )
     samples, torch_alone, foreign = [], [], []
     for _ in range(settings.rounds(5) + 1):
-        said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-        whole, alone, *foreign = said.stdout.split()
-        samples.append(float(whole))
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+        total, alone, *foreign = done.stdout.split()
+        samples.append(float(total))
         torch_alone.append(float(alone))
     seconds = statistics.median(samples[1:])
     return [
@@ -159,7 +159,7 @@ def imports(settings: Settings) -> list[Row]:
 
 
 def visitors(settings: Settings) -> list[Row]:
-    """Visitors who drag at the same time: what they wait on the server path, what they cost on the browser path."""
+    """Measures latencies with several visitors who drag at the same time, on the server path and the browser path."""
     counts = VISITORS[:3] if settings.quick else VISITORS
     drags = settings.rounds(50)
     with app(settings) as address, Chromium() as browser:
@@ -184,14 +184,14 @@ def visitors(settings: Settings) -> list[Row]:
         for count in counts:
             while len(pages) < count:
                 pages.append(dragging(browser, f"{address}/", READY, requests=requests))
-                # In front for the first time it loads the samples' thumbnails. Not left at the end where a drag begins.
+                # The first time in front, a page loads the thumbnails. The slider must not stay where a drag begins.
                 pages[-1]([0.5])
             requests.clear()
             values = np.random.default_rng(count).random((count, max(drags // count, 2))).tolist()
-            # One after the other: each visitor has a machine of his own, here they would share one.
+            # One after the other, because real visitors do not share a machine.
             shown[count] = [s for drag, line in zip(pages, values, strict=True) for s in drag(line)]
         medians = {count: statistics.median(values) for count, values in shown.items()}
-    asked = [url for url in requests if not url.endswith("/app_id")]
+    sent = [url for url in requests if not url.endswith("/app_id")]
     return [
         *rows,
         Row(
@@ -200,17 +200,16 @@ def visitors(settings: Settings) -> list[Row]:
             quantity(medians[1], "s"),
             medians[1] / medians[counts[-1]],
             "no request",
-            not asked,
-            f"{len(asked)} requests to the server while they dragged, not counting {len(requests) - len(asked)} "
-            "by which the pages look whether it is still there; "
-            + ", ".join(f"{count}: {quantity(m, 's')}" for count, m in medians.items()),
+            not sent,
+            f"{len(sent)} requests to the server while they dragged, not counting {len(requests) - len(sent)} health "
+            "checks; " + ", ".join(f"{count}: {quantity(m, 's')}" for count, m in medians.items()),
             {str(count): values for count, values in shown.items()},
         ),
     ]
 
 
 def drag_on_server(address: str, count: int, drags: int) -> list[float]:
-    """Seconds of each decode of so many visitors, each of whom asks again as soon as there is an answer."""
+    """Measures seconds of each decode of ``count`` visitors, each of whom sends the next request at once."""
 
     def visit(number: int) -> list[float]:
         latents = np.random.default_rng(number).standard_normal((drags, 16), np.float32)
@@ -230,7 +229,7 @@ def drag_on_server(address: str, count: int, drags: int) -> list[float]:
 
 
 class Chromium:
-    """``with Chromium() as browser``: None where there is none; the arguments are its own."""
+    """Context manager of a Chromium browser with command-line arguments; None if it is not installed."""
 
     def __init__(self, *arguments: str):
         self._arguments = arguments
@@ -250,7 +249,7 @@ class Chromium:
 
 
 Drag = Callable[[Sequence[float]], list[float]]
-"""Drags a slider to one share of its width after the other; the seconds from each event to its pixels."""
+"""Drags a slider to shares of its width, one after the other; returns the seconds from each event to its pixels."""
 
 
 def dragging(
@@ -261,8 +260,11 @@ def dragging(
     latencies: str = LATENCIES,
     requests: list[str] | None = None,
 ) -> Drag:
-    """A page whose slider the mouse takes hold of. The browser hands the mouse's events to a page as it hands on a
-    person's, just before it draws; events that a script makes would wait for the next frame."""
+    """Opens a page and returns a function that drags its slider with the mouse.
+
+    Chromium delivers these mouse events like a user's, just before it draws. Events of a script would wait for the next
+    frame.
+    """
     page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(1000 * PATIENCE)
     page.goto(url)
@@ -283,27 +285,27 @@ def dragging(
         box = handle.bounding_box()
         assert box
         x, y = (lambda share: box["x"] + box["width"] * (0.05 + 0.9 * share)), box["y"] + box["height"] / 2
-        taken = []
+        measured = []
         for number, value in enumerate((*START, *values)):
             before = page.evaluate(f"{latencies}.length")
             page.mouse.move(x(value), y)
             if number == 0:
                 page.mouse.down()
-            taken.append(page.evaluate(answered, before) / 1000)
+            measured.append(page.evaluate(answered, before) / 1000)
         page.mouse.up()
-        return taken[len(START) :]
+        return measured[len(START) :]
 
     return seconds
 
 
 def app(settings: Settings) -> AbstractContextManager[str]:
-    """The app itself, on the checkpoints that come with it."""
+    """Starts the app with the shipped checkpoints."""
     return server("app.py", "--threads", str(settings.threads))
 
 
 @contextmanager
 def server(*command: str) -> Iterator[str]:
-    """The address of a server that runs as long as the context."""
+    """Runs a server; yields its address."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, *command, "--port", str(port)],

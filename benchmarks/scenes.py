@@ -1,4 +1,4 @@
-"""Making training scenes: many at once against one by one, on one core, by its processor time."""
+"""Benchmark of scene generators: batches against single scenes, on one core, in CPU time."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from monet.data.seeds import TRAIN
 
 BATCH, ALONE = "batch", "alone"
 SECONDS = 0.2
-"""Both sides of a round take about so long, or as long as one batch."""
+"""Approximate duration of each side of a round, at least one batch."""
 WANTED = {"multi_dsprites": 10, "arc": 10, "clevr6": 10}
-"""How many times faster the batches of data sets whose names begin so should be."""
+"""Goals for the speed-up of batches, by prefix of the data set's name."""
 
 
 def scenes(settings: Settings) -> list[Row]:
-    """Rates of every data set that has a ``batch``, with its own numbers of objects."""
+    """Measures every data set that has a ``batch``, with its own numbers of objects."""
     with one_thread():
         return [row(dataset, settings) for dataset in DATASETS.values() if dataset.batch]
 
 
 def row(dataset: Dataset, settings: Settings, size: int = 256) -> Row:
-    """The rates of a data set, ``size`` scenes at a time, against its scenes one by one."""
+    """Measures a data set, ``size`` scenes at a time against one by one."""
     what = f"{dataset.title}: training scenes on one core"
     make, generator, indices = dataset.batch, torch.Generator().manual_seed(0), count()
     assert make is not None
@@ -42,7 +42,7 @@ def row(dataset: Dataset, settings: Settings, size: int = 256) -> Row:
             dataset.scene((TRAIN, next(indices)))
 
     try:
-        batches(1)  # prepares what is prepared once
+        batches(1)  # warm-up
         alone(1)
     except Unavailable as error:
         return missing(what, str(error))

@@ -1,4 +1,4 @@
-"""What one would write without this project: ``gr.Slider`` and ``gr.Image`` around the notebook's decoder.
+"""Stock Gradio app for comparison: ``gr.Slider`` and ``gr.Image`` around the notebook's decoder.
 
 python -m benchmarks.stock --port PORT
 """

@@ -1,10 +1,10 @@
-"""Training steps in a process of their own, or in several that find each other as ``torchrun`` lets them:
+"""Measures training steps in a separate process, or in a group of processes as with ``torchrun``.
 
-python -m benchmarks.trainer RECIPE.toml WHO STEPS THREADS FOLDER
+python -m benchmarks.trainer RECIPE.toml ALTERNATIVE STEPS THREADS FOLDER
 
-WHO is "ours" (what ``python -m monet.training`` runs), "compiled" (the same with ``--compile``), "notebook" (the inner
-loop of its ``learn`` as it stands, with the automatic bfloat16 that it asks for) or "float32" (the same without). The
-pictures of all are the same.
+ALTERNATIVE is "ours" (as ``python -m monet.training``), "compiled" (the same with ``--compile``), "notebook" (the inner
+loop of its ``learn``, unchanged, with its automatic mixed precision) or "float32" (the same in float32). All train on
+the same pictures.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from monet.training.run import Run
 from tests import reference
 
 WARM = 3
-"""Steps that do not count: PyTorch prepares kernels on the first ones."""
+"""Steps of warm-up."""
 
 
 def ours(recipe: Recipe, folder: Path, compiled: bool) -> Callable[[int], float]:
-    """Seconds of so many further steps of ours, from their scenes to their weights."""
+    """Returns a function that measures the seconds of further steps of ours, from scenes to weights."""
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, folder)
     if compiled:
@@ -48,7 +48,7 @@ def ours(recipe: Recipe, folder: Path, compiled: bool) -> Callable[[int], float]
 
 
 def notebook(recipe: Recipe, as_it_stands: bool) -> Callable[[int], float]:
-    """Seconds of so many further steps of the notebook's, on pictures that are ready in memory."""
+    """Returns a function that measures the seconds of further steps of the notebook, on pictures in memory."""
     batch, stage = recipe.batch_size, recipe.stages[0]
     theirs = reference.notebook(as_it_stands).MONet(stage.slots, batch, 1e-4)
     images = to_tensor(prepare(s, recipe.model) for s in scenes(recipe.data, TRAIN, range(batch), stage.objects))
@@ -63,16 +63,16 @@ def notebook(recipe: Recipe, as_it_stands: bool) -> Callable[[int], float]:
     return train
 
 
-def main(config: str, who: str, steps: str, threads: str, folder: str) -> None:
+def main(config: str, alternative: str, steps: str, threads: str, folder: str) -> None:
     torch.set_num_threads(int(threads))
     recipe = recipes.load(config)
     distributed = "RANK" in os.environ
     if distributed:
         torch.distributed.init_process_group()
-    if who in ("ours", "compiled"):
-        train = ours(recipe, Path(folder), compiled=who == "compiled")
+    if alternative in ("ours", "compiled"):
+        train = ours(recipe, Path(folder), compiled=alternative == "compiled")
     else:
-        train = notebook(recipe, as_it_stands=who == "notebook")
+        train = notebook(recipe, as_it_stands=alternative == "notebook")
     before = resident()
     train(WARM)
     seconds = train(int(steps)) / int(steps)

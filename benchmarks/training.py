@@ -1,4 +1,4 @@
-"""Training: a step's speed and memory, two processes against one, and loss curves over the same pictures."""
+"""Benchmarks of training: speed, memory and profile of a step, the VAE alone, two processes against one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NAMES = {"ours": "MONet Explorer", "notebook": "notebook", "float32": "notebook 
 
 @contextmanager
 def recipes() -> Iterator[Any]:
-    """A maker of recipe files in a folder that vanishes."""
+    """Yields a function that writes recipe files in a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
@@ -62,13 +62,14 @@ def recipes() -> Iterator[Any]:
         yield write
 
 
-def train(recipe: Path, who: str, steps: int, threads: int = 1, processes: int = 1) -> dict[str, Any]:
-    """Seconds per step, and megabytes above what the process held before, of a training of its own."""
-    return module("trainer", recipe, who, steps, threads, recipe.with_suffix(f".{processes}"), processes=processes)
+def train(recipe: Path, alternative: str, steps: int, threads: int = 1, processes: int = 1) -> dict[str, Any]:
+    """Measures seconds per step, and megabytes above what the process held before, in separate processes."""
+    folder = recipe.with_suffix(f".{processes}")
+    return module("trainer", recipe, alternative, steps, threads, folder, processes=processes)
 
 
 def step(settings: Settings) -> list[Row]:
-    """Images per second on the whole machine, and the memory of the step."""
+    """Measures a step's time on the whole machine and its memory."""
     speed = f"training step, K = 6, batch of {BATCH}: seconds on the whole machine"
     memory = "peak memory of that step"
     if not reference.NOTEBOOK.is_file():
@@ -114,7 +115,7 @@ def step(settings: Settings) -> list[Row]:
 
 
 def profile(settings: Settings) -> list[Row]:
-    """Where a step's time goes: forward and backward of each part, 8 pictures, one thread."""
+    """Profiles a step: forward and backward of each part, 8 pictures, one thread."""
     torch.set_num_threads(1)
     model, pictures, slots = MONet(MONetConfig()).train(), BATCH // 2, 6
     images = torch.rand(pictures, 3, 64, 64)
@@ -138,7 +139,7 @@ def profile(settings: Settings) -> list[Row]:
 
 
 def vae(settings: Settings) -> list[Row]:
-    """The VAE alone, slot by slot, one thread: a window around each slot against every pixel."""
+    """Measures training the VAE on single slots, one thread: a window around each slot against every pixel."""
     torch.set_num_threads(1)
     count, window, slots = 32, 32, 6
     stage = Stage(10**6, slots=slots, window=window, learn="slots")
@@ -165,7 +166,7 @@ def vae(settings: Settings) -> list[Row]:
 
 
 def torchrun(settings: Settings) -> list[Row]:
-    """Two processes against one with twice the batch: the same losses, and how much faster."""
+    """Compares two processes with one of twice the batch: speed, and equality of the losses."""
     steps = 4 if settings.quick else 12
     with recipes() as write:
         one, two = write(16, at_once=8), write(8)
@@ -174,7 +175,7 @@ def torchrun(settings: Settings) -> list[Row]:
             seconds[PAIR].append(train(two, "ours", steps, processes=2)["seconds"])
             seconds[ONE].append(train(one, "ours", steps)["seconds"])
         single, pair = write(8, at_once=4, window=16, slots=2), write(4, window=16, slots=2)
-        train(pair, "ours", 47, processes=2)  # 50 with those that do not count: the first row of the log
+        train(pair, "ours", 47, processes=2)  # 50 with the warm-up: the first row of the log
         train(single, "ours", 47)
         rows = [log(single.with_suffix(".1")), log(pair.with_suffix(".2"))]
     difference = max(abs(a - b) / abs(a) for a, b in zip(*rows, strict=True))
@@ -192,7 +193,7 @@ def torchrun(settings: Settings) -> list[Row]:
 
 
 def log(folder: Path) -> list[float]:
-    """Loss terms and gradient of the first row of a run's log."""
+    """Reads loss terms and gradient norm from the first row of a run's log."""
     with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     return [float(row[name]) for name in ("reconstruction", "latent_kl", "mask_kl", "gradient_norm")]

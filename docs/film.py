@@ -1,6 +1,6 @@
-"""Records ``docs/stage.webp``, the README's moving picture, with a real mouse in Chromium: ``python -m docs.film``.
+"""Records ``docs/stage.webp``, the README's animation, in Chromium: ``python -m docs.film``.
 
-A person drags an object over the stage, then a latent's slider. Every frame is a screenshot of the page.
+The mouse drags an object on the stage, then a latent's slider. Every frame is a screenshot of the page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCENE = "model=multi_dsprites&kind=sample&data=multi_dsprites&index=0&slots=6&ho
 WINDOW = {"width": 1280, "height": 800}
 WIDTH = 800
 MILLISECONDS = 70
-"""Of a frame on screen."""
+"""Duration of a frame."""
 READY = "document.documentElement.dataset.monet === 'ready' && monetExplorer.frames.frame"
 POINTER = """([x, y]) => {
     const dot = document.querySelector("#film-pointer") ?? document.body.appendChild(document.createElement("div"));
@@ -41,7 +41,7 @@ def main() -> None:
             page = browser.new_page(viewport=WINDOW)
             page.goto(f"{server.address}/?__theme=light#{SCENE}")
             page.wait_for_function(READY)
-            page.keyboard.press("Escape")  # the tour
+            page.keyboard.press("Escape")  # closes the tour
             page.wait_for_timeout(1500)
             frames = [shrunk(picture) for picture in film(page)]
         finally:
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def film(page: Page) -> Iterator[bytes]:
-    """Screenshots while an object goes round, and while a latent goes from end to end and back."""
+    """Yields screenshots of an object dragged in a circle, and of a slider dragged to its ends and back."""
     x, y, scale = page.evaluate(PLACE)
     yield from drag(page, [(x - 5 * scale * math.sin(a), y + 10 * scale * (1 - math.cos(a))) for a in turn(36)])
     slider = page.locator(".mx-latent input[type=range]").first
@@ -68,15 +68,15 @@ def film(page: Page) -> Iterator[bytes]:
 
 
 def turn(steps: int) -> list[float]:
-    """Angles once round."""
+    """Returns the angles of a full turn."""
     return [2 * math.pi * step / steps for step in range(steps + 1)]
 
 
-def drag(page: Page, way: list[tuple[float, float]]) -> Iterator[bytes]:
-    """Screenshots of the mouse pressed along a way."""
-    page.mouse.move(*way[0])
+def drag(page: Page, path: list[tuple[float, float]]) -> Iterator[bytes]:
+    """Yields screenshots while the mouse is dragged along a path."""
+    page.mouse.move(*path[0])
     page.mouse.down()
-    for place in way:
+    for place in path:
         page.mouse.move(*place)
         page.evaluate(POINTER, place)
         page.wait_for_timeout(60)
