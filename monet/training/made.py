@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
 
 from monet import checkpoints
 from monet.checkpoints import Checkpoint
@@ -20,7 +19,7 @@ CONTRAST = 0.106
 """Contrast of the sprites over coloured backgrounds, for which the paper's scales are right."""
 SCALES = (0.09, 0.11)
 """The paper's scales of the background and of the other slots."""
-STRETCH: Any = "stretch"
+STRETCH: How = "stretch"
 """Fit of pictures that are not square for pretrained weights, which mistake black bars for objects. On shapes on
 textured ground, 96 x 72 pixels, ARI-FG before the first step was 0.80 stretched and 0.63 padded."""
 SMALL = 2000
@@ -51,11 +50,11 @@ def make(data: str, how: How | None = None, weights: str | None = None) -> str:
         best = known_weights(seen)
         chosen = best[0] if best else None
         because = f"they reconstruct these pictures best, MSE {best[1]:.4f}" if best else ""
-    if chosen and how is None and not seen.square and STRETCH in get_args(How):
+    if chosen and how is None and not seen.square:
         seen = replace(seen, how=STRETCH)
     name = data if data in stores() else str(Path(data).resolve()) if Path(data).exists() else data
-    begin = _from_weights(seen, chosen, weights or chosen.name, because) if chosen else _from_nothing(seen)
-    return "\n\n".join((_head(name, seen), *begin)) + "\n"
+    body = _from_weights(seen, chosen, weights or chosen.name, because) if chosen else _from_nothing(seen)
+    return "\n\n".join((_head(name, seen), *body)) + "\n"
 
 
 def _head(name: str, seen: Look) -> str:
@@ -111,7 +110,7 @@ def _from_weights(seen: Look, chosen: Checkpoint, name: str, because: str) -> tu
     default = MONetConfig()
     own = {**shape, "log_mask_floor": config.log_mask_floor}
     lines = [f"{field} = {_toml(value)}" for field, value in own.items() if value != getattr(default, field)]
-    rest, end = ATTENTION, FROM_WEIGHTS
+    frozen, end = ATTENTION, FROM_WEIGHTS
     return (
         f"# The run starts from these weights for {config.resolution} x {config.resolution} pixels: {because}.\n"
         f"weights = {json.dumps(name, ensure_ascii=False)}\nevaluate_every = {end // 10}",
@@ -128,7 +127,7 @@ num_slots = {slots}
 # many steps in the same time. On shapes on textured ground the held-out loss was best at step 1,440. ARI-FG was 0.95
 # before the first step, 0.94 at 1,100 and 0.93 at the end, on 96 scenes with a standard error of 0.02.
 [[stages]]
-until = {rest}
+until = {frozen}
 window = {config.resolution // 2}""",
         f"""\
 # Then the attention is frozen and the VAE converges: the app draws edited objects from it. On shapes on textured ground
@@ -139,11 +138,11 @@ until = {end}
 window = {config.resolution // 2}
 learn = "vae\"""",
         f"""[schedules]
-learning_rate = [[0, 1e-5], [200, 4e-4], [{rest * 7 // 10}, 4e-4], [{rest}, 1e-5], [{rest + 30}, 6e-4], [{end}, 1e-5]]
+learning_rate = [[0, 1e-5], [200, 4e-4], [{frozen * 7 // 10}, 4e-4], [{frozen}, 1e-5], [{frozen + 30}, 6e-4], [{end}, 1e-5]]
 # Masks first; then latents near the prior, so that every value of a slider draws something: see multi_dsprites.toml.
-gamma = [[{rest}, 0.5], [{rest + 1}, 5]]
-beta = [[{rest}, 0.5], [{rest + 1}, 1], [{(rest + end) // 2}, 5]]
-clip = [[{rest}, 2500], [{rest + 1}, 15000]]""",
+gamma = [[{frozen}, 0.5], [{frozen + 1}, 5]]
+beta = [[{frozen}, 0.5], [{frozen + 1}, 1], [{(frozen + end) // 2}, 5]]
+clip = [[{frozen}, 2500], [{frozen + 1}, 15000]]""",
     )
 
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from monet.data.generators.room import FIELD_OF_VIEW, MOST, RING, SHAPES, SIZE, Thing, View, render
 from monet.data.scene import Scene
 
-__all__ = ["BACKGROUND", "OBJECTS", "SIZE", "TITLES", "VARIANTS", "Variant", "generate"]
+__all__ = ["BACKGROUND", "OBJECTS", "SIZE", "TITLES", "Variant", "generate"]
 
 Variant = Literal["train", "empty_room", "six_objects", "identical_color"]
 OBJECTS: dict[Variant, tuple[int, int]] = {
@@ -36,7 +36,6 @@ TITLES: dict[Variant, str] = {
     "six_objects": "Objects Room, six objects",
     "identical_color": "Objects Room, identical colours",
 }
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
 BACKGROUND = (0, 1, 2, 3)
 """Sky, floor, left wall and right wall; a wall outside the view has no pixel."""
 
