@@ -110,7 +110,7 @@ def _from_weights(seen: Look, chosen: Checkpoint, name: str, because: str) -> tu
     default = MONetConfig()
     own = {**shape, "log_mask_floor": config.log_mask_floor}
     lines = [f"{field} = {_toml(value)}" for field, value in own.items() if value != getattr(default, field)]
-    frozen, end = ATTENTION, FROM_WEIGHTS
+    mid, end = ATTENTION, FROM_WEIGHTS
     return (
         f"# The run starts from these weights for {config.resolution} x {config.resolution} pixels: {because}.\n"
         f"weights = {json.dumps(name, ensure_ascii=False)}\nevaluate_every = {end // 10}",
@@ -127,7 +127,7 @@ num_slots = {slots}
 # many steps in the same time. On shapes on textured ground the held-out loss was best at step 1,440. ARI-FG was 0.95
 # before the first step, 0.94 at 1,100 and 0.93 at the end, on 96 scenes with a standard error of 0.02.
 [[stages]]
-until = {frozen}
+until = {mid}
 window = {config.resolution // 2}""",
         f"""\
 # Then the attention is frozen and the VAE converges: the app draws edited objects from it. On shapes on textured ground
@@ -138,11 +138,11 @@ until = {end}
 window = {config.resolution // 2}
 learn = "vae\"""",
         f"""[schedules]
-learning_rate = [[0, 1e-5], [200, 4e-4], [{frozen * 7 // 10}, 4e-4], [{frozen}, 1e-5], [{frozen + 30}, 6e-4], [{end}, 1e-5]]
+learning_rate = [[0, 1e-5], [200, 4e-4], [{mid * 7 // 10}, 4e-4], [{mid}, 1e-5], [{mid + 30}, 6e-4], [{end}, 1e-5]]
 # Masks first; then latents near the prior, so that every value of a slider draws something: see multi_dsprites.toml.
-gamma = [[{frozen}, 0.5], [{frozen + 1}, 5]]
-beta = [[{frozen}, 0.5], [{frozen + 1}, 1], [{(frozen + end) // 2}, 5]]
-clip = [[{frozen}, 2500], [{frozen + 1}, 15000]]""",
+gamma = [[{mid}, 0.5], [{mid + 1}, 5]]
+beta = [[{mid}, 0.5], [{mid + 1}, 1], [{(mid + end) // 2}, 5]]
+clip = [[{mid}, 2500], [{mid + 1}, 15000]]""",
     )
 
 
