@@ -26,6 +26,8 @@ from monet.explorer.server import routes
 from monet.explorer.training import Runs
 from monet.pictures import extract, fit
 
+pytestmark = pytest.mark.slow  # serves the routes, decomposes galleries
+
 
 def request(files: dict[str, bytes]) -> bytes:
     """What the page sends."""
