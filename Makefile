@@ -11,13 +11,16 @@ BIN := $(VENV)/bin
 FAST := -n auto --dist loadfile -m "not (slow or browser or soak)" --ignore tests/browser --ignore tests/soak
 WHOLE := -n 2 --dist loadfile --durations 15
 
-.PHONY: demo check test soak bench lint clean
+.PHONY: demo check unit test soak bench lint clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python app.py --open
 
-# Lint, types and unit tests, without a browser.
-check: lint
+# Lint, types and unit tests side by side, without a browser.
+check: $(VENV)/test.installed
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint unit
+
+unit: $(VENV)/test.installed
 	@$(BIN)/python -m tests.node test
 	$(BIN)/python -m pytest $(FAST)
 

@@ -11,6 +11,8 @@ import torch
 
 from monet.explorer import server
 
+pytestmark = pytest.mark.slow  # starts the app
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -294,7 +294,7 @@ def test_data_of_an_import_may_be_anybodys_or_nobodys(file, tmp_path, monkeypatc
     assert checkpoints.read(tmp_path / "mine").data == "cells"
     capsys.readouterr()
     run(monkeypatch, "import", str(file), str(tmp_path / "found"))
-    assert "unknown; --data NAME" in capsys.readouterr().out
+    assert "unknown; give --data NAME" in capsys.readouterr().out
     assert json.loads((tmp_path / "found/config.json").read_text())["data"] == "unknown"
     assert checkpoints.read(tmp_path / "found").data == ""
 
@@ -468,7 +468,7 @@ COSTLY = {
     "a text of 10 GB": (program(pickle.BINUNICODE8, struct.pack("<Q", 10 * 2**30)), "10737418240 bytes"),
     "bytes of 10 GB": (program(pickle.BYTEARRAY8, struct.pack("<Q", 10 * 2**30)), "10737418240 bytes"),
     "a frame of 10 GB": (program(pickle.FRAME, struct.pack("<Q", 10 * 2**30)), "truncated"),
-    "a megabyte and more": (program(500_000 * pickle.EMPTY_LIST, 600_000 * pickle.POP), "more than the 1,048,576"),
+    "a megabyte and more": (program(500_000 * pickle.EMPTY_LIST, 600_000 * pickle.POP), "limit of 1,048,576"),
     "a storage called like 2**60 lists": (
         program(
             pickle.MARK, text("storage"), named("torch", "FloatStorage"), LISTS, text("cpu"), pickle.BININT1, b"\x01",

@@ -15,6 +15,8 @@ from monet.data import batches, samples
 from monet.training import moments
 from tests.conftest import CONFIGS, untrained
 
+pytestmark = pytest.mark.slow  # makes checkpoints and their moments
+
 
 def tiles(strip: Image.Image, size: int) -> np.ndarray:
     """Scenes, columns, H, W and four channels."""

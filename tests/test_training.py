@@ -286,6 +286,7 @@ def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(tiny, monkeypatch)
         torch.testing.assert_close(parts, whole, rtol=1e-3, atol=1e-4 * whole.abs().max().item())
 
 
+@pytest.mark.slow
 def test_failed_save_leaves_the_old_state_whole(tiny, monkeypatch):
     run = start(tiny, "full_disk")
     run.train(2)
@@ -527,6 +528,7 @@ def test_a_larger_batch_raises_the_rate_by_its_root_and_follows_the_pictures(tin
     assert run.record["pictures"] == 24
 
 
+@pytest.mark.slow
 def test_pictures_made_ahead_are_those_made_on_demand(tiny):
     on_demand, ahead = start(tiny, "demand"), start(tiny, "ahead")
     ahead.workers = 1

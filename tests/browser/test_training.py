@@ -205,7 +205,7 @@ def test_a_folder_is_added_accounted_for_and_shown(server: Server, visitor: Page
     expect(dialog.get_by_label("Name")).to_have_value("my_cells")
     dialog.get_by_label("Name").fill("tetrominoes")
     dialog.get_by_role("button", name="Add", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_contain_text("is the name of a known data set")
+    expect(dialog.get_by_role("alert")).to_contain_text("is the name of a data set of this project")
     dialog.get_by_label("Name").fill("my_cells")
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog.get_by_role("heading", name="4 pictures in “my_cells”")).to_be_visible()

@@ -26,6 +26,8 @@ from monet.explorer.server import routes
 from monet.explorer.training import Runs
 from monet.pictures import extract, fit
 
+pytestmark = pytest.mark.slow  # serves the routes, decomposes galleries
+
 
 def request(files: dict[str, bytes]) -> bytes:
     """What the page sends."""
@@ -139,7 +141,7 @@ def test_what_cannot_be_added_is_refused_in_words_and_the_next_is_taken(client, 
 
     assert "no picture that can be used" in refused("mine", {"notes.txt": b"no picture"})
     assert "not a ZIP file" in refused("mine", {"a.zip": b"no archive"})
-    assert "is the name of a known data set" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
+    assert "is the name of a data set of this project" in refused("tetrominoes", {"a.png": png(pictures(1)["p0.png"])})
     for name in ("-", "a b", ".x"):
         assert "A name has" in refused(name, {"a": b"x"})
     assert "fit must be one of" in refused("mine?fit=../x", {"a": b"x"})
