@@ -21,7 +21,21 @@ from typing import Any
 
 import torch
 
-from benchmarks import canvas, card, crowd, curves, growth, hand, libraries, live, network, page, scenes, training
+from benchmarks import (
+    canvas,
+    card,
+    crowd,
+    curves,
+    growth,
+    hand,
+    libraries,
+    live,
+    network,
+    page,
+    scenes,
+    training,
+    visitors,
+)
 from benchmarks.measure import ROOT, Row, Settings, machine
 
 PARTS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -42,7 +56,7 @@ PARTS: dict[str, Callable[[Settings], list[Row]]] = {
     "canvas": canvas.canvas,
     "start": page.start,
     "import": page.imports,
-    "visitors": page.visitors,
+    "visitors": visitors.visitors,
     "crowd": crowd.crowd,
     "growth": growth.growth,
     "card": card.card,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from monet.data import DATASETS, Scene, SceneBatch
-from monet.data.generators import arc, multi_dsprites, tetrominoes
+from monet.data.generators import arc, arc_batch, multi_dsprites, tetrominoes
 from monet.data.seeds import TEST, TRAIN, VALIDATE
 
 FLAT = [d for d in DATASETS.values() if d.name.startswith(("tetrominoes", "multi_dsprites", "arc"))]
@@ -258,7 +258,7 @@ def uncoloured(picture: np.ndarray) -> bytes:
 def held_out(version: arc.Version) -> set[bytes]:
     """What the grids of validation and test look like in each manner, whatever their colours."""
     grids = [grid for part in (VALIDATE, TEST) for grid in arc.grids(version)[part]]
-    return {uncoloured(arc._draw(grid.values, manner)) for grid in grids for manner in arc.MANNERS}
+    return {uncoloured(arc.draw(grid.values, manner)) for grid in grids for manner in arc.MANNERS}
 
 
 @pytest.mark.slow
@@ -266,16 +266,16 @@ def held_out(version: arc.Version) -> set[bytes]:
 @pytest.mark.parametrize("version", arc.TITLES)
 def test_grids_turned_and_recoloured_alike_are_the_same(version, manner):
     rng = np.random.default_rng(0)
-    pool = arc.pool(version)
+    pool = arc_batch.pool(version)
     grids, orientations = rng.integers(len(pool), size=120), rng.integers(8, size=120)
     values = np.array([rng.permutation(9) + 1 for _ in range(120)])
-    batch = arc.render(*map(torch.from_numpy, (grids, orientations, values)), arc.MOST, version, manner)
+    batch = arc_batch.render(*map(torch.from_numpy, (grids, orientations, values)), arc.MOST, version, manner)
     for index, (image, labels) in enumerate(zip(images(batch), batch.segmentation.numpy(), strict=True)):
-        turns, mirrored = arc.ORIENTATIONS[orientations[index]]
+        turns, mirrored = arc_batch.ORIENTATIONS[orientations[index]]
         recoloured = np.concatenate([[0], values[index]])[pool[grids[index]].values]
         turned = np.rot90(recoloured, turns)[:, :: -1 if mirrored else 1]
-        assert np.array_equal(image, arc.COLORS[arc._draw(turned, manner)])
-        expected = arc._draw(arc.components(turned), manner)
+        assert np.array_equal(image, arc.COLORS[arc.draw(turned, manner)])
+        expected = arc.draw(arc.components(turned), manner)
         same = set(zip(expected.flat, labels.flat, strict=True))
         assert len(same) == len(np.unique(expected)) == len(np.unique(labels))
         assert (0, 0) in same or 0 not in labels
@@ -285,22 +285,22 @@ def test_grids_turned_and_recoloured_alike_are_the_same(version, manner):
 @pytest.mark.slow
 @pytest.mark.parametrize("version", arc.TITLES)
 def test_an_orientation_is_used_unless_the_grid_then_looks_like_one_held_out(version):
-    allowed = arc._allowed(version)
+    allowed = arc_batch._allowed(version)
     some = sorted({*np.flatnonzero(~allowed.all(1))[::2], *range(0, len(allowed), 60)})
     assert 0.9 < allowed.mean() < 1
     for index in some:
-        for orientation, (turns, mirrored) in enumerate(arc.ORIENTATIONS):
-            turned = arc._turned(arc.pool(version)[index].values, turns, mirrored)
-            looks = {uncoloured(arc._draw(turned, manner)) for manner in arc.MANNERS}
+        for orientation, (turns, mirrored) in enumerate(arc_batch.ORIENTATIONS):
+            turned = arc.turned(arc_batch.pool(version)[index].values, turns, mirrored)
+            looks = {uncoloured(arc.draw(turned, manner)) for manner in arc.MANNERS}
             assert allowed[index, orientation] == looks.isdisjoint(held_out(version))
 
 
 @pytest.mark.slow
 def test_no_picture_of_a_batch_is_one_held_out():
     looks = {
-        arc.COLORS[arc._draw(g.values, "zoomed")].tobytes() for p in (VALIDATE, TEST) for g in arc.grids("arcagi")[p]
+        arc.COLORS[arc.draw(g.values, "zoomed")].tobytes() for p in (VALIDATE, TEST) for g in arc.grids("arcagi")[p]
     }
-    batch = arc.batch(4000, arc.OBJECTS, seeded(0), "arcagi", "zoomed")
+    batch = arc_batch.batch(4000, arc.OBJECTS, seeded(0), "arcagi", "zoomed")
     assert not looks & {image.tobytes() for image in images(batch)}
 
 
@@ -330,14 +330,14 @@ def test_grids_are_drawn_alike(name):
 
 @pytest.mark.slow
 def test_numbers_of_objects_that_no_grid_for_training_has_are_refused_in_words():
-    counts = {int(arc.components(grid.values).max()) for grid in arc.pool("arcagi")}
+    counts = {int(arc.components(grid.values).max()) for grid in arc_batch.pool("arcagi")}
     nobody = next(number for number in range(101) if number not in counts)
     with pytest.raises(ValueError, match="no training grid of ARC-AGI-1 has that many"):
-        arc.batch(1, (nobody, nobody), seeded(0))
-    assert (arc.batch(20, (40, 100), seeded(0)).factors["present"].sum(1) >= 40).all()
+        arc_batch.batch(1, (nobody, nobody), seeded(0))
+    assert (arc_batch.batch(20, (40, 100), seeded(0)).factors["present"].sum(1) >= 40).all()
 
 
 @pytest.mark.parametrize("option", [{"version": "latest"}, {"manner": "stretched"}])
 def test_unknown_options_are_refused_in_words(option):
     with pytest.raises(ValueError, match="is none of"):
-        arc.batch(1, (1, 6), seeded(0), **option)
+        arc_batch.batch(1, (1, 6), seeded(0), **option)

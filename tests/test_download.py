@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from monet.data import __main__
 from monet.data.stored import download as module
-from monet.data.stored import store
+from monet.data.stored import remote, store
 from monet.data.stored.download import DownloadError, download
 from monet.data.stored.sources import SOURCES, Source
 from monet.data.stored.store import Stored, StoreError
@@ -127,7 +127,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(remote, "PAUSE", 0.0)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -236,7 +236,7 @@ def test_a_broken_connection_is_taken_up_again(site: Site, tmp_path: Path) -> No
 def test_a_connection_that_stalls_is_taken_up_again(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", 0.3)
+    monkeypatch.setattr(remote, "TIMEOUT", 0.3)
     site.breaks, site.stalls = [200_000], True
     check(download("tetrominoes", 60, tmp_path, site.url), range(60))
     first, second, *_ = site.asked
@@ -250,7 +250,7 @@ def test_a_busy_server_is_asked_again_once_it_has_answered(site: Site, tmp_path:
 
 
 def test_a_second_start_goes_on(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRIES", 0)
+    monkeypatch.setattr(remote, "RETRIES", 0)
     site.breaks = [50_000, 40_000]
     for size in (50_000, 90_000):
         assert "repeat the command to resume" in refusal(site.url, tmp_path, 60)
@@ -291,7 +291,7 @@ def test_control_c_keeps_what_has_arrived(site: Site, tmp_path: Path, monkeypatc
 
 
 def interrupt(site: Site, folder: Path, size: int = 50_000) -> None:
-    site.breaks = [size] + [0] * module.RETRIES
+    site.breaks = [size] + [0] * remote.RETRIES
     refusal(site.url, folder, 60)
     assert kept(folder) == size
     site.asked.clear()
@@ -308,14 +308,14 @@ def test_a_changed_file_is_fetched_from_its_beginning(site: Site, tmp_path: Path
 def test_a_file_that_changes_on_the_way_is_fetched_from_its_beginning(site: Site, tmp_path: Path) -> None:
     site.breaks = [50_000]
     content, site.content = site.content, packed(range(100, 160))
-    original = module._Remote._disconnect
+    original = module.Remote._disconnect
 
-    def change(remote: module._Remote) -> None:
+    def change(remote: module.Remote) -> None:
         site.etag, site.content = '"two"', content
         original(remote)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module._Remote, "_disconnect", change)
+        patch.setattr(module.Remote, "_disconnect", change)
         check(download("tetrominoes", 60, tmp_path, site.url), range(60))
     assert site.asked == [None, "bytes=50000-", None]
 
@@ -545,7 +545,7 @@ def test_a_disk_that_fills_up(
         if where == "arrays":
             patch.setattr(store.Column, "add", full)
         else:
-            patch.setattr(module._Remote, "_receive", full)
+            patch.setattr(module.Remote, "_receive", full)
         assert "is full: free some space and repeat the command" in refusal(site.url, tmp_path, 60)
     assert kept(tmp_path) == 50_000
     check(download("tetrominoes", 60, tmp_path, site.url), range(60))
@@ -613,7 +613,7 @@ def test_the_bucket_is_asked_by_default(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(request)
         raise http.client.RemoteDisconnected("gone")
 
-    monkeypatch.setattr(module.urllib.request.OpenerDirector, "open", open_url)
+    monkeypatch.setattr(remote.urllib.request.OpenerDirector, "open", open_url)
     with pytest.raises(DownloadError, match=r"no connection to storage.googleapis.com \(gone\)"):
         download("objects_room_six_objects", 10**6, tmp_path)
     (request,) = asked

@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from monet.data.generators import arc, clevr, clevr_batch, multi_dsprites, objects_room, tetrominoes
+from monet.data.generators import arc, arc_batch, clevr, clevr_batch, multi_dsprites, objects_room, tetrominoes
 from monet.data.scene import Scene, SceneBatch, Unavailable
 from monet.data.seeds import Seed
 from monet.data.stored.store import Stored, StoreError, stored, stores
@@ -92,7 +92,7 @@ def _arc(name: str, version: arc.Version, manner: arc.Manner) -> Dataset:
         size=arc.SIZE,
         objects=arc.OBJECTS,
         generate=partial(arc.generate, version=version, manner=manner),
-        batch=partial(arc.batch, version=version, manner=manner),
+        batch=partial(arc_batch.batch, version=version, manner=manner),
         licence="grids of ARC-AGI, Apache-2.0",
         citation="F. Chollet: On the Measure of Intelligence, 2019, arXiv:1911.01547",
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.distributed
 from torch import Tensor, nn
 
+from monet.devices import fast_bfloat16
 from monet.model import MONet
 from monet.objective import Loss, loss, slot_loss
+from monet.training.captured import Captured, tensors
 from monet.training.pool import Slots
 from monet.training.recipe import Recipe, Stage
 from monet.vae import Lattice, sample
@@ -80,7 +82,7 @@ class Step:
         self.values = torch.zeros(len(VALUES), device=self.device)
         self.sums = torch.zeros(6, device=self.device)
         self.streak = torch.zeros((), device=self.device)
-        self._captured: dict[tuple[object, ...], _Captured] = {}
+        self._captured: dict[tuple[object, ...], Captured] = {}
         self.capture = False
         """Whether steps are captured as CUDA graphs."""
         self.rate = 1.0
@@ -115,9 +117,9 @@ class Step:
         self.model.vae.requires_grad_(stage.learn != "attention")
         if self.capture and len(inputs) == 1:
             torch.manual_seed(seeds[0])
-            key = (slots, stage, tuple(tensor.shape for tensor in _tensors(inputs[0])))
+            key = (slots, stage, tuple(tensor.shape for tensor in tensors(inputs[0])))
             if key not in self._captured:
-                self._captured[key] = _Captured(self, inputs[0], slots, stage)
+                self._captured[key] = Captured(self, inputs[0], slots, stage)
             self._captured[key](inputs[0])
         else:
             self._work(inputs, seeds, slots, stage)
@@ -144,7 +146,7 @@ class Step:
             torch.manual_seed(seed)
             part_terms, part_total = self.backward(part, slots, stage, len(inputs))
             terms, total = terms + part_terms / len(inputs), total + part_total
-        self._finish(terms, total)
+        self.finish(terms, total)
 
     def backward(self, part: Scenes | Slots, slots: int, stage: Stage, parts: int) -> tuple[Tensor, Tensor]:
         """Adds the gradient of a chunk; returns its three loss terms and its share of the objective."""
@@ -172,7 +174,7 @@ class Step:
         images, masks = slots.windows.take(slots.images), slots.windows.take(slots.log_masks).exp()
         return slot_loss(images, masks, components, mask_logits[:, 0], scales, mean, log_std).mean()
 
-    def _finish(self, terms: Tensor, total: Tensor) -> None:
+    def finish(self, terms: Tensor, total: Tensor) -> None:
         learned = [[p for p in part.parameters() if p.grad is not None] for part in self.parts]
         if self.processes > 1:
             total = self._exchange([p.grad for part in learned for p in part if p.grad is not None], total)
@@ -246,56 +248,6 @@ class Step:
                 self.optimizer.state[parameter] = moments
 
 
-class _Captured:
-    """A step as one CUDA graph: replayed, it costs the host a single launch."""
-
-    def __init__(self, step: Step, inputs: Scenes | Slots, slots: int, stage: Stage):
-        self.inputs = _clone(inputs)
-        held = [*step.model.parameters(), *step.average.parameters(), step.sums, step.streak]
-        before = [tensor.detach().clone() for tensor in held]
-        memory = {key: dict(value) for key, value in step.optimizer.state.items()}
-        for state in memory.values():
-            for kind in state:
-                state[kind] = state[kind].clone()
-
-        def work() -> None:
-            step.optimizer.zero_grad(set_to_none=True)
-            step._finish(*step.backward(self.inputs, slots, stage, 1))
-
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # compiles, and creates the optimiser's moments
-            for _ in range(3):
-                work()
-        torch.cuda.current_stream().wait_stream(stream)
-        with torch.no_grad():
-            torch._foreach_copy_(held, before)
-            for parameter, state in step.optimizer.state.items():
-                for kind, value in state.items():
-                    value.copy_(memory[parameter][kind]) if parameter in memory else value.zero_()
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            work()
-
-    def __call__(self, inputs: Scenes | Slots) -> None:
-        torch._foreach_copy_(list(_tensors(self.inputs)), list(_tensors(inputs)))
-        self.graph.replay()
-
-
-def _tensors(inputs: Scenes | Slots) -> Iterator[Tensor]:
-    lattice = inputs.windows if isinstance(inputs, Slots) else inputs.lattice
-    return (value for value in (*inputs, lattice.row, lattice.column) if isinstance(value, Tensor))
-
-
-def _clone(inputs: Scenes | Slots) -> Scenes | Slots:
-    def copied(value: Any) -> Any:
-        if isinstance(value, Lattice):
-            return Lattice(*map(copied, value))
-        return value.clone() if isinstance(value, Tensor) else value
-
-    return type(inputs)(*map(copied, inputs))
-
-
 def _clip(parameters: list[nn.Parameter], most: Tensor) -> Tensor:
     """Clips the gradient to a norm of ``most``; returns its norm before.
 
@@ -305,17 +257,6 @@ def _clip(parameters: list[nn.Parameter], most: Tensor) -> Tensor:
     norm = torch.stack(torch._foreach_norm(gradients)).norm()
     torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
     return norm
-
-
-def fast_bfloat16(device: torch.device) -> bool:
-    """Returns whether bfloat16 is faster than float32 on a device.
-
-    A CPU needs AMX or AVX-512 bfloat16 instructions: with the latter the decoder's convolutions were 2.5 times as fast
-    as in float32, forward and backward; without either they are up to ten times slower.
-    """
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def rate_for(batch: int, recipe: Recipe) -> float:

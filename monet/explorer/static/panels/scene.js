@@ -34,12 +34,10 @@ const number = (name, value) =>
 /** Rows and columns that a key moves by. @type {Record<string, [number, number]>} */
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
+const numbers = new Intl.ListFormat("en-GB");
 /** Lists slots: "slot 2", "slots 2 and 4". @param {number[]} slots from 0 */
 const slotList = (slots) =>
-  `${slots.length === 1 ? "slot" : "slots"} ${slots
-    .map((k) => k + 1)
-    .join(", ")
-    .replace(/, (\d+)$/, " and $1")}`;
+  `${slots.length === 1 ? "slot" : "slots"} ${numbers.format(slots.map((k) => String(k + 1)))}`;
 
 /** Says which slots have the attention's mask and which the decoder's. @param {import("../scene/frames.js").Frame} frame */
 export function provenance({ scene, document, steps, view }) {
@@ -51,10 +49,9 @@ export function provenance({ scene, document, steps, view }) {
   if (!present.length) return "every slot is hidden";
   if (decoded.length === present.length) return "decoder’s masks";
   const hole = missing ? "; decoder’s masks where slots are missing" : "";
-  return (
-    (decoded.length ? `decoder’s mask for ${slotList(decoded)}, attention’s for the others` : "attention’s masks") +
-    hole
-  );
+  return decoded.length
+    ? `decoder’s mask for ${slotList(decoded)}, attention’s for the others${hole}`
+    : `attention’s masks${hole}`;
 }
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
