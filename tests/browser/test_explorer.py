@@ -187,7 +187,7 @@ def test_a_seed_makes_a_new_scene_and_the_same_one_again(page):
 def test_scenes_unlike_those_of_the_training_stand_in_a_corner_of_the_gallery(page):
     visit(page)
     page.get_by_label("Data set").select_option("Out of distribution")
-    crowd = page.get_by_role("button", name="8 objects It was trained on at most 5")
+    crowd = page.get_by_role("button", name="8 objects The model was trained on at most 5")
     crowd.click()
     wait_for_store(page, "store.scene.origin.objects === 8")
     np.testing.assert_array_equal(pixels(page, INPUT), DATASETS[HOME].scene(7, (8, 8)).image)
