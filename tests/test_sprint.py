@@ -67,7 +67,7 @@ def test_a_sprint_leaves_what_is_needed_to_go_on_elsewhere(dry, capsys):
 def test_many_sets_travel_without_their_optimisers(dry):
     for name in "abcdefg":
         (dry / f"{name}.toml").write_text(TINY, encoding="utf-8")
-    with pytest.raises(ValueError, match="takes 1 to 7 recipes"):
+    with pytest.raises(ValueError, match="takes 1 to 7 different recipes"):
         sprint.sprint([*"abcdefg", "one"], 1, dry / "out", CPU)
     assert not (dry / "out").exists()
     run = sprint.prepare_run("a", recipe.load("a"), CPU, None)
