@@ -13,7 +13,6 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sy
 
 from monet import checkpoints
 from monet.data import Unavailable
-from monet.explorer.site import export
 from monet.model import MONet, MONetConfig
 from monet.training import moments
 from tests.browser import chromium as finder
@@ -77,6 +76,8 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Plain files of two shipped checkpoints, below a path with a space in it."""
     folder = tmp_path_factory.mktemp("plain") / "a path" / "site"
     shipped = Path(__file__).parents[1] / "checkpoints"
+    from monet.explorer.site import export  # imports Gradio, which most tests do not need
+
     export.main([str(folder), "--checkpoints", str(shipped), "--model", *SITE_MODELS])
     return folder
 

@@ -204,12 +204,12 @@ WRAPPED = {
     "averaged": lambda: torch.optim.swa_utils.AveragedModel(Network()).state_dict(),
     "beside other networks": lambda: {**under("net."), "critic.weight": torch.zeros(3, 3)},
     "with a counter": lambda: {**WEIGHTS, "step": torch.tensor(7)},
-    "nested": lambda: {"model_state_dict": WEIGHTS, "epoch": 3, "optimizer_state_dict": OPTIMIZER, **SETTINGS},
+    "nested": lambda: {"model_state_dict": WEIGHTS, "epoch": 3, "optimizer_state_dict": optimizer(), **SETTINGS},
     "deeply nested": lambda: {"checkpoint": {"state": {"generator": under("module.")}}, "args": SETTINGS},
     "Lightning": lambda: {
         "epoch": 3, "pytorch-lightning_version": "2.4.0", "state_dict": under("model."),
         "callbacks": {"best": Path("a")},
-        "optimizer_states": [OPTIMIZER], "hyper_parameters": SETTINGS,
+        "optimizer_states": [optimizer()], "hyper_parameters": SETTINGS,
     },
 }  # fmt: skip
 
@@ -221,9 +221,6 @@ def optimizer() -> dict[str, object]:
         parameter.grad = torch.ones_like(parameter)
     adam.step()
     return adam.state_dict()
-
-
-OPTIMIZER = optimizer()
 
 
 @pytest.mark.parametrize("protocol", [2, 5])

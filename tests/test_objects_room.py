@@ -3,6 +3,8 @@
 import builtins
 import colorsys
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -120,6 +122,15 @@ def test_a_forked_process_draws_the_same():
         drawn = pipe.read()
     os.waitpid(child, 0)
     assert drawn == expected.tobytes()
+
+
+@pytest.mark.slow
+def test_pytorch_can_import_its_compiler_after_a_room_was_drawn():
+    """Mesa and Triton both contain LLVM; a process of its own, because a clash ends it."""
+    pytest.importorskip("triton")
+    objects_room.generate(0)  # Unavailable, if rooms cannot be drawn here
+    program = "from monet.data.generators import objects_room; objects_room.generate(0); import torch._dynamo"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_without_mujoco_a_sentence_says_how_to_get_it(monkeypatch):

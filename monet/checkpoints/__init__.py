@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -135,11 +136,18 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
             weights = {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{checkpoint.name}: {WEIGHTS} is damaged: {error}") from error
-    model = MONet(checkpoint.config)
-    model.load_state_dict(as_float32(checkpoint.name, WEIGHTS, weights))
+    return assemble(checkpoint.config, as_float32(checkpoint.name, WEIGHTS, weights))
+
+
+def assemble(config: MONetConfig, weights: dict[str, Tensor]) -> MONet:
+    """Returns a model in eval mode that owns the given weights; initial weights are never drawn."""
+    with torch.device("meta"):
+        model = MONet(config)
+    model.load_state_dict(weights, assign=True)
     return model.eval()
 
 
+@functools.lru_cache(maxsize=32)
 def shapes(config: MONetConfig) -> Shapes:
     """Returns the shape of every weight of a network, by name; allocates no memory."""
     with torch.device("meta"):
@@ -161,12 +169,16 @@ def check_shapes(name: str, file: str, found: Shapes, source: str, expected: Sha
 
 
 def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Converts the weights of a file to float32.
+    """Copies the weights of a file to contiguous float32 tensors.
 
     Raises:
         CheckpointError: names the first tensor that is not floating-point, or not finite in float32.
     """
-    converted = {tensor: values.float() for tensor, values in weights.items()}
+    # A copy, because a tensor of a file may lie in the file itself, mapped, and change with it.
+    layout = torch.contiguous_format
+    converted = {
+        tensor: values.to(torch.float32, copy=True, memory_format=layout) for tensor, values in weights.items()
+    }
     for tensor, values in converted.items():
         if not weights[tensor].is_floating_point():
             raise CheckpointError(f"{name}: {tensor} in {file} is {weights[tensor].dtype}, not floating-point")

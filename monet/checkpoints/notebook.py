@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monet.checkpoints import CheckpointError, Shapes, as_float32, check_shapes, foreign, shapes
+from monet.checkpoints import CheckpointError, Shapes, as_float32, assemble, check_shapes, foreign, shapes
 from monet.checkpoints.archive import printable
 from monet.model import MONet, MONetConfig
 
@@ -52,9 +52,7 @@ def load(path: Path, num_slots: int | None = None, prefix: str | None = None) ->
         check_shapes(file.name, "the file", found, "the notebook's model", expected)
         weights = file.tensors(chosen.tensors)
     weights = as_float32(file.name, "the file", weights)
-    model = MONet(config)
-    model.load_state_dict({ours[name]: tensor for name, tensor in weights.items()})
-    return model.eval()
+    return assemble(config, {ours[name]: tensor for name, tensor in weights.items()})
 
 
 def names(config: MONetConfig) -> dict[str, str]:

@@ -6,7 +6,9 @@ The room is seven length units wide, as in the GQN paper (Eslami et al. 2018). M
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
+import importlib
 import io
 import os
 import sys
@@ -162,6 +164,9 @@ def _opengl(mujoco: Any) -> Any:
     """Creates an off-screen context. On Linux, OSMesa is preferred to EGL because it draws the same everywhere."""
     # No renderer threads: they gain nothing on so few pixels and would not survive a fork.
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    # Mesa and Triton both contain LLVM. If Mesa's is loaded first, PyTorch's import of Triton ends the process.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("triton")
     linux = sys.platform.startswith("linux")
     backend = os.environ.get("MUJOCO_GL") or ("osmesa" if ctypes.util.find_library("OSMesa") else "egl")
     if linux and backend == "osmesa":
