@@ -55,6 +55,7 @@ def flood(cells: np.ndarray, multicolor: bool) -> set[frozenset[tuple[int, int]]
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multicolor", [False, True])
 def test_components_are_what_a_flood_fill_finds(multicolor):
     rng = np.random.default_rng(0)
@@ -84,6 +85,7 @@ def test_a_picture_shows_the_grid_that_it_names_in_the_official_colours(version)
             assert ((scene.segmentation > 0) == scene.image.any(2)).all()
 
 
+@pytest.mark.slow
 def test_the_seed_chooses_the_manner_where_nobody_does():
     sources = [arc.generate(seed).source for seed in range(20)]
     assert {manner for source in sources for manner in arc.MANNERS if manner in source} == set(arc.MANNERS)

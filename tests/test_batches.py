@@ -119,6 +119,7 @@ def test_impossible_numbers_of_objects_are_refused_as_for_single_scenes(dataset,
         dataset.batch(1, objects, seeded(0))
 
 
+@pytest.mark.slow
 @each
 def test_nothing_waits_for_the_device(dataset, monkeypatch):
     """On the device "meta" tensors have no values: whatever asked for one, or mixed devices, would fail."""

@@ -107,6 +107,7 @@ def test_same_factors_give_the_same_picture(objects):
     assert difference.mean() < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metal", [0, 1])
 @pytest.mark.parametrize("shape", range(len(SHAPES)))
 def test_solids_in_shadows_and_mirrors_look_the_same(shape, metal):

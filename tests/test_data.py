@@ -61,6 +61,7 @@ def test_a_split_and_an_index_make_a_seed(dataset):
     assert not any(np.array_equal(a, b) for a, b in itertools.combinations(scenes, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", [d for d in DATASETS.values() if "ARC" not in d.title], ids=lambda d: d.name)
 def test_a_scene_is_called_what_the_gallery_calls_its_data_set(dataset):
     assert dataset.scene(5).source == f"{dataset.title}, generated, seed 5"

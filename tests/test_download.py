@@ -28,6 +28,8 @@ from monet.data.stored.store import Stored, StoreError
 from monet.data.stored.tfrecord import RecordError
 from tests.test_tfrecord import file_of, record_of
 
+pytestmark = pytest.mark.slow  # a server answers each test
+
 MINI = Path(__file__).parents[2] / "shared" / "real" / "tetrominoes_mini.tfrecords"
 TETROMINOES = SOURCES["tetrominoes"]
 
@@ -173,7 +175,6 @@ def kept(folder: Path) -> int:
 # --- what goes well
 
 
-@pytest.mark.slow
 def test_the_first_scenes_are_stored(site: Site, tmp_path: Path) -> None:
     stored = download("tetrominoes", 20, tmp_path / "new" / "data", site.url)
     check(stored, range(20))
@@ -297,7 +298,6 @@ def interrupt(site: Site, folder: Path, size: int = 50_000) -> None:
     site.asked.clear()
 
 
-@pytest.mark.slow
 def test_a_changed_file_is_fetched_from_its_beginning(site: Site, tmp_path: Path) -> None:
     interrupt(site, tmp_path)
     site.etag, site.content = '"two"', packed(range(100, 160))
@@ -397,7 +397,6 @@ def test_another_file_is_told(site: Site, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_clevr6_counts_scenes_and_not_records(site: Site, tmp_path: Path) -> None:
     any_record = record_of(SOURCES["clevr6"])[0]
     records = [

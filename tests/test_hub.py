@@ -153,6 +153,7 @@ def test_cards_say_what_was_measured(folder):
     assert (dataset, figures) == (config["data"], {k: v for k, v in config["measured"].items() if k != "scenes"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_the_program_on_a_card_runs(folder, monkeypatch, tmp_path, no_hub):
     text = (folder / CARD).read_text(encoding="utf-8")

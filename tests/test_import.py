@@ -114,6 +114,7 @@ def test_imported_model_says_what_the_notebooks_says(notebooks_model, file, prot
         torch.testing.assert_close(value, vars(expected)[name], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
 def test_slots_and_scales_are_those_of_the_notebooks_model(notebooks_model, file, monkeypatch):
     monkeypatch.setattr(notebooks_model, "sigma_fg", 0.25)

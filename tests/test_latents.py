@@ -66,6 +66,7 @@ def measured() -> Latents:
     return effects(Ellipses(), slots(latents), "multi_dsprites", "0" * 64)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_latents_are_called_what_they_do(measured: Latents) -> None:
     names = [measured.name(latent) for latent in measured.latents]
     # The sweep ends before the last value where the ellipse vanishes; nothing else happens on the way there.

@@ -18,6 +18,8 @@ from monet.training.tables import append, rows
 from tests.shapes import shapes
 from tests.test_training import TINY, assert_identical
 
+pytestmark = pytest.mark.slow  # PyTorch takes seconds to import its optimisers
+
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
@@ -43,7 +45,6 @@ def nothing_known(monkeypatch):
 # ------------------------------------------------------------------ the recipe
 
 
-@pytest.mark.slow
 def test_pictures_without_labels_become_slots_that_are_objects_by_one_command(own, capsys):
     images, _ = shapes(24, 64, 64)
     __main__.main(["--data", own("shapes", images), "--steps", "2", "--workers", "0"])
@@ -119,7 +120,6 @@ def test_batch_fits_the_memory_and_the_pictures(monkeypatch):
     assert memory.batch(64, 8, 1000) == 1
 
 
-@pytest.mark.slow
 def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own, nothing_known):
     data = own("mine", shapes(20, 32, 32)[0])
     command = ["--data", data, "--steps", "1", "--workers", "0"]
@@ -135,7 +135,6 @@ def test_a_recipe_in_the_folder_is_gone_by_and_may_be_changed(own, nothing_known
     assert "seed = 7" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -156,7 +155,6 @@ def test_what_cannot_be_done_leaves_nothing_behind(own, nothing_known, arguments
     assert not Path("runs").exists()
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_where_its_pictures_were_moved_to(own, nothing_known):
     images = shapes(20, 32, 32)[0]
     np.savez("here.npz", image=images)
@@ -173,7 +171,6 @@ def test_a_run_goes_on_where_its_pictures_were_moved_to(own, nothing_known):
     assert run.data == str(Path("there.npz").resolve())
 
 
-@pytest.mark.slow
 def test_weights_beside_a_state_are_refused_and_the_state_wins(own, nothing_known):
     command = ["--data", own("mine", shapes(20, 32, 32)[0]), "--steps", "1", "--workers", "0"]
     __main__.main(command)
@@ -206,7 +203,6 @@ def test_a_wide_picture_is_learned_from_and_held_out_as_a_whole(own, tmp_path):
     assert "pad, all is kept" in plans.expected(run)
 
 
-@pytest.mark.slow
 def test_training_loss_stands_beside_the_held_out_loss(own, tmp_path):
     run = tiny(tmp_path, own("few", shapes(20, 32, 32)[0]))
     run.train()
@@ -217,7 +213,6 @@ def test_training_loss_stands_beside_the_held_out_loss(own, tmp_path):
     assert np.isfinite(float(last["training_loss"])) and last["training_loss"] != last["held_out_loss"]
 
 
-@pytest.mark.slow
 def test_asking_what_to_expect_changes_nothing(own, tmp_path):
     run = tiny(tmp_path, own("few", shapes(20, 32, 32)[0]))
     run.train(2)
@@ -258,7 +253,6 @@ def test_a_scene_is_squared_as_it_is_prepared():
     assert np.array_equal(whole.image[2:37, 2:37], part.image)
 
 
-@pytest.mark.slow
 def test_weights_that_know_the_pictures_are_chosen_whatever_their_size_and_nothing_is_cut_away(own):
     for height, width in ((40, 60), (30, 30)):
         plan = plans.plan(None, own(f"size{height}", shapes(20, height, width)[0]), None).recipe

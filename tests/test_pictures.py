@@ -1,5 +1,6 @@
 """Pictures from outside: every kind of file read as it should look, every broken one refused plainly."""
 
+import functools
 import io
 import struct
 import tracemalloc
@@ -399,6 +400,7 @@ def exif(tags: int, size: int) -> bytes:
     return b"MM\0*\0\0\0\x08" + struct.pack(">H", tags) + entries + bytes(4 + size)
 
 
+@functools.cache
 def built_to_keep_busy() -> dict[str, bytes]:
     """Files of half a megabyte at most; each costs Pillow seconds or gigabytes when it is made as large as allowed."""
     black = Image.new("RGB", (16, 16))

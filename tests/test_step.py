@@ -35,6 +35,7 @@ def stage_of(tiny, **changes) -> recipe.Recipe:
     return recipe.from_table(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, {"window": 16, "stride": 2}, {"window": 8, "detach_masks": True}, {"learn": "vae"}]
 )

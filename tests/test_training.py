@@ -26,6 +26,8 @@ from monet.training.widen import widen
 from monet.vae import Lattice
 from tests.serving import free_port
 
+pytestmark = pytest.mark.slow  # PyTorch takes seconds to import its optimisers
+
 TINY = """
 data = "tetrominoes"
 batch_size = 2
@@ -119,7 +121,6 @@ def assert_identical(a: object, b: object) -> None:
 # ---------------------------------------------------------------------- the run
 
 
-@pytest.mark.slow
 def test_interrupted_run_is_bit_for_bit_the_uninterrupted_one(tiny):
     whole = start(tiny, "whole")
     whole.train(9)
@@ -133,7 +134,6 @@ def test_interrupted_run_is_bit_for_bit_the_uninterrupted_one(tiny):
     )
 
 
-@pytest.mark.slow
 def test_killed_run_goes_on_as_if_nothing_had_happened(tiny):
     folder = tiny.with_name("killed")
     command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--folder", str(folder), "--threads", "1"]
@@ -161,7 +161,6 @@ def test_a_run_of_another_network_is_refused_with_a_sentence(tiny):
         start(tiny, "run")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
 def test_run_that_is_killed_again_and_again_goes_on_every_time(tiny, kills, figures):
     tiny.write_text(TINY.replace("500", "5000"), encoding="utf-8")
@@ -233,7 +232,6 @@ def processes(tiny: Path, folder: Path, *arguments: str) -> list[subprocess.Pope
     ]
 
 
-@pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch_in_two_parts(tiny):
     folder = tiny.with_name("two")
     assert [process.wait(timeout=300) for process in processes(tiny, folder, "--steps", "50")] == [0, 0]
@@ -249,7 +247,6 @@ def test_two_processes_are_one_with_twice_the_batch_in_two_parts(tiny):
         torch.testing.assert_close(two.weights[f"model.{name}"], value, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_process_that_dies_ends_the_run_with_a_saved_state(tiny, victim):
     tiny.write_text(TINY.replace("save_every = 2", "save_every = 500"), encoding="utf-8")
@@ -271,7 +268,6 @@ def test_process_that_dies_ends_the_run_with_a_saved_state(tiny, victim):
     resumed.train(1)
 
 
-@pytest.mark.slow
 def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(tiny, monkeypatch):
     # Without noise and with the same pixels in each part, nothing else is left that could differ.
     monkeypatch.setattr("monet.model.sample", lambda mean, log_std: mean)
@@ -286,7 +282,6 @@ def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(tiny, monkeypatch)
         torch.testing.assert_close(parts, whole, rtol=1e-3, atol=1e-4 * whole.abs().max().item())
 
 
-@pytest.mark.slow
 def test_failed_save_leaves_the_old_state_whole(tiny, monkeypatch):
     run = start(tiny, "full_disk")
     run.train(2)
@@ -308,7 +303,6 @@ def test_failed_save_leaves_the_old_state_whole(tiny, monkeypatch):
     assert {path.name for path in (run.folder / STATES).iterdir()} == {"000000002"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bytes_left", [0, 100, 20_000])
 def test_damaged_state_is_passed_over_for_the_one_before_it(tiny, capsys, bytes_left):
     start(tiny, "cut").train(4)
@@ -337,7 +331,6 @@ def test_state_holds_no_code_and_the_average_besides_the_weights(tiny):
     assert {path.suffix for path in state.saved(run.folder / STATES)[0].iterdir()} == {".safetensors"}
 
 
-@pytest.mark.slow
 def test_a_second_process_in_the_folder_is_refused_with_the_number_of_the_first(tiny):
     folder = tiny.with_name("shared")
     folder.mkdir()
@@ -352,7 +345,6 @@ def test_a_second_process_in_the_folder_is_refused_with_the_number_of_the_first(
     start(tiny, "shared").train(1)
 
 
-@pytest.mark.slow
 def test_training_on_one_batch_lowers_its_loss(tiny, monkeypatch):
     text = TINY.replace("scale_factor = [[2, 3.0], [12, 1.0]]", "").replace("1e-3", "3e-3")
     tiny.write_text(text, encoding="utf-8")
@@ -389,7 +381,6 @@ def test_he_initialisation_lets_pictures_show_through_the_noise_of_their_latents
     assert signals[1] > 0.3
 
 
-@pytest.mark.slow
 def test_finished_run_has_its_log_its_scores_and_a_picture(tiny, monkeypatch):
     monkeypatch.setattr(journal, "EVALUATION_COUNT", 9)
     text = TINY.replace("until = 500", "until = 50").replace("seed = 3", "evaluate_every = 40")
@@ -439,7 +430,6 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(tiny, monkeypa
     assert np.isfinite(run.journal.unlogged.means).all()
 
 
-@pytest.mark.slow
 def test_a_run_that_diverges_goes_on_from_its_last_good_state_with_half_the_rate(tiny, monkeypatch, capsys):
     spoil(monkeypatch, lambda step, position: position > 4 and step.rate > 0.3)
     run = start(tiny, "diverging")
@@ -452,7 +442,6 @@ def test_a_run_that_diverges_goes_on_from_its_last_good_state_with_half_the_rate
     assert again.optimizing.rate == 0.25
 
 
-@pytest.mark.slow
 def test_a_run_that_diverges_at_any_rate_ends_with_a_sentence_and_its_good_state(tiny, monkeypatch):
     spoil(monkeypatch, lambda step, position: position > 4)
     run = start(tiny, "diverged")
@@ -462,7 +451,6 @@ def test_a_run_that_diverges_at_any_rate_ends_with_a_sentence_and_its_good_state
     assert all(torch.isfinite(value).all() for value in saved(run)["weights"].values())
 
 
-@pytest.mark.slow
 def test_a_run_with_a_budget_ends_in_time_at_the_recipes_end(tiny):
     tiny.write_text(TINY.replace("until = 500", "until = 5000"), encoding="utf-8")
     run = start(tiny, "budget")
@@ -528,7 +516,6 @@ def test_a_larger_batch_raises_the_rate_by_its_root_and_follows_the_pictures(tin
     assert run.record["pictures"] == 24
 
 
-@pytest.mark.slow
 def test_pictures_made_ahead_are_those_made_on_demand(tiny):
     on_demand, ahead = start(tiny, "demand"), start(tiny, "ahead")
     ahead.workers = 1
@@ -652,7 +639,6 @@ def test_stages_and_schedules_have_their_values(tiny):
     assert recipe.from_table({**vars_of(tiny), "schedules": {"learning_rate": [[0, 1]]}}).value("scale_factor", 7) == 1
 
 
-@pytest.mark.slow
 def test_schedules_reach_the_optimiser_and_the_loss(tiny, monkeypatch):
     factors, lattices = [], []
 
@@ -688,7 +674,6 @@ def test_the_average_follows_its_schedule(tiny):
             torch.testing.assert_close(new, decay * old + (1 - decay) * weights)
 
 
-@pytest.mark.slow
 def test_where_the_vae_rests_the_attention_learns_alone(tiny):
     run = start(tiny, "resting")
     run.train(5)
@@ -699,7 +684,6 @@ def test_where_the_vae_rests_the_attention_learns_alone(tiny):
         assert moved == ({"attention", "vae"} if learns else {"attention"})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("background", [1, 2])
 def test_a_stage_without_slots_has_one_for_each_object_and_the_backgrounds(tiny, monkeypatch, background):
     table = vars_of(tiny)
@@ -726,7 +710,6 @@ def vars_of(path: Path) -> dict:
 SHIPPED = sorted(path.stem for path in recipe.FOLDER.glob("*.toml"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipe_can_be_run_to_its_end(name):
     r = recipe.load(name)

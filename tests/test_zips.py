@@ -73,6 +73,7 @@ def test_links_and_passwords_are_refused(folder: Path) -> None:
     assert "encrypted" in refusal(bytes(content), folder)
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tight = packed({"1.bmp": bytes(2**26)})
     large = packed({f"{n}.png": bytes(2**16) for n in range(17)})

@@ -42,6 +42,7 @@ def said(model: monet.MONet) -> monet.DecomposedScene:
     return monet.decompose(model, samples.read("multi_dsprites", 0).image)
 
 
+@pytest.mark.slow
 def test_they_are_valid(figures: dict[str, Any]) -> None:
     assert set(figures) == {"posterior", "kl", "scope"}
     for figure in figures.values():

@@ -285,6 +285,7 @@ def test_a_broken_checkpoint_is_named_and_the_others_are_there(damaged):
         assert model.config.num_slots == 4
 
 
+@pytest.mark.slow
 def test_what_is_broken_is_said_on_a_page_that_has_nothing_else(damaged):
     shutil.rmtree(damaged / "good")
     page = texts(build(Models(damaged)))
