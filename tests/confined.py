@@ -1,4 +1,4 @@
-"""Runs a command as a container does: as a user who is not root, on a file system that cannot be written."""
+"""Runs a command as a container does: not as root, on a read-only file system."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ exec setpriv --inh-caps=-all --ambient-caps=-all --no-new-privs "$@"
 
 
 def confined(writable: Path) -> list[str]:
-    """The start of a command; what follows can write nowhere but below ``writable``."""
+    """Returns the beginning of a command that can write only below ``writable``."""
     names = ["--user", f"--map-user={USER}", f"--map-group={USER}", "--keep-caps", "--mount"]
     return ["unshare", *names, "sh", "-c", SCRIPT, str(writable)]
 
 
 @cache
 def refusal() -> str:
-    """Why this machine cannot do that, "" where it can."""
+    """Returns why this machine cannot do that, "" if it can."""
     if missing := [name for name in ("unshare", "setpriv") if shutil.which(name) is None]:
         return f"util-linux is missing: {', '.join(missing)}"
     done = subprocess.run([*confined(Path("/tmp")), "true"], capture_output=True, text=True)

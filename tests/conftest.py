@@ -1,4 +1,4 @@
-"""What tests share: two small checkpoints, the app running on them, and a page of it in Chromium."""
+"""Shared fixtures: two small checkpoints, the app that serves them, and its page in Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIGS = {
 }
 SITE_MODELS = ("multi_dsprites", "tetrominoes")
 PATIENCE = 120
-"""Seconds until a test gives up; only a machine that is busy with other work comes near."""
+"""Time limit in seconds, reached only on a machine that is busy with other work."""
 
 # The networks of the tests are small: a second thread gains little, and waits long where other work keeps the cores.
 torch.set_num_threads(1)
@@ -33,7 +33,7 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """What cannot be rendered here is skipped with the sentence that says why, and fails with ``CI`` set."""
+    """Skips a test that cannot render here, with the reason; with ``CI`` set, it fails."""
     try:
         return (yield)
     except Unavailable as error:
@@ -73,7 +73,7 @@ def checkpoints_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Plain files of two shipped checkpoints, below a path with a space in it."""
+    """Two shipped checkpoints exported as plain files, below a path with a space."""
     folder = tmp_path_factory.mktemp("plain") / "a path" / "site"
     shipped = Path(__file__).parents[1] / "checkpoints"
     from monet.explorer.site import export  # imports Gradio, which most tests do not need
@@ -84,7 +84,7 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def app(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of ``python app.py`` on the checkpoints above, without a slash at the end."""
+    """The URL of ``python app.py`` with the checkpoints above, without a final slash."""
     server = Server(checkpoints_folder, tmp_path_factory.mktemp("app"))
     try:
         yield server.start(5 * PATIENCE).address
@@ -94,7 +94,7 @@ def app(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session")
 def trained_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the app on checkpoints whose objects are found and can be moved: trained ones."""
+    """The URL of the app with trained checkpoints, whose objects can be moved."""
     folder = tmp_path_factory.mktemp("trained")
     for name in CONFIGS:
         (folder / name).symlink_to(ROOT / "checkpoints" / name)
@@ -107,7 +107,7 @@ def trained_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium_arguments() -> list[str]:
-    """How Chromium is started; a file of tests may have its own."""
+    """Arguments of Chromium; a test file may override them."""
     return []
 
 
@@ -128,7 +128,7 @@ def context(app: str, chromium_arguments: list[str]) -> Iterator[BrowserContext]
 
 @pytest.fixture
 def expected_errors() -> list[str]:
-    """Regular expressions of errors in the page that a test provokes; empty unless the test appends some."""
+    """Regular expressions of errors that a test provokes in the page; empty by default."""
     return []
 
 
@@ -161,7 +161,7 @@ FIGURES = pytest.StashKey[dict[str, str]]()
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What a test measured, in words by name, for the table that a soak ends with."""
+    """A test's measurements by name, for the table at the end of the long tests."""
     return request.config.stash.setdefault(FIGURES, {})
 
 

@@ -1,4 +1,4 @@
-"""The Dockerfile's steps as a script; ``python -m tests.container`` measures what the image holds above its base."""
+"""Runs the Dockerfile's steps as a script; ``python -m tests.container`` measures the image above its base."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PYTHON = {"python": sys.executable}
 
 
 def steps() -> Iterator[tuple[str, str]]:
-    """The Dockerfile's instructions with what follows them."""
+    """Yields the Dockerfile's instructions with their arguments."""
     for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "").splitlines():
         if line and not line.startswith("#"):
             instruction, _, rest = line.partition(" ")
@@ -27,13 +27,13 @@ def steps() -> Iterator[tuple[str, str]]:
 
 
 def one(instruction: str) -> str:
-    """What the only such instruction says."""
+    """Returns the arguments of the only such instruction."""
     (found,) = (rest for name, rest in steps() if name == instruction)
     return found
 
 
 def command(text: str) -> list[str]:
-    """A command in JSON, by this machine's Python."""
+    """Parses a command in JSON; "python" becomes this Python."""
     return [PYTHON.get(word, word) for word in json.loads(text)]
 
 
@@ -56,7 +56,7 @@ def build(folder: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """What the Docker daemon is sent: nothing but what ``.dockerignore`` excepts."""
+    """Returns the files of the build context: only those that ``.dockerignore`` excepts."""
     assert f"!{source.name}" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -65,7 +65,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def needed(file: Path) -> set[str]:
-    """Names of the distributions that a file of requirements brings, with theirs."""
+    """Returns the names of a requirements file's distributions and of their dependencies."""
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
     found: set[str] = set()
     waiting = [Requirement(line) for line in lines]
@@ -79,7 +79,7 @@ def needed(file: Path) -> set[str]:
 
 
 def megabytes() -> dict[str, float]:
-    """What the image holds above its base: the packages as they are installed here, and the project's files."""
+    """Returns the megabytes of the image above its base: the packages as installed here, and the project's files."""
     packages = [metadata.distribution(name) for name in needed(ROOT / "requirements.txt")]
     files = [Path(str(file.locate())) for package in packages for file in package.files or ()]
     copied = [Path(shlex.split(rest)[0]) for name, rest in steps() if name == "COPY"]

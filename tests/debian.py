@@ -1,4 +1,4 @@
-"""Packages that tests need and pip does not have."""
+"""Installs Debian packages that tests need and pip does not have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 
 def install(*packages: str) -> bool:
-    """Installs packages where that is possible without asking: on Debian as root."""
+    """Installs packages if this user may: on Debian as root."""
     if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
         return False
     print(f"installing {' '.join(packages)} for the tests", flush=True)

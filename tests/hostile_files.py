@@ -1,4 +1,4 @@
-"""Picture files made to hurt whoever reads them."""
+"""Hostile picture files: truncated, altered, or expensive to decode."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def exif(tags: int, size: int) -> bytes:
 
 
 def ordinary() -> dict[str, bytes]:
-    """Small files of every kind that is read; what the broken ones are made of."""
+    """Returns small valid files of every supported kind; broken ones are made from them."""
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8))
     more = {"save_all": True, "append_images": [Image.new("RGB", image.size)] * 3}
     turned = Image.Exif()
@@ -68,7 +68,7 @@ def ordinary() -> dict[str, bytes]:
 
 
 def broken(seed: int) -> Iterator[tuple[str, bytes]]:
-    """Each ordinary file cut off, with bits flipped, with numbers in it made huge, and with another behind it."""
+    """Yields each valid file truncated, with flipped bits, with huge numbers, and with another file appended."""
     rng = random.Random(seed)
     files = ordinary()
     for name, content in files.items():
@@ -102,7 +102,7 @@ def no_pictures() -> Iterator[tuple[str, bytes]]:
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files of many pixels, large ones of few, and metadata that swells."""
+    """Yields small files of many pixels, large files of few, and metadata that expands."""
     black = Image.new("RGB", (64, 64))
     jpeg, gif = encoded(black, "JPEG"), encoded(black.convert("P"), "GIF")
     palette = 13 + 3 * (2 << (gif[10] & 7))
@@ -167,7 +167,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def everything(seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """More than 300 files, with what each of them is."""
+    """Yields more than 300 files with their descriptions."""
     yield from ordinary().items()
     yield from broken(seed)
     yield from no_pictures()

@@ -1,4 +1,4 @@
-"""Requests that no page sends, for every endpoint there is."""
+"""Invalid requests for every endpoint of the app."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Request = tuple[str, str, dict[str, Any]]
 
 
 def every_request(config: dict[str, Any], seed: int, per_function: int) -> Iterator[Request]:
-    """Nonsense for each of Gradio's endpoints and each of our own; ``per_function`` tries of each kind for events."""
+    """Yields invalid requests for Gradio's endpoints and ours; ``per_function`` of each kind for each event."""
     rng = random.Random(seed)
     json_type = {"content-type": "application/json"}
     for path in ("queue/join", "run/decompose", "call/decompose", "call/v2/decompose", "mcp/", "cancel", "reset"):
@@ -118,7 +118,7 @@ def every_request(config: dict[str, Any], seed: int, per_function: int) -> Itera
 
 
 def assert_in_words(client: httpx.Client, method: str, path: str, options: dict[str, Any]) -> None:
-    """The answer is quick to read: no trace, no file of the machine, and words if it is a refusal."""
+    """Asserts that an answer is short, has no traceback and no path, and explains a refusal."""
     answer = client.request(method, path, **options)
     where = f"{method} {path[:60]} {str(options)[:200]}: {answer.status_code} {answer.text[:300]!r}"
     if answer.headers.get("content-type", "").startswith(("text/", "application/json")) and "upload" not in path:

@@ -1,4 +1,4 @@
-"""The page's WebAssembly kernels, run by wasmtime and called as its JavaScript calls them."""
+"""Runs the page's WebAssembly kernels under wasmtime, with the calls of its JavaScript."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compiled(binary: str) -> tuple[Any, Any]:
 
 
 class Instance:
-    """One instance of a binary."""
+    """An instance of a WebAssembly binary."""
 
     def __init__(self, binary: str):
         engine, module = compiled(binary)
@@ -46,7 +46,7 @@ class Instance:
 
 class Decoder(Instance):
     def allocate(self, height: int, width: int, latent_dim: int) -> int:
-        """The number of parameters the kernel expects, 0 if it refuses."""
+        """Returns the number of parameters that the kernel expects, 0 for an invalid configuration."""
         self.height, self.width = height, width
         return self.call("allocate", height, width, latent_dim)
 
@@ -55,19 +55,19 @@ class Decoder(Instance):
         self.call("prepare")
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
-        """A latent of Z numbers to H,W,4."""
+        """Decodes a latent of Z numbers to H,W,4."""
         self.write("latent", latent)
         self.call("decode")
         return self.read("output", self.height, self.width, 4)
 
 
 class Network(Instance):
-    """Attention and encoder."""
+    """The attention and the encoder."""
 
     MOST_LEVELS = 8
 
     def allocate(self, config: dict[str, Any]) -> int:
-        """The number of parameters the kernel expects, 0 if it refuses; ``config`` as the page is sent it."""
+        """Returns the number of parameters that the kernel expects, 0 for an invalid configuration of the page."""
         self.side, self.latents = config["side"], config["latents"]
         floor, attention, encoder = config["logMaskFloor"], config["attentionChannels"], config["encoderChannels"]
         settings = [self.side, config["slots"], self.latents, -np.inf if floor is None else floor]

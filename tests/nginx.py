@@ -1,4 +1,4 @@
-"""A real nginx on this machine with a certificate of its own; ``python -m tests.nginx`` gets it on Debian as root."""
+"""Runs nginx with a certificate of its own; ``python -m tests.nginx`` installs it on Debian as root."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ http {{
 
 
 def find() -> str | None:
-    """Path of nginx, None if there is none."""
+    """Returns the path of nginx, or None."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
 class Nginx:
-    """In front of some apps at ``https://localhost:PORT/monet/``.
+    """An nginx that serves apps at ``https://localhost:PORT/monet/``.
 
     Args:
         folder: for its files.
@@ -56,7 +56,7 @@ class Nginx:
         self.address = f"https://localhost:{self.port}{path}"
 
     def start(self, apps: Sequence[int]) -> Nginx:
-        """Hands requests on to the apps at these ports; a visitor's always to the same one."""
+        """Forwards requests to the apps at these ports, those of one visitor to the same app."""
         path = find()
         assert path
         command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]

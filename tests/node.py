@@ -1,4 +1,4 @@
-"""Modules of the page run by Node; ``python -m tests.node NAME`` runs a script of package.json and gets its needs."""
+"""Runs modules of the page under Node; ``python -m tests.node NAME`` installs npm's packages and runs a script."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "monet/explorer/static"
 LOCK = ROOT / "package-lock.json"
 INSTALLED = ROOT / "node_modules/.package-lock.json"
-"""What npm writes when it has installed everything."""
+"""The file that npm writes when it has installed everything."""
 
 
 def find() -> bool:
-    """Whether Node and npm are here."""
+    """Returns whether Node and npm are installed."""
     return bool(shutil.which("node") and shutil.which("npm"))
 
 
 def installed() -> bool:
-    """Whether npm's packages are those of the lock file."""
+    """Returns whether npm's packages are those of the lock file."""
     if not INSTALLED.exists():
         return False
     wanted, there = (json.loads(file.read_text(encoding="utf-8"))["packages"] for file in (LOCK, INSTALLED))
@@ -36,7 +36,7 @@ def installed() -> bool:
 
 
 def evaluate(function: str, modules: list[str], given: Any = None) -> Any:
-    """What a function of some modules of the page gives.
+    """Returns the result of a function of the page's modules.
 
     Args:
         function: JavaScript of a function, of the modules and of ``given``; may be asynchronous.

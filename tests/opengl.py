@@ -1,4 +1,4 @@
-"""Whether Objects Room can be rendered here; ``python -m tests.opengl`` gets what it lacks on Debian as root."""
+"""Tries whether Objects Room can be rendered; ``python -m tests.opengl`` installs OSMesa on Debian as root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference notebook's own classes, executed from its text, as the oracle that the model must equal.
+"""Executes the reference notebook's classes, the oracle that the model must equal.
 
 The notebook lies beside the project, not in it; a test that asks for it where it is missing is skipped.
 """
@@ -26,7 +26,7 @@ NOTEBOOK = Path(os.environ.get("MONET_NOTEBOOK") or Path(__file__).parents[2] / 
 
 
 def copy_weights(reference: nn.Module, model: MONet) -> None:
-    """Gives our model the notebook's weights; every parameter of either side must have its counterpart."""
+    """Copies the notebook's weights into our model; parameters must correspond one to one."""
     ours = names(model.config)
     model.load_state_dict({ours[name]: tensor for name, tensor in reference.state_dict().items()}, strict=True)
 
@@ -47,7 +47,7 @@ def enliven(network: nn.Module) -> Any:
 
 
 def build(slots: int, batch: int, seed: int = 0) -> Any:
-    """The notebook's MONet in eval mode with lively weights, decoding posterior means."""
+    """Returns the notebook's MONet in eval mode with large random weights; it decodes posterior means."""
     torch.manual_seed(seed)
     reference = enliven(notebook().MONet(slots, batch, 1e-4)).eval()
     reference.vae.reparameterize = lambda mean, log_std: mean
@@ -56,7 +56,7 @@ def build(slots: int, batch: int, seed: int = 0) -> Any:
 
 @torch.no_grad()
 def decompose(reference: Any, images: Tensor) -> Decomposition:
-    """What the notebook's model says, in our layout: the batch axis before the slots."""
+    """Returns the output of the notebook's model in our layout: the batch axis before the slots."""
     means, log_stds, log_masks, components, mask_logits = (x.transpose(0, 1) for x in reference(images))
     log_scopes = [torch.zeros_like(images[:, :1])]
     for _ in range(reference.K - 1):
@@ -73,7 +73,7 @@ def decompose(reference: Any, images: Tensor) -> Decomposition:
 
 
 def loss(reference: Any, images: Tensor) -> Loss:
-    """The notebook's three terms without their weights, from one step of its training (which moves its weights)."""
+    """Returns the notebook's three unweighted loss terms, from one of its training steps, which changes its weights."""
     notebook().learn(reference, [[{"image": 255 * images}]], 1, "unused")
     terms = reference.loss_1, reference.loss_2 / reference.beta, reference.loss_3 / reference.gamma
     return Loss(*(term.detach() for term in terms))

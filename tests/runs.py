@@ -1,4 +1,4 @@
-"""A network so small that a run of it can be watched: for tests of training in the app."""
+"""Training runs of a tiny network, for tests of training in the app."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def recipes(folder: Path) -> Path:
 
 
 def until(happens: Callable[[], T | None], patience: float = PATIENCE) -> T:
-    """Waits for something that is true, and gives it."""
+    """Waits for a true value and returns it."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := happens():
@@ -59,7 +59,7 @@ def until(happens: Callable[[], T | None], patience: float = PATIENCE) -> T:
 
 
 def end_all(folder: Path) -> None:
-    """Ends the runs of a folder, whoever started them."""
+    """Stops all runs in a folder."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if process := states.owner(path):
             with suppress(ProcessLookupError):

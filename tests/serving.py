@@ -1,4 +1,4 @@
-"""``python app.py`` as a process of its own, on this machine only."""
+"""Starts ``python app.py`` as a separate process and talks to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def free_port() -> int:
-    """One that nothing listens on, below those that the system hands out: nobody is given it before it is used."""
+    """Returns an unused port, below those that the system assigns, so that no other process gets it."""
     for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
         with socket.socket() as free, suppress(OSError):
             free.bind(("127.0.0.1", port))
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 class Server:
-    """The app on some checkpoints; ``start`` waits until it answers.
+    """The app with given checkpoints; ``start`` waits until it answers.
 
     Args:
         checkpoints: folder of them.
@@ -86,7 +86,7 @@ class Server:
     @staticmethod
     @contextmanager
     def listener() -> Iterator[tuple[str, list[str]]]:
-        """Something else in the network: its address, and who called there."""
+        """Another server: its URL, and the requests that it got."""
         calls: list[str] = []
 
         class Note(BaseHTTPRequestHandler):

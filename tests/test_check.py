@@ -1,4 +1,4 @@
-"""What is wrong with a run is told from its figures: a model made for each fault has that one, and a good one none."""
+"""Tests of the run check: a model made for each fault has that fault only, and a good model has none."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ RECORD = {"skipped": 0, "step": 100, "halvings": 0, "position": 100.0}
 
 
 class Painted:
-    """A stand-in for a model that hands out what it is told."""
+    """A stand-in for a model, with given outputs."""
 
     def __init__(self, masks: Tensor, components: Tensor, mean: Tensor):
         self.config = MONetConfig(resolution=SIDE, num_slots=SLOTS)

@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved is loaded to the bit, and a folder that cannot be used says what is wrong with it."""
+"""Tests of checkpoints: exact round trips, and messages for folders that cannot be used."""
 
 import json
 import pickle
@@ -39,7 +39,7 @@ def model() -> MONet:
 
 @pytest.fixture
 def folder(model: MONet, tmp_path: Path) -> Path:
-    """A checkpoint that can be used, until a test breaks it."""
+    """A valid checkpoint, for a test to break."""
     checkpoints.save(model, tmp_path / "small", title="Small", data="tetrominoes")
     return tmp_path / "small"
 
@@ -50,7 +50,7 @@ def configure(folder: Path, **values: object) -> None:
 
 
 def refusal(folder: Path) -> str:
-    """What :func:`load` says about a checkpoint that it refuses."""
+    """Returns the message with which :func:`load` refuses a checkpoint."""
     with pytest.raises(CheckpointError) as caught:
         checkpoints.load(folder)
     message = str(caught.value)
@@ -201,7 +201,7 @@ def test_weights_of_whole_numbers_are_refused(folder):
 
 
 def rewrite_header(file: Path, change: Callable[[dict], object]) -> None:
-    """Changes what safetensors says about its tensors, and nothing of the tensors."""
+    """Changes the header of a safetensors file, and no tensor."""
     content = file.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
@@ -270,7 +270,7 @@ def test_a_tensor_that_claims_ten_gigabytes_is_refused(model, folder):
 
 @pytest.mark.skipif(not MEMORY.exists(), reason="needs Linux to limit the memory of this process")
 def test_a_configuration_of_a_giant_network_is_refused_before_it_takes_memory(folder):
-    """Every width of this one is allowed, and its U-Net's MLP would have 17 GB."""
+    """Every width is allowed, but the MLP of the U-Net would take 17 GB."""
     import resource
 
     configure(folder, resolution=1024, attention_channels=[2, 128], attention_hidden=64)
@@ -284,7 +284,7 @@ def test_a_configuration_of_a_giant_network_is_refused_before_it_takes_memory(fo
 
 
 class Bomb:
-    """Unpickled, it leaves a file behind."""
+    """An object whose unpickling writes a file."""
 
     def __init__(self, mark: Path):
         self.mark = mark

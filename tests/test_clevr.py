@@ -19,7 +19,7 @@ TO_CAMERA = np.diag([1, -1, -1]) @ Rotation.from_euler("xyz", [1.1093, 0.0108, 0
 
 
 def project(points: np.ndarray) -> np.ndarray:
-    """Columns and rows N,2 in the crop of 192x192 pixels where points N,3 show."""
+    """Projects points N,3 to columns and rows N,2 in the crop of 192x192 pixels."""
     seen = (points - CAMERA) @ TO_CAMERA.T @ INTRINSIC.T
     return seen[:, :2] / seen[:, 2:]
 
@@ -29,7 +29,7 @@ def solid(shape: Shape, place: tuple[float, float] = (0, 0), size: float = 0.7, 
 
 
 def surface(one: Solid) -> np.ndarray:
-    """Points N,3 whose convex hull is the solid."""
+    """Returns points N,3 whose convex hull is the solid."""
     angle = np.linspace(0, 2 * np.pi, 80)
     circle = np.stack((np.cos(angle), np.sin(angle)), axis=1)
     if one.shape == "cube":
@@ -71,7 +71,7 @@ def test_a_lamps_shadow_lies_where_the_sphere_hides_the_lamp():
     lamp = raycast.Lamp(tuple(place), 0.0, (200.0, 200.0, 200.0))
 
     def lamplight(solids: list[Solid]) -> np.ndarray:
-        """What the lamp adds to the sun's light, linear."""
+        """Returns the lamp's linear light, without the sun's."""
         off, on = (raycast.render(solids, CAMERA, lamps).mean(2) / 255 for lamps in ([], [lamp]))
         return ((on + 0.055) / 1.055) ** 2.4 - ((off + 0.055) / 1.055) ** 2.4
 

@@ -1,4 +1,4 @@
-"""CLEVR scenes made at once: the same pictures as one by one from the same factors, and the same distribution."""
+"""Tests of batches of CLEVR scenes: same pictures from the same factors as one by one, and the same distribution."""
 
 from functools import lru_cache
 from types import SimpleNamespace
@@ -17,9 +17,9 @@ from tests.test_batches import assert_alike, images, seeded
 
 CAMERA = np.array([7.4811, -6.5076, 5.3437], np.float32)
 Drawn = tuple[dict[str, Tensor], Tensor, Tensor]
-"""Factors, cameras and lamps of scenes, as ``clevr_batch.render`` takes them."""
+"""Factors, cameras and lamps, the arguments of ``clevr_batch.render``."""
 Apart = tuple[list[Solid], np.ndarray, list[Lamp]]
-"""Solids, camera and lamps of a scene, as ``raycast.render`` takes them."""
+"""Solids, camera and lamps of a scene, the arguments of ``raycast.render``."""
 
 
 @lru_cache
@@ -68,7 +68,7 @@ def crowd(shape: int, metal: int) -> Drawn:
 
 
 def differing(drawn: Drawn) -> np.ndarray:
-    """By how many grey levels values differ from those of the scenes drawn one by one, B,64,64,3."""
+    """Returns the differences in grey levels from scenes rendered one by one, B,64,64,3."""
     batch, expected = clevr_batch.render(*drawn), []
     for (solids, camera, lamps), labels in zip(all_apart(drawn), batch.segmentation.numpy(), strict=True):
         expected.append(raycast.render(solids, camera, lamps))
@@ -79,14 +79,14 @@ def differing(drawn: Drawn) -> np.ndarray:
 
 
 def areas(drawn: Drawn) -> np.ndarray:
-    """How many rays show each solid, int B,N, by the program for one scene."""
+    """Counts the rays that meet each solid, int B,N, by the renderer of single scenes."""
     most = drawn[0]["present"].shape[1]
     seen = [raycast.visible(solids, camera) - GROUND for solids, camera, _ in all_apart(drawn)]
     return np.array([np.bincount(index.ravel(), minlength=most + 1)[1:] for index in seen])
 
 
 def pixels(batch: SceneBatch) -> Tensor:
-    """How many pixels have each solid's label, int64 B,N."""
+    """Counts the pixels with each solid's label, int64 B,N."""
     return one_hot(batch.segmentation.long(), batch.factors["present"].shape[1] + 1).sum((1, 2))[:, 1:]
 
 
@@ -96,7 +96,7 @@ def pixels(batch: SceneBatch) -> Tensor:
 @pytest.mark.slow
 @pytest.mark.parametrize("objects", [(3, 6), (10, 10), (0, 0)])
 def test_same_factors_give_the_same_picture(objects):
-    """Values are means of nine rays here and there, or of one where nine can hardly differ."""
+    """Both renderers average nine rays a pixel, or use one where nine hardly differ."""
     drawn = some(24 if objects == (3, 6) else 2, objects)
     if objects == (3, 6):
         kinds = torch.stack([drawn[0][name].double() for name in ("shape", "material", "size")], -1)
@@ -154,7 +154,7 @@ def test_camera_lamps_and_solids_keep_the_generators_distances(objects):
 
 @pytest.mark.slow
 def test_scenes_are_refused_as_one_by_one():
-    """Also where the rays through the pixels' centres do not suffice to tell."""
+    """Includes scenes that rays through the pixels' centres do not decide."""
     tried = clevr_batch._try(torch.ones(60, 6, dtype=torch.bool), seeded(1))
     shown = areas((tried, tried["camera"], torch.zeros(60, 3, 3)))
     expected = (shown >= clevr.MIN_RAYS).all(1)
@@ -249,7 +249,7 @@ def test_impossible_numbers_of_objects_are_refused_as_for_single_scenes(objects)
 
 @pytest.mark.slow
 def test_lists_of_fixed_length_give_the_same_picture(monkeypatch):
-    """As on a card, where nothing can be counted."""
+    """As on a GPU, where a count would have to wait for the device."""
     drawn = some()
     expected = clevr_batch.render(*drawn)
     monkeypatch.setattr(solids_batch, "counts", lambda device: False)

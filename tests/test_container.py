@@ -1,4 +1,4 @@
-"""The container: its own steps done here, two replicas and the balancer as compose starts them; with Docker, really."""
+"""Tests of the container: its build steps and two replicas behind nginx, here or, where it is installed, in Docker."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OTHER_REQUIREMENTS = ("requirements-dev.txt", "requirements-training.txt", "requ
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the Dockerfile fills, with what only other requirements bring hidden from Python."""
+    """The folder that the Dockerfile fills; packages that it does not install are hidden from Python."""
     folder = tmp_path_factory.mktemp("image")
     container.build(folder)
     absent = set.union(*(needed(ROOT / name) for name in OTHER_REQUIREMENTS)) - needed(ROOT / "requirements.txt")
@@ -47,7 +47,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Balanced:
-    """What compose starts, on ports of this machine: the replicas, each in a container of sorts, and nginx."""
+    """The services of compose on local ports: two confined replicas and nginx."""
 
     def __init__(self, image: Path, folder: Path):
         self.folder, self.port = folder, free_port()
@@ -112,7 +112,7 @@ def balanced(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def health(port: int) -> int:
-    """What the health check says of an app that listens on another port than the container's."""
+    """Returns the health check's result for an app on another port than the container's."""
     _, _, check = one("HEALTHCHECK").partition("CMD ")
     assert ":7860/" in check
     return subprocess.run(command(check.replace(":7860/", f":{port}/")), cwd="/", capture_output=True).returncode
@@ -126,7 +126,7 @@ def test_a_replica_is_healthy_while_it_runs_and_asks_for_the_password(balanced: 
 
 
 def test_what_a_visitor_uploads_is_found_by_the_replica_that_is_asked_next(balanced: Balanced) -> None:
-    """Twenty visitors come to both replicas, and each to the same one every time."""
+    """Twenty visitors reach both replicas, each visitor always the same one."""
     mine = ROOT / "monet/assets/samples/clevr6/00.png"
     for number in range(20):
         with httpx.Client(base_url=balanced.address, auth=GIVEN, timeout=120) as visitor:

@@ -1,4 +1,4 @@
-"""Generated scenes: repeatable, what they claim to be, and like the genuine ones where these are at hand."""
+"""Tests of generated scenes: repeatable, as specified, and like genuine ones where these are available."""
 
 import colorsys
 import importlib.util
@@ -17,7 +17,7 @@ TFRECORD_READER = SHARED / "prototypes" / "tfrecord" / "dm_tfrecord_reader.py"
 
 
 def box(mask: np.ndarray) -> tuple[slice, slice]:
-    """The smallest window around the pixels of a mask."""
+    """Returns the bounding box of a mask."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
@@ -30,7 +30,7 @@ def object_colors(scene: Scene) -> list[np.ndarray]:
 
 
 def colored_pieces() -> dict[bytes, tuple[int, int]]:
-    """Piece and colour by pixels."""
+    """Returns piece and colour by pixels."""
     numbers = itertools.product(range(len(tetrominoes.PIECES)), range(len(tetrominoes.COLORS)))
     pictures = {}
     for piece, color in numbers:
@@ -104,7 +104,7 @@ def test_samples_of_one_data_set_are_written_alone_and_are_the_shipped_ones(tmp_
 
 
 def test_pieces_are_all_fixed_tetrominoes():
-    """Grown cell by cell: there are 19 ways to join four squares when turned ones count as others."""
+    """Grown cell by cell: four squares can be joined in 19 ways, rotations counted."""
     grown = {frozenset({(0, 0)})}
     for _ in range(3):
         grown = {

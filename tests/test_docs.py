@@ -1,4 +1,4 @@
-"""The documents name files, links and commands that exist."""
+"""Tests of the documents: the files, links and commands that they name exist."""
 
 import importlib.util
 import re
@@ -16,9 +16,9 @@ DOCUMENTS = [
 ]  # fmt: skip
 PLACES = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
 MADE = ("runs/", "data/", "results/", "shared/", "build/")
-"""Beginnings of paths that commands make, or that are somebody's own."""
+"""Prefixes of paths that commands create or that readers choose."""
 PARTS = re.compile(r"NAME|FOLDER|FILE|DIR|MODEL|[*{}<>…]|\.\.\.")
-"""What stands for a name of the reader's choice."""
+"""Placeholders for names that the reader chooses."""
 
 
 def documents() -> list:
@@ -26,12 +26,12 @@ def documents() -> list:
 
 
 def prose(path: Path) -> str:
-    """A document without its code blocks, whose programs have names of their own."""
+    """Returns a document without its code blocks."""
     return re.sub(r"^( *)```.*?^\1```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(path: Path) -> set[str]:
-    """GitHub's ids of the headings of a document."""
+    """Returns GitHub's anchors of a document's headings."""
     headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -65,7 +65,7 @@ def test_every_command_that_is_named_exists(path):
 
 
 def options(module: str) -> set[str]:
-    """The long options in the sources of a command."""
+    """Returns the long options in a command's sources."""
     spec = importlib.util.find_spec(module)
     assert spec and spec.origin
     file = Path(spec.origin)

@@ -1,4 +1,4 @@
-"""Downloads over loopback: only what is needed is fetched, and whatever breaks, nothing half looks whole."""
+"""Tests of downloads from a local server: no more is fetched than needed, and no failure leaves a partial store."""
 
 import errno
 import gzip
@@ -36,7 +36,7 @@ TETROMINOES = SOURCES["tetrominoes"]
 
 @dataclass
 class Site:
-    """A server with one file and its moods.
+    """A server with one file and selectable faults.
 
     Attributes:
         content: of the file.
@@ -144,7 +144,7 @@ def packed(seeds: range) -> bytes:
 
 
 def check(stored: Stored, seeds: range) -> None:
-    """That the store holds the scenes of these records, and nothing is left beside it."""
+    """Asserts that the store holds the scenes of these records, and that no other file is left."""
     stored.verify()
     assert len(stored) == len(seeds)
     for index, seed in enumerate(seeds):
@@ -161,7 +161,7 @@ def sentence(error: Exception) -> str:
 
 
 def refusal(url: str | Path, folder: Path, count: int = 20) -> str:
-    """The sentence of a download that fails without leaving a store."""
+    """Returns the message of a download that fails and leaves no store."""
     with pytest.raises(DownloadError) as caught:
         download("tetrominoes", count, folder, url)
     assert not (folder / "tetrominoes").exists()

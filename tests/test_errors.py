@@ -1,4 +1,4 @@
-"""What the machine refuses: one sentence on the command line, and nothing else."""
+"""Tests of errors of the machine (full disk, missing rights): one sentence on the command line, no trace."""
 
 import errno
 import io
@@ -21,7 +21,7 @@ APP = str(Path(__file__).parents[1] / "app.py")
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch, checkpoints_folder: Path, tmp_path: Path):
-    """Runs ``app.py`` with arguments; what it would have launched with."""
+    """Runs ``app.py`` with arguments; returns the arguments of the launch."""
     launched: dict[str, object] = {}
     monkeypatch.setattr(server, "launch", lambda demo, models, stored, **options: launched.update(options))
     monkeypatch.setattr(uploads, "PARENT", tmp_path)

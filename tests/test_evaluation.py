@@ -1,4 +1,4 @@
-"""Evaluation of a model that answers what the test wants: every figure is known beforehand."""
+"""Tests of evaluation, on models whose figures are known beforehand."""
 
 import dataclasses
 import io
@@ -24,7 +24,7 @@ from monet.objective import loss
 
 GENUINE = Path(__file__).parents[2] / "shared" / "real"
 SURE = 30.0
-"""Log odds of a mask that is as good as certain."""
+"""Log odds of a nearly certain mask."""
 
 
 class Oracle(nn.Module):
@@ -303,7 +303,7 @@ def test_files_are_there_before_anything_is_printed(checkpoints_folder, tmp_path
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """What the command ends with."""
+    """Returns the exit status of the command."""
     monkeypatch.setattr("sys.argv", ["evaluation", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()

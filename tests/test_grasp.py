@@ -1,4 +1,4 @@
-"""The hand's solver on a decoder whose geometry is known in closed form."""
+"""Tests of the drag solver, on a decoder whose geometry has a closed form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] + 0.5
 
 
 def ellipse(latents: np.ndarray) -> np.ndarray:
-    """A soft ellipse: z0 and z1 place it, z2 sizes it, z3 turns it, z4 to z6 colour it, z7 does nothing."""
+    """A decoder of a soft ellipse: z0, z1 position, z2 size, z3 angle, z4 to z6 colour; z7 has no effect."""
     z = latents.astype(float)[:, :, None, None]
     x, y = COLUMNS - 24 - 6 * z[:, 0], ROWS - 24 - 6 * z[:, 1]
     u, v = np.cos(z[:, 3]) * x + np.sin(z[:, 3]) * y, np.cos(z[:, 3]) * y - np.sin(z[:, 3]) * x

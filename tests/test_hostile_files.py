@@ -1,4 +1,4 @@
-"""Files made to hurt their reader, the small ones; `make soak` reads them all and measures what each takes."""
+"""Tests of reading the small hostile files; `make soak` reads all of them and measures time and memory."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.hostile_files import HTML, SVG, broken, ordinary
 
 
 def picture_or_sentence(content: bytes) -> bool:
-    """Whether it is a picture."""
+    """Returns whether the file is read as a picture."""
     try:
         picture = read(content, formats=OWN_FORMATS)
     except PictureError as error:

@@ -1,4 +1,4 @@
-"""Weights like everybody's: from folders and the Hub, back to folders and the Hub, and the cards that say so."""
+"""Tests of loading and saving by the Hub's library, and of the programs on the model cards."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 @pytest.fixture
 def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails where the Hub is asked for anything."""
+    """Fails the test on any request to the Hub."""
     monkeypatch.setattr(hub, FETCH, lambda *_, **__: pytest.fail("asked the Hub"))
 
 

@@ -1,4 +1,4 @@
-"""Import of the notebook's files: its weights say the same as before, and no file gets anything run or takes long."""
+"""Tests of the import of notebooks' weights: same outputs, no code run, no file that takes long."""
 
 import argparse
 import collections
@@ -38,7 +38,7 @@ SMALL = MONetConfig(
 
 
 def state_dict(model: MONet) -> dict[str, torch.Tensor]:
-    """Weights as a notebook of these sizes would call them."""
+    """Returns weights of these sizes by the notebook's names."""
     weights = model.state_dict()
     return {theirs: weights[ours] for theirs, ours in notebook.names(model.config).items()}
 
@@ -60,7 +60,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def repacked(pickle_bytes: bytes, *, compression: int = zipfile.ZIP_STORED) -> bytes:
-    """The sound file with another pickle in it."""
+    """Writes the valid file with another pickle in it."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(SOUND)) as old, zipfile.ZipFile(stream, "w", compression) as new:
         for name in old.namelist():
@@ -69,7 +69,7 @@ def repacked(pickle_bytes: bytes, *, compression: int = zipfile.ZIP_STORED) -> b
 
 
 def refusal(file: Path, content: bytes) -> str:
-    """What the import says about a file; one line that begins with its name."""
+    """Returns the message of an import: one line that begins with the file's name."""
     file.write_bytes(content)
     with pytest.raises(CheckpointError) as caught:
         notebook.load(file)
@@ -430,7 +430,7 @@ def test_file_that_wants_to_run_code_is_refused_with_the_name_of_it(file, conten
 
 @pytest.mark.parametrize("name", ["os.system, protocol 0", "builtins.eval", "INST", "OBJ", "a chain through torch"])
 def test_those_files_would_run_code_elsewhere(tmp_path, name, monkeypatch):
-    """Otherwise the test above would show nothing."""
+    """Python's own unpickler runs these files; otherwise the test above would show nothing."""
     monkeypatch.chdir(tmp_path)
     pickle.loads(RUN[name][0])
     assert Path("canary").exists()
@@ -444,7 +444,7 @@ HANDED = ["collections.OrderedDict", "numpy.dtype", "argparse.Namespace", "_code
 @pytest.mark.parametrize("name", HANDED)
 @pytest.mark.parametrize("slots", [False, True])
 def test_file_cannot_change_what_it_is_handed(file, name, slots):
-    """BUILD sets attributes, of classes too: the next file would be read with what this one left behind."""
+    """The opcode BUILD sets attributes, also of classes, and could so affect the next file."""
     state = pickle.EMPTY_DICT + text("__new__") + text("left behind") + pickle.SETITEM
     state = pickle.NONE + state + pickle.TUPLE2 if slots else state
     refusal(file, repacked(program(named(*name.rsplit(".", 1)), state, pickle.BUILD)))
@@ -454,7 +454,7 @@ def test_file_cannot_change_what_it_is_handed(file, name, slots):
 
 
 LISTS = 60 * pickle.MARK + pickle.EMPTY_LIST + 60 * (pickle.DUP + pickle.LIST)
-"""A list of twice a list of twice a list...: short, until somebody writes it out."""
+"""Nested lists, each twice in the next: short to store, exponentially long to print."""
 
 COSTLY = {
     "a memo of 17 GB": (program(pickle.EMPTY_DICT, pickle.LONG_BINPUT, b"\xff\xff\xff\x7f"), "LONG_BINPUT beyond"),
@@ -487,7 +487,7 @@ def test_pickle_that_would_take_all_memory_is_refused(file, content, words):
 
 
 def patched(entry: str, size: int) -> bytes:
-    """The sound file whose directory claims another size of an entry."""
+    """Writes the valid file with another size in its directory."""
     content = bytearray(SOUND)
     start = content.rindex(b"PK\x01\x02", 0, content.rindex(entry.encode()))
     content[start + 20 : start + 28] = struct.pack("<II", size, size)
@@ -579,13 +579,13 @@ def test_weights_of_whole_numbers_are_refused(file):
 
 
 def test_tensor_that_blows_up_one_number_is_refused(file):
-    """A stride of zero shows one number as many as one likes; the file stays small."""
+    """A stride of zero makes a huge tensor of one stored number."""
     large = torch.zeros(1).expand(4096, 4, 3, 3)
     assert "larger than its storage" in refusal(file, saved(WEIGHTS | {"attention.down_nn_1.0.weight": large}))
 
 
 def test_many_tensors_of_one_storage_are_refused(file):
-    """Each is within its storage, together they are more than the file has."""
+    """Each tensor is within its storage; together they are larger than the file."""
     weights = state_dict(MONet(MONetConfig()))
     shared = torch.zeros(max(tensor.numel() for tensor in weights.values()))
     views = {name: shared[: tensor.numel()].view(tensor.shape) for name, tensor in weights.items()}

@@ -1,4 +1,4 @@
-"""The public contract: ``monet.load``, ``monet.decompose``, ``monet.decode``, ``monet.traverse``, arrays in and out."""
+"""Tests of the public functions: ``monet.load``, ``decompose``, ``decode``, ``traverse`` and others."""
 
 import importlib.util
 import json
@@ -101,7 +101,7 @@ def test_the_latent_means_decode_to_the_components_and_logits(model, scene):
 
 
 def test_the_kl_of_a_latent_is_that_of_its_gaussian_from_the_prior(scene):
-    """By its definition: the mean of log q - log p over draws from q."""
+    """KL by its definition: the mean of log q - log p over draws from q."""
     draws = np.random.default_rng(0).standard_normal((200_000, 1, 1))
     mean, std = scene.latent_mean[:2, :3].astype(np.float64), scene.latent_std[:2, :3].astype(np.float64)
     z = mean + std * draws
@@ -284,7 +284,7 @@ def test_masks_that_do_not_belong_together_are_refused_in_words(scene):
 
 @pytest.mark.slow
 def test_the_package_loads_by_name_without_gradio_or_plotly(checkpoints_folder):
-    """In a fresh process: whoever only wants the model does not wait for an app."""
+    """A fresh process: importing the model does not import the app."""
     program = """
 import json, sys
 import monet, numpy

@@ -1,4 +1,4 @@
-"""The browser's decoder kernel equals PyTorch. The shipped binaries run under wasmtime, without a browser."""
+"""Tests of the page's decoder kernel against PyTorch; the shipped binaries run under wasmtime."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def kernel(request) -> Decoder:
 
 
 def reference(parameters: list[torch.Tensor], latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The decoder as the paper words it, with nothing folded: latents N,Z to N,4,H,W."""
+    """The decoder as in the paper, without folding: latents N,Z to N,4,H,W."""
     rows, columns = torch.linspace(-1, 1, height + 8), torch.linspace(-1, 1, width + 8)
     grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))  # 2,H+8,W+8: row coordinate, then column
     tiled = latents[:, :, None, None].expand(-1, -1, height + 8, width + 8)
@@ -35,7 +35,7 @@ def reference(parameters: list[torch.Tensor], latents: torch.Tensor, height: int
 
 
 def random_parameters(seed: int, latent_dim: int = LATENT_DIM, width: int = 32) -> list[torch.Tensor]:
-    """Weights of about the scale of a trained decoder: the outputs reach several units."""
+    """Returns weights of a trained decoder's scale: outputs reach several units."""
     generator = torch.Generator().manual_seed(seed)
     parameters = []
     for inputs, outputs, side in ((latent_dim + 2, width, 3), *[(width, width, 3)] * 3, (width, 4, 1)):
@@ -50,7 +50,7 @@ def random_latents(count: int, latent_dim: int = LATENT_DIM) -> torch.Tensor:
 
 
 def decode(kernel: Decoder, latent: torch.Tensor) -> torch.Tensor:
-    """A latent of Z numbers to 4,H,W."""
+    """Decodes a latent of Z numbers to 4,H,W."""
     return torch.from_numpy(kernel.decode(latent.numpy()).copy()).permute(2, 0, 1)
 
 

@@ -1,4 +1,4 @@
-"""Label maps: read exactly whatever their kind, refused where a file cannot hold labels, numbered for a store."""
+"""Tests of label maps: read exactly in every format, refused if they hold no labels, renumbered for a store."""
 
 import io
 

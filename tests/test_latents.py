@@ -1,4 +1,4 @@
-"""What latents do and know, measured on decoders and scenes whose answers are known beforehand."""
+"""Tests of the latents' measures, on decoders and scenes whose answers are known beforehand."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Ellipses(nn.Module):
 
 
 def slots(latents: np.ndarray, scenes: list[Scene] | None = None) -> Slots:
-    """Slots with these latents, each of a scene of its own with one object, beside a slot with logits 0."""
+    """Returns slots with these latents, each in a scene with one object, beside a slot with logits 0."""
     count = len(latents)
     kl = np.ones_like(latents)
     kl[:, 8:] = 0

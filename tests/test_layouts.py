@@ -1,4 +1,4 @@
-"""Arrays of other people's files: layouts, types and names, read in blocks and never unpickled."""
+"""Tests of arrays in foreign files: layouts, types and names, read in blocks and never unpickled."""
 
 import pickle
 import sys

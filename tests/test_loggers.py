@@ -1,4 +1,4 @@
-"""Figures go to a logger of one's own, on this machine; one that is not there is told in a sentence."""
+"""Tests of experiment loggers: figures are logged locally, and a missing library is named in a sentence."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Pictures of one's own, without labels: a recipe is made from them, and what it does is told before the first step."""
+"""Tests of recipes made for own pictures without labels."""
 
 import tomllib
 from pathlib import Path
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow  # PyTorch takes seconds to import its optimisers
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Stores pictures under a name in a folder of their own, which is the current one, and judges by few."""
+    """A function that stores pictures by name, in a temporary current folder; few scenes are evaluated."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONET_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(look, "CANDIDATES", 4)
@@ -38,7 +38,7 @@ def own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def nothing_known(monkeypatch):
-    """No weights explain the pictures, so that a run begins with nothing, at the pictures' own size."""
+    """No checkpoint fits the pictures, so a run starts untrained, at the pictures' own size."""
     monkeypatch.setattr(made, "known_weights", lambda seen: None)
 
 
@@ -182,7 +182,7 @@ def test_weights_beside_a_state_are_refused_and_the_state_wins(own, nothing_know
 
 
 def tiny(tmp_path: Path, data: str, **changes: object) -> Run:
-    """A run of the tiny recipe on stored pictures, objects uncounted."""
+    """Makes a run of the tiny recipe on stored pictures without object counts."""
     text = TINY.replace("objects = [1, 1]", "").replace("objects = [1, 2]", "").replace("until = 500", "until = 6")
     text = text.replace(
         "seed = 3", "seed = 3\nevaluate_every = 3\n" + "\n".join(f"{k} = {v}" for k, v in changes.items())

@@ -1,4 +1,4 @@
-"""What other programs read about the project: the Space's front matter, the citation, the newest change."""
+"""Tests of the Space's front matter, CITATION.cff and the changelog."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def space() -> dict[str, object]:
 
 
 def test_the_space_runs_the_gradio_that_the_tests_run(space):
-    """The requirements allow both, and the tests have seen none that is older than the Space's."""
+    """The requirements allow both versions, and the tests run with none older than the Space's."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
     (allowed,) = (r.specifier for r in map(Requirement, lines) if r.name == "gradio")
     named, installed = Version(str(space["sdk_version"])), Version(gradio.__version__)

@@ -1,4 +1,4 @@
-"""Segmentation metrics against scikit-learn, brute force and cases worked by hand."""
+"""Tests of segmentation metrics, against scikit-learn, brute force and cases worked by hand."""
 
 import itertools
 
@@ -18,7 +18,7 @@ from monet.metrics import (
 
 
 def labels(seed: int, true_labels: int, slots: int, side: int = 9) -> tuple[np.ndarray, np.ndarray]:
-    """Label maps of six scenes whose slots follow the objects more and more; label 0 is the background."""
+    """Label maps of six scenes whose slots match the objects increasingly; label 0 is the background."""
     rng = np.random.default_rng(seed)
     true = rng.integers(true_labels, size=(6, side, side))
     follows = rng.random(true.shape) < np.linspace(0, 0.9, 6)[:, None, None]
@@ -26,7 +26,7 @@ def labels(seed: int, true_labels: int, slots: int, side: int = 9) -> tuple[np.n
 
 
 def ious(true: np.ndarray, predicted: np.ndarray, background: tuple[int, ...] = (0,)) -> list[list[float]]:
-    """IoU of every object of one scene with every slot in use, from sets of pixels."""
+    """Computes the IoU of every object with every used slot of one scene, from sets of pixels."""
 
     def regions(segmentation: np.ndarray) -> dict[int, set[int]]:
         flat = segmentation.ravel().tolist()

@@ -1,4 +1,4 @@
-"""The network equals the reference notebook's, whatever the number of slots, the batch and the resolution."""
+"""Tests of the network against the reference notebook's, for several slots, batches and resolutions."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ RESOLUTIONS = [
 
 
 def scenes(batch: int, side: int = 64, seed: int = 0) -> torch.Tensor:
-    """Noise with a bright square, so that pictures differ both from pixel to pixel and as a whole."""
+    """Returns noise with a bright square: pictures differ in every pixel and as a whole."""
     images = 0.5 * torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(seed))
     for i, image in enumerate(images):
         image[i % 3, 4 + 3 * i : side // 2, 5 : side // 2 + 2 * i] += 0.5
@@ -36,7 +36,7 @@ def both(slots: int, batch: int, seed: int = 0) -> tuple[Decomposition, Decompos
 
 
 def assert_same(expected: Decomposition, actual: Decomposition, tolerance: float = 1e-5) -> None:
-    """Equal up to rounding, which grows with the largest values that take part in the sums."""
+    """Asserts equality up to rounding, relative to the largest values."""
     for name, value in vars(expected).items():
         error, largest = (getattr(actual, name) - value).abs().max(), value.abs().max()
         assert error <= tolerance * largest.clamp(min=1), f"{name} is off by {error} where the largest is {largest}"
@@ -68,7 +68,7 @@ def small(slots: int) -> MONet:
 
 @pytest.fixture
 def decoder() -> SpatialBroadcastDecoder:
-    """Of three latents and unequal widths."""
+    """A decoder with three latents and unequal widths."""
     torch.manual_seed(0)
     return reference.enliven(SpatialBroadcastDecoder((16, 15, 17, 14), 3)).requires_grad_(False)
 

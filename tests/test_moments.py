@@ -1,4 +1,4 @@
-"""Moments of a training: a strip holds what the model sees, a checkpoint what its strips and figures were."""
+"""Tests of the saved moments of a training: pictures, masks and figures at chosen steps."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow  # makes checkpoints and their moments
 
 
 def tiles(strip: Image.Image, size: int) -> np.ndarray:
-    """Scenes, columns, H, W and four channels."""
+    """Splits a strip into its tiles: scenes, columns, H, W and four channels."""
     pixels = np.asarray(strip)
     rows, columns = pixels.shape[0] // size, pixels.shape[1] // size
     return pixels.reshape(rows, size, columns, size, 4).swapaxes(1, 2)
@@ -51,7 +51,7 @@ def test_few_of_many_steps_keep_both_ends_and_the_beginning():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint ``tetrominoes``, and the weights that it had at step 0, 50 and 100."""
+    """A checkpoint ``tetrominoes``, and its weights at steps 0, 50 and 100."""
     folder, weights = tmp_path_factory.mktemp("made"), {}
     for seed, step in enumerate((0, 50, 100)):
         weights[step] = folder / f"at{step}"
@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trained(made: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
+    """A copy of it, to be changed."""
     return shutil.copytree(made, tmp_path / "trained")
 
 

@@ -1,4 +1,4 @@
-"""The page's own attention and encoder say what PyTorch says. The shipped binaries run under wasmtime."""
+"""Tests of the page's attention and encoder kernel against PyTorch; the shipped binaries run under wasmtime."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def kernel(request: pytest.FixtureRequest) -> Network:
 
 
 def weights_of(model: MONet) -> np.ndarray:
-    """U-Net and encoder as they are, in the order of the state dict."""
+    """Returns the weights of U-Net and encoder, in the order of the state dict."""
     states = model.attention.unet.state_dict(), model.vae.encoder.state_dict()
     return np.concatenate([tensor.numpy().ravel() for state in states for tensor in state.values()])
 
@@ -41,7 +41,7 @@ def noise(side: int, seed: int = 0) -> np.ndarray:
 
 
 def described(model: MONet, pixels: np.ndarray, slots: int) -> dict[str, np.ndarray]:
-    """What PyTorch says, by name."""
+    """Returns PyTorch's outputs by name."""
     image, decomposition = inference.forward(model, pixels, slots)
     return vars(inference.describe(image, decomposition)) | {"shares": alphas(decomposition)[0].numpy()}
 
@@ -76,7 +76,7 @@ def test_any_configuration(kernel: Network, changes: dict[str, Any], slots: int)
 
 
 def test_a_scope_of_ones_own_is_where_the_recursion_begins(kernel: Network) -> None:
-    """What is left over after a step, given as the scope: the steps behind it follow as they did."""
+    """With the remaining scope after a step as the initial scope, the following steps repeat."""
     model = untrained(MONetConfig(**SMALL))
     assert kernel.allocate(network_config(model.config))
     kernel.load(weights_of(model))

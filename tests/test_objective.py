@@ -1,4 +1,4 @@
-"""The objective equals the reference notebook's and torch.distributions', and stays finite at the edges."""
+"""Tests of the objective against the notebook's and torch.distributions', and at extreme values."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ from monet.vae import Lattice
 from tests import reference
 
 CONSTANT = 0.5 * math.log(2 * math.pi)
-"""What the objective leaves out per channel and pixel."""
+"""The constant that the objective omits, per channel and pixel."""
 
 
 def masks(*shape: int, spread: float = 2.0) -> torch.Tensor:

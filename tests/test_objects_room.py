@@ -1,4 +1,4 @@
-"""Rendered rooms: geometry against a pinhole camera worked by hand, labels against colours, genuine pictures."""
+"""Tests of Objects Room: geometry against a pinhole camera, labels against colours, genuine pictures."""
 
 import builtins
 import colorsys
@@ -21,13 +21,13 @@ RED, GREEN, BLUE = (1.0, 0.1, 0.1), (0.1, 1.0, 0.1), (0.1, 0.1, 1.0)
 
 
 def inner(mask: np.ndarray) -> np.ndarray:
-    """Pixels of a mask whose eight neighbours are in it, too: no edge runs through them."""
+    """Returns the inner pixels of a mask: all eight neighbours are in it."""
     padded = np.pad(mask, 1)
     return np.logical_and.reduce([np.roll(padded, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1)])[1:-1, 1:-1]
 
 
 def hues(scene, label: int) -> np.ndarray:
-    """Hues in [0, 1) of the inner pixels of a label."""
+    """Returns the hues in [0, 1) of a label's inner pixels."""
     pixels = scene.image[inner(scene.segmentation == label)] / 255
     return np.array([colorsys.rgb_to_hsv(*pixel)[0] for pixel in pixels])
 

@@ -1,4 +1,4 @@
-"""The app where little is as it should be: taken ports, no home, nothing that can be written, IPv6 alone."""
+"""Tests of the app on unusual machines: ports in use, no home, read-only folders, IPv6 only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_CONFINED = pytest.mark.skipif(bool(refusal()), reason=f"no user namespaces h
 
 
 def takes_apart(address: str, folder: Path) -> None:
-    """The page opens, and a sample and a picture of one's own become scenes."""
+    """Asserts that the page opens and that a sample and an own picture are decomposed."""
     Image.new("RGB", (50, 90), "orange").save(folder / "orange.png")
     with httpx.Client(base_url=address, timeout=120, headers={"origin": address}) as client:
         page = client.get("/")
@@ -40,7 +40,7 @@ def takes_apart(address: str, folder: Path) -> None:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """The first port that the app would take, which somebody listens on."""
+    """Occupies the first port that the app would use."""
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):  # then somebody else has it

@@ -1,4 +1,4 @@
-"""ONNX: a scene taken apart by the three graphs and NumPy alone is the scene that PyTorch takes apart."""
+"""Tests of the ONNX export: three graphs and NumPy decompose a scene as PyTorch does."""
 
 import importlib.util
 import sys
@@ -32,7 +32,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_scenes_are_taken_apart_as_by_pytorch(exported):
-    """Paper, equations 1 and 2, in NumPy around the graphs; ten scenes, more than PyTorch handles at once."""
+    """Equations 1 and 2 of the paper in NumPy, around the graphs; ten scenes, more than one PyTorch batch."""
     import onnxruntime
 
     attention, encoder, decoder = (

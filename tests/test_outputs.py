@@ -1,4 +1,4 @@
-"""Many pictures taken apart into files: what the files hold, and that a job which was killed leaves no trace of it."""
+"""Tests of decomposing many pictures into files: their contents, and resumption after a kill."""
 
 import csv
 import json

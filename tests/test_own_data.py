@@ -1,4 +1,4 @@
-"""One's own pictures become a store: every kind of input, and what is told of it."""
+"""Tests of adding own pictures to a store: every kind of input, and the messages."""
 
 import sys
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_a_folder_of_pictures_of_many_kinds(tmp_path: Path, source: Path) -> Non
 
 
 def layout(kind: str, source: Path) -> dict[str, Path]:
-    """Saves three scenes; the options that their labels need."""
+    """Saves three scenes; returns the options for their labels."""
     for n in range(3):
         image, labels = scene(n)
         palette = Image.fromarray(labels)

@@ -1,4 +1,4 @@
-"""Adding one's own pictures goes wrong: nothing half stays, nothing is replaced unasked, memory stays small."""
+"""Tests of failures while own pictures are added: no partial store, nothing replaced unasked, little memory."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""The wheel: built without a network, installed beside no checkout, used from another folder."""
+"""Tests of the wheel: built without a network, installed without the checkout, used from another folder."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command with the installed package, in a folder from which the checkout cannot be found."""
+    """Runs a command with the installed package, in a folder that cannot see the checkout."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("MONET_", "PYTHON"))}
     variables |= {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1", **environment}
     return subprocess.run([sys.executable, *command], cwd=folder, env=variables, capture_output=True, text=True)

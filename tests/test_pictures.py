@@ -1,4 +1,4 @@
-"""Pictures from outside: every kind of file read as it should look, every broken one refused plainly."""
+"""Tests of reading picture files: every format looks as it should, every broken file is refused."""
 
 import functools
 import io
@@ -27,7 +27,7 @@ def noise(height: int, width: int) -> np.ndarray:
 
 
 def png(width: int, height: int, depth: int, colour_type: int, rows: bytes, between: bytes = b"") -> bytes:
-    """A PNG by hand: `rows` as stored (each with its filter byte), `between` the chunks before the pixels."""
+    """Builds a PNG: `rows` as stored, each with its filter byte; `between`, the chunks before the pixels."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
     pixels = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + between + pixels + chunk(b"IEND", b"")
@@ -56,7 +56,7 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def refusal(source: object) -> str:
-    """The message that `source` is refused with, checked to be one sentence that leaks nothing."""
+    """Returns the message that refuses `source`, after a check that it is one sentence without paths."""
     with pytest.raises(PictureError) as caught:
         read(source)
     message = str(caught.value)
@@ -340,7 +340,7 @@ def test_an_own_tiff_of_16_bits_and_turned() -> None:
 
 
 def tiff(*tags: tuple[int, int, int, int], order: str = "<", magic: int = 42, behind: bytes = b"") -> bytes:
-    """A TIFF of 8 x 8 grey pixels by hand; each tag is its number, type, count and value."""
+    """Builds a TIFF of 8 x 8 grey pixels; a tag is its number, type, count and value."""
     usual = {
         256: (3, 1, 8),
         257: (3, 1, 8),
@@ -395,14 +395,14 @@ def test_paths_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def exif(tags: int, size: int) -> bytes:
-    """EXIF of many tags that all point to the same value."""
+    """Returns EXIF data whose tags all point to the same value."""
     entries = b"".join(struct.pack(">HHLL", 1000 + tag, 7, size, 8) for tag in range(tags))
     return b"MM\0*\0\0\0\x08" + struct.pack(">H", tags) + entries + bytes(4 + size)
 
 
 @functools.cache
 def built_to_keep_busy() -> dict[str, bytes]:
-    """Files of half a megabyte at most; each costs Pillow seconds or gigabytes when it is made as large as allowed."""
+    """Returns files of at most half a megabyte; at the largest allowed size, each costs Pillow seconds or gigabytes."""
     black = Image.new("RGB", (16, 16))
     jpeg, many = encoded(black, "JPEG"), 20_001
     gif = encoded(Image.new("P", (16, 16)), "GIF")
@@ -443,7 +443,7 @@ def test_a_file_that_would_keep_its_reader_busy_is_refused_unread(name: str, mon
 
 
 def test_a_picture_of_many_parts_is_still_read() -> None:
-    """An ordinary file may have EXIF data, a profile, comments, a few scans and hundreds of chunks."""
+    """An ordinary file may have EXIF data, comments, a few scans and hundreds of chunks."""
     picture = noise(24, 32)
     pieces = chunk(b"tEXt", b"Comment\0hello") * 500
     rows = b"".join(b"\0" + row.tobytes() for row in picture)

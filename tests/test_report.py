@@ -1,4 +1,4 @@
-"""The report of a run shows what its files say, and only that; the model card shows the report."""
+"""Tests of a run's report and of the model card that is made from it."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ from tests.test_training import TINY
 pytestmark = pytest.mark.slow
 
 STEPS = [*range(22550, 24050, 50), *range(30000, 31000, 50)]
-"""Of a run that went on from a checkpoint, and lost a part of its log."""
+"""Logged steps of a run that started from a checkpoint and lost a part of its log."""
 
 
 def loss_terms(step: int) -> dict[str, float]:
@@ -31,7 +31,7 @@ def loss_terms(step: int) -> dict[str, float]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A folder as the training leaves it."""
+    """A folder as a training run leaves it."""
     for step in STEPS:
         append(tmp_path / LOG, {"step": step, **loss_terms(step), "learning_rate": 1e-3, "scale_factor": 2})
         if step % 500 == 0:
@@ -138,7 +138,7 @@ def test_exported_card_shows_the_pictures_and_keeps_what_people_wrote(tmp_path, 
 
 @pytest.fixture
 def own(tmp_path) -> Run:
-    """A run on somebody's own pictures, wider than high and without labels, half of it on another machine."""
+    """A run on own pictures, wider than high and without labels, half of it on another machine."""
     random = np.random.default_rng(2)
     np.savez(tmp_path / "cells.npz", image=random.integers(0, 256, (25, 20, 30, 3), np.uint8))
     path = tmp_path / "tiny.toml"

@@ -1,4 +1,4 @@
-"""What the sources never do: unpickle what somebody else wrote."""
+"""Searches the sources for code that unpickles foreign files."""
 
 import ast
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "monet").rglob("*.py"))]
 RESTRICTED = ROOT / "monet" / "checkpoints" / "pickled.py"
-"""The one place that may know pickles: it looks names up in a table, see tests/test_import.py."""
+"""The one module that may unpickle; it resolves names by a table, see tests/test_import.py."""
 
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 
 
 def unsafe(source: str) -> list[str]:
-    """What a program does that may run code out of a file."""
+    """Calls that can run code from a file."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -42,7 +42,7 @@ def test_nothing_is_unpickled_outside_the_restricted_reader(path):
 
 
 def test_restricted_reader_replaces_both_ways_out_of_a_pickle():
-    """It may make its own unpickler only, never Python's."""
+    """The module may use its own unpickler only, never Python's."""
     tree = ast.parse(RESTRICTED.read_text(encoding="utf-8"))
     used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert {name for name in used if name.startswith("pickle.")} == {"pickle.Unpickler", "pickle.UnpicklingError"}

@@ -1,4 +1,4 @@
-"""On a Space of the Hub: the app as it is started there, asked by the right name and by wrong ones."""
+"""Tests of the app as the Hub starts it on a Space, under the right host name and wrong ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def on_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def client(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """What the Hub's own proxy sends on: the Space's name, from the page that came by it."""
+    """A client whose requests look as from the Hub's proxy: the Space's name as host and origin."""
     server = Server(checkpoints_folder, tmp_path_factory.mktemp("space"), host=None, environment=HERE)
     try:
         server.start()

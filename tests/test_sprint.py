@@ -1,4 +1,4 @@
-"""A sprint, dry: the same path as on a card, with budgets of seconds."""
+"""Tests of training sprints, on the CPU with budgets of seconds."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""A step against the same step in plain PyTorch, and slots that are learned from one by one."""
+"""Tests of the training step against plain PyTorch, and of learning slot by slot."""
 
 import copy
 from dataclasses import replace
@@ -29,7 +29,7 @@ def tiny(tmp_path):
 
 
 def stage_of(tiny, **changes) -> recipe.Recipe:
-    """The tiny recipe with one stage of its own."""
+    """Returns the tiny recipe with one given stage."""
     table = vars_of(tiny)
     table["stages"] = [{"until": 500, "slots": 3, "objects": [1, 2], **changes}]
     return recipe.from_table(table)
@@ -148,7 +148,7 @@ def test_slots_come_from_a_pool_with_their_masks_and_windows_around_them(symmetr
 
 
 class _Empty:
-    """An attention that gives everything to the first slot."""
+    """An attention that assigns every pixel to the first slot."""
 
     def attention(self, images: torch.Tensor, slots: int) -> tuple[torch.Tensor, None]:
         masks = torch.full((len(images), slots, *images.shape[2:]), 1e-6)

@@ -1,4 +1,4 @@
-"""Stored scenes: what was written is read, what has changed or is in the way is told, and nothing half looks whole."""
+"""Tests of stores of scenes: exact round trips, and messages for changed, partial or obstructed files."""
 
 import json
 import os

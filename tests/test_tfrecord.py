@@ -1,4 +1,4 @@
-"""The TFRecord stream and the genuine data sets' records: what is right is read, what is wrong is named."""
+"""Tests of TFRecord files and the published data sets' records: read exactly, faults named."""
 
 import gzip
 import io

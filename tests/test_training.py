@@ -1,4 +1,4 @@
-"""Training: recipes are checked in words, and a run that was killed is the run that was not."""
+"""Tests of training: recipes are validated, and a killed run resumes to the same result."""
 
 import csv
 import hashlib
@@ -70,7 +70,7 @@ vae_factor = [[0, 1.0], [10, 0.5]]
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Sums of several threads round differently from run to run."""
+    """One thread: sums of several threads round differently from run to run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -85,7 +85,7 @@ def tiny(tmp_path) -> Path:
 
 
 def start(tiny: Path, name: str) -> Run:
-    """A run in a folder of its own, resumed where the folder has a state."""
+    """Makes a run in this folder; it resumes if the folder has a state."""
     folder = tiny.with_name(name)
     folder.mkdir(exist_ok=True)
     run = Run(recipe.load(str(tiny)), folder)
@@ -94,7 +94,7 @@ def start(tiny: Path, name: str) -> Run:
 
 
 def saved(run: Run) -> dict:
-    """What a run saved last, all but the time it took."""
+    """Returns the last saved state of a run, without times."""
     found, words = state.read(run.folder / STATES, torch.device("cpu"))
     assert found is not None and not words
     record = {name: value for name, value in found.record.items() if name not in ("seconds", "machines")}
@@ -102,7 +102,7 @@ def saved(run: Run) -> dict:
 
 
 def assert_identical(a: object, b: object) -> None:
-    """Nested dictionaries and lists of tensors and numbers, equal to the last bit."""
+    """Asserts that nested dictionaries and lists of tensors and numbers are identical."""
     assert type(a) is type(b)
     if isinstance(a, torch.Tensor):
         assert torch.equal(a, b)
@@ -218,7 +218,7 @@ def test_stop_signal_ends_the_run_after_its_step_with_a_saved_state(tiny, monkey
 
 
 def processes(tiny: Path, folder: Path, *arguments: str) -> list[subprocess.Popen]:
-    """Two processes of one run, as ``torchrun`` starts them."""
+    """Starts two processes of one run, as ``torchrun`` does."""
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     command = [sys.executable, "-m", "monet.training", "--config", str(tiny), "--folder", str(folder), *arguments]
     return [
@@ -404,7 +404,7 @@ def test_finished_run_has_its_log_its_scores_and_a_picture(tiny, monkeypatch):
 
 
 def spoil(monkeypatch, bad) -> None:
-    """Makes the pictures of the steps that ``bad`` names infinite."""
+    """Replaces the pictures of the steps in ``bad`` by infinities."""
     learn = step.Step.__call__
 
     def spoiled(self, inputs, seeds, slots, stage, position, first):

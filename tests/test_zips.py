@@ -1,4 +1,4 @@
-"""ZIP files of strangers: pictures come out, everything else does not, and nothing lands elsewhere."""
+"""Tests of uploaded ZIP files: only pictures are extracted, only into their folder."""
 
 import io
 import stat

@@ -1,4 +1,4 @@
-"""Where Chromium is; ``python -m tests.browser.chromium`` gets it on Debian as root and says how elsewhere."""
+"""Finds Chromium; ``python -m tests.browser.chromium`` installs it on Debian as root and says how elsewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def find() -> str | None:
-    """Path of a Chromium, None if there is none."""
+    """Returns the path of Chromium, or None."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 def install() -> bool:
-    """Installs Debian's Chromium where that is possible without asking."""
+    """Installs Debian's Chromium if this user may."""
     return debian.install("chromium") and find() is not None
 
 

@@ -1,4 +1,4 @@
-"""What a person does to the slots, by mouse, by keyboard alone and by finger on a phone."""
+"""A person's actions on slots, by mouse, by keyboard and by touch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PICTURE = "document.querySelector('[data-name=image] .mx-large').toDataURL()"
 
 PHONE = {"width": 390, "height": 844}
 TARGET = 24
-"""Pixels that a finger needs at least (WCAG 2.5.8)."""
+"""Smallest size of a touch target in pixels (WCAG 2.5.8)."""
 
 
 def open_page(page: Page) -> None:
@@ -22,7 +22,7 @@ def open_page(page: Page) -> None:
 
 
 def state(page: Page) -> tuple[str, str]:
-    """Latents and the recomposed picture, once they belong together."""
+    """Returns the latents and the recomposed picture, once they correspond."""
     page.wait_for_function(DRAWN)
     return page.evaluate(LATENTS), page.evaluate(PICTURE)
 
@@ -32,14 +32,14 @@ def press(page: Page, name: str) -> None:
 
 
 def duplicate(page: Page) -> None:
-    """The copy comes once a place for it is found."""
+    """Waits for the copy, which appears once a place for it is found."""
     count = page.evaluate("monetExplorer.store.document.slots.length")
     press(page, "Duplicate")
     page.wait_for_function(f"monetExplorer.store.document.slots.length === {count + 1}")
 
 
 def drag(page: Page, slider: Locator, start: float = 0.5, end: float = 0.2) -> None:
-    """Along a slider, from one share of its width to another."""
+    """Drags along a slider, from one share of its width to another."""
     page.wait_for_function(SETTLED)  # another slot brings other sliders
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
@@ -52,7 +52,7 @@ def drag(page: Page, slider: Locator, start: float = 0.5, end: float = 0.2) -> N
 
 
 class Mouse:
-    """Everything by pointing."""
+    """A person with a mouse."""
 
     def __init__(self, page: Page):
         self.page = page
@@ -65,14 +65,14 @@ class Mouse:
         self.reach(self.page.locator(within).get_by_role("button", name=name, exact=True)).click()
 
     def slide(self, label: str) -> None:
-        """To somewhere on the slider's left."""
+        """Drags along a slider that is found by its label."""
         drag(self.page, self.reach(self.page.get_by_label(label, exact=True)))
 
     def pad(self) -> None:
         self.reach(self.page.locator(".mx-pad")).click(position={"x": 20, "y": 30})
 
     def own(self) -> None:
-        """Selects whoever owns the pixel in the middle of the scene."""
+        """Selects the slot that owns the scene's central pixel."""
         self.reach(self.page.locator("[data-name=image] .mx-large")).click()
 
     def select(self, slot: int) -> None:
@@ -86,7 +86,7 @@ class Mouse:
 
 
 class Keyboard(Mouse):
-    """Everything by keys; what has the focus could have been reached by Tab."""
+    """A person with a keyboard; every element that takes the focus can be reached by Tab."""
 
     def reach(self, what: Locator) -> Locator:
         # Tab reaches it, or the arrow keys do inside of its group.
@@ -117,7 +117,7 @@ class Keyboard(Mouse):
 
 
 class Finger(Mouse):
-    """On a phone: whatever is touched is in the window and large enough."""
+    """A person with a phone; every touched element must be in view and large enough."""
 
     def reach(self, what: Locator) -> Locator:
         what.scroll_into_view_if_needed()

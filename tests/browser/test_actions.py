@@ -1,4 +1,4 @@
-"""Every action is one edit: undo brings back latents and picture to the bit, whatever hand has done it."""
+"""Tests of actions: each is one edit, and undo restores latents and picture exactly."""
 
 from __future__ import annotations
 
@@ -118,12 +118,12 @@ ACTIONS: dict[str, tuple[Action, Action]] = {
     "carry over": (nothing, carry_over),
     "blend scenes": (slide, blend_scenes),
 }
-"""What is done, and what has to be done before."""
+"""Actions, and the steps that they need before."""
 
 
 @pytest.fixture(params=[Mouse, Keyboard, Finger])
 def hand(request: pytest.FixtureRequest, page: Page) -> Mouse:
-    """On the first scene, with its latents traversed and another scene set aside."""
+    """The page with its first scene, latents traversed and another scene set aside."""
     if request.param is Finger:
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     open_page(page)

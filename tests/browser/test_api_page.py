@@ -1,4 +1,4 @@
-"""Gradio's page "Use via API", as somebody finds it who wants to call the app from a program."""
+"""Tests of Gradio's page "Use via API"."""
 
 import pytest
 from playwright.sync_api import Page, expect

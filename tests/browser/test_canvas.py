@@ -1,4 +1,4 @@
-"""Composing a scene: what is drawn against the generators, the figures against NumPy, links, and the panel by hand."""
+"""Tests of composing a scene: drawing against the generators, figures against NumPy, links, the panel."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ MIDDLES = f"""() => {{
 
 
 def spot(screen: Locator, side: int, x: float, y: float) -> tuple[float, float]:
-    """A place in what the model is fed, in the window."""
+    """Converts a point of the model's input to one of the window."""
     box = screen.bounding_box()
     assert box
     return box["x"] + box["width"] * x / side, box["y"] + box["height"] * y / side

@@ -1,4 +1,4 @@
-"""A scene that is edited stays itself: the page composes as ``monet.compose_masks`` does, and says so."""
+"""Tests of edited scenes in the page, against ``monet.compose_masks``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as a person uses it: by mouse and by keyboard, and what it draws is what inference says."""
+"""Tests of the page by mouse and keyboard; what it draws is compared with inference."""
 
 import base64
 import io
@@ -46,7 +46,7 @@ def visit(page: Page, query: str = "") -> None:
 
 
 def store(page: Page, expression: str) -> Any:
-    """What an expression of the page's ``store`` is, as JSON; numbers of float32 come through to the bit."""
+    """Evaluates an expression of the page's ``store``, as JSON; float32 numbers are exact."""
     return page.evaluate(f"() => {{ const {{ store }} = window.monetExplorer; return {expression}; }}")
 
 
@@ -60,7 +60,7 @@ def latents(page: Page) -> list[list[float]]:
 
 
 def pictures(page: Page) -> dict[str, str]:
-    """What is drawn at once of the scene and its slots, by label, as data URLs: equal if equal to the pixel."""
+    """Returns the drawn pictures of scene and slots by label, as data URLs: equal if all pixels are."""
     return page.evaluate("""() => {
         const all = document.querySelectorAll("#mx-middle .mx-canvas, .mx-columns canvas, #mx-latents .mx-medium");
         return Object.fromEntries([...all].map((c) => [c.getAttribute("aria-label"), c.toDataURL()]));
@@ -68,12 +68,12 @@ def pictures(page: Page) -> dict[str, str]:
 
 
 def decoded(picture: str) -> np.ndarray:
-    """A data URL of a canvas as int H,W,3."""
+    """Decodes a canvas's data URL to int H,W,3."""
     return np.array(Image.open(io.BytesIO(base64.b64decode(picture.split(",")[1]))).convert("RGB"), int)
 
 
 def pixels(page: Page, label: str) -> np.ndarray:
-    """What is drawn in one picture, int H,W,3."""
+    """Returns the pixels of one picture, int H,W,3."""
     return decoded(pictures(page)[label])
 
 
@@ -86,7 +86,7 @@ def caption(page: Page) -> Locator:
 
 
 def slider(page: Page, index: int = 0) -> Locator:
-    """One of the selected slot's latents, those that say most first."""
+    """Returns one of the selected slot's latents, ordered by KL."""
     return page.locator("#mx-latents .mx-latent input[type=range]").nth(index)
 
 
@@ -95,7 +95,7 @@ def dimension(of: Locator) -> int:
 
 
 def drag(page: Page, what: Locator, by: int = 50) -> None:
-    """Takes the slider's thumb, which is 14 pixels wide, and moves it."""
+    """Drags the slider's thumb, which is 14 pixels wide."""
     settle(page)  # another slot brings other sliders
     what.scroll_into_view_if_needed()
     box = what.bounding_box()
@@ -117,12 +117,12 @@ def hover(page: Page, label: str, row: int, column: int) -> None:
 
 @pytest.fixture(scope="module")
 def said(checkpoints_folder: Path) -> monet.DecomposedScene:
-    """What inference says about the scene that the page opens with."""
+    """The opening scene, decomposed in this process."""
     return monet.decompose(monet.load(checkpoints_folder / HOME), samples.read(HOME, 0).image)
 
 
 def drawn(image: np.ndarray) -> np.ndarray:
-    """A picture 3,H,W or a mask H,W, in [0, 1], as the page draws it: int H,W,3."""
+    """Converts a picture 3,H,W or a mask H,W in [0, 1] to the pixels that the page draws, int H,W,3."""
     image = np.broadcast_to(image, (3, *image.shape[-2:]))
     return to_uint8(image).transpose(1, 2, 0).astype(int)
 

@@ -1,4 +1,4 @@
-"""A Space as people see it: inside of the Hub's page in Chromium, by the Hub's TLS and names."""
+"""Tests of a Space within the Hub's page, with TLS and the Hub's host names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAMING = f'<!doctype html><iframe src="https://{NAME}/" width="1400" height="85
 
 @pytest.fixture(scope="module")
 def context(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """One for which nginx has the Space's name, and for which every other page frames the Space."""
+    """A Chromium that resolves the Space's name to nginx, and whose other pages contain the Space in a frame."""
     proxy = nginx.Nginx(tmp_path_factory.mktemp("nginx"), path="/")
     server = Server(checkpoints_folder, tmp_path_factory.mktemp("space"), host=None, environment=HERE)
     arguments = [f"--host-resolver-rules=MAP {NAME}:443 127.0.0.1:{proxy.port}"]

@@ -1,4 +1,4 @@
-"""The page by finger, by key and by eye: what scrolls sets nothing, what is far is near, what is small gets large."""
+"""Tests of touch, shortcuts, skip links and the enlarged view."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SET = """JSON.stringify([
     monetExplorer.store.view.step, monetExplorer.store.view.slot, monetExplorer.store.view.pixel,
     monetExplorer.store.scene.origin, [...document.querySelectorAll("input[type=range]")].map((range) => range.value),
 ])"""
-"""Whatever a finger could have set."""
+"""All values that a touch could have changed."""
 
 
 @pytest.fixture
 def phone(context: BrowserContext) -> Iterator[Page]:
-    """The page on a telephone that is touched."""
+    """The page on a phone with a touch screen."""
     assert context.browser
     phone = context.browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)  # type: ignore[arg-type]
     yield phone.new_page()
@@ -36,14 +36,14 @@ def phone(context: BrowserContext) -> Iterator[Page]:
 
 
 class Finger:
-    """Touches as the browser gets them from a screen, not as mouse events."""
+    """Sends touches as a touch screen does, not as mouse events."""
 
     def __init__(self, page: Page):
         self.page = page
         self._screen = page.context.new_cdp_session(page)
 
     def over(self, selector: str) -> tuple[float, float]:
-        """A place on an element in the middle of the window, right of its own middle."""
+        """Returns a point on an element, scrolled to the middle of the window, right of its centre."""
         element = self.page.locator(selector).first
         element.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
         box = element.bounding_box()

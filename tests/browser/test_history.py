@@ -1,4 +1,4 @@
-"""Nothing is lost: links, history and the server's answers bring an edited scene back, whichever it was."""
+"""Tests of links, the browser's history and the server's answers: an edited scene always comes back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def laboratory(page: Page) -> Page:
 
 
 def edit(page: Page) -> tuple[list[object], tuple[str, str]]:
-    """Drags a latent; gives what is on screen then."""
+    """Drags a latent; returns what the page shows then."""
     drag(page, page.locator(".mx-latent .mx-range").first)
     page.wait_for_function("monetExplorer.store.edited")
     return page.evaluate(SCENE), state(page)

@@ -1,4 +1,4 @@
-"""A bad day of the page: its server is killed, names and links are full of code."""
+"""Tests of the page when its server is killed, and with code in names and links."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What there is to do in the laboratory, done as a person does it, and what can be taken out of it."""
+"""Tests of the slot inspector's actions and of the exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Through training: the page shows what the checkpoint's sheet holds at the chosen step, and its figures."""
+"""Tests of the panel "Through training": pictures and figures at the chosen step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.browser.test_explorer import store, visit, wait_for_store
 pytestmark = pytest.mark.browser
 
 SCENES, COLUMNS, SIDE = 3, 7, 40
-"""Of the Tetrominoes checkpoint: picture, sum, parts and four slots."""
+"""Of the strip of Tetrominoes; the columns are picture, reconstruction, segmentation and four slots."""
 
 
 def choose_model(page: Page, name: str) -> None:
@@ -26,7 +26,7 @@ def choose_model(page: Page, name: str) -> None:
 
 
 def drawn(page: Page, scene: int, column: int) -> np.ndarray:
-    """The pixels of a picture, H,W,3."""
+    """Returns the pixels of a picture, H,W,3."""
     canvas = page.locator("#mx-moments .mx-course-scenes canvas").nth(COLUMNS * scene + column)
     data = canvas.evaluate("(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
     return np.array(data, np.uint8).reshape(SIDE, SIDE, 4)[..., :3]

@@ -1,4 +1,4 @@
-"""The page's own network in its worker: the same as PyTorch and the server say, and the server where it cannot be."""
+"""Tests of the network in the page's worker, against PyTorch, and of the fallback to the server."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ REASON = f"""async (model) => {{
 
 
 def read(value: Any) -> Any:
-    """What ``PLAIN`` has written."""
+    """Returns what ``PLAIN`` has written."""
     types = {"Float32Array": "<f4", "Uint8Array": "u1"}
     if isinstance(value, list):
         return [read(item) for item in value]
@@ -72,7 +72,7 @@ def read(value: Any) -> Any:
 
 
 def decompositions(page: Page) -> list[str]:
-    """Addresses of the questions that the server is asked from now on."""
+    """Records the URLs of requests to the server from now on."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/monet/decompose/" in request.url else None)
     return asked
@@ -129,7 +129,7 @@ def assert_alike(own: Any, server: Any, name: str = "") -> None:
 
 
 def damaged(route: Route) -> None:
-    """Weights of another network: all numbers are there, and none is right."""
+    """Returns weights of another network: the right count, all values wrong."""
     answer = route.fetch()
     spec = answer.json()
     weights = np.frombuffer(base64.b64decode(spec["weights"]), "<f4")

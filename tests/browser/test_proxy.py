@@ -1,4 +1,4 @@
-"""Two apps behind a real nginx, with TLS and below a path: a visitor notices nothing, not even that one dies."""
+"""Tests of two apps behind nginx, with TLS and below a path, one of which is killed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USER, PASSWORD = "ada", "löve lace"
 
 @pytest.fixture(scope="module")
 def replicas(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[Server]]]:
-    """The public address, and the two apps behind it."""
+    """The public URL and the two apps behind it."""
     if nginx.find() is None:
         pytest.fail("nginx is missing: python -m tests.nginx")
     proxy = nginx.Nginx(tmp_path_factory.mktemp("nginx"))
@@ -49,13 +49,13 @@ def replicas(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def app(replicas: tuple[str, list[Server]]) -> str:
-    """What the pages of this file come from."""
+    """The public URL, for the fixtures of tests/conftest.py."""
     return replicas[0].rstrip("/")
 
 
 @pytest.fixture(scope="module")
 def context(context: BrowserContext, app: str) -> Iterator[BrowserContext]:
-    """One that trusts the certificate and knows the password."""
+    """A context that trusts the certificate and has the password."""
     assert context.browser
     trusting = context.browser.new_context(
         ignore_https_errors=True, http_credentials={"username": USER, "password": PASSWORD},

@@ -1,4 +1,4 @@
-"""The painted scope against PyTorch on the same pixels, and the camera, whose pictures stay in the page."""
+"""Tests of the painted scope, against PyTorch, and of the camera, whose pictures stay in the page."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def press(panel: Locator, name: str) -> None:
 
 
 def paint(page: Page, panel: Locator, x: float, y: float) -> None:
-    """Over a piece whose middle is there, in pixels of the picture."""
+    """Paints a short stroke around this pixel of the picture."""
     screen = panel.locator(".mx-easel .mx-canvas")
     page.mouse.move(*spot(screen, SIDE, x + MARGIN - 3, y + MARGIN))
     page.mouse.down()

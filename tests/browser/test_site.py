@@ -1,4 +1,4 @@
-"""The explorer as plain files, below a path of a plain server: what it answers, and that it needs nothing else."""
+"""Tests of the page as plain files, below a path of a plain server."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def models() -> Models:
 
 @pytest.fixture
 def visit(context: BrowserContext, site: Site, expected_errors: list[str]) -> Iterator[Page]:
-    """An empty page. Afterwards: nothing in the console that the test did not expect, and no foreign request."""
+    """An empty page. It must log no unexpected message and make no foreign request."""
     errors: list[str] = []
     requests: list[str] = []
 
@@ -127,7 +127,7 @@ def ready(page: Page) -> None:
 
 
 def until(page: Page, expression: str) -> None:
-    """The page's policy keeps Playwright's own waiting, which evaluates text, from working."""
+    """Waits for an expression; Playwright's own wait evaluates text, which the page's policy forbids."""
     deadline = time.monotonic() + 60
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
@@ -135,7 +135,7 @@ def until(page: Page, expression: str) -> None:
 
 
 def assert_scene(page: Page, models: Models, opened: scenes.Opened, model: str, slots: int, how: str = "crop") -> None:
-    """What is on screen is what the server answers, with PyTorch and full weights."""
+    """The page shows what the server computes with PyTorch and full weights."""
     origin = opened.origin
     wanted = [model, slots, how, origin["kind"], origin.get("data"), origin.get("index")]
     until(
@@ -154,7 +154,7 @@ def sample(data: str, index: int) -> scenes.Opened:
 
 
 def png(height: int, width: int) -> bytes:
-    """A few discs and a slope."""
+    """Returns a picture of a few discs on a slope."""
     rng = np.random.default_rng(5)
     y, x = np.mgrid[:height, :width]
     picture = np.stack([x * 255 / width, y * 255 / height, 90 + 0 * x], axis=-1)

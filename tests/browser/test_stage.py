@@ -1,4 +1,4 @@
-"""The stage: an object follows a real mouse, a finger and the keys, by the latents that the solver in Python finds."""
+"""Tests of the stage: an object follows mouse, touch and keys, by the latents that Python's solver finds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 NAME, SPRITES = "tetrominoes", "multi_dsprites"
 EXACT = 6
-"""Steps of a drag in which the page's latents and Python's have had no time to part."""
+"""Steps of a drag within which rounding does not yet separate the page's latents from Python's."""
 SLOT = "monetExplorer.store.view.slot"
 SCREEN = "[data-name=image] .mx-large"
 LATENT = f"[...monetExplorer.store.document.slots[{SLOT}].latent]"
@@ -43,7 +43,7 @@ def stage(page: Page) -> Page:
 
 
 def on_screen(page: Page, spot: tuple[float, float]) -> tuple[float, float]:
-    """A place in the picture, in pixels of the model, to one in the window."""
+    """Converts a point of the picture, in the model's pixels, to one of the window."""
     box = page.locator(SCREEN).bounding_box()
     assert box
     scale = box["width"] / page.evaluate("monetExplorer.store.scene.size")
@@ -51,7 +51,7 @@ def on_screen(page: Page, spot: tuple[float, float]) -> tuple[float, float]:
 
 
 def drag(page: Page, start: tuple[float, float], by: tuple[float, float]) -> None:
-    """With the mouse, until the object has settled."""
+    """Drags with the mouse and waits until the object has settled."""
     page.mouse.move(*on_screen(page, start))
     page.mouse.down()
     page.mouse.move(*on_screen(page, (start[0] + by[0], start[1] + by[1])), steps=12)

@@ -1,4 +1,4 @@
-"""The story: the film of the attention's steps shows the scene's own numbers, and goes where it is told."""
+"""Tests of the story: the film of the attention's steps shows the scene's numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.browser.test_explorer import HOME, SLOTS, visit
 pytestmark = pytest.mark.browser
 
 PHASES = 6
-"""Of each step."""
+"""Pictures of each step in the film."""
 
 SCENE = ".mx-story-film .mx-story-scene"
 
@@ -28,12 +28,12 @@ FASTER = """(factor) => {
 
 @pytest.fixture(scope="module")
 def said(checkpoints_folder: Path) -> monet.DecomposedScene:
-    """What inference says about the scene that the page opens with."""
+    """The opening scene, decomposed in this process."""
     return monet.decompose(monet.load(checkpoints_folder / HOME), samples.read(HOME, 0).image)
 
 
 def told(page: Page | Locator) -> dict[str, float]:
-    """The numbers that stand in the equations, by the names of their terms."""
+    """Returns the numbers in the equations by the names of their terms."""
     written = page.locator(".mx-equations").first.locator("mn[data-term]")
     pairs = written.evaluate_all("(all) => all.map((e) => [e.dataset.term, e.textContent.replace('−', '-')])")
     return {term: float(text) for term, text in pairs}
@@ -51,7 +51,7 @@ def point(page: Page, row: int, column: int, size: int) -> None:
 
 
 def scrub(page: Page, position: float) -> None:
-    """Takes the slider to a position, in phases."""
+    """Moves the slider to a position, in phases."""
     page.get_by_label("Step of the attention").fill(str(position))
 
 

@@ -1,4 +1,4 @@
-"""Training and own pictures as a person does them in the page."""
+"""Tests of training and own pictures in the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEEN = "(image) => image.complete && image.naturalWidth > 0"
 
 @pytest.fixture(scope="module")
 def server(checkpoints_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app with a small recipe for Tetrominoes, and no data and no run of this machine."""
+    """The app with a small recipe for Tetrominoes, without data or runs."""
     folder = tmp_path_factory.mktemp("training")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MONET_RECIPES", str(recipes(folder / "recipes")))

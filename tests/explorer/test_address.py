@@ -1,4 +1,4 @@
-"""Behind a proxy: what a visitor asked for, who asked, and whose word is taken for it."""
+"""Tests of addresses behind a proxy: the URL requested, the client, and which proxies are trusted."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_cookies_are_for_the_prefix_and_for_https() -> None:
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds for which wrong passwords would have been looked at."""
+    """The seconds that wrong passwords would have waited."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The edge, around an app that does nothing: who comes in, and what becomes of what goes wrong behind it."""
+"""Tests of the middleware around an empty app: access, and handling of errors."""
 
 import errno
 import socket

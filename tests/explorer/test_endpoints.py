@@ -1,4 +1,4 @@
-"""What programs and agents get from the running app, by Gradio's own client and MCP's, against the model itself."""
+"""Tests of the endpoints, called by Gradio's client and by MCP's, against the model."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ MODEL = "multi_dsprites"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app on the shipped checkpoints, whose objects can be moved, with a password and open to agents."""
+    """The app with the shipped checkpoints, a password, and MCP enabled."""
     options = ("--auth", f"{USER}:{PASSWORD}", "--mcp")
     server = Server(ROOT / "checkpoints", tmp_path_factory.mktemp("programs"), *options)
     try:
@@ -62,7 +62,7 @@ def model() -> monet.MONet:
 
 @pytest.fixture(scope="module")
 def scene(model: monet.MONet) -> monet.DecomposedScene:
-    """The sample as the model takes it apart in this process."""
+    """The sample, decomposed in this process."""
     return monet.decompose(model, samples.read(SAMPLE["data"], SAMPLE["index"]).image)
 
 
@@ -74,7 +74,7 @@ def assert_same_arrays(file: str, expected: dict[str, np.ndarray]) -> None:
 
 
 def centre(mask: np.ndarray) -> np.ndarray:
-    """Centre of mass x, y of a mask H,W, pixel by pixel."""
+    """Returns the centre of mass x, y of a mask H,W."""
     rows, columns = np.indices(mask.shape)
     return np.array([((columns + 0.5) * mask).sum(), ((rows + 0.5) * mask).sum()]) / mask.sum()
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence(client, endpoint, arguments
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """The header of a picture of this size, and no pixel."""
+    """Returns the header of a picture of this size, without pixels."""
     chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", b""), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
@@ -269,7 +269,7 @@ def test_of_the_files_of_answers_the_oldest_go_first(tmp_path, monkeypatch):
 
 
 def ask(server: Server, *calls: tuple[str, dict[str, Any]]) -> tuple[list[Any], list[Any]]:
-    """The tools that an agent is offered, and what it gets for its calls."""
+    """Returns the MCP tools and the results of calls."""
 
     async def talk() -> tuple[list[Any], list[Any]]:
         async with (
@@ -285,7 +285,7 @@ def ask(server: Server, *calls: tuple[str, dict[str, Any]]) -> tuple[list[Any], 
 
 
 def fetched(content: list[Any]) -> dict[str, np.ndarray]:
-    """The arrays behind the last address in an answer."""
+    """Returns the arrays at the last URL in an answer."""
     answer = httpx.get(content[-1].text, auth=(USER, PASSWORD))
     with np.load(io.BytesIO(answer.content)) as arrays:
         return dict(arrays)

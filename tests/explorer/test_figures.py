@@ -1,4 +1,4 @@
-"""The figures that the page makes of a scene: valid for Plotly, and of the numbers that inference gives."""
+"""Tests of the page's figures: valid for Plotly, with the numbers of inference."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def model(checkpoints_folder: Path) -> monet.MONet:
 
 @pytest.fixture(scope="module")
 def figures(model: monet.MONet, checkpoints_folder: Path) -> dict[str, Any]:
-    """Of the first scene, as the server sends it."""
+    """The figures of the first scene, as the server sends it."""
     checkpoint = checkpoints.read(checkpoints_folder / "multi_dsprites")
     origin = {"kind": "sample", "data": "multi_dsprites", "index": 0}
     payload = scene_payload(model, checkpoint, samples.read("multi_dsprites", 0), origin)

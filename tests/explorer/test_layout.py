@@ -1,4 +1,4 @@
-"""The page as it is built, and what it makes of a request."""
+"""Tests of the page's layout and of its event handlers."""
 
 import base64
 import json
@@ -45,7 +45,7 @@ def damaged(checkpoints_folder: Path, tmp_path: Path) -> Path:
 
 
 def texts(demo: gr.Blocks) -> str:
-    """Everything that the page says before anybody has touched it."""
+    """Returns all text of the page before any event."""
     return json.dumps(demo.get_config_file(), default=str, ensure_ascii=False)
 
 
@@ -141,7 +141,7 @@ def test_unusual_scenes_are_unlike_those_of_the_training(data):
 
 
 def crowd_size(scene: Scene) -> int:
-    """Objects of a scene, hidden ones too: labels are given one after the other."""
+    """Returns the number of objects of a scene, hidden ones included: labels are consecutive."""
     return int(scene.segmentation.max()) - max(scene.background)
 
 
@@ -151,7 +151,7 @@ def test_a_model_of_unknown_data_has_no_unusual_scenes():
 
 @pytest.fixture
 def data(tmp_path: Path) -> dict[str, Stored]:
-    """Stored data ``mine``, 30 scenes without a segmentation, beside a file that is none."""
+    """Stored data ``mine``: 30 scenes without a segmentation, beside a file that is not a store."""
     images = np.random.default_rng(0).integers(0, 256, (30, 64, 64, 3), np.uint8)
     np.savez(tmp_path / "mine.npz", image=images)
     (tmp_path / "other.npz").write_text("nothing")
@@ -256,7 +256,7 @@ def test_without_checkpoints_the_page_says_how_to_get_one(tmp_path):
 
 
 def test_the_commands_that_it_names_exist(tmp_path, monkeypatch):
-    """Each is run as far as its run, which here begins nothing."""
+    """Each command runs up to its training, which raises instead."""
 
     class Begun(Exception):
         pass

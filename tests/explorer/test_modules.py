@@ -1,4 +1,4 @@
-"""Modules of the page against Python, number by number."""
+"""Tests of the page's modules against Python, number by number."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_another_hue_and_brightness_leave_the_rest_of_a_colour() -> None:
 
 
 def mulberry32(seed: int, count: int) -> list[float]:
-    """Uniform numbers by the generator's published definition, on integers of any size."""
+    """Returns uniform numbers by the generator's published definition, with Python's integers."""
     found = []
     for _ in range(count):
         seed = (seed + 0x6D2B79F5) % 2**32

@@ -1,4 +1,4 @@
-"""Visitors' own pictures: what a request writes, and where it may not."""
+"""Tests of requests that add visitors' pictures: what is written, and where."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow  # serves the routes, decomposes galleries
 
 
 def request(files: dict[str, bytes]) -> bytes:
-    """What the page sends."""
+    """Returns the request that the page sends."""
     table = {"files": [{"path": path, "size": len(content)} for path, content in files.items()]}
     return json.dumps(table).encode() + b"\n" + b"".join(files.values())
 

@@ -1,4 +1,4 @@
-"""What the page is sent is what inference says."""
+"""Tests of the scene that the page is sent, against inference."""
 
 import base64
 import json
@@ -42,13 +42,13 @@ def said(model: monet.MONet, scene: Scene) -> monet.DecomposedScene:
 
 @pytest.fixture(scope="module")
 def payload(model: monet.MONet, checkpoint: Checkpoint, scene: Scene) -> dict[str, Any]:
-    """As the page gets it: once through JSON, which knows no NaN."""
+    """Returns the payload after a round trip through JSON, which has no NaN."""
     origin = {"kind": "sample", "data": checkpoint.name, "index": 1}
     return json.loads(json.dumps(scene_payload(model, checkpoint, scene, origin), allow_nan=False))
 
 
 def array(text: str, dtype: str, *shape: int) -> np.ndarray:
-    """As the page reads it: little-endian bytes in base64."""
+    """Decodes an array as the page does: little-endian bytes in base64."""
     return np.frombuffer(base64.b64decode(text, validate=True), dtype).reshape(shape)
 
 

@@ -1,4 +1,4 @@
-"""What strangers send to the running app: it is answered in words, and nobody sees what is another visitor's."""
+"""Tests of hostile requests to the running app: clear answers, and no access to other visitors' files."""
 
 import json
 import os

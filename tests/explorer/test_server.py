@@ -1,4 +1,4 @@
-"""The running server: its own routes, and whom it answers."""
+"""Tests of the running server: its routes, and whom it answers."""
 
 import contextlib
 from collections.abc import Iterator
@@ -157,7 +157,7 @@ def test_the_files_of_the_page_are_served(client, path):
 
 
 def test_an_update_of_the_page_is_noticed(client):
-    """Scripts are asked for again every time, and sent again only if they are others."""
+    """Scripts are revalidated on every request, and sent again only if they have changed."""
     answer = client.get("/monet/static/main.js")
     assert answer.headers["cache-control"] == "no-cache"
     again = client.get("/monet/static/main.js", headers={"if-none-match": answer.headers["etag"]})
@@ -221,7 +221,7 @@ def test_another_page_may_not_read_the_answer(client, path):
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:7860", "127.0.0.2", ""])
 @pytest.mark.parametrize("path", ["/", "/monet/decoder/tetrominoes", "/gradio_api/info"])
 def test_another_host_name_is_refused(client, host, path):
-    """A page that lets its own name point to this machine reads nothing."""
+    """DNS rebinding: a page whose host name points to this machine gets nothing."""
     assert client.get(path, headers={"host": host}).status_code == 400
 
 

@@ -1,4 +1,4 @@
-"""The explorer as plain files: sizes, weights, what is written over and what is not. The page: tests/browser."""
+"""Tests of the export as plain files: sizes, weights, what is overwritten. Its page is tested in tests/browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sizes(site: Path) -> dict[str, int]:
 
 
 def size_alone(site: Path, name: str) -> int:
-    """Bytes of an export of one of the models in ``site`` by itself."""
+    """Returns the size in bytes of an export of one model."""
     models = Models(FOLDER, [name])
     files = export.page_files(models)
     files |= {path: (site / path).read_bytes() for path in sizes(site) if Path(path).name.split(".")[0] == name}
@@ -74,14 +74,14 @@ def test_all_models_on_all_scenes(tmp_path: Path, figures: dict[str, str]) -> No
 
 
 def numbers(site: Path, kind: str, name: str) -> tuple[dict[str, Any], np.ndarray]:
-    """A description and its numbers, unpacked."""
+    """Returns a model's description and its unpacked weights."""
     spec = json.loads((site / "monet" / kind / name).read_text())
     planes = np.frombuffer(gzip.decompress((site / "monet" / kind / spec["file"]).read_bytes()), np.uint8)
     return spec, np.ascontiguousarray(planes.reshape(4, -1).T).view("<f4").ravel()
 
 
 def assert_answers(site: Path, name: str, scenes: range) -> float:
-    """The page's kernels with the files' weights, against PyTorch with the checkpoint's: at most 1e-3."""
+    """Asserts that the page's kernels with exported weights are within 1e-3 of PyTorch with the checkpoint's."""
     checkpoint = next(checkpoint for checkpoint in SHIPPED if checkpoint.name == name)
     model = checkpoints.load(checkpoint)
     spec, weights = numbers(site, "network", name)

@@ -1,4 +1,4 @@
-"""The map of slots: every slot of every sample, on the plane of scikit-learn's principal components."""
+"""Tests of the slot map, against scikit-learn's principal components."""
 
 from pathlib import Path
 

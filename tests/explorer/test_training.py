@@ -1,4 +1,4 @@
-"""Training in the app: runs outlive whoever started them, and their weights become models."""
+"""Tests of training in the app: runs outlive the process that started them, and their weights become models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However many ask at once: one thread is in the model, everybody is served or told that too many wait."""
+"""Tests of the queue for the model: one thread at a time; a visitor is served, or told that the queue is full."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ from monet.model import MONet
 
 @pytest.fixture
 def models(checkpoints_folder: Path, tmp_path: Path) -> Models:
-    """Of a folder that is gone since."""
+    """Models whose folder no longer exists."""
     folder = tmp_path / "checkpoints"
     shutil.copytree(checkpoints_folder, folder)
     models = Models(folder)

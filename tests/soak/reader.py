@@ -1,4 +1,4 @@
-"""Reads every hostile file in this process, held to its limits, and prints what each took: one JSON object a line."""
+"""Reads every hostile file in this process and prints time and memory: one JSON object a line."""
 
 from __future__ import annotations
 

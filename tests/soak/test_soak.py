@@ -1,4 +1,4 @@
-"""The long half of the tests; every figure in SECURITY.md is printed by one of these."""
+"""The long tests; they print every figure in SECURITY.md."""
 
 from __future__ import annotations
 
