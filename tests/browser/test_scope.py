@@ -122,11 +122,11 @@ def test_what_counts_as_explained_is_taken_by_no_slot(page: Page) -> None:
 
     # The brush gives back, and so does one button.
     press(panel, "Scope")
-    press(panel, "To explain")
+    press(panel, "Unmark")
     paint(page, panel, 10, 10)
     _, _, left, _ = shown(page)
     assert left is not None and left[owners == 1].max() == 0 and left[owners == 2].mean() > 0.5
-    press(panel, "All to explain")
+    press(panel, "Unmark all")
     answered(page)
     again = shown(page)
     assert again[2] is None

@@ -1,6 +1,6 @@
 // Canvas element: pointer and keyboard input to select, move, turn and scale things, and to paint and erase.
 
-import { h, say, svg } from "../page/dom.js";
+import { h, setText, svg } from "../page/dom.js";
 import { notify } from "../page/notices.js";
 import { positionOn } from "../page/pointing.js";
 import { borderOf } from "../stage/outline.js";
@@ -256,7 +256,7 @@ export function easel(screen, desk, place) {
     event.stopPropagation();
     action();
     const now = desk.thing;
-    say(
+    setText(
       announcement,
       now
         ? `${nameOf(now.shape, world)}, column ${Math.round(now.x)}, row ${Math.round(now.y)}`

@@ -1,6 +1,6 @@
 // Camera controls: live frames become the canvas's ground; only the browser's network decomposes them.
 
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { onGalleries } from "../engine/galleries.js";
 import { reasonOf } from "../page/reason.js";
 import { Camera } from "./camera.js";
@@ -54,7 +54,7 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
     const current = (turn += 1);
     asking = true;
     buttons();
-    say(note, "Asking for the camera…");
+    setText(note, "Asking for the camera…");
     try {
       await engine.network(model).catch(refuse);
       if (current !== turn) return;
@@ -69,7 +69,7 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
     desk.edit((composition) => ({ things: [], ground: composition.ground }), { select: null });
     ({ ground } = desk.composition);
     buttons();
-    say(note, `The picture stays in this page. ${warning(model)}`);
+    setText(note, `The picture stays in this page. ${warning(model)}`);
   }
 
   /** @param {unknown} reason @returns {never} */
@@ -98,7 +98,7 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
     asking = false;
     camera.stop();
     place.filmed = null;
-    say(note, words);
+    setText(note, words);
     buttons();
     draw();
   }
@@ -121,7 +121,7 @@ export function filming(desk, live, place, { engine, dataOf, draw }) {
     element,
     stopIfOn,
     /** Stops the camera if its picture is no longer the ground or the browser's network failed. */
-    follow() {
+    update() {
       if (!camera.running) return;
       if (desk.composition.ground !== ground) stopIfOn("The camera is off: the canvas has another ground.");
       else if (live.status.where === "server") stopIfOn("The camera is off: your browser’s network has stopped.");

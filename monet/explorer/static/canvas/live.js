@@ -2,7 +2,7 @@
 
 import { blend, mean, segment } from "../scene/compose.js";
 import { canvas, drawColors, drawLabels, drawValues, FOG, inkOn, slotColor, VEIL } from "../drawing/draw.js";
-import { h, say } from "../page/dom.js";
+import { h, setText } from "../page/dom.js";
 import { enlarge, zoomable } from "../page/lightbox.js";
 import { roving } from "../page/roving.js";
 import { Loop } from "./loop.js";
@@ -73,7 +73,7 @@ export class Live {
     );
     roving(pair, ".mx-canvas");
     roving(this.#slots, ".mx-canvas");
-    say(this.#statusLine, sentence(this.#loop.status));
+    setText(this.#statusLine, sentence(this.#loop.status));
     this.#loop.onAnswer((answer, about, status) => this.#show(answer, about, status));
   }
 
@@ -82,7 +82,7 @@ export class Live {
     this.#loop.use(choices);
     this.#size = size;
     this.#statusTime = 0;
-    say(this.#statusLine, sentence(this.#loop.status));
+    setText(this.#statusLine, sentence(this.#loop.status));
   }
 
   /**
@@ -133,7 +133,7 @@ export class Live {
   #show(answer, about, status) {
     const now = performance.now();
     if (now - this.#statusTime > STATUS_MS || status.failed) {
-      say(this.#statusLine, sentence(status));
+      setText(this.#statusLine, sentence(status));
       this.#statusTime = now;
     }
     if (!answer) return;
@@ -149,7 +149,7 @@ export class Live {
       blend([...decoded, ...explained.map((e) => fog(e.length))], [...masks, ...explained]),
     );
     this.#tiles.forEach(({ mask, piece, share }, k) => {
-      say(share, `${Math.round(100 * mean(masks[k]))} %`);
+      setText(share, `${Math.round(100 * mean(masks[k]))} %`);
       drawValues(mask, this.#size, masks[k]);
       drawColors(piece, this.#size, decoded[k], 4, masks[k]);
     });

@@ -2,7 +2,7 @@
 
 import { canvas, drawColors } from "../drawing/draw.js";
 import { copyText } from "../page/clipboard.js";
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { explanation } from "../page/explain.js";
 import { unfold } from "../page/folding.js";
 import { notify } from "../page/notices.js";
@@ -48,15 +48,15 @@ export function mount(root, context) {
     if (visible) studio ??= build(body, context);
     studio?.watch(visible);
   }).observe(body);
-  const followLink = () => {
+  const readLink = () => {
     const text = canvasIn(location.hash);
     if (text === null) return;
     studio ??= build(body, context);
     studio.restore(text);
     setTimeout(() => unfold("compose")); // after main.js has made the panel foldable
   };
-  followLink();
-  addEventListener("hashchange", followLink);
+  readLink();
+  addEventListener("hashchange", readLink);
 }
 
 /** @param {HTMLElement} body @param {import("../main.js").Context} context */
@@ -114,12 +114,12 @@ function build(body, { store, frames, engine, opening }) {
           toHash(stageLink(), { composition: desk.composition, experiment: trials.name }, place.world),
         );
       } catch (error) {
-        return say(note, `No link: ${reasonOf(error)}`);
+        return setText(note, `No link: ${reasonOf(error)}`);
       }
       const copied = await copyText(location.href);
       const { ground } = desk.composition;
       const missing = ground.pixels && !ground.origin ? " The ground’s picture is not in it." : "";
-      say(
+      setText(
         note,
         `${copied ? "Link copied: it opens this canvas." : "The link is in the address bar: copy it from there."}${missing}`,
       );
@@ -160,14 +160,14 @@ function build(body, { store, frames, engine, opening }) {
       const { composition } = desk;
       const { world, frame } = place;
       if (!place.hasWorld) return;
-      filming.follow();
+      filming.update();
       const { filmed } = place;
       const ground = filmed ? { pixels: filmed, origin: null, stays: true } : composition.ground;
       const explained = live.status.where === "server" ? null : composition.explained; // the server takes no scope
       place.rendered = render({ ...composition, ground }, world, frame);
       drawColors(screen, frame.side, veiled(place.rendered.pixels, explained));
       easel.mark();
-      tools.follow();
+      tools.update();
       const about = { ...place.rendered, composition, world, side: frame.side };
       if (visible) live.ask(place.rendered.pixels, about, { scope: scopeOf(explained), stays: ground.stays });
     });
@@ -176,7 +176,7 @@ function build(body, { store, frames, engine, opening }) {
   live.onCourse(draw);
 
   /** Loads the world of the stage's model and restores its canvas. */
-  async function followStage() {
+  async function loadStage() {
     if (!store.loaded) return;
     const { scene } = store;
     const { model, slots, how } = scene;
@@ -201,7 +201,7 @@ function build(body, { store, frames, engine, opening }) {
       if (pendingLink !== null) showLink();
     } catch (error) {
       place.model = null; // retried when the panel comes into view again
-      say(note, `The shapes of this model’s data set could not be loaded: ${reasonOf(error)}`);
+      setText(note, `The shapes of this model’s data set could not be loaded: ${reasonOf(error)}`);
     }
   }
 
@@ -234,7 +234,7 @@ function build(body, { store, frames, engine, opening }) {
   frames.onFrame((frame) => {
     if (frame.scene === scene) return;
     scene = frame.scene;
-    followStage();
+    loadStage();
   });
   const studio = {
     desk,
@@ -245,7 +245,7 @@ function build(body, { store, frames, engine, opening }) {
     /** @param {boolean} now whether the panel is in view */
     watch(now) {
       visible = now;
-      if (visible) followStage();
+      if (visible) loadStage();
       else {
         trials.stop();
         filming.stopIfOn("The camera is off: the canvas was out of view.");
@@ -254,7 +254,7 @@ function build(body, { store, frames, engine, opening }) {
     /** @param {string} text the canvas of a link; the rest of the link opens its model on the stage */
     restore(text) {
       pendingLink = { text, model: new URLSearchParams(location.hash.slice(1)).get("model") };
-      followStage();
+      loadStage();
     },
   };
   Object.assign(Reflect.get(window, "monetExplorer"), { studio }); // for tests

@@ -1,6 +1,6 @@
 // Scope tool: a brush that marks pixels as already explained, and buttons to unmark them.
 
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { withSlot } from "./scope.js";
 
 const QUESTION =
@@ -14,17 +14,17 @@ export function scoping(desk, live) {
   const pen = button("Scope", () => desk.set({ tool: "scope", unmarks: false }), {
     title: "Marks pixels as already explained",
   });
-  const mark = button("Explained", () => desk.set({ tool: "scope", unmarks: false }), {
+  const mark = button("Mark", () => desk.set({ tool: "scope", unmarks: false }), {
     title: "The brush marks pixels as explained: it draws the veil",
   });
-  const give = button("To explain", () => desk.set({ tool: "scope", unmarks: true }), {
+  const unmark = button("Unmark", () => desk.set({ tool: "scope", unmarks: true }), {
     title: "The brush unmarks pixels: it removes the veil",
   });
-  const all = button("All to explain", () => desk.edit(({ things, ground }) => ({ things, ground })), {
+  const unmarkAll = button("Unmark all", () => desk.edit(({ things, ground }) => ({ things, ground })), {
     title: "Removes the whole veil",
   });
   const note = h("p", { class: "mx-muted mx-compose-note" });
-  const buttons = h("div", { class: "mx-row", role: "group", "aria-label": "Scope" }, mark, give, all);
+  const buttons = h("div", { class: "mx-row", role: "group", "aria-label": "Scope" }, mark, unmark, unmarkAll);
   const element = h("div", { class: "mx-compose-scope" }, buttons, note);
 
   /** Marks a slot of the last answer as explained. @param {number} k */
@@ -37,24 +37,24 @@ export function scoping(desk, live) {
     pen,
     element,
     /** Updates the controls to the tool, the canvas and who answers. */
-    follow() {
+    update() {
       const {
         settings,
         composition: { explained },
       } = desk;
       const { where, reason } = live.status;
       const available = where !== "server";
-      if (!available && settings.tool === "scope") return desk.set({ tool: "move" }); // which calls follow() again
+      if (!available && settings.tool === "scope") return desk.set({ tool: "move" }); // which calls update() again
       const active = settings.tool === "scope";
       pen.disabled = !available;
       pen.ariaPressed = String(active);
       mark.ariaPressed = String(active && !settings.unmarks);
-      give.ariaPressed = String(active && settings.unmarks);
-      mark.disabled = give.disabled = !available;
-      all.disabled = !explained;
+      unmark.ariaPressed = String(active && settings.unmarks);
+      mark.disabled = unmark.disabled = !available;
+      unmarkAll.disabled = !explained;
       buttons.hidden = !active && !explained;
       note.hidden = buttons.hidden && available;
-      say(
+      setText(
         note,
         available
           ? QUESTION

@@ -226,7 +226,7 @@ export function tools(desk, place, easel, scope) {
       paintShapes();
     },
     /** Updates the tools to the selection and the active tool. */
-    follow() {
+    update() {
       const {
         thing,
         settings,
@@ -246,7 +246,7 @@ export function tools(desk, place, easel, scope) {
         grey.value = String(ground.color[0]);
         tint.value = hex(ground.color);
       }
-      scope.follow();
+      scope.update();
       undo.disabled = !desk.canUndo;
       redo.disabled = !desk.canRedo;
     },

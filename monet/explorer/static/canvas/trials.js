@@ -1,6 +1,6 @@
 // Experiments beside the canvas: choice, slider and Play along the path, chart and answer.
 
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { Chart } from "./chart.js";
 import { EXPERIMENTS } from "./experiments.js";
 
@@ -77,9 +77,9 @@ export function trials(desk, live, place) {
       choice.setAttribute("aria-pressed", String(choice.dataset.experiment === experiment?.name));
     body.hidden = !experiment;
     if (!experiment) return;
-    say(title, experiment.question);
-    say(hint, experiment.hint);
-    say(figure, "");
+    setText(title, experiment.question);
+    setText(hint, experiment.hint);
+    setText(figure, "");
     clearChart(experiment);
     path.value = "0";
   }
@@ -131,12 +131,12 @@ export function trials(desk, live, place) {
     if (about.composition === desk.composition) resolveStep();
     if (!chosen || about.world !== place.world) return;
     if (about.composition.explained)
-      return say(figure, "Part of the picture is marked as explained. Press “All to explain” to run the experiment.");
+      return setText(figure, "Part of the picture is marked as explained. Press “Unmark all” to run the experiment.");
     const outcome = { ...about, masks };
     const point = chosen.measure(outcome);
-    if (!point) return say(figure, "The objects of this question are not visible.");
+    if (!point) return setText(figure, "The objects of this question are not visible.");
     chart.add(point);
-    say(figure, chosen.answer(point, outcome));
+    setText(figure, chosen.answer(point, outcome));
   });
 
   return {

@@ -1,7 +1,7 @@
 // Table of thumbnails with a column per slot, used by the attention and slots panels.
 
 import { canvas, inkOn, slotColor } from "./draw.js";
-import { h, say } from "../page/dom.js";
+import { h, setText } from "../page/dom.js";
 import { enlarge, zoomable } from "../page/lightbox.js";
 import { roving } from "../page/roving.js";
 
@@ -101,7 +101,7 @@ export class Columns {
     columns.forEach(({ note, slot }, k) => {
       const head = this.heads[k];
       head.slot = slot;
-      say(head.note, note);
+      setText(head.note, note);
       head.note.hidden = !note;
       head.select.disabled = slot === null;
       head.select.setAttribute("aria-label", slot === null ? `Step ${k + 1}, slot deleted` : `Select slot ${slot + 1}`);

@@ -1,6 +1,6 @@
 // Dialog "Add your pictures": asks for name and fit, shows progress, then the report.
 
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { renewGalleries } from "../engine/galleries.js";
 import { checkName, nameFrom } from "./naming.js";
 import { reasonOf } from "../page/reason.js";
@@ -81,16 +81,16 @@ export function addDialog({ name: stem, files }, fits, request) {
   );
 
   async function add() {
-    say(errorLine, "");
+    setText(errorLine, "");
     try {
       checkName(name.value.trim());
     } catch (error) {
-      return void say(errorLine, reasonOf(error));
+      return void setText(errorLine, reasonOf(error));
     }
     submit.disabled = name.disabled = fit.disabled = true;
     bar.hidden = false;
     bar.removeAttribute("value");
-    say(status, "Uploading…");
+    setText(status, "Uploading…");
     try {
       const report = await send(
         files,
@@ -99,7 +99,7 @@ export function addDialog({ name: stem, files }, fits, request) {
         (done, of) => {
           if (!of) return;
           [bar.max, bar.value] = [of, done];
-          say(status, `${done.toLocaleString("en")} of ${of.toLocaleString("en")} read`);
+          setText(status, `${done.toLocaleString("en")} of ${of.toLocaleString("en")} read`);
         },
         abort.signal,
       );
@@ -109,8 +109,8 @@ export function addDialog({ name: stem, files }, fits, request) {
       if (abort.signal.aborted) return;
       submit.disabled = name.disabled = fit.disabled = false;
       bar.hidden = true;
-      say(status, "");
-      say(errorLine, reasonOf(error));
+      setText(status, "");
+      setText(errorLine, reasonOf(error));
     }
   }
   (document.querySelector(".gradio-container .contain") ?? document.body).append(box);

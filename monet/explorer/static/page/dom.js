@@ -39,7 +39,7 @@ export function h(tag, properties, ...children) {
  * Sets the text of an element if it differs: setting an equal text would make the browser lay out the page again.
  * @param {Element} element @param {string} text
  */
-export const say = (element, text) => element.textContent !== text && (element.textContent = text);
+export const setText = (element, text) => element.textContent !== text && (element.textContent = text);
 
 /** Formats an integer as a subscript: 12 is ₁₂. @param {number} n */
 export const subscript = (n) => String(n).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);

@@ -2,7 +2,7 @@
 
 import { canvas, drawColors, drawValues, inkOn, slotColor } from "../drawing/draw.js";
 import { resetSlot, sample } from "../scene/actions.js";
-import { button, decimals, h, say, subscript } from "../page/dom.js";
+import { button, decimals, h, setText, subscript } from "../page/dom.js";
 import { Ends } from "../scene/ends.js";
 import { heatMap } from "../scene/evidence.js";
 import { explanation } from "../page/explain.js";
@@ -243,9 +243,9 @@ export function mount(root, page) {
     ]
       .filter(Boolean)
       .join("; ");
-    say(note, warning);
+    setText(note, warning);
     note.classList.toggle("mx-far", offPrior.length > 0);
-    ends.follow(frame);
+    ends.update(frame);
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     last = frame;

@@ -1,7 +1,7 @@
 // Scene panel: input, reconstruction with the stage, segmentation, error, figures and pixel inspector.
 
 import { canvas, drawColors, drawLabels, drawValues, ERROR_GRADIENT, inkOn, slotColor } from "../drawing/draw.js";
-import { button, find, h, say } from "../page/dom.js";
+import { button, find, h, setText } from "../page/dom.js";
 import { explanation } from "../page/explain.js";
 import { unfold } from "../page/folding.js";
 import { enlarge, zoomable } from "../page/lightbox.js";
@@ -241,9 +241,9 @@ export function mount(root, { store, frames, engine, opening }) {
       stale.hidden = !frame.edited;
       drawValues(panels.error, scene.size, frame.error, { top: ERROR_TOP, map: "cividis" });
       const what = view.compare ? "before the edits" : frame.edited ? "edited scene" : "reconstruction";
-      say(captions.image, `${what}: ${provenance(frame)}`);
-      say(captions.labels, "segmentation: largest mask");
-      say(captions.error, `squared error, mean ${frame.mse.toFixed(4)}`);
+      setText(captions.image, `${what}: ${provenance(frame)}`);
+      setText(captions.labels, "segmentation: largest mask");
+      setText(captions.error, `squared error, mean ${frame.mse.toFixed(4)}`);
     }
     const { sceneBefore } = store;
     back.hidden = !sceneBefore;
@@ -253,9 +253,12 @@ export function mount(root, { store, frames, engine, opening }) {
         document,
         original,
       } = sceneBefore;
-      say(back, `Undo (Ctrl+Z) brings back ${title}, K = ${slots}${document === original ? "" : ", with its edits"}.`);
+      setText(
+        back,
+        `Undo (Ctrl+Z) brings back ${title}, K = ${slots}${document === original ? "" : ", with its edits"}.`,
+      );
     }
-    stranger.follow(frame);
+    stranger.update(frame);
     inspect(frame);
     last = frame;
   });
@@ -265,8 +268,8 @@ export function mount(root, { store, frames, engine, opening }) {
     const { pixel } = frame.view;
     for (const mark of marks) mark.hidden = pixel === null;
     if (pixel === null) {
-      say(inspector, "Point at a pixel: shares of all slots. Click: select its slot.");
-      say(spoken, "");
+      setText(inspector, "Point at a pixel: shares of all slots. Click: select its slot.");
+      setText(spoken, "");
       return;
     }
     const { size } = frame.scene;

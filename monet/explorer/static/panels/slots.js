@@ -224,8 +224,8 @@ export function mount(root, { store, frames }) {
       other.value = String(others.includes(before) ? before : (view.slot + 1) % document.slots.length);
       blend.reset();
     }
-    blend.follow();
-    blendScene?.follow();
+    blend.update();
+    blendScene?.update();
     pasteButton.disabled = !store.clipboard || store.clipboard.length !== document.slots[0].latent.length;
     for (const control of [removeButton, swapButton, other, blend.element]) control.disabled = alone;
     if (guest !== store.aside || last?.scene !== scene) {

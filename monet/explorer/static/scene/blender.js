@@ -8,7 +8,7 @@ import { h } from "../page/dom.js";
  * @param {{store: import("./store.js").Store, frames: import("./frames.js").FrameLoop}} context
  * @param {{label: string, title: string, at: (start: Document, t: number) => Document}} what
  *   `at` returns the blended document for t in (0, 1]
- * @returns {{element: HTMLInputElement, follow: () => void, reset: () => void, again: () => void}} call `follow` after
+ * @returns {{element: HTMLInputElement, update: () => void, reset: () => void, again: () => void}} call `update` after
  *   every frame, `reset` when one of the two documents changed, `again` when the interpolation changed
  */
 export function blender({ store, frames }, { label, title, at }) {
@@ -18,7 +18,7 @@ export function blender({ store, frames }, { label, title, at }) {
     blending = null;
     element.value = "0";
   };
-  const follow = () => blending && blending.latest !== store.document && reset();
+  const update = () => blending && blending.latest !== store.document && reset();
   /** @param {NonNullable<typeof blending>} gesture */
   const apply = (gesture) => {
     const t = Number(element.value);
@@ -42,5 +42,5 @@ export function blender({ store, frames }, { label, title, at }) {
     },
     onchange: () => store.endGesture(),
   });
-  return { element, follow, reset, again: () => blending && apply(blending) };
+  return { element, update, reset, again: () => blending && apply(blending) };
 }

@@ -43,7 +43,7 @@ export class Ends {
   }
 
   /** Draws the ends of a new frame, after a pause. @param {import("./frames.js").Frame} frame */
-  follow(frame) {
+  update(frame) {
     this.#frame = frame;
     const { scene, document, view } = frame;
     const wanted = `${scene.model}/${view.slot}/${document.slots.map((slot) => slot.latent.join()).join("/")}`;

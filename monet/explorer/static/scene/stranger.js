@@ -20,7 +20,7 @@ const times = (ratio) => (ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0));
 
 /**
  * @param {{store: import("./store.js").Store, engine: import("../engine/engine.js").Engine, opening: import("./opening.js").Opening}} context
- * @returns {{element: HTMLElement, follow: (frame: import("./frames.js").Frame) => void}}
+ * @returns {{element: HTMLElement, update: (frame: import("./frames.js").Frame) => void}}
  */
 export function strangerNote({ store, engine, opening }) {
   const element = h("div", { class: "mx-stranger", role: "status", hidden: true });
@@ -29,7 +29,7 @@ export function strangerNote({ store, engine, opening }) {
   let shown = null;
 
   /** @param {{scene: Scene}} frame */
-  function follow({ scene }) {
+  function update({ scene }) {
     if (scene === shown) return;
     shown = scene;
     const ratio = timesUsual(scene);
@@ -75,5 +75,5 @@ export function strangerNote({ store, engine, opening }) {
     if (best.model) offer(`Use ${models[best.model].title}: ${times(best.ratio)} times its usual error`, best.model);
   }
 
-  return { element, follow };
+  return { element, update };
 }

@@ -27,13 +27,13 @@ export class Hand {
   /**
    * @param {{store: import("../scene/store.js").Store, frames: import("../scene/frames.js").FrameLoop}} page
    * @param {number} slot
-   * @param {() => void} follow called after every step
+   * @param {() => void} onStep called after every step
    */
-  constructor({ store, frames }, slot, follow) {
+  constructor({ store, frames }, slot, onStep) {
     this.store = store;
     this.frames = frames;
     this.slot = slot;
-    this.follow = follow;
+    this.onStep = onStep;
     this.gesture = `hand/${(gestures += 1)}`;
     this.scene = store.scene;
     this.#latent = store.document.slots[slot].latent;
@@ -85,7 +85,7 @@ export class Hand {
             { gesture: this.gesture },
           );
         }
-        this.follow();
+        this.onStep();
         await new Promise(requestAnimationFrame);
         if (settled && requests === this.#requests) break;
       }
@@ -105,6 +105,6 @@ export class Hand {
   #close() {
     this.store.endGesture();
     this.reached = null;
-    this.follow();
+    this.onStep();
   }
 }

@@ -1,7 +1,7 @@
 // Bar beside the pointer with every slot's share of the pixel under it.
 
 import { inkOn, slotColor } from "../drawing/draw.js";
-import { h, say } from "../page/dom.js";
+import { h, setText } from "../page/dom.js";
 
 /** Smallest share whose bar has space for its number. */
 const READABLE = 0.17;
@@ -27,7 +27,7 @@ export function pointerShares(frameElement) {
       bar.style.flexGrow = String(share);
       bar.style.background = slotColor(document.slots[k].color);
       bar.style.color = inkOn(document.slots[k].color);
-      say(bar, share > READABLE ? `${k + 1} · ${(100 * share).toFixed(0)} %` : "");
+      setText(bar, share > READABLE ? `${k + 1} · ${(100 * share).toFixed(0)} %` : "");
     });
   }
 
@@ -50,7 +50,7 @@ export function pointerShares(frameElement) {
       draw(frame, pixel);
     },
     /** @param {Frame} frame */
-    follow(frame) {
+    update(frame) {
       if (current !== null && current < frame.labels.length) draw(frame, current);
     },
   };

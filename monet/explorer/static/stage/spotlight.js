@@ -1,6 +1,6 @@
 // Highlights the slot under the pointer on the stage: darkens everything else and shows the slot's number and share.
 
-import { context2d, h, say } from "../page/dom.js";
+import { context2d, h, setText } from "../page/dom.js";
 import { inkOn, slotColor } from "../drawing/draw.js";
 import { placeOf } from "./outline.js";
 
@@ -15,13 +15,13 @@ export function spotlight(screen) {
   const tag = h("div", { class: "mx-tag", hidden: true });
 
   /** @param {import("../scene/frames.js").Frame} frame @param {number | null} k the slot that is pointed at */
-  function follow({ scene: { size }, document, labels, masks }, k) {
+  function update({ scene: { size }, document, labels, masks }, k) {
     const place = k === null ? null : placeOf(labels, size, k);
     tag.hidden = !place;
     screen.style.cursor = place?.object ? "grab" : "";
     if (place && k !== null) {
       const { color } = document.slots[k];
-      say(tag, `slot ${k + 1} · ${percent(place.share)}${place.object ? "" : place.pixels ? " · background" : ""}`);
+      setText(tag, `slot ${k + 1} · ${percent(place.share)}${place.object ? "" : place.pixels ? " · background" : ""}`);
       tag.style.background = slotColor(color);
       tag.style.color = inkOn(color);
       const [left, top, , bottom] = place.object ? place.box : [0, 0, 0, 0];
@@ -40,5 +40,5 @@ export function spotlight(screen) {
     context.putImageData(pixels, 0, 0);
   }
 
-  return { shade, tag, follow };
+  return { shade, tag, update };
 }

@@ -1,7 +1,7 @@
 // Stage: the large scene. Highlights the object under the pointer, and moves, resizes, turns and colours objects.
 
 import { resetSlot } from "../scene/actions.js";
-import { h, say, svg, targetIn } from "../page/dom.js";
+import { h, setText, svg, targetIn } from "../page/dom.js";
 import { learned } from "../scene/evidence.js";
 import { turned } from "../scene/grasp.js";
 import { pixelAt, positionOn } from "../page/pointing.js";
@@ -218,7 +218,7 @@ export function stage(frameElement, screen, page) {
     event.preventDefault();
     event.stopPropagation();
     if (!placeOf(frame.labels, frame.scene.size, store.view.slot).object)
-      return say(spoken, "This slot is the background or empty. Select an object with the number keys.");
+      return setText(spoken, "This slot is the background or empty. Select an object with the number keys.");
     keys.push(change, event);
   });
 
@@ -265,11 +265,11 @@ export function stage(frameElement, screen, page) {
     }
     const highlighted = hand || slot === null ? null : slot;
     if (!unchanged || last?.highlighted !== highlighted) {
-      spot.follow(frame, highlighted);
+      spot.update(frame, highlighted);
       const border = highlighted !== null && highlighted !== view.slot;
       pointed.setAttribute("d", border ? borderOf(labels, scene.size, highlighted) : "");
     }
-    shares.follow(frame);
+    shares.update(frame);
     if (!hand) drawHand();
     last = { scene, labels, view, highlighted };
   });

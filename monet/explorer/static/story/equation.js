@@ -1,6 +1,6 @@
 // Equations of a step (Burgess et al. 2019, section 2), with the numbers of one pixel below the symbols.
 
-import { decimals, h, say } from "../page/dom.js";
+import { decimals, h, setText } from "../page/dom.js";
 import { hat, m, row, sub, subsup, table } from "./mathml.js";
 
 /** @typedef {import("../scene/scene.js").Scene} Scene */
@@ -139,9 +139,9 @@ export class Equation {
       ...values
     } = numbers;
     const all = { ...values, mean, scope2: values.scope, alpha2: values.alpha, mask2: values.mask };
-    for (const [name, value] of Object.entries(all)) say(this.#terms[name], decimals(value).replace("-", "−"));
-    say(this.#terms.std, std.toFixed(3)); // the strongest latents have a small sigma
-    say(this.#terms.dimension, String(dimension));
+    for (const [name, value] of Object.entries(all)) setText(this.#terms[name], decimals(value).replace("-", "−"));
+    setText(this.#terms.std, std.toFixed(3)); // the strongest latents have a small sigma
+    setText(this.#terms.dimension, String(dimension));
     if (paint && sum) {
       for (const [name, color] of Object.entries({ painted: paint, painted2: paint, sum })) {
         this.#terms[name].style.background =

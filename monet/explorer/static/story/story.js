@@ -1,7 +1,7 @@
 // Animation of the attention's steps, of the unedited scene. With reduced motion it shows all steps one below the other.
 
 import { mean, softmaxMasks } from "../scene/compose.js";
-import { button, h, say, targetIn } from "../page/dom.js";
+import { button, h, setText, targetIn } from "../page/dom.js";
 import { lessMotion, onMotionChange } from "../page/motion.js";
 import { reasonOf } from "../page/reason.js";
 import { Equation, numbersAt } from "./equation.js";
@@ -201,7 +201,7 @@ export function story({ store, frames }) {
     target.stage.point(at);
     target.equation.fill(numbersAt(scene, decoded, step, at), step === scene.slots - 1);
     const place = `row ${Math.floor(at / scene.size)}, column ${at % scene.size}`;
-    say(
+    setText(
       target.where,
       store.view.pixel === null
         ? `The numbers are for a pixel where this mask is strong: ${place}. Point at a picture to choose another pixel.`
@@ -215,7 +215,7 @@ export function story({ store, frames }) {
     rows.forEach((row, step) => {
       row.stage.show(wholeStep(step, scene.slots), decoded);
       fill(row, step);
-      row.caption.say(step, sentence({ step, phase: "mask" }, facts(step)));
+      row.caption.setText(step, sentence({ step, phase: "mask" }, facts(step)));
       row.element.classList.toggle("mx-now", step === film.step);
     });
     strip.show(now, decoded);
@@ -223,7 +223,7 @@ export function story({ store, frames }) {
       stage.show(now, decoded, strip.target(now.step));
       fill({ stage, equation, where }, now.step);
       equation.light(now.phase);
-      caption.say(now.step, sentence(now, facts(now.step)));
+      caption.setText(now.step, sentence(now, facts(now.step)));
     }
     for (const note of notes.querySelectorAll("section"))
       note.classList.toggle(
@@ -282,9 +282,9 @@ function captionLine() {
   return {
     element: h("p", { class: "mx-story-sentence" }, number, sentence),
     /** @param {number} step @param {string} text */
-    say(step, text) {
+    setText(step, text) {
       numbered(number, step);
-      say(sentence, text);
+      setText(sentence, text);
     },
   };
 }

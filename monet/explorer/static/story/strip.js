@@ -1,7 +1,7 @@
 // Strip of slots below the animation: fills slot by slot, and shows their sum, the scene: sum over k of m_k x_k.
 
 import { canvas, inkOn, slotColor } from "../drawing/draw.js";
-import { h, say } from "../page/dom.js";
+import { h, setText } from "../page/dom.js";
 import { zoomable } from "../page/lightbox.js";
 import { roving } from "../page/roving.js";
 import { hat, inline } from "./mathml.js";
@@ -9,7 +9,7 @@ import { drawPiece, drawSum } from "./pictures.js";
 
 /** Shows a step's number on its slot's colour. @param {HTMLElement} element @param {number} step */
 export function numbered(element, step) {
-  say(element, String(step + 1));
+  setText(element, String(step + 1));
   element.style.background = slotColor(step);
   element.style.color = inkOn(step);
   return element;

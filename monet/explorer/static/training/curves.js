@@ -1,6 +1,6 @@
 // Training curves of a run: small charts, each with its newest value or the value under the pointer.
 
-import { h, say, svg } from "../page/dom.js";
+import { h, setText, svg } from "../page/dom.js";
 
 /** Title, unit and name of each curve. @type {[title: string, unit: string, name: string][]} */
 const CURVES = [
@@ -109,9 +109,9 @@ function chart(title, unit, name) {
     held.replaceChildren(
       ...heldOut.map(([step, v]) => svg("path", { d: `M${x(step).toFixed(1)},${y(v).toFixed(1)}h0` })),
     );
-    say(highest, brief(high));
-    say(lowest, high > low ? brief(low) : "");
-    say(end, `step ${integer(last)}`);
+    setText(highest, brief(high));
+    setText(lowest, high > low ? brief(low) : "");
+    setText(end, `step ${integer(last)}`);
     showValue();
     mark(marked);
   }
@@ -130,7 +130,7 @@ function chart(title, unit, name) {
     const [a, b] =
       step === Infinity ? [training.at(-1), measured.at(-1)] : [nearest(training, step), nearest(measured, step)];
     const at = a ?? b;
-    say(
+    setText(
       value,
       [step < Infinity && at && `step ${integer(at[0])}:`, a && number(a[1]), b && `● ${number(b[1])}`]
         .filter(Boolean)

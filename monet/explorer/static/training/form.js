@@ -1,6 +1,6 @@
 // Form that starts a run: data set, name and duration.
 
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { checkName, nameFrom } from "../own/naming.js";
 import { reasonOf } from "../page/reason.js";
 
@@ -62,7 +62,7 @@ export function form(start) {
         event.preventDefault();
         if (submit.disabled) return;
         submit.disabled = true;
-        say(problem, "");
+        setText(problem, "");
         try {
           if (!endless.checked && !(minutes.valueAsNumber > 0))
             throw new Error("Minutes must be a number above 0. To train without a limit, choose “until stopped”.");
@@ -73,7 +73,7 @@ export function form(start) {
           });
           nameTyped = false;
         } catch (error) {
-          say(problem, reasonOf(error));
+          setText(problem, reasonOf(error));
         } finally {
           submit.disabled = false;
         }

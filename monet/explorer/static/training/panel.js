@@ -1,7 +1,7 @@
 // Train panel: starts and watches training runs, and loads their weights as models.
 // A run is a separate process; the panel polls its state while it is in view.
 
-import { button, find, h, say } from "../page/dom.js";
+import { button, find, h, setText } from "../page/dom.js";
 import { explanation } from "../page/explain.js";
 import { lessMotion } from "../page/motion.js";
 import { notify } from "../page/notices.js";
@@ -84,7 +84,7 @@ export function mount(root, { opening }) {
   function show({ closed: why, data, runs, models }) {
     closed.hidden = !why;
     body.hidden = Boolean(why);
-    if (why !== undefined) return void say(closed, why);
+    if (why !== undefined) return void setText(closed, why);
     opening.offerMore(models);
     begin.offer(
       data,
@@ -124,7 +124,7 @@ export function mount(root, { opening }) {
       item.ariaLabel = `${name} ${STATES[state]}, step ${step}`;
       const texts = [name, `${state}, ${step.toLocaleString("en")}`];
       if (item.childElementCount !== 2) item.replaceChildren(h("strong"), h("span"));
-      texts.forEach((text, n) => say(item.children[n], text));
+      texts.forEach((text, n) => setText(item.children[n], text));
     });
   }
 

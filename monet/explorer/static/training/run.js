@@ -1,6 +1,6 @@
 // View of one run: progress, buttons, curves, and the slots of held-out pictures over time.
 
-import { button, h, say } from "../page/dom.js";
+import { button, h, setText } from "../page/dom.js";
 import { curves } from "./client.js";
 import { Curves } from "./curves.js";
 import { Sheets } from "./sheets.js";
@@ -89,7 +89,7 @@ export class RunView {
     this.run = run;
     this.element.hidden = false;
     const live = ["starting", "running"].includes(run.state);
-    say(this.#title, `${run.name}, learning ${run.data}, ${STATES[run.state]}`);
+    setText(this.#title, `${run.name}, learning ${run.data}, ${STATES[run.state]}`);
     this.#figures.replaceChildren(
       ...figures(run).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
     );
@@ -99,11 +99,11 @@ export class RunView {
     resume.hidden = live || ["finished", "stopping"].includes(run.state);
     resume.disabled = !run.resumable;
     weights.disabled = run.saved === null;
-    say(this.#note, note(run));
+    setText(this.#note, note(run));
     this.#note.hidden = !this.#note.textContent;
     this.#output.hidden = !run.output.length;
-    say(this.#output, run.output.join("\n"));
-    this.#sheets.follow(run);
+    setText(this.#output, run.output.join("\n"));
+    this.#sheets.update(run);
     const drawn = `${run.name}/${run.step}/${run.sheets.length}`;
     if (drawn === this.#drawn) return;
     const rows = await curves(run.name);

@@ -1,6 +1,6 @@
 // Contact sheets of a run: the slots of held-out pictures at each evaluation, with a slider over the steps.
 
-import { h, say } from "../page/dom.js";
+import { h, setText } from "../page/dom.js";
 import { zoomable } from "../page/lightbox.js";
 import { sheet } from "./client.js";
 
@@ -31,7 +31,7 @@ export class Sheets {
   }
 
   /** @param {import("./client.js").Run} run */
-  follow({ name, sheets: steps, slots, labelled }) {
+  update({ name, sheets: steps, slots, labelled }) {
     this.#label(slots, labelled);
     const other = name !== this.#name;
     const newest = other || Number(this.#slider.value) === this.#steps.length - 1;
@@ -50,7 +50,7 @@ export class Sheets {
     if (step === null) return;
     const address = sheet(this.#name, step);
     if (this.#picture.src !== address) this.#picture.src = address;
-    say(this.#step, `step ${step.toLocaleString("en")}`);
+    setText(this.#step, `step ${step.toLocaleString("en")}`);
     this.#slider.ariaValueText = this.#step.textContent;
     this.#picture.alt = `Slots of held-out pictures at step ${step.toLocaleString("en")}`;
   }
