@@ -67,6 +67,12 @@ def test_what_was_saved_is_loaded_to_the_bit(model, folder):
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+def test_loaded_weights_lie_in_memory_as_those_of_a_new_network(model, folder):
+    """Convolutions are fastest in the layout that the network chooses."""
+    loaded, new = checkpoints.load(folder).state_dict(), MONet(model.config).state_dict()
+    assert {name: tensor.stride() for name, tensor in loaded.items()} == {n: t.stride() for n, t in new.items()}
+
+
 def test_the_folder_says_what_it_is(folder):
     checkpoint = checkpoints.read(folder)
     assert (checkpoint.name, checkpoint.title, checkpoint.data) == ("small", "Small", "tetrominoes")

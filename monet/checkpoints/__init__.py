@@ -140,10 +140,11 @@ def load(name_or_folder: str | Path | Checkpoint) -> MONet:
 
 
 def assemble(config: MONetConfig, weights: dict[str, Tensor]) -> MONet:
-    """Returns a model in eval mode that owns the given weights; initial weights are never drawn."""
+    """Returns a model in eval mode with copies of the given weights; initial weights are never drawn."""
     with torch.device("meta"):
         model = MONet(config)
-    model.load_state_dict(weights, assign=True)
+    model.to_empty(device="cpu")  # keeps the layout of each weight in memory, as load_state_dict does
+    model.load_state_dict(weights)
     return model.eval()
 
 
@@ -169,16 +170,12 @@ def check_shapes(name: str, file: str, found: Shapes, source: str, expected: Sha
 
 
 def as_float32(name: str, file: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies the weights of a file to contiguous float32 tensors.
+    """Converts the weights of a file to float32.
 
     Raises:
         CheckpointError: names the first tensor that is not floating-point, or not finite in float32.
     """
-    # A copy, because a tensor of a file may lie in the file itself, mapped, and change with it.
-    layout = torch.contiguous_format
-    converted = {
-        tensor: values.to(torch.float32, copy=True, memory_format=layout) for tensor, values in weights.items()
-    }
+    converted = {tensor: values.float() for tensor, values in weights.items()}
     for tensor, values in converted.items():
         if not weights[tensor].is_floating_point():
             raise CheckpointError(f"{name}: {tensor} in {file} is {weights[tensor].dtype}, not floating-point")
