@@ -261,7 +261,7 @@ def test_a_scene_is_composed_by_hand_and_followed_live(page: Page) -> None:
     page.wait_for_function(READY)
     panel = page.locator("#mx-compose")
     expect(panel.locator(".mx-easel")).to_have_count(0)  # folded away, it costs nothing
-    page.get_by_role("button", name="Compose a scene", exact=True).click()
+    page.get_by_role("button", name="Compose", exact=True).click()
     answered(page)
     expect(panel.locator(".mx-live-status")).to_contain_text("in your browser")
     panel.get_by_role("button", name="Clear", exact=True).click()
@@ -343,7 +343,7 @@ def test_a_scene_is_composed_by_hand_and_followed_live(page: Page) -> None:
 def test_the_server_answers_where_the_page_cannot_and_the_panel_says_so(page: Page) -> None:
     page.goto(f"/?network=server#model={TETROMINOES}&kind=sample&data={TETROMINOES}&index=2&slots=4&how=crop")
     page.wait_for_function(READY)
-    page.get_by_role("button", name="Compose a scene", exact=True).click()
+    page.get_by_role("button", name="Compose", exact=True).click()
     answered(page)
     panel = page.locator("#mx-compose")
     expect(panel.locator(".mx-live-status")).to_contain_text("by the server")

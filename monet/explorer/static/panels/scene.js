@@ -157,7 +157,7 @@ export function mount(root, { store, frames, engine, opening }) {
     h("option", { value: "attention" }, "attention’s"),
     h("option", { value: "decoder" }, "decoder’s"),
   );
-  const compare = button("Hold to compare", () => {}, { title: "Shows the scene before the edits (key C)" });
+  const compare = button("Original", () => {}, { title: "Hold to see the scene before the edits (key C)" });
   /** @param {boolean} on */
   const hold = (on) => () => store.view.compare !== on && store.look({ compare: on });
   compare.addEventListener("pointerdown", hold(true));
@@ -178,7 +178,7 @@ export function mount(root, { store, frames, engine, opening }) {
       h("span", { class: "mx-spring" }),
       h("label", { class: "mx-label" }, "masks ", masks),
       compare,
-      button("Compose a scene", () => unfold("compose"), {
+      button("Compose", () => unfold("compose"), {
         title: "A canvas to arrange and paint objects on; the network takes it apart while you draw",
       }),
       button("Present", () => present(), {
