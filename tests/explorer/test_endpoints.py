@@ -133,10 +133,13 @@ def test_latents_are_decoded_as_the_model_does(client, model):
 
 
 def test_an_edit_of_latents_is_composed_by_the_pages_rule(client, model, scene):
-    edits = [{"slot": 1, "latent": "hue", "by": 0.5}, {"slot": 2, "latent": 6, "to": -1}]
+    table = json.loads((checkpoints.FOLDER / MODEL / "latents.json").read_text())["latents"]
+    names = [latent["name"] for latent in table]
+    named = next(z for z, name in enumerate(names) if names.count(name) == 1)  # only such a name is accepted
+    edits = [{"slot": 1, "latent": names[named], "by": 0.5}, {"slot": 2, "latent": 6, "to": -1}]
     parts, _, arrays = client.predict(edits, scene=SAMPLE, model=MODEL, api_name="/edit")
     latents = scene.latent_mean.copy()
-    latents[1, 0] += 0.5  # "hue" is what latents.json calls the first one
+    latents[1, named] += 0.5
     latents[2, 6] = -1
     components, mask_logits = monet.decode(model, latents)
     masks = monet.compose_masks(scene.masks, mask_logits, np.isin(np.arange(6), (1, 2)))
