@@ -247,6 +247,21 @@ def test_two_processes_are_one_with_twice_the_batch_in_two_parts(tiny):
         torch.testing.assert_close(two.weights[f"model.{name}"], value, rtol=1e-3, atol=1e-4)
 
 
+def test_threads_between_processes_end_with_the_run(tiny):
+    # A thread that is left may free a tensor while the interpreter ends, which aborts the process.
+    program = (
+        "import sys; from pathlib import Path; from monet.training.__main__ import main; main(sys.argv[1:]);"
+        "names = [path.read_text() for path in Path('/proc/self/task').glob('*/comm')];"
+        "assert names and not any('gloo' in name for name in names), names"
+    )
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "1", "RANK": "0"}
+    command = ["--config", str(tiny), "--folder", str(tiny.with_name("alone")), "--steps", "2"]
+    subprocess.run(
+        [sys.executable, "-c", program, *command], cwd=Path(__file__).parents[1],
+        env={**os.environ, **address, "LOCAL_RANK": "0"}, check=True,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("victim", [0, 1])
 def test_process_that_dies_ends_the_run_with_a_saved_state(tiny, victim):
     tiny.write_text(TINY.replace("save_every = 2", "save_every = 500"), encoding="utf-8")

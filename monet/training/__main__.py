@@ -19,6 +19,10 @@ from typing import get_args
 
 import torch
 
+# PyTorch's optimisers import this module at the first step. Imported after init_process_group, its default arguments
+# keep the group and its threads alive, and a thread that outlives the interpreter aborts the process.
+import torch.distributed.nn
+
 from monet import checkpoints
 from monet.devices import device_of
 from monet.errors import exit_on_error
