@@ -47,6 +47,7 @@ def loss(
     likelihood: Likelihood = "per_channel",
     lattice: Lattice = Lattice(),
     scale_factor: float | Tensor = 1.0,
+    kl_weights: float | Tensor = 1.0,
 ) -> Loss:
     """Computes the three terms of every picture of a batch.
 
@@ -57,7 +58,9 @@ def loss(
         likelihood: see :func:`log_likelihood`.
         lattice: the decoded pixels; sums over them are scaled up to the whole picture.
         scale_factor: multiplies both component scales (training anneals it from above 1 to 1).
+        kl_weights: B,K, weight of each slot in ``latent_kl``.
     """
+    divergences = latent_kl(decomposition.latent_mean, decomposition.latent_log_std).sum(2)
     slots = decomposition.components.shape[1]
     scales = images.new_full((slots,), config.foreground_scale)
     scales[0] = config.background_scale
@@ -68,7 +71,7 @@ def loss(
     )
     return Loss(
         reconstruction=-pixels * per_pixel.sum((1, 2)),
-        latent_kl=latent_kl(decomposition.latent_mean, decomposition.latent_log_std).sum((1, 2)),
+        latent_kl=(kl_weights * divergences).sum(1),
         mask_kl=pixels * mask_kl(log_masks, decomposition.mask_logits).sum((1, 2)),
     )
 

@@ -11,9 +11,9 @@ from torch.distributions import Bernoulli, kl_divergence
 
 from monet.data.batches import TRAIN, prepare, scenes, to_tensor
 from monet.model import Decomposition, MONet
-from monet.objective import loss, slot_loss
+from monet.objective import latent_kl, loss, slot_loss
 from monet.training import recipe
-from monet.training.pool import SMALLEST, Pool
+from monet.training.pool import SMALLEST, Pool, Slots
 from monet.training.run import Run
 from monet.training.step import Scenes, Step
 from monet.vae import Lattice
@@ -145,6 +145,31 @@ def test_slots_come_from_a_pool_with_their_masks_and_windows_around_them(symmetr
     assert shapes == ({(9, 5), (5, 9)} if symmetric else {(9, 5)})
     with pytest.raises(ValueError, match="no slot of the frozen attention holds an object"):
         Pool.fill(_Empty(), squares(4)[0], 3, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learn", ["vae", "slots"])
+def test_others_factor_weights_the_divergence_of_backgrounds_and_empty_slots(tiny, monkeypatch, learn):
+    table = vars_of(tiny)
+    table["stages"] = [{"until": 500, "slots": 3, "learn": learn}]
+    table["schedules"]["others_factor"] = [[0, 0.25]]
+    plan = recipe.from_table(table)
+    model = MONet(plan.model)
+    images, log_masks = squares(4)
+    pictures = images.float() / 255
+    monkeypatch.setattr(model.attention, "forward", lambda images, slots, scope: (log_masks, log_masks))
+    with torch.no_grad():
+        posterior = model.vae.encoder(pictures.repeat_interleave(3, 0), log_masks.flatten(0, 1)[:, None])
+        of_slots = latent_kl(*posterior).sum(1).unflatten(0, (4, 3)) * torch.tensor([0.25, 1.0, 0.25])
+    if learn == "vae":
+        inputs, expected = Scenes(pictures, Lattice()), of_slots.sum(1).mean()
+    else:
+        repeated = pictures.repeat_interleave(3, 0)
+        inputs = Slots(repeated, log_masks.flatten(0, 1), torch.arange(12) % 3 == 0, Lattice())
+        expected = of_slots.mean()
+    training = Step(model, plan)
+    training([inputs], [0], 3, plan.stages[0], 0, True)
+    assert training.read().means[1] == pytest.approx(expected.item(), rel=1e-5)
 
 
 class _Empty:

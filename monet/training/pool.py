@@ -22,6 +22,12 @@ ELSEWHERE = 0.2
 """Share of the windows at random places, where the decoder must learn that the mask is 0."""
 
 
+def hold_objects(log_masks: Tensor) -> Tensor:
+    """Tells by the area of their masks which slots hold an object: bool ... from log masks ...,H,W."""
+    area = log_masks.float().exp().sum((-2, -1))
+    return (area > SMALLEST) & (area < LARGEST * log_masks.shape[-1] * log_masks.shape[-2])
+
+
 class Slots(NamedTuple):
     """A batch of single slots.
 
@@ -48,11 +54,9 @@ class Pool:
 
     def __init__(self, images: Tensor, log_masks: Tensor):
         self.images, self.log_masks = images, log_masks
-        area = torch.cat([part.float().exp().sum((2, 3)) for part in log_masks.split(AT_ONCE)])
-        pixels = log_masks.shape[-1] * log_masks.shape[-2]
-        holds_object = ((area > SMALLEST) & (area < LARGEST * pixels)).flatten()
+        holding = torch.cat([hold_objects(part) for part in log_masks.split(AT_ONCE)]).flatten()
         # Indices, because selecting by mask at every step would make the host wait for the device.
-        self.objects, self.others = holds_object.nonzero()[:, 0], (~holds_object).nonzero()[:, 0]
+        self.objects, self.others = holding.nonzero()[:, 0], (~holding).nonzero()[:, 0]
 
     @classmethod
     @torch.no_grad()

@@ -91,7 +91,8 @@ class Recipe:
         model: configuration of the network.
         stages: the curriculum, in order; the last one's ``until`` is the number of steps.
         schedules: ``learning_rate``, and, if not constant, ``scale_factor`` (multiplies the component scales),
-            ``vae_factor`` (multiplies the VAE's learning rate), ``average``, ``clip``, ``beta`` and ``gamma``.
+            ``vae_factor`` (multiplies the VAE's learning rate), ``others_factor`` (multiplies beta for slots without an
+            object), ``average``, ``clip``, ``beta`` and ``gamma``.
         likelihood: see ``monet.objective``.
         batch_size: pictures per step and process.
         at_once: pictures per forward and backward pass (None: the whole batch); less memory, the same step.
@@ -148,8 +149,8 @@ class Recipe:
                 raise ValueError(f"{name} {value!r} must be an integer of at least 1")
         if self.at_once is not None and (self.at_once < 1 or self.batch_size % self.at_once):
             raise ValueError(f"at_once {self.at_once} must divide the batch_size {self.batch_size}")
-        defaults = {"scale_factor": 1.0, "vae_factor": 1.0, "average": self.average, "clip": self.clip}
-        defaults |= {"beta": self.model.beta, "gamma": self.model.gamma}
+        defaults = dict.fromkeys(("scale_factor", "vae_factor", "others_factor"), 1.0)
+        defaults |= {"average": self.average, "clip": self.clip, "beta": self.model.beta, "gamma": self.model.gamma}
         object.__setattr__(self, "defaults", defaults)
         unknown = set(self.schedules) - {"learning_rate", *defaults}
         if unknown or "learning_rate" not in self.schedules:

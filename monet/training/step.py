@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -16,11 +16,11 @@ from monet.devices import fast_bfloat16
 from monet.model import MONet
 from monet.objective import Loss, loss, slot_loss
 from monet.training.captured import Captured, tensors
-from monet.training.pool import Slots
+from monet.training.pool import Slots, hold_objects
 from monet.training.recipe import Recipe, Stage
 from monet.vae import Lattice, sample
 
-VALUES = ("learning_rate", "vae_factor", "beta", "gamma", "scale_factor", "clip", "average")
+VALUES = ("learning_rate", "vae_factor", "beta", "others_factor", "gamma", "scale_factor", "clip", "average")
 """Scheduled values, in the order of their tensor on the device, from which a captured step reads them."""
 
 
@@ -150,20 +150,24 @@ class Step:
 
     def backward(self, part: Scenes | Slots, slots: int, stage: Stage, parts: int) -> tuple[Tensor, Tensor]:
         """Adds the gradient of a chunk; returns its three loss terms and its share of the objective."""
-        _, _, beta, gamma, scale_factor, _, _ = self.values.unbind()
-        terms = self._slot_terms(part) if isinstance(part, Slots) else self._terms(part, slots, stage, scale_factor)
+        _, _, beta, others, gamma, scale, _, _ = self.values.unbind()
+        if isinstance(part, Slots):
+            terms = self._slot_terms(part, others)
+        else:
+            terms = self._terms(part, slots, stage, scale, others)
         total = terms.total(beta, gamma) / parts
         total.backward()
         return torch.stack((terms.reconstruction, terms.latent_kl, terms.mask_kl)).detach(), total.detach()
 
-    def _terms(self, scenes: Scenes, slots: int, stage: Stage, scale_factor: Tensor) -> Loss:
+    def _terms(self, scenes: Scenes, slots: int, stage: Stage, scale_factor: Tensor, others: Tensor) -> Loss:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             decomposition = self.model(scenes.images, slots, scenes.lattice, stage.detach_masks)
         return loss(
-            scenes.images, decomposition, self.recipe.model, self.recipe.likelihood, scenes.lattice, scale_factor
-        ).mean()
+            scenes.images, decomposition, self.recipe.model, self.recipe.likelihood, scenes.lattice, scale_factor,
+            torch.where(hold_objects(decomposition.log_masks), 1.0, others),
+        ).mean()  # fmt: skip
 
-    def _slot_terms(self, slots: Slots) -> Loss:
+    def _slot_terms(self, slots: Slots, others: Tensor) -> Loss:
         config, vae = self.recipe.model, self.model.vae
         shown = slots.log_masks if config.log_mask_floor is None else slots.log_masks.clamp(min=config.log_mask_floor)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
@@ -172,13 +176,15 @@ class Step:
             components, mask_logits = vae.decoder(latents, config.resolution, config.resolution, slots.windows)
         scales = torch.where(slots.first, config.background_scale, config.foreground_scale)
         images, masks = slots.windows.take(slots.images), slots.windows.take(slots.log_masks).exp()
-        return slot_loss(images, masks, components, mask_logits[:, 0], scales, mean, log_std).mean()
+        terms = slot_loss(images, masks, components, mask_logits[:, 0], scales, mean, log_std)
+        weights = torch.where(hold_objects(slots.log_masks), 1.0, others)
+        return replace(terms, latent_kl=weights * terms.latent_kl).mean()
 
     def finish(self, terms: Tensor, total: Tensor) -> None:
         learned = [[p for p in part.parameters() if p.grad is not None] for part in self.parts]
         if self.processes > 1:
             total = self._exchange([p.grad for part in learned for p in part if p.grad is not None], total)
-        rate, vae_factor, _, _, _, clip, average = self.values.unbind()
+        rate, vae_factor, _, _, _, _, clip, average = self.values.unbind()
         norms = [_clip(part, clip) for part in learned if part]
         norm = torch.stack(norms).norm()
         skip = ~(torch.isfinite(norm) & torch.isfinite(total))
