@@ -8,7 +8,7 @@ from tqdm import tqdm
 from monet.inference import decode
 from monet.latents.features import FEATURES, measure, steps
 from monet.latents.record import Effect, Latent, Latents
-from monet.latents.slots import Slots, masks
+from monet.latents.slots import Slots, are_objects, masks
 from monet.model import MONet
 from monet.pictures import extract
 
@@ -19,7 +19,7 @@ SURVIVES = 2.0
 
 
 def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
-    """Measures every latent of a model on object slots.
+    """Measures every latent of a model on object slots, and whether draws from the prior are objects.
 
     The mask of an edited slot is the softmax of its mask logits against those of the scene's other slots, which are
     unchanged.
@@ -35,7 +35,9 @@ def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
     for z in tqdm(range(slots.latents.shape[1]), "latents", leave=False):
         swept = np.stack([_features(model, slots, _with(slots.latents, z, value)) for value in SWEEP])  # V,N,F
         latents.append(describe(before, swept, float(slots.kl[:, z].mean())))
-    return Latents(data, weights, len(slots.latents), SWEEP, tuple(latents))
+    drawn = np.random.default_rng(0).standard_normal(slots.latents.shape).astype(slots.latents.dtype)
+    objects = int(are_objects(_decoded(model, slots, drawn)[0]).sum())
+    return Latents(data, weights, len(slots.latents), objects, SWEEP, tuple(latents))
 
 
 def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
@@ -76,7 +78,12 @@ def _with(latents: np.ndarray, z: int, value: float) -> np.ndarray:
 
 def _features(model: MONet, slots: Slots, latents: np.ndarray) -> np.ndarray:
     """Decodes the slots with other latents and measures their features N,F."""
+    return measure(*_decoded(model, slots, latents))
+
+
+def _decoded(model: MONet, slots: Slots, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes the slots with other latents: masks N,H,W among the scene's other slots, components N,3,H,W."""
     size = model.config.picture_size or model.config.resolution
     components, logits = decode(model, latents)
     decoded = masks(logits, slots.rivals)
-    return measure(extract(decoded, size, axes=(-2, -1)), extract(components, size, axes=(-2, -1)))
+    return extract(decoded, size, axes=(-2, -1)), extract(components, size, axes=(-2, -1))

@@ -5,6 +5,7 @@ The file, UTF-8 JSON, some 10 kB for 16 latents, numbers rounded::
     {"data": "multi_dsprites",          scenes of its validation split
      "weights": "0f...",                SHA-256 of the model.safetensors that was measured
      "slots": 300,                      N object slots
+     "drawn": 240,                      slots that are an object after a draw of all latents from the prior
      "sweep": [-2, -1, 0, 1, 2],        values that a latent was set to, in sigma of the prior
      "latents": [                       Z entries
       {"name": "moves across",          see Latents.name
@@ -86,6 +87,7 @@ class Latents:
     data: str
     weights: str
     slots: int
+    drawn: int
     sweep: tuple[float, ...]
     latents: tuple[Latent, ...]
 
@@ -141,7 +143,7 @@ class Latents:
 
     def json(self) -> str:
         """Formats the text of the file, a line for each latent."""
-        head = {"data": self.data, "weights": self.weights, "slots": self.slots, "sweep": self.sweep}
+        head = {name: value for name, value in vars(self).items() if name != "latents"}
         lines = (
             json.dumps({
                 "name": self.name(latent),
@@ -163,17 +165,19 @@ def fingerprint(folder: Path) -> str:
 
 def _latents(table: Any) -> Latents:
     """Parses and checks a table of :meth:`Latents.json`; raises ValueError if it is malformed."""
-    _keys("the file", table, ("data", "weights", "slots", "sweep", "latents"))
+    _keys("the file", table, ("data", "weights", "slots", "drawn", "sweep", "latents"))
     data, weights, entries = table["data"], table["weights"], table["latents"]
     if not (isinstance(data, str) and isinstance(weights, str)):
         raise ValueError("data and weights must be strings")
     slots = _count("slots", table["slots"], 1, MAX_SLOTS)
+    drawn = _count("drawn", table["drawn"], 0, slots)
     sweep = _numbers("sweep", table["sweep"], 2, 101, -10, 10)
     if list(sweep) != sorted(set(sweep)):
         raise ValueError("sweep must increase")
     if not isinstance(entries, list) or not 1 <= len(entries) <= 4096:
         raise ValueError("latents must be a list of at least one")
-    latents = Latents(data, weights, slots, sweep, tuple(_latent(entry, slots, len(sweep)) for entry in entries))
+    found = tuple(_latent(entry, slots, len(sweep)) for entry in entries)
+    latents = Latents(data, weights, slots, drawn, sweep, found)
     for number, (entry, latent) in enumerate(zip(entries, latents.latents, strict=True)):
         if entry["name"] != latents.name(latent):
             raise ValueError(

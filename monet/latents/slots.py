@@ -70,18 +70,17 @@ def collect(model: MONet, data: str, split: int, number: int, how: How = "crop")
             logits = array(decomposition.mask_logits)
             winners = extract(decomposition.log_masks.argmax(1).numpy(), size, axes=(-2, -1))
             rivals = _rivals(logits)
-            area = extract(masks(logits, rivals), size, axes=(-2, -1)).mean((2, 3))
-            labels = np.full(area.shape, -1)
-            chosen = (area >= AREA[0]) & (area <= AREA[1])
+            chosen = are_objects(extract(masks(logits, rivals), size, axes=(-2, -1)))
+            labels = np.full(chosen.shape, -1)
             for index, scene in enumerate(batch):
                 if scene.segmentation is not None:
                     true = extract(scene.segmentation, size, axes=(-2, -1)).astype(np.int64)
-                    labels[index] = match(true, winners[index], scene.background, area.shape[1])
+                    labels[index] = match(true, winners[index], scene.background, chosen.shape[1])
                     chosen[index] &= labels[index] >= 0
                     objects += len(np.setdiff1d(true, scene.background))
             mean, log_std = array(decomposition.latent_mean), array(decomposition.latent_log_std)
             kl = 0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std
-            owner = np.repeat(start + np.arange(len(batch))[:, None], area.shape[1], 1)
+            owner = np.repeat(start + np.arange(len(batch))[:, None], chosen.shape[1], 1)
             of_batch = (mean, kl, rivals, owner, labels)
             for values, x in zip(parts.values(), of_batch, strict=True):
                 values.append(x[chosen])
@@ -95,6 +94,12 @@ def collect(model: MONet, data: str, split: int, number: int, how: How = "crop")
 def masks(logits: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     """Computes decoded masks ...,H,W: the softmax of a slot's mask logits against the logsumexp of the others'."""
     return expit(logits - rivals)
+
+
+def are_objects(decoded: np.ndarray) -> np.ndarray:
+    """Tells which slots are objects by the area of their decoded masks: bool ... from ...,H,W."""
+    area = decoded.mean((-2, -1))
+    return (area >= AREA[0]) & (area <= AREA[1])
 
 
 def match(true: np.ndarray, winners: np.ndarray, background: tuple[int, ...], slots: int) -> np.ndarray:
