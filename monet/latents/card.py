@@ -51,12 +51,13 @@ def section(latents: Latents, name: str) -> str:
             others.setdefault(word, []).append(f"z{z}")
     rest = "".join(f" {', '.join(numbers)}: {word}." for word, numbers in others.items())
     span = f"{latents.sweep[0]:+g} to {latents.sweep[-1]:+g} sigma"
+    drawn = f"Of draws of all latents from the prior, {latents.drawn / latents.slots:.0%} are an object"
+    source = f"Measured by `python -m monet.latents {name}`; all features and the true factors: [{TABLES}]({TABLES})."
     return f"""{HEADING}
 
 Median change of {latents.slots} object slots (validation split) as one latent goes from {span} of the prior, while the
 slot survives (decoded area within a factor of four). Slots survive {latents.survival:.0%} of the used latents' sweeps.
-With all latents drawn from the prior, {latents.drawn / latents.slots:.0%} are an object (0.5 to 25 % of the picture).
-Measured by `python -m monet.latents {name}`; all features and the true factors: [{TABLES}]({TABLES}).{rest}
+{drawn} (0.5 to 25 % of the picture). {source}{rest}
 
 {markdown(("latent", "name", "KL (nats)", "survive", "main effect"), rows)}
 """
