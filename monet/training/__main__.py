@@ -168,11 +168,15 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("checkpoint", type=Path, help="folder of the checkpoint, created or replaced")
     parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor named like it")
     parser.add_argument("--count", type=int, default=320, help="test scenes to measure on (default: 320)")
+    parser.add_argument(
+        "--standardise", action="store_true",
+        help="give the latents of objects mean 0 and variance 1, as the prior has; decoded pictures do not change",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     run = Run(recipes.of_run(options.run, options.config), options.run)
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
-    card.export(run, options.checkpoint, options.count, options.config)
+    card.export(run, options.checkpoint, options.count, options.config, options.standardise)
 
 
 def moments_(arguments: list[str]) -> None:
