@@ -29,7 +29,7 @@ from monet.training import recipe as recipes
 from monet.training import state as states
 from monet.training.recipe import Recipe, Stage
 from monet.training.run import STATES, Run
-from monet.training.step import Scenes, Step
+from monet.training.step import VALUES, Scenes, Step
 from monet.training.tables import EVALUATION, LOG, rows
 from monet.vae import Lattice
 
@@ -152,7 +152,8 @@ def probe(recipe: Recipe, images: Tensor, device: torch.device, bfloat16: bool) 
     torch.manual_seed(recipe.seed)
     step = Step(MONet(recipe.model).to(device), recipe)
     step.bfloat16 = bfloat16
-    step.values.copy_(torch.tensor([0.0, 1.0, recipe.model.beta, recipe.model.gamma, 1.0, 1.0, 0.0]))
+    values = recipe.defaults | {"learning_rate": 0.0, "clip": 1.0}
+    step.values.copy_(torch.tensor([values[name] for name in VALUES]))
     step.model.eval()  # no noise, because devices draw different noise
     images, slots = images.to(device), recipe.model.num_slots
     with full_float32():

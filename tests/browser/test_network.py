@@ -122,8 +122,9 @@ def assert_alike(own: Any, server: Any, name: str = "") -> None:
         for pair in zip(own, server, strict=True):
             assert_alike(*pair, name)
     elif isinstance(server, np.ndarray | float):
-        # Shares travel in bytes, one of which is 0.004.
-        np.testing.assert_allclose(own, server, rtol=1e-3, atol=4e-3 if "alphas" in name else 1e-3, err_msg=name)
+        # Shares travel in bytes, one of which is 0.004. The reconstruction term sums 12,288 values of both signs.
+        least = 4e-3 if "alphas" in name else 1.2 if name.endswith("figures reconstruction") else 1e-3
+        np.testing.assert_allclose(own, server, rtol=1e-3, atol=least, err_msg=name)
     else:
         assert own == server, name
 
