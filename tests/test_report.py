@@ -136,6 +136,22 @@ def test_exported_card_shows_the_pictures_and_keeps_what_people_wrote(tmp_path, 
     assert checkpoints.load(folder).config == trained.recipe.model
 
 
+def test_exported_latents_are_those_of_a_copy_made_independent(own, tmp_path, monkeypatch):
+    given = []
+
+    def shifted(model, scenes, how):
+        given.append((len(scenes), how))
+        model.vae.encoder.posterior.bias += 1
+
+    monkeypatch.setattr(card, "make_independent", torch.no_grad()(shifted))
+    before = own.average.vae.encoder.posterior.bias.clone()
+    card.export(own, tmp_path / "checkpoint", 5, independent=True)
+    assert given == [(18, "pad")]  # all training pictures
+    assert torch.equal(checkpoints.load(tmp_path / "checkpoint").vae.encoder.posterior.bias, before + 1)
+    assert torch.equal(own.average.vae.encoder.posterior.bias, before)
+    assert " --independent\n" in (tmp_path / "checkpoint" / checkpoints.CARD).read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def own(tmp_path) -> Run:
     """A run on own pictures, wider than high and without labels, half of it on another machine."""

@@ -169,14 +169,15 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("--config", help="the recipe, if it is neither in the run's folder nor named like it")
     parser.add_argument("--count", type=int, default=320, help="test scenes to measure on (default: 320)")
     parser.add_argument(
-        "--standardise", action="store_true",
-        help="give the latents of objects mean 0 and variance 1, as the prior has; decoded pictures do not change",
+        "--independent", action="store_true",
+        help="give every latent of an object one meaning by independent component analysis; decoded pictures do not "
+        "change",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     run = Run(recipes.of_run(options.run, options.config), options.run)
     if not run.resume():
         sys.exit(f"{options.run} holds no state of a run")
-    card.export(run, options.checkpoint, options.count, options.config, options.standardise)
+    card.export(run, options.checkpoint, options.count, options.config, options.independent)
 
 
 def moments_(arguments: list[str]) -> None:

@@ -20,9 +20,9 @@ from monet.errors import exit_on_error
 from monet.evaluation.scenes import find_scenes, notes, with_background
 from monet.pictures import How
 from monet.training import moments, report
+from monet.training.independent import SCENES, make_independent
 from monet.training.recipe import OF_RUN
 from monet.training.run import Run
-from monet.training.standardise import SCENES, standardise
 
 COURSE = {
     report.CURVES: "Training loss terms, validation ARI-FG and MSE, learning rate and scale factor by step",
@@ -35,7 +35,7 @@ TRIALS = checkpoints.SHIPPED.parent / "docs" / "training"
 """Folder of the training records, one for each checkpoint of the repository: ``NAME.md``."""
 
 
-def export(run: Run, folder: Path, count: int, config: str | None = None, standard: bool = False) -> None:
+def export(run: Run, folder: Path, count: int, config: str | None = None, independent: bool = False) -> None:
     """Saves the run's averaged weights with a model card, measured on the test split of the run's data.
 
     The section "Limits" is written by hand and kept from an older card. The pictures of the run's report are redrawn
@@ -46,16 +46,16 @@ def export(run: Run, folder: Path, count: int, config: str | None = None, standa
         folder: folder of the checkpoint.
         count: scenes to measure on; fewer if the split has fewer.
         config: the recipe's name or path; named like the run's folder if None.
-        standard: see :func:`~monet.training.standardise.standardise`.
+        independent: see :func:`~monet.training.independent.make_independent`.
 
     Raises:
         ValueError: the data of the run is missing, or matplotlib is not installed.
     """
     pictures = report.draw(run.folder)  # may raise, so it comes before minutes of measuring
     model, how = copy.deepcopy(run.average), fit(run)
-    if standard:
+    if independent:
         number = min(SCENES, batches.size(run.data, TRAIN) or SCENES)
-        standardise(model, batches.scenes(run.data, TRAIN, range(number)), how)
+        make_independent(model, batches.scenes(run.data, TRAIN, range(number)), how)
     data = None if run.data in DATASETS else stored(run.data)
     title, test = find_scenes(run.data, count, run.data)
     background = run.record.get("background")
@@ -69,7 +69,7 @@ def export(run: Run, folder: Path, count: int, config: str | None = None, standa
         head(run, title, test),
         "## Results\n\n" + results(run, folder, count, test, result),
         metadata.use(checkpoint_name(folder), how),
-        "## Training\n\n" + training(run, folder, count, config, data, standard),
+        "## Training\n\n" + training(run, folder, count, config, data, independent),
         "\n".join(f"![{COURSE[picture.name]}]({picture.name})" for picture in pictures),
         limits,
     ]
@@ -135,7 +135,7 @@ def head(run: Run, title: str, test: list[Scene]) -> str:
 MONet ([Burgess et al. 2019](https://arxiv.org/abs/1901.11390)) with {network}; {parameters:,} parameters, float32."""
 
 
-def training(run: Run, folder: Path, count: int, config: str | None, data: Stored | None, standard: bool) -> str:
+def training(run: Run, folder: Path, count: int, config: str | None, data: Stored | None, independent: bool) -> str:
     """Writes the section "Training": commands, data, steps, hardware and hours."""
     made = config is None and (run.folder / OF_RUN).is_file()  # the recipe was made from the data
     named = [] if made else ["--config", config or run.folder.name]
@@ -146,7 +146,7 @@ def training(run: Run, folder: Path, count: int, config: str | None, data: Store
         chosen += ["--folder", str(run.folder)]
     if run.record["batch"] != run.recipe.batch_size:
         chosen += ["--batch", str(run.record["batch"])]
-    exported = [*named, *count_option(count), *(["--standardise"] if standard else [])]
+    exported = [*named, *count_option(count), *(["--independent"] if independent else [])]
     return f"""\
     {command("training", *chosen)}
     {command("training", "export", str(run.folder), str(folder), *exported)}

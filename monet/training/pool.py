@@ -12,7 +12,7 @@ from monet.vae import Lattice
 
 AT_ONCE = 64
 """Pictures that the attention decomposes at once."""
-SMALLEST, LARGEST = 15, 0.4
+SMALLEST, LARGEST = 15, 0.25
 """Smallest mask in pixels and largest as a share of the picture, of a slot that counts as an object."""
 OTHERS = 1 / 16
 """Share of a batch that is drawn from slots without an object: backgrounds and empty slots."""
