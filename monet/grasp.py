@@ -1,4 +1,4 @@
-"""Drags an object: solves for the latents that move it to a target. ``python -m monet.grasp NAME`` measures accuracy.
+"""Drags and turns an object: solves for the latents that bring it to a target. ``python -m monet.grasp`` measures it.
 
 An object is described by nine *features* of its component and its decoded mask, with the other slots fixed: centroid,
 square root of the area, mean colour, and second central moments divided by the area, which change with rotation. A drag
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,6 +32,10 @@ from monet.model import MONet
 FEATURES = ("x", "y", "size", "red", "green", "blue", "xx", "xy", "yy")
 WEIGHTS = np.array([1, 1, 1, 4, 4, 4, 8, 8, 8], float)
 """Weight of each feature's error; pixels have 1, colours are in [0, 1], moments are about 0.08 (disc) to 0.5 (bar)."""
+TURNING = 24.0
+"""Weight of the moments when they shall change: with 8 ellipses stop halfway, and with 24 objects move less exactly."""
+SAME = 1e-6
+"""Difference up to which a moment shall not change."""
 DAMPING = 0.3
 STRIDE = 3.0
 """Longest weighted difference, in pixels, that one step tries to cover; within it J is nearly linear."""
@@ -49,6 +53,9 @@ ARRIVED = 0.1
 """Weighted distance at which the object has reached its target."""
 PATIENCE = 4
 """Steps without progress after which the object counts as settled."""
+
+MOMENTS = np.array([name in ("xx", "xy", "yy") for name in FEATURES])
+"""Which of the features are moments."""
 
 Decode = Callable[[np.ndarray], np.ndarray]
 """Latents N,Z to pixels N,H,W,4: red, green, blue, mask logit."""
@@ -75,6 +82,24 @@ def features(pixels: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     xy = np.einsum("nhw,h,w->n", mask, y, x) / area - cx * cy
     moments = np.stack((column @ x**2 - cx**2, xy, row @ y**2 - cy**2), 1) / area[:, None]
     return np.concatenate((cx[:, None], cy[:, None], np.sqrt(area)[:, None], color, moments), 1)
+
+
+def turned(features: np.ndarray, angle: float) -> np.ndarray:
+    """Returns the features of the object turned about its centroid by ``angle`` radians, clockwise in the picture."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotation = np.array([[cos, -sin], [sin, cos]])
+    xx, xy, yy = features[MOMENTS]
+    moments = rotation @ np.array([[xx, xy], [xy, yy]]) @ rotation.T
+    result = features.copy()
+    result[MOMENTS] = moments[0, 0], moments[0, 1], moments[1, 1]
+    return result
+
+
+def long_axis(features: np.ndarray) -> tuple[float, float]:
+    """Returns the ratio of an object's long to its short axis, and the long one's angle in radians, modulo pi."""
+    xx, xy, yy = features[MOMENTS]
+    spread = np.hypot(xx - yy, 2 * xy)
+    return float(np.sqrt((xx + yy + spread) / max(xx + yy - spread, 1e-9))), float(np.arctan2(2 * xy, xx - yy) / 2)
 
 
 @dataclass(frozen=True)
@@ -129,8 +154,10 @@ class Grasp:
         """
         if self._target is None or not np.array_equal(target, self._target):
             self._target, self._nearest, self._waited = target.copy(), float("inf"), 0
-        rest = WEIGHTS * (target - self._now)
-        step = self._step(rest)
+        turns = (np.abs(target - self.start) > SAME)[MOMENTS].any()
+        weights = np.where(MOMENTS & turns, TURNING, WEIGHTS)
+        rest = weights * (target - self._now)
+        step = self._step(rest, weights)
         tried = np.clip(self._latent + step, np.minimum(-REACH, self._home), np.maximum(REACH, self._home))
         step = tried - self._latent
         column = self._column = (self._column + 1) % len(tried)
@@ -140,7 +167,7 @@ class Grasp:
         if length > 1e-12:
             self._jacobian += np.outer(now - self._now - self._jacobian @ step, step) / length
         share = (now[2] / max(target[2], 1e-3)) ** 2
-        distance = float(np.linalg.norm(WEIGHTS * (target - now)))
+        distance = float(np.linalg.norm(weights * (target - now)))
         if not SMALLEST <= share <= LARGEST or distance > np.linalg.norm(rest) + ARRIVED:
             self._damping *= 4  # reject a step that dissolves the object or increases the distance
             self._waited += 1
@@ -152,8 +179,8 @@ class Grasp:
         self._nearest = min(self._nearest, distance)
         return Reached(tried, now, distance < ARRIVED or self._waited >= PATIENCE)
 
-    def _step(self, rest: np.ndarray) -> np.ndarray:
-        jacobian = WEIGHTS[:, None] * self._jacobian
+    def _step(self, rest: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        jacobian = weights[:, None] * self._jacobian
         length = np.linalg.norm(rest)
         if length > STRIDE:
             rest = rest * STRIDE / length
@@ -178,12 +205,31 @@ class Drag:
     decodings: float
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Result of turning one object in one scene.
+
+    Attributes:
+        error: degrees between the long axis and its target at the end, 0 to 90.
+        ratio: ratio of the axes at the end over that at the start.
+    """
+
+    error: float
+    ratio: float
+
+
 FEWEST, GROUND_SHARE = 4, 0.3
 """Least pixels of a slot that counts as an object, and largest share of the picture."""
 LONGEST = 16
 """Longest drag, in pixels."""
 FRAMES = 30
 """Most steps that the object takes after the pointer has stopped."""
+LONG = 1.3
+"""Least ratio of the axes of an object that can be turned: of a disc, nothing tells the angle."""
+TURNS = (20.0, 60.0)
+"""Smallest and largest turn in degrees, in either direction."""
+EXACT = 10.0
+"""Degrees within which a turn has succeeded."""
 
 
 def drags(model: MONet, pictures: Iterator[np.ndarray], each: int = 2, seed: int = 0) -> Iterator[Drag]:
@@ -196,33 +242,39 @@ def drags(model: MONet, pictures: Iterator[np.ndarray], each: int = 2, seed: int
         seed: for the directions and distances.
     """
     random = np.random.default_rng(seed)
+    for grasp, mask in held(model, pictures, each):
+        rows, columns = np.nonzero(mask)
+        angle, distance = random.uniform(0, 2 * np.pi), random.uniform(0, LONGEST)
+        across = np.clip(distance * np.cos(angle), -columns.min(), mask.shape[1] - 1 - columns.max())
+        down = np.clip(distance * np.sin(angle), -rows.min(), mask.shape[0] - 1 - rows.max())
+        yield drag(grasp, across, down)
+
+
+def turns(grasps: Iterable[Grasp], seed: int = 0) -> Iterator[Turn]:
+    """Turns every long one of some objects by a random angle."""
+    random = np.random.default_rng(seed)
+    for grasp in grasps:
+        if long_axis(grasp.start)[0] >= LONG:
+            yield turn(grasp, random.uniform(*TURNS) * random.choice([-1, 1]))
+
+
+def held(model: MONet, pictures: Iterator[np.ndarray], each: int = 1) -> Iterator[tuple[Grasp, np.ndarray]]:
+    """Holds every object of some pictures, uint8 H,W,3, ``each`` times; yields it and the pixels that it wins, H,W."""
     decode = partial(decode_pixels, model)
     for picture in pictures:
         scene = decompose(model, picture)
         pixels, labels = decode(scene.latent_mean), scene.masks.argmax(0)
         for slot, latent in enumerate(scene.latent_mean):
-            rows, columns = np.nonzero(labels == slot)
-            if not FEWEST <= len(rows) <= GROUND_SHARE * labels.size:
-                continue
-            for _ in range(each):
-                angle, distance = random.uniform(0, 2 * np.pi), random.uniform(0, LONGEST)
-                across = np.clip(distance * np.cos(angle), -columns.min(), labels.shape[1] - 1 - columns.max())
-                down = np.clip(distance * np.sin(angle), -rows.min(), labels.shape[0] - 1 - rows.max())
-                yield drag(Grasp(decode, latent, np.delete(pixels, slot, 0)), across, down)
+            if FEWEST <= (labels == slot).sum() <= GROUND_SHARE * labels.size:
+                for _ in range(each):
+                    yield Grasp(decode, latent, np.delete(pixels, slot, 0)), labels == slot
 
 
 def carry(grasp: Grasp, across: float, down: float) -> Reached:
     """Moves the object by this many pixels, one pixel per event, and steps on until it has settled."""
-    events = _events(across, down)
-    target = grasp.start.copy()
-    for event in range(events):
-        target[:2] = grasp.start[:2] + np.array([across, down]) * (event + 1) / events
-        reached = grasp.toward(target)
-    for _ in range(FRAMES):
-        if reached.settled:
-            break
-        reached = grasp.toward(target)
-    return reached
+    shares = np.linspace(0, 1, _events(across, down) + 1)[1:]
+    way = np.array([across, down, *np.zeros(len(FEATURES) - 2)])
+    return _follow(grasp, [grasp.start + share * way for share in shares])
 
 
 def drag(grasp: Grasp, across: float, down: float) -> Drag:
@@ -232,6 +284,25 @@ def drag(grasp: Grasp, across: float, down: float) -> Drag:
     return Drag(error, float(reached.features[2] / grasp.start[2]), grasp.decodings / _events(across, down))
 
 
+def turn(grasp: Grasp, degrees: float) -> Turn:
+    """Turns the object by this many degrees, about 5 per event, and measures the result."""
+    shares = np.linspace(0, 1, int(np.ceil(abs(degrees) / 5)) + 1)[1:]
+    reached = _follow(grasp, [turned(grasp.start, np.radians(share * degrees)) for share in shares])
+    (before, start), (after, end) = long_axis(grasp.start), long_axis(reached.features)
+    return Turn(abs((np.degrees(end - start) - degrees + 90) % 180 - 90), after / before)
+
+
+def _follow(grasp: Grasp, targets: list[np.ndarray]) -> Reached:
+    """Takes a step toward each target, and on toward the last one until the object has settled."""
+    for target in targets:
+        reached = grasp.toward(target)
+    for _ in range(FRAMES):
+        if reached.settled:
+            break
+        reached = grasp.toward(targets[-1])
+    return reached
+
+
 def _events(across: float, down: float) -> int:
     return max(1, int(np.ceil(np.hypot(across, down))))
 
@@ -239,27 +310,33 @@ def _events(across: float, down: float) -> int:
 def main() -> None:
     """``python -m monet.grasp``"""
     parser = argparse.ArgumentParser(
-        prog="python -m monet.grasp", description="Measures how exactly objects follow a drag."
+        prog="python -m monet.grasp", description="Measures how exactly objects follow a drag, and turn."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="checkpoints (default: all)")
     parser.add_argument("--scenes", type=int, default=24, help="sample scenes of each data set (default: all 24)")
     options = parser.parse_args()
     chosen = [checkpoints.read(name) for name in options.names] or checkpoints.find()[0]
-    print("| checkpoint | drags | within 1 px | error, px: median, 90 % | size kept: 10 to 90 % | decodings an event |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| checkpoint | drags | within 1 px | error, px: median, 90 % | size kept: 10 to 90 % | decodings an event "
+        f"| turns | within {EXACT:.0f}° | error: median |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for checkpoint in chosen:
         if not samples.count(checkpoint.data):
             print(f"not measured: {checkpoint.name}: there are no sample scenes of its data set", file=sys.stderr)
             continue
         scenes = range(min(options.scenes, samples.count(checkpoint.data)))
-        pictures = (samples.read(checkpoint.data, index).image for index in scenes)
-        done = list(drags(checkpoints.load(checkpoint), pictures))
+        pictures = [samples.read(checkpoint.data, index).image for index in scenes]
+        model = checkpoints.load(checkpoint)
+        done = list(drags(model, iter(pictures)))
         error = np.array([d.error for d in done])
         middle, most = np.quantile(error, (0.5, 0.9))
+        off = np.array([t.error for t in turns(grasp for grasp, _ in held(model, iter(pictures)))])
         low, high = np.quantile([d.size for d in done], (0.1, 0.9))
         print(
             f"| {checkpoint.name} | {len(done)} | {(error <= 1).mean():.0%} | {middle:.2f}, {most:.2f} "
-            f"| {low:.2f} to {high:.2f} | {np.mean([d.decodings for d in done]):.1f} |",
+            f"| {low:.2f} to {high:.2f} | {np.mean([d.decodings for d in done]):.1f} "
+            f"| {len(off)} | {(off <= EXACT).mean():.0%} | {np.median(off):.1f}° |",
             flush=True,
         )
 

@@ -8,7 +8,7 @@ import pytest
 import monet
 from monet import checkpoints
 from monet.data import samples
-from monet.grasp import REACH, Grasp, drags, features, main
+from monet.grasp import REACH, Grasp, drags, features, held, main, turn, turned, turns
 
 SIDE = 48
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] + 0.5
@@ -64,6 +64,23 @@ def test_size_turn_and_colour_are_asked_for_alone():
     assert tinted[4:7] == pytest.approx([1, 0, -1], abs=0.3)
 
 
+@pytest.mark.parametrize("degrees", [50, -30])
+def test_an_ellipse_turns_and_a_disc_has_no_angle(degrees):
+    grasp = Grasp(ellipse, np.full(8, 0.2), GROUND)
+    latents = np.full((1, 8), 0.2)
+    latents[0, 3] += np.radians(degrees)
+    expected = features(ellipse(latents), np.zeros((SIDE, SIDE)))[0]
+    assert turned(grasp.start, np.radians(degrees)) == pytest.approx(expected, abs=2e-3)
+    result = turn(grasp, degrees)
+    assert result.error < 1 and result.ratio == pytest.approx(1, abs=0.02)
+
+    def round_(latents: np.ndarray) -> np.ndarray:
+        pixels = ellipse(latents)
+        return pixels + pixels.transpose(0, 2, 1, 3)
+
+    assert len(list(turns([Grasp(ellipse, np.zeros(8), GROUND), Grasp(round_, np.zeros(8), GROUND)]))) == 1
+
+
 def test_an_object_resists_at_the_end_of_the_priors_reach():
     grasp = Grasp(ellipse, np.zeros(8), GROUND)
     target = grasp.start.copy()
@@ -110,6 +127,13 @@ def test_objects_of_a_shipped_checkpoint_follow():
     done = list(drags(monet.load("tetrominoes"), pictures))
     assert len(done) == 18  # three pieces in each scene, twice
     assert np.mean([d.error <= 1 for d in done]) >= 0.9
+
+
+@pytest.mark.slow
+def test_ellipses_of_a_shipped_checkpoint_turn():
+    pictures = (samples.read("multi_dsprites", index).image for index in range(6))
+    done = list(turns(grasp for grasp, _ in held(monet.load("multi_dsprites"), pictures)))
+    assert len(done) >= 6 and np.mean([t.error <= 10 for t in done]) >= 0.9
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import monet
-from monet.grasp import FEATURES, Grasp
+from monet.grasp import FEATURES, Grasp, turned
 from tests import node
 from tests.test_grasp import GROUND, SIDE, ellipse
 
@@ -66,6 +66,7 @@ def test_the_hand_of_the_page_takes_the_steps_of_pythons() -> None:
     latent = np.zeros(8)
     grasp = Grasp(decode, latent, GROUND)
     targets = [grasp.start + np.array([d, -d / 2, 0.2 * d, 0.05, 0, 0, 0, 0, 0]) for d in (1, 2, 4, 6, 6, 6)]
+    targets += [turned(targets[-1], angle) for angle in (0.1, 0.2, 0.2)]
     here = [grasp.toward(target) for target in targets]
     given = {
         "latents": latent.tolist(), "decodings": decodings, "ground": GROUND.ravel().tolist(), "size": SIDE,

@@ -8,6 +8,7 @@
 /** @type {(keyof Features)[]} */
 const NAMES = ["x", "y", "size", "red", "green", "blue", "xx", "xy", "yy"];
 const WEIGHTS = [1, 1, 1, 4, 4, 4, 8, 8, 8];
+const [TURNING, MOMENTS, SAME] = [24, 6, 1e-6];
 const DAMPING = 0.3;
 const STRIDE = 3;
 const PROBE = 0.15;
@@ -158,8 +159,10 @@ export class Grasp {
     if (!this.#target?.every((value, f) => value === wanted[f])) {
       [this.#target, this.#nearest, this.#waited] = [wanted, Infinity, 0];
     }
-    const rest = WEIGHTS.map((weight, f) => weight * (wanted[f] - this.#now[f]));
-    const proposed = this.#step(rest);
+    const turns = NAMES.slice(MOMENTS).some((name) => Math.abs(target[name] - this.start[name]) > SAME);
+    const weights = WEIGHTS.map((weight, f) => (turns && f >= MOMENTS ? TURNING : weight));
+    const rest = weights.map((weight, f) => weight * (wanted[f] - this.#now[f]));
+    const proposed = this.#step(rest, weights);
     const tried = this.#latent.map((value, d) =>
       Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + proposed[d])),
     );
@@ -176,7 +179,7 @@ export class Grasp {
       });
     }
     const share = (now[2] / Math.max(wanted[2], 1e-3)) ** 2;
-    const distance = norm(WEIGHTS.map((weight, f) => weight * (wanted[f] - now[f])));
+    const distance = norm(weights.map((weight, f) => weight * (wanted[f] - now[f])));
     if (share < SMALLEST || share > LARGEST || distance > norm(rest) + ARRIVED) {
       this.#damping *= 4; // a step that dissolves the object or increases the distance is rejected
       this.#waited += 1;
@@ -190,15 +193,15 @@ export class Grasp {
     return { latent: shown, features: named(now), settled: distance < ARRIVED || this.#waited >= PATIENCE };
   }
 
-  /** Computes a damped least-squares step. @param {number[]} gap weighted difference to the target @returns {number[]} change of the latent */
-  #step(gap) {
-    const jacobian = this.#jacobian.map((row, f) => row.map((value) => WEIGHTS[f] * value));
+  /** Computes a damped least-squares step. @param {number[]} gap weighted difference to the target @param {number[]} weights of the features @returns {number[]} change of the latent */
+  #step(gap, weights) {
+    const jacobian = this.#jacobian.map((row, f) => row.map((value) => weights[f] * value));
     const shortening = Math.min(1, STRIDE / Math.max(norm(gap), 1e-9));
     const home = this.#home.map((value, d) => HOME * (value - this.#latent[d]));
     const rest = gap.map((value, f) => shortening * value - dot(jacobian[f], home));
     const gram = jacobian.map((a, i) => jacobian.map((b, j) => dot(a, b) + (i === j ? this.#damping : 0)));
-    const weights = solve(gram, rest);
-    const step = home.map((value, d) => value + jacobian.reduce((sum, row, f) => sum + row[d] * weights[f], 0));
+    const shares = solve(gram, rest);
+    const step = home.map((value, d) => value + jacobian.reduce((sum, row, f) => sum + row[d] * shares[f], 0));
     const scale = Math.min(1, BOLDEST / Math.max(1e-9, ...step.map(Math.abs)));
     return step.map((value) => scale * value);
   }
