@@ -22,7 +22,7 @@ from monet.checkpoints import CheckpointError
 from monet.data import Scene, batches
 from monet.latents import FEATURES, FILE, Effect, Latent, Latents, card, fingerprint
 from monet.latents.effects import effects, longest_run
-from monet.latents.features import measure
+from monet.latents.features import difference, measure, outline
 from monet.latents.knowledge import knowledge
 from monet.latents.slots import Slots, collect, match
 from monet.model import MONetConfig
@@ -82,7 +82,8 @@ def test_effects_have_the_size_that_they_were_given(measured: Latents, z: int, f
     latent = measured.latents[z]
     assert latent.effects[feature].change == pytest.approx(change, rel=0.02)
     assert latent.effects[feature].consistent == latent.effects[feature].of == latent.survived == COUNT
-    others = {name: e for name, e in latent.effects.items() if name != feature}
+    along = {"hue": ("red", "green", "blue"), "angle": ("outline",)}.get(feature, ())
+    others = {name: e for name, e in latent.effects.items() if name not in (feature, *along)}
     assert all(abs(e.change) < FEATURES[name].noticeable for name, e in others.items())
 
 
@@ -96,8 +97,13 @@ def test_draws_from_the_prior_are_objects_where_the_decoder_draws_one(measured: 
     assert measured.drawn == (draws[:, 5] <= 1.5).sum() < COUNT
 
 
+def test_ellipses_turn_and_too_few_do_not_tell(measured: Latents) -> None:
+    assert measured.long == COUNT and measured.turned >= 0.95 * COUNT and measured.turns
+    assert not replace(measured, turned=COUNT // 2).turns and not replace(measured, long=9, turned=9).turns
+
+
 def test_what_stands_higher_is_further_away_where_there_is_a_ground(measured: Latents) -> None:
-    room = Latents("objects_room", measured.weights, COUNT, 0, measured.sweep, measured.latents)
+    room = replace(measured, data="objects_room")
     assert room.name(room.latents[1]) == "moves in depth"
 
 
@@ -105,7 +111,7 @@ def test_features_agree_with_covariance_and_colorsys() -> None:
     rng = np.random.default_rng(1)
     masks = rng.uniform(0.2, 1, (5, 12, 9)) * (rng.random((5, 12, 9)) < 0.3)
     components = rng.uniform(-0.2, 1.2, (5, 3, 12, 9))
-    x, y, area, hue, saturation, brightness, elongation, angle = measure(masks, components).T
+    x, y, area, hue, saturation, brightness, *channels, elongation, angle = measure(masks, components).T
     for n, mask in enumerate(masks):
         rows, columns = np.nonzero(mask)
         weights = mask[rows, columns]
@@ -119,9 +125,32 @@ def test_features_agree_with_covariance_and_colorsys() -> None:
         color = np.average(np.clip(components[n], 0, 1)[:, rows, columns], axis=1, weights=weights)
         h, s, v = colorsys.rgb_to_hsv(*color)
         assert (saturation[n], brightness[n]) == pytest.approx((s, v))
+        assert [channel[n] for channel in channels] == pytest.approx(color)
         if np.isfinite(hue[n]):  # the angle in the plane of colours, not along HSV's hexagon
             assert abs((hue[n] - 360 * h + 180) % 360 - 180) < 1.2
     assert np.isfinite(angle).any() and np.isfinite(hue).any()
+
+
+def test_an_outline_has_neither_place_nor_size() -> None:
+    down, right = np.mgrid[:64, :64]
+
+    def square(x: float, y: float, side: float) -> np.ndarray:
+        """A square with soft edges, which a pixel of its outline can hit at any place."""
+        return np.clip(0.5 + side / 2 - np.maximum(abs(right - x), abs(down - y)), 0, 1)
+
+    def disc(x: float, y: float, radius: float) -> np.ndarray:
+        return np.clip(0.5 + radius - np.hypot(right - x, down - y), 0, 1)
+
+    drawn = outline(np.stack([square(30, 30, 24), square(20.5, 44.5, 11), disc(32, 32, 16), np.zeros((64, 64))]))
+    # Within a square of the same area and middle, a disc covers all but its corners, and reaches beyond the sides.
+    fine = (np.mgrid[:1000, :1000] + 0.5) / 500 - 1
+    inside, round_ = (abs(fine) < np.sqrt(np.pi) / 2 * 0.8).all(0), np.hypot(*fine) < 0.8
+    expected = 1 - (inside & round_).sum() / (inside | round_).sum()
+    assert difference(drawn[0], drawn[1]) < 0.05
+    assert difference(drawn[0], drawn[2]) == pytest.approx(expected, abs=0.03)
+    assert difference(drawn[2:], drawn[3:]).tolist() == [1, 0]
+    wide = outline(square(30, 30, 24)[None, ::2])  # half as high
+    assert difference(wide[0], drawn[0]) == pytest.approx(1 - np.sqrt(0.5) / (2 - np.sqrt(0.5)), abs=0.03)
 
 
 def test_the_longest_run_is_the_longest() -> None:
@@ -178,6 +207,8 @@ def test_what_the_latents_know_is_what_they_were_given() -> None:
     known = {k.factor: k for k in knowledge(draw(300), draw(150), "multi_dsprites_binarized")}
     assert known.keys() == {"x", "scale", "shape", "color", "angle of squares", "angle of ellipses"}
     assert known["x"].linear > 0.999 and known["x"].boosted > 0.8
+    assert known["x"].single == pytest.approx(16 / 17, abs=0.1) and known["x"].best == (0,)
+    assert known["shape"].single > 0.9 and known["shape"].best == (2,) and known["color"].best[:2] == (5, 6)
     assert known["scale"].linear < 0.1 and known["scale"].boosted < 0.1
     assert known["shape"].linear > 0.9 and known["shape"].boosted > 0.9
     assert known["shape"].chance == pytest.approx(0.5, abs=0.15) and known["x"].chance is None
@@ -242,6 +273,7 @@ def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
         _set("slots", to=10**400),
         _set("data", to=None),
         _set("drawn", to=COUNT + 1),
+        _set("turned", to=COUNT + 1),
         _set("sweep", to=[2, 1, 0, -1, -2]),
         _set("sweep", to="-2..2"),
         _set("latents", to=[]),
@@ -295,7 +327,7 @@ def test_a_latent_is_named_on_evidence_only() -> None:
 
     def name(**changed: Effect) -> str:
         latent = Latent(1.0, 100, (1.0, 1.0), {**still, **changed})
-        return Latents("", "", 100, 0, (-2.0, 2.0), (latent,)).name(latent)
+        return Latents("", "", 100, 0, 0, 0, (-2.0, 2.0), (latent,)).name(latent)
 
     assert name() == "no visible effect"
     assert name(x=Effect(20.0, 80, 100)) == "moves across"
@@ -303,6 +335,9 @@ def test_a_latent_is_named_on_evidence_only() -> None:
     assert name(x=Effect(0.0, 24, 100)) == "no visible effect"
     assert name(x=Effect(-20.0, 90, 100), hue=Effect(90.0, 90, 100)) == "moves across, hue"
     assert name(x=Effect(-20.0, 90, 100), hue=Effect(60.0, 90, 100)) == "moves across"  # less than a third as strong
+    assert name(red=Effect(0.9, 90, 100), hue=Effect(90.0, 90, 100), area=Effect(1.0, 90, 100)) == "red, size"
+    assert name(outline=Effect(0.9, 100, 100)) == "shape"
+    assert name(outline=Effect(0.9, 100, 100), angle=Effect(20.0, 100, 100)) == "turns"  # of which a shape changes, too
     assert name(angle=Effect(90.0, 19, 19)) == "mixed"  # too few have an angle
     assert name(**{feature: Effect(0.0, 0, 0) for feature in FEATURES}) == "dissolves"
 

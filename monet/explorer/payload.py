@@ -85,9 +85,10 @@ def evidence_payload(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """Measured effects of a checkpoint's latents, for the names of the sliders; None if none fit these weights.
 
     Returns:
-        ``slots``, ``sweep``, ``features`` with the word for each, and for each latent its ``name``; ``evidence``, its
-        strongest effect in words ("" for none); ``alive``, the share of objects left at each value of the sweep; and
-        ``strengths`` by feature: 1 is just noticeable, 0 is noticeable but inconsistent between slots.
+        ``slots``, ``sweep``, ``turns`` (whether objects can be turned), ``features`` with the word for each, and for
+        each latent its ``name``; ``evidence``, its strongest effect in words ("" for none); ``alive``, the share of
+        objects left at each value of the sweep; and ``strengths`` by feature: 1 is just noticeable, 0 is noticeable but
+        inconsistent between slots.
     """
     try:
         found = Latents.read(checkpoint.folder)
@@ -99,6 +100,7 @@ def evidence_payload(checkpoint: Checkpoint) -> dict[str, Any] | None:
     return {
         "slots": found.slots,
         "sweep": list(found.sweep),
+        "turns": found.turns,
         "features": {name: found.word(name) for name in FEATURES},
         "latents": [
             {

@@ -14,6 +14,8 @@ from monet.latents.record import CONSISTENT, FEWEST, UNUSED, Effect, Latents
 HEADING = "## Latents"
 TABLES = "latents.md"
 """File with the full tables, in the checkpoint's folder."""
+ROWS = 8
+"""Most rows of the table in the model card."""
 MEASURED = """\
 The generator gives no factors: these are centroid, number and mean colour of the object's visible pixels.
 """
@@ -35,16 +37,19 @@ def insert(card: str, section: str) -> str:
 
 
 def section(latents: Latents, name: str) -> str:
-    """Writes the section of the model card, with a row for each latent that is named after its effect.
+    """Writes the section of the model card, with rows for the ``ROWS`` most used latents that have a named effect.
 
     Args:
         latents: the measurements.
         name: name of the checkpoint, for the command.
     """
     rows, others = [], dict[str, list[str]]()
+    named = [latent for latent in latents.latents if latent.kl >= UNUSED and latent.named_by(latents.slots)]
+    shown = sorted(named, key=lambda latent: -latent.kl)[:ROWS]
     for z, latent in enumerate(latents.latents):
         word = latents.name(latent)
-        if latent.kl >= UNUSED and (features := latent.named_by(latents.slots)):
+        if latent in shown:
+            features = latent.named_by(latents.slots)
             main = (FEATURES[feature].amount(latent.effects[feature].change) for feature in features)
             rows.append((f"z{z}", word, f"{latent.kl:.2f}", f"{latent.survived / latents.slots:.0%}", ", ".join(main)))
         else:
@@ -57,10 +62,18 @@ def section(latents: Latents, name: str) -> str:
 
 Median change of {latents.slots} object slots (validation split) as one latent goes from {span} of the prior, while the
 slot survives (decoded area within a factor of four). Slots survive {latents.survival:.0%} of the used latents' sweeps.
-{drawn} (0.5 to 25 % of the picture). {source}{rest}
+{drawn} (0.5 to 25 % of the picture). {turning(latents)} {source}{rest}
 
 {markdown(("latent", "name", "KL (nats)", "survive", "main effect"), rows)}
 """
+
+
+def turning(latents: Latents) -> str:
+    """Writes how many objects can be turned, a sentence."""
+    if latents.long < FEWEST:
+        return f"Only {latents.long} slots are long enough to have an angle."
+    share = f"{latents.turned / latents.long:.0%} of the {latents.long} long objects"
+    return f"{share} can be turned by 20 to 60 degrees, within 10 (`monet.grasp`)."
 
 
 def tables(latents: Latents, title: str, name: str, known: str) -> str:
@@ -95,6 +108,7 @@ direction (hue: in either). It is empty if at most half of them do, and bold fro
 
 Objects survive {latents.survival:.0%} of the sweeps of the {len(used)} used latents. With all latents drawn from the
 prior, {latents.drawn / latents.slots:.0%} of the slots are an object: decoded masks of 0.5 to 25 % of the picture.
+{turning(latents)}
 Unused (mean KL below {UNUSED} nats): {", ".join(unused) or "none"}.
 
 {markdown(("latent", "name", "KL", "survive", *FEATURES), rows)}
@@ -122,12 +136,14 @@ def knowledge(known: Sequence[Known], fitted: int, matched: float, measured: boo
     """
     rows = [
         (k.factor, f"{k.slots}", "R2" if k.chance is None else f"accuracy, chance {k.chance:.2f}",
-         f"{k.linear:.2f}", f"{k.boosted:.2f}")
+         f"{k.linear:.2f}", f"{k.boosted:.2f}",
+         f"{k.single:.2f} ({', '.join(f'z{z}' for z in dict.fromkeys(k.best))})")
         for k in known
     ]  # fmt: skip
     return f"""\
 Predictors of an object's factors from its slot's latents, fitted on {fitted} slots of validation scenes and scored on
-test scenes, in which {matched:.0%} of the visible objects have a slot (IoU above 0.5).
+test scenes, in which {matched:.0%} of the visible objects have a slot (IoU above 0.5). The last column has trees on one
+latent only, the best one for each of a factor's numbers.
 {MEASURED if measured else ""}
-{markdown(("factor", "slots", "measure", "ridge", "boosted trees"), rows)}
+{markdown(("factor", "slots", "measure", "ridge", "boosted trees", "one latent"), rows)}
 """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 from tqdm import tqdm
 
-from monet.inference import decode
-from monet.latents.features import FEATURES, measure, steps
+from monet.grasp import EXACT, Grasp, turns
+from monet.inference import decode, decode_pixels
+from monet.latents.features import FEATURES, OUTLINE, difference, measure, outline, steps
 from monet.latents.record import Effect, Latent, Latents
 from monet.latents.slots import Slots, are_objects, masks
 from monet.model import MONet
@@ -19,7 +23,7 @@ SURVIVES = 2.0
 
 
 def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
-    """Measures every latent of a model on object slots, and whether draws from the prior are objects.
+    """Measures every latent of a model on object slots, whether draws from the prior are objects, and objects turn.
 
     The mask of an edited slot is the softmax of its mask logits against those of the scene's other slots, which are
     unchanged.
@@ -30,31 +34,56 @@ def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
         data: name of their data set.
         weights: the model's :func:`~monet.latents.record.fingerprint`.
     """
-    before = _features(model, slots, slots.latents)
+    before, _ = _features(model, slots, slots.latents)
     latents = []
     for z in tqdm(range(slots.latents.shape[1]), "latents", leave=False):
-        swept = np.stack([_features(model, slots, _with(slots.latents, z, value)) for value in SWEEP])  # V,N,F
-        latents.append(describe(before, swept, float(slots.kl[:, z].mean())))
+        sweep = [_features(model, slots, _with(slots.latents, z, value)) for value in SWEEP]
+        swept, outlines = (np.stack(part) for part in zip(*sweep, strict=True))  # V,N,F and V,N,SIDE,SIDE
+        latents.append(describe(before, swept, outlines, float(slots.kl[:, z].mean())))
     drawn = np.random.default_rng(0).standard_normal(slots.latents.shape).astype(slots.latents.dtype)
     objects = int(are_objects(_decoded(model, slots, drawn)[0]).sum())
-    return Latents(data, weights, len(slots.latents), objects, SWEEP, tuple(latents))
+    errors = [turn.error for turn in turns(tqdm(_held(model, slots), "turns", len(slots.latents), leave=False))]
+    turned = int(np.sum(np.array(errors) <= EXACT))
+    return Latents(data, weights, len(slots.latents), objects, len(errors), turned, SWEEP, tuple(latents))
 
 
-def describe(before: np.ndarray, swept: np.ndarray, kl: float) -> Latent:
-    """Summarises the effect of one latent from features before the edit N,F and over the sweep V,N,F."""
+def describe(before: np.ndarray, swept: np.ndarray, outlines: np.ndarray, kl: float) -> Latent:
+    """Summarises the effect of one latent.
+
+    Args:
+        before: features before the edit N,F.
+        swept: features over the sweep V,N,F.
+        outlines: outlines over the sweep V,N,SIDE,SIDE.
+        kl: mean KL divergence from the prior, nats.
+    """
     area = list(FEATURES).index("area")
     alive = np.abs(swept[..., area] - before[:, area]) <= SURVIVES  # V,N
     counted = longest_run(alive)
+    measured = counted.any(0)
+    first, last = counted.argmax(0), len(counted) - counted[::-1].argmax(0)
+    slots = np.arange(len(before))
+    changes = {
+        name: np.where(counted, steps(values, feature.period), 0).sum(0)[measured]
+        for (name, feature), values in zip(FEATURES.items(), swept.transpose(2, 0, 1), strict=False)
+    }
+    changes[OUTLINE] = difference(outlines[first, slots], outlines[last, slots])[measured]
     found = {}
-    for values, (name, feature) in zip(swept.transpose(2, 0, 1), FEATURES.items(), strict=True):
-        changes = np.where(counted, steps(values, feature.period), 0).sum(0)
-        changes = changes[counted.any(0) & np.isfinite(changes)]
+    for name, feature in FEATURES.items():
+        change = changes[name][np.isfinite(changes[name])]
         if not feature.directed:
-            changes = np.abs(changes)
-        consistent = max(int((sign * changes >= feature.noticeable).sum()) for sign in (1, -1))
-        median = float(np.median(changes)) if len(changes) else 0.0
-        found[name] = Effect(round(median, 3) + 0.0, consistent, len(changes))  # + 0.0 turns -0.0 into 0.0
+            change = np.abs(change)
+        consistent = max(int((sign * change >= feature.noticeable).sum()) for sign in (1, -1))
+        median = float(np.median(change)) if len(change) else 0.0
+        found[name] = Effect(round(median, 3) + 0.0, consistent, len(change))  # + 0.0 turns -0.0 into 0.0
     return Latent(round(kl, 3), int(alive.all(0).sum()), tuple(alive.mean(1).round(3).tolist()), found)
+
+
+def _held(model: MONet, slots: Slots) -> Iterator[Grasp]:
+    """Holds every slot among the scene's other slots, which it needs for nothing but their mask logits."""
+    for latent, rivals in zip(slots.latents, slots.rivals, strict=True):
+        others = np.zeros((1, *rivals.shape, 4), rivals.dtype)
+        others[..., 3] = rivals
+        yield Grasp(partial(decode_pixels, model), latent, others)
 
 
 def longest_run(alive: np.ndarray) -> np.ndarray:
@@ -76,9 +105,10 @@ def _with(latents: np.ndarray, z: int, value: float) -> np.ndarray:
     return edited
 
 
-def _features(model: MONet, slots: Slots, latents: np.ndarray) -> np.ndarray:
-    """Decodes the slots with other latents and measures their features N,F."""
-    return measure(*_decoded(model, slots, latents))
+def _features(model: MONet, slots: Slots, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes the slots with other latents and measures their features N,F and outlines N,SIDE,SIDE."""
+    masks, components = _decoded(model, slots, latents)
+    return measure(masks, components), outline(masks)
 
 
 def _decoded(model: MONet, slots: Slots, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

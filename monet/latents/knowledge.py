@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from monet.data import Scene
+from monet.latents.record import UNUSED
 from monet.latents.slots import Slots
 
 TURNS: dict[str, dict[int, tuple[str, int]]] = {
@@ -33,6 +34,8 @@ class Known:
         slots: number of scored slots.
         linear: score of ridge regression: R2, mean over a factor's numbers, or accuracy for a category.
         boosted: score of gradient-boosted trees.
+        single: score of such trees on the single best latent, mean over a factor's numbers.
+        best: that latent, for each of the factor's numbers.
         chance: accuracy of always predicting the most frequent category; None for numbers, whose R2 would be 0.
     """
 
@@ -40,6 +43,8 @@ class Known:
     slots: int
     linear: float
     boosted: float
+    single: float
+    best: tuple[int, ...]
     chance: float | None
 
 
@@ -59,6 +64,7 @@ def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     train_factors, test_factors = factors(fitted, data), factors(scored, data)
+    used = np.flatnonzero(fitted.kl.mean(0) >= UNUSED)
     results = []
     for name, values in train_factors.items():
         train_rows, test_rows = np.isfinite(values).all(1), np.isfinite(test_factors[name]).all(1)
@@ -72,10 +78,16 @@ def knowledge(fitted: Slots, scored: Slots, data: str) -> list[Known]:
                 float(np.mean([p.fit(train, x).score(test, y) for x, y in zip(train_true.T, test_true.T, strict=True)]))
                 for p in _predictors(name in CATEGORIES)
             )
+            _, trees = _predictors(name in CATEGORIES)
+            singles = [
+                max((trees.fit(train[:, [z]], x).score(test[:, [z]], y), int(z)) for z in used)
+                for x, y in zip(train_true.T, test_true.T, strict=True)
+            ]
         chance = None
         if name in CATEGORIES:
             chance = float((test_true == np.bincount(train_true[:, 0].astype(int)).argmax()).mean())
-        results.append(Known(name, len(test), linear, boosted, chance))
+        single, best = float(np.mean([score for score, _ in singles])), tuple(z for _, z in singles)
+        results.append(Known(name, len(test), linear, boosted, single, best, chance))
     return results
 
 

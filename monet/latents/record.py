@@ -6,6 +6,8 @@ The file, UTF-8 JSON, some 10 kB for 16 latents, numbers rounded::
      "weights": "0f...",                SHA-256 of the model.safetensors that was measured
      "slots": 300,                      N object slots
      "drawn": 240,                      slots that are an object after a draw of all latents from the prior
+     "long": 90,                        slots that are longer than wide (monet.grasp.LONG)
+     "turned": 85,                      of these, those that the drag solver turns within 10 degrees (monet.grasp.turns)
      "sweep": [-2, -1, 0, 1, 2],        values that a latent was set to, in sigma of the prior
      "latents": [                       Z entries
       {"name": "moves across",          see Latents.name
@@ -32,7 +34,7 @@ from typing import Any
 
 from monet import checkpoints
 from monet.checkpoints import CheckpointError
-from monet.latents.features import FEATURES
+from monet.latents.features import FEATURES, OUTLINE
 
 FILE = "latents.json"
 MAX_BYTES = 2**20
@@ -70,14 +72,25 @@ class Latent:
     effects: Mapping[str, Effect]
 
     def named_by(self, slots: int) -> list[str]:
-        """Returns at most two features that name the latent, strongest first; ``slots`` were measured."""
+        """Returns at most two features that name the latent, strongest first; ``slots`` were measured.
+
+        Hue, saturation, brightness and the primary colours change together, so at most one of them names it. The
+        outline changes with size and angle too, so it names the latent only if nothing else does.
+        """
         strength = {
             name: abs(effect.change) / FEATURES[name].noticeable
             for name, effect in self.effects.items()
             if effect.of >= max(FEWEST, MEASURABLE * slots) and effect.consistent >= CONSISTENT * effect.of
         }
-        ranked = sorted(strength, key=lambda name: -strength[name])
-        return [name for name in ranked[:2] if strength[name] >= SECOND * strength[ranked[0]]]
+        first, *others = sorted(strength, key=lambda name: (name == OUTLINE, -strength[name])) or [""]
+        second = [
+            name
+            for name in others
+            if name != OUTLINE
+            and strength[name] >= SECOND * strength[first]
+            and not (FEATURES[name].color and FEATURES[first].color)
+        ]
+        return [first, *second[:1]] if first else []
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,8 @@ class Latents:
     weights: str
     slots: int
     drawn: int
+    long: int
+    turned: int
     sweep: tuple[float, ...]
     latents: tuple[Latent, ...]
 
@@ -117,6 +132,11 @@ class Latents:
         """Share of sweeps of the used latents in which the object survives; of all latents if none is used."""
         counted = [latent for latent in self.latents if latent.kl >= UNUSED] or self.latents
         return sum(latent.survived for latent in counted) / (len(counted) * self.slots)
+
+    @property
+    def turns(self) -> bool:
+        """Whether the model has learned angles: most long objects can be turned."""
+        return self.long >= FEWEST and self.turned >= CONSISTENT * self.long
 
     @classmethod
     def read(cls, folder: Path) -> Latents | None:
@@ -165,19 +185,21 @@ def fingerprint(folder: Path) -> str:
 
 def _latents(table: Any) -> Latents:
     """Parses and checks a table of :meth:`Latents.json`; raises ValueError if it is malformed."""
-    _keys("the file", table, ("data", "weights", "slots", "drawn", "sweep", "latents"))
+    _keys("the file", table, ("data", "weights", "slots", "drawn", "long", "turned", "sweep", "latents"))
     data, weights, entries = table["data"], table["weights"], table["latents"]
     if not (isinstance(data, str) and isinstance(weights, str)):
         raise ValueError("data and weights must be strings")
     slots = _count("slots", table["slots"], 1, MAX_SLOTS)
     drawn = _count("drawn", table["drawn"], 0, slots)
+    long = _count("long", table["long"], 0, slots)
+    turned = _count("turned", table["turned"], 0, long)
     sweep = _numbers("sweep", table["sweep"], 2, 101, -10, 10)
     if list(sweep) != sorted(set(sweep)):
         raise ValueError("sweep must increase")
     if not isinstance(entries, list) or not 1 <= len(entries) <= 4096:
         raise ValueError("latents must be a list of at least one")
     found = tuple(_latent(entry, slots, len(sweep)) for entry in entries)
-    latents = Latents(data, weights, slots, drawn, sweep, found)
+    latents = Latents(data, weights, slots, drawn, long, turned, sweep, found)
     for number, (entry, latent) in enumerate(zip(entries, latents.latents, strict=True)):
         if entry["name"] != latents.name(latent):
             raise ValueError(

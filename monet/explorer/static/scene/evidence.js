@@ -9,7 +9,7 @@ import { h, svg, targetIn } from "../page/dom.js";
  * @property {number[]} alive share of the objects that have not dissolved, at each value of the sweep
  * @property {Record<string, number>} strengths of visible effects: 1 is just visible, 0 differs from slot to slot
  */
-/** @typedef {{slots: number, sweep: number[], features: Record<string, string>, latents: LatentEvidence[]}} Evidence */
+/** `turns`: whether objects can be turned. @typedef {{slots: number, sweep: number[], turns: boolean, features: Record<string, string>, latents: LatentEvidence[]}} Evidence */
 
 /** Strength that is drawn darkest. */
 const FULL = 8;

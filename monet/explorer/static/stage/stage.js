@@ -78,7 +78,7 @@ export function stage(frameElement, screen, page) {
   const at = (/** @type {MouseEvent} */ event) => positionOn(screen, event, store.scene.size);
   const pixelOf = (/** @type {Spot} */ spot) => pixelAt(spot, store.scene.size);
   const evidence = () => page.opening.offer.models[store.scene.model]?.latents ?? null;
-  const turns = () => learned(evidence(), "angle");
+  const turns = () => evidence()?.turns ?? false;
   const colors = () => learned(evidence(), "hue");
   const lights = () => learned(evidence(), "brightness");
   const sizes = () => !evidence() || learned(evidence(), "area");
@@ -278,7 +278,7 @@ export function stage(frameElement, screen, page) {
   function handles(size, place) {
     const [left, top, right, bottom] = place.box;
     grow.hidden = !place.object || !sizes();
-    turn.hidden = !place.object || !turns();
+    turn.hidden = !place.object || !place.long || !turns();
     const inside = (/** @type {number} */ v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
     Object.assign(grow.style, { left: inside(right), top: inside(bottom) });
     Object.assign(turn.style, { left: inside(right), top: inside(top) });
