@@ -134,15 +134,14 @@ export async function drawn(figure, width, height) {
   if (!drawing.hasAttribute("viewBox")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
   for (const [n, image] of drawing.querySelectorAll(".heatmaplayer image").entries()) {
     const heat = figure.data.filter(({ type }) => type === "heatmap")[n];
-    if (heat) image.replaceWith(...cells(image, heat.z));
+    if (heat) image.replaceWith(...cells(image, heat.z, heat.zmax));
   }
   return drawing;
 }
 
-/** The cells of a heat map as SVG rectangles; Plotly embeds them as a bitmap. @param {Element} image @param {number[][]} z */
-function cells(image, z) {
+/** The cells of a heat map as SVG rectangles; Plotly embeds them as a bitmap. @param {Element} image @param {number[][]} z @param {number} top value of the last colour */
+function cells(image, z, top) {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(image.getAttribute(name)));
-  const top = Math.max(...z.flat());
   return z.flatMap((row, r) =>
     row.map((value, c) =>
       svg("rect", {
@@ -150,7 +149,7 @@ function cells(image, z) {
         y: y + (r * height) / z.length,
         width: width / row.length,
         height: height / z.length,
-        fill: errorColor(value / top),
+        fill: errorColor(Math.min(1, value / top)),
         "shape-rendering": "crispEdges",
       }),
     ),

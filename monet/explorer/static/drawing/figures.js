@@ -52,15 +52,28 @@ function posterior({ mean, std }) {
   });
 }
 
+/** Largest KL divergence with a colour of its own; a background's latent can have a hundred nats, an object's has five. */
+const MOST_NATS = 8;
+
 /** Heat map of D_KL from the prior, in nats: slots by rows, latents by columns. @param {Scene} scene */
 function kl(scene) {
+  const most = Math.max(...scene.kl.flatMap((values) => [...values]));
+  const ticks = Array.from({ length: MOST_NATS / 2 + 1 }, (_, n) => 2 * n);
   const heat = {
     type: "heatmap",
     z: scene.kl,
     y: scene.kl.map((_, k) => `slot ${k + 1}`),
     colorscale: "Cividis",
     zmin: 0,
-    colorbar: { title: { text: "nats" }, thickness: 10 },
+    zmax: Math.min(most, MOST_NATS),
+    colorbar: {
+      title: { text: "nats" },
+      thickness: 10,
+      ...(most > MOST_NATS && {
+        tickvals: ticks,
+        ticktext: ticks.map((tick) => (tick === MOST_NATS ? `≥ ${tick}` : `${tick}`)),
+      }),
+    },
     hovertemplate: "%{y}, z<sub>%{x}</sub>: %{z:.2f} nats<extra></extra>",
   };
   return styled([heat], "latent dimension d of z<sub>d</sub>", "", {
