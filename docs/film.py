@@ -1,6 +1,6 @@
 """Records ``docs/stage.webp``, the README's animation, in Chromium: ``python -m docs.film``.
 
-The mouse drags an object on the stage, then a latent's slider. Every frame is a screenshot of the page.
+The mouse moves and turns an object on the stage, then drags a latent's slider. Every frame is a screenshot of the page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from benchmarks.hand import PLACE
 from tests.browser.chromium import find
@@ -52,10 +52,14 @@ def main() -> None:
 
 
 def film(page: Page) -> Iterator[bytes]:
-    """Yields screenshots of an object dragged in a circle, and of a slider dragged to its ends and back."""
+    """Yields screenshots of an object moved in a circle, turned and back, and a slider moved to its ends and back."""
     x, y, scale = page.evaluate(PLACE)
     yield from drag(page, [(x - 5 * scale * math.sin(a), y + 10 * scale * (1 - math.cos(a))) for a in turn(36)])
-    slider = page.locator(".mx-latent input[type=range]").first
+    across, down = (at - middle for at, middle in zip(centre(page.locator(".mx-handle-turn")), (x, y), strict=True))
+    angles = [math.atan2(down, across) + 0.6 * (1 - math.cos(a)) for a in turn(30)]
+    reach = math.hypot(across, down)
+    yield from drag(page, [(x + reach * math.cos(a), y + reach * math.sin(a)) for a in angles])
+    slider = page.locator(".mx-latent", has_text="green").locator("input[type=range]")
     box = slider.bounding_box()
     assert box is not None
     middle, height = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -65,6 +69,13 @@ def film(page: Page) -> Iterator[bytes]:
     yield from drag(
         page, [(start + (middle - start) * min(1, 2 * a) + 0.3 * box["width"] * math.sin(a), height) for a in turn(30)]
     )
+
+
+def centre(element: Locator) -> tuple[float, float]:
+    """Returns the middle of an element in the window."""
+    box = element.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def turn(steps: int) -> list[float]:

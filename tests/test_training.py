@@ -735,11 +735,11 @@ def test_shipped_recipe_can_be_run_to_its_end(name):
     assert r.stages[-1].objects[1] == dataset.objects[1]
     last = [stage for stage in r.stages if stage.learn in ("everything", "attention")][-1]
     assert last.slots in (None, r.model.num_slots) and last.objects[1] == dataset.objects[1]
-    for points in r.schedules.values():
+    for schedule, points in r.schedules.items():
         steps, values = zip(*points, strict=True)
         assert list(steps) == sorted(set(steps)), "between points out of order nothing is defined"
         assert 0 <= steps[0] <= steps[-1] <= r.steps
-        assert min(values) > 0
+        assert min(values) > 0 or schedule == "vae_factor", "0 freezes the VAE"
 
 
 @pytest.mark.parametrize(
