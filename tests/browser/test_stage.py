@@ -170,6 +170,10 @@ def test_a_long_object_turns_and_a_round_one_has_no_handle(stage: Page) -> None:
         if 4 <= len(rows) < 1000 and number != slot:
             low, high = np.linalg.eigvalsh(np.cov(rows, columns))
             handles[bool(high >= 1.3**2 * low)] = stage.locator(".mx-handle-turn").is_visible()
+            before = stage.evaluate(LATENT)
+            stage.keyboard.press("]")
+            expect(stage.locator(".mx-stage .mx-sr")).to_contain_text("Only long objects can be turned")
+            assert stage.evaluate(LATENT) == before
     assert handles == {False: False}  # a square and a heart
 
 

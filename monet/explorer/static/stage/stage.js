@@ -205,20 +205,26 @@ export function stage(frameElement, screen, page) {
     const by = KEYS[event.key];
     const pixels = event.shiftKey ? 8 : 1;
     /** @type {Record<string, Aim>} */
-    const others = {
+    const sizing = {
       "+": (s) => ({ ...s, size: s.size * KEY_GROWTH }),
       "=": (s) => ({ ...s, size: s.size * KEY_GROWTH }),
       "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }),
-      ...(turns() && { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) }),
     };
+    /** @type {Record<string, Aim>} */
+    const turning = turns() ? { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) } : {};
     /** @type {Aim | undefined} */
-    const change = by ? (s) => ({ ...s, x: s.x + pixels * by[0], y: s.y + pixels * by[1] }) : others[event.key];
+    const change = by
+      ? (s) => ({ ...s, x: s.x + pixels * by[0], y: s.y + pixels * by[1] })
+      : (sizing[event.key] ?? turning[event.key]);
     if (event.key === "Backspace") putBack(store.view.slot);
     if (!change) return;
     event.preventDefault();
     event.stopPropagation();
-    if (!placeOf(frame.labels, frame.scene.size, store.view.slot).object)
+    const place = placeOf(frame.labels, frame.scene.size, store.view.slot);
+    if (!place.object)
       return setText(spoken, "This slot is the background or empty. Select an object with the number keys.");
+    if (event.key in turning && !place.long && !hand)
+      return setText(spoken, "This object is about as long as wide. Only long objects can be turned.");
     keys.push(change, event);
   });
 
