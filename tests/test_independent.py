@@ -1,6 +1,7 @@
 """Tests of independent latents: the same pictures from latents that each hold one source of what objects differ in."""
 
 import copy
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 
 from monet.data.batches import TRAIN, scenes
 from monet.evaluation import decompositions
+from monet.latents.features import FEATURES, measure
 from monet.model import Decomposition, MONet, MONetConfig
 from monet.training.independent import make_independent
 
@@ -105,6 +107,22 @@ def test_unused_latents_stay_unused(model, used):
     (old, _, _), (new, mean, std) = objects(before), objects(model)
     torch.testing.assert_close(new.components, old.components, rtol=1e-4, atol=1e-4)
     assert mean[:, used:].abs().max() < 1e-3 and (std[:, used:] - 1).abs().max() < 1e-3
+
+
+def test_latents_increase_with_what_they_determine_most(model):
+    make_independent(model, DATA)
+    together, mean, _ = objects(model)
+    columns = [n for n, name in enumerate(FEATURES) if name in ("saturation", "brightness", "red", "green", "blue")]
+    shown = measure(together.log_masks[:, 1].exp().numpy(), together.components[:, 1].numpy())[:, columns]
+    shown = shown[:, shown.std(0) > 1e-6]  # channels that are not clipped everywhere; the masks are all the same
+    alike = np.corrcoef(mean.T[:SOURCES], shown.T)[:SOURCES, SOURCES:]
+    assert (np.take_along_axis(alike, abs(alike).argmax(1)[:, None], 1) > 0).all()
+
+
+def test_without_scikit_learn_a_sentence_says_what_to_install(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
+    with pytest.raises(ValueError, match=r"need scikit-learn: pip install -r requirements-training\.txt"):
+        make_independent(model, DATA)
 
 
 def test_too_few_objects_are_refused(model):
