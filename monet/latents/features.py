@@ -117,9 +117,8 @@ def outline(masks: np.ndarray) -> np.ndarray:
     reach = 3 * ((torch.arange(SIDE).double() + 0.5) / SIDE - 0.5)  # in sides of a square of the mask's area
     places = torch.stack(torch.meshgrid(reach, reach, indexing="xy"), dim=-1)
     pixels = torch.stack((x, y), 1)[:, None, None] + area.sqrt()[:, None, None, None] * places
-    sampled = grid_sample(shares[:, None], (2 * pixels + 1) / torch.tensor([width, height]) - 1, align_corners=False)[
-        :, 0
-    ]
+    grid = (2 * pixels + 1) / torch.tensor([width, height]) - 1
+    sampled = grid_sample(shares[:, None], grid, align_corners=False)[:, 0]
     return (sampled > 0.5 * sampled.amax((1, 2), keepdim=True)).numpy()
 
 
