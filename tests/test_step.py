@@ -12,8 +12,9 @@ from torch.distributions import Bernoulli, kl_divergence
 from monet.data.batches import TRAIN, prepare, scenes, to_tensor
 from monet.model import Decomposition, MONet
 from monet.objective import latent_kl, loss, slot_loss
-from monet.training import recipe
+from monet.training import lessons, recipe
 from monet.training.pool import SMALLEST, Pool, Slots
+from monet.training.recycle import recycle
 from monet.training.run import Run
 from monet.training.step import Scenes, Step
 from monet.vae import Lattice
@@ -233,3 +234,23 @@ def test_a_vae_begins_anew_with_a_stage_and_only_then(tiny):
     assert all(map(torch.equal, run.model.attention.parameters(), wider.attention.parameters()))
     with pytest.raises(ValueError, match="differ in vae"):
         run.start_from(wider, 5)
+
+
+@pytest.mark.slow
+def test_a_stage_recycles_once_when_it_begins_also_in_a_resumed_run(tiny, monkeypatch):
+    counts = []
+    monkeypatch.setattr(lessons, "recycle", lambda *given: counts.append(recycle(*given)))
+    tiny.write_text("slot_pool = 32\n" + TINY.replace("until = 500", "recycle = true\nuntil = 500"), encoding="utf-8")
+    plan = recipe.load(str(tiny))
+    whole, parts = (Run(plan, tiny.parent / name) for name in ("whole", "parts"))
+    for run in (whole, parts):  # an untrained attention gives away halves of the picture
+        run.optimizing.model.attention.unet.logits.weight.data *= 30
+        with torch.no_grad():
+            run.model.vae.decoder.convolutions[1].bias[:3] = -100
+    whole.train(6)
+    for steps in (4, 1, 1):
+        parts.train(steps)
+        parts = Run(plan, tiny.parent / "parts")
+        assert parts.resume()
+    assert_identical(saved(whole)["weights"], saved(parts)["weights"])
+    assert [count["decoder"] >= 3 for count in counts] == [True, True]  # one of each run

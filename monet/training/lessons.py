@@ -14,6 +14,7 @@ from monet.training.feed import Pictures, Request
 from monet.training.initialise import initialise
 from monet.training.pool import Pool, Slots
 from monet.training.recipe import Recipe
+from monet.training.recycle import SLOTS, recycle
 from monet.training.step import Scenes, Step, rate_for
 from monet.vae import Lattice
 
@@ -70,8 +71,11 @@ class Lessons:
         """
         number = self.recipe.stage_number(request.position)
         stage = self.recipe.stages[number]
-        if stage.new_vae and number != self.record["stage"]:
-            self._renew_vae()
+        if number != self.record["stage"]:
+            if stage.new_vae:
+                self._renew_vae()
+            if stage.recycle:
+                self._recycle(request, pictures)
         self.record["stage"] = number
         if stage.learn == "everything" and request.step % stage.vae_every:
             stage = replace(stage, learn="attention")
@@ -107,6 +111,18 @@ class Lessons:
             model.vae.load_state_dict(fresh.vae.state_dict())
         self.optimizing.forget(self.optimizing.model.vae)
 
+    def _recycle(self, request: Request, pictures: Pictures) -> None:
+        step, recipe = self.optimizing, self.recipe
+        # Without the process's rank: all of them must draw the same weights from the same pictures.
+        pool = self._fill(request, pictures, (recipe.seed, request.step, 3), int(self.record["pictures"]))
+        torch.manual_seed(hash((recipe.seed, request.step, 3)))
+        slots = pool.log_masks.shape[1]
+        chosen = torch.randperm(len(pool.images) * slots)[:SLOTS].to(step.device)
+        images, log_masks = pool.images[chosen // slots].float() / 255, pool.log_masks.flatten(0, 1)[chosen].float()
+        recycle(step.model, images, log_masks)
+        step.average.vae.load_state_dict(step.model.vae.state_dict())
+        step.forget(step.model.vae)
+
     def _pool_of(self, request: Request, pictures: Pictures) -> Pool:
         """Returns the pool of slots that a step draws from; a resumed run gets the same pool."""
         recipe = self.recipe
@@ -115,11 +131,13 @@ class Lessons:
         if self._pool is None or self._pool[0] != key:
             self._pool = None  # two pools may not fit into memory
             first = (number * self.optimizing.processes + self.rank) * recipe.slot_pool
-            asked = request._replace(
-                parts=((recipe.seed, number, self.rank, 2),), each=recipe.slot_pool, first=first,
-                objects=recipe.stage(request.position).objects if request.objects else None,
-            )  # fmt: skip
-            images = pictures.of(asked).to(self.optimizing.device)
-            slots = recipe.stage(request.position).slots or recipe.model.num_slots
-            self._pool = (key, Pool.fill(self.optimizing.model, images, slots, self.optimizing.bfloat16))
+            self._pool = (key, self._fill(request, pictures, (recipe.seed, number, self.rank, 2), first))
         return self._pool[1]
+
+    def _fill(self, request: Request, pictures: Pictures, seed: tuple[int, ...], first: int) -> Pool:
+        recipe, stage = self.recipe, self.recipe.stage(request.position)
+        objects = stage.objects if request.objects else None
+        asked = request._replace(parts=(seed,), each=recipe.slot_pool, first=first, objects=objects)
+        images = pictures.of(asked).to(self.optimizing.device)
+        slots = stage.slots or recipe.model.num_slots
+        return Pool.fill(self.optimizing.model, images, slots, self.optimizing.bfloat16)

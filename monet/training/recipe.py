@@ -61,6 +61,8 @@ class Stage:
             :func:`monet.objective.slot_loss` (see :mod:`monet.training.pool`).
         new_vae: reinitialise the VAE and its optimiser state when the stage begins. A VAE that was trained together
             with an untrained attention is stuck: its latents hold place and colour, and no shape.
+        recycle: give new weights to the VAE's dead units and unused latents, and reset its optimiser state, when the
+            stage begins; nothing drawn changes (see :func:`monet.training.recycle.recycle`).
     """
 
     until: int
@@ -73,6 +75,7 @@ class Stage:
     vae_every: int = 1
     learn: Learner = "everything"
     new_vae: bool = False
+    recycle: bool = False
 
     def draw(self, seed: tuple[int, int], num_slots: int) -> tuple[tuple[int, int] | None, int]:
         """Draws fewest and most objects per scene of a step, and K; ``num_slots`` is the configuration's."""
