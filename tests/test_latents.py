@@ -98,8 +98,8 @@ def test_draws_from_the_prior_are_objects_where_the_decoder_draws_one(measured: 
 
 
 def test_ellipses_turn_and_too_few_do_not_tell(measured: Latents) -> None:
-    assert measured.long == COUNT and measured.turned >= 0.95 * COUNT and measured.turns
-    assert not replace(measured, turned=COUNT // 2).turns and not replace(measured, long=9, turned=9).turns
+    assert measured.angled == COUNT and measured.turned >= 0.85 * COUNT and measured.turns
+    assert not replace(measured, turned=COUNT // 2).turns and not replace(measured, angled=9, turned=9).turns
 
 
 def test_what_stands_higher_is_further_away_where_there_is_a_ground(measured: Latents) -> None:

@@ -70,10 +70,10 @@ slot survives (decoded area within a factor of four). Slots survive {latents.sur
 
 def turning(latents: Latents) -> str:
     """Writes how many objects can be turned, a sentence."""
-    if latents.long < FEWEST:
-        return f"Only {latents.long} slots are long enough to have an angle."
-    share = f"{latents.turned / latents.long:.0%} of the {latents.long} long objects"
-    return f"{share} can be turned by 20 to 60 degrees, within 10 (`monet.grasp`)."
+    if latents.angled < FEWEST:
+        return f"Only {latents.angled} slots look different after a turn."
+    share = f"{latents.turned / latents.angled:.0%} of the {latents.angled} objects that have an angle"
+    return f"{share} can be turned by 20 to 60 degrees (`monet.grasp`)."
 
 
 def tables(latents: Latents, title: str, name: str, known: str) -> str:

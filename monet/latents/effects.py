@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from monet.grasp import EXACT, Grasp, turns
+from monet.grasp import Grasp, turns
 from monet.inference import decode, decode_pixels
 from monet.latents.features import FEATURES, OUTLINE, difference, measure, outline, steps
 from monet.latents.record import Effect, Latent, Latents
@@ -42,9 +42,9 @@ def effects(model: MONet, slots: Slots, data: str, weights: str) -> Latents:
         latents.append(describe(before, swept, outlines, float(slots.kl[:, z].mean())))
     drawn = np.random.default_rng(0).standard_normal(slots.latents.shape).astype(slots.latents.dtype)
     objects = int(are_objects(_decoded(model, slots, drawn)[0]).sum())
-    errors = [turn.error for turn in turns(tqdm(_held(model, slots), "turns", len(slots.latents), leave=False))]
-    turned = int(np.sum(np.array(errors) <= EXACT))
-    return Latents(data, weights, len(slots.latents), objects, len(errors), turned, SWEEP, tuple(latents))
+    succeeded = [turn.succeeded for turn in turns(tqdm(_held(model, slots), "turns", len(slots.latents), leave=False))]
+    angled, turned = len(succeeded), sum(succeeded)
+    return Latents(data, weights, len(slots.latents), objects, angled, turned, SWEEP, tuple(latents))
 
 
 def describe(before: np.ndarray, swept: np.ndarray, outlines: np.ndarray, kl: float) -> Latent:

@@ -6,8 +6,8 @@ The file, UTF-8 JSON, some 10 kB for 16 latents, numbers rounded::
      "weights": "0f...",                SHA-256 of the model.safetensors that was measured
      "slots": 300,                      N object slots
      "drawn": 240,                      slots that are an object after a draw of all latents from the prior
-     "long": 90,                        slots that are longer than wide (monet.grasp.LONG)
-     "turned": 85,                      of these, those that the drag solver turns within 10 degrees (monet.grasp.turns)
+     "angled": 90,                      slots that look different after a turn (monet.grasp.turns)
+     "turned": 85,                      of these, those that the drag solver turns (monet.grasp.Turn.succeeded)
      "sweep": [-2, -1, 0, 1, 2],        values that a latent was set to, in sigma of the prior
      "latents": [                       Z entries
       {"name": "moves across",          see Latents.name
@@ -101,7 +101,7 @@ class Latents:
     weights: str
     slots: int
     drawn: int
-    long: int
+    angled: int
     turned: int
     sweep: tuple[float, ...]
     latents: tuple[Latent, ...]
@@ -135,8 +135,8 @@ class Latents:
 
     @property
     def turns(self) -> bool:
-        """Whether the model has learned angles: most long objects can be turned."""
-        return self.long >= FEWEST and self.turned >= CONSISTENT * self.long
+        """Whether the model has learned angles: most objects that have one can be turned."""
+        return self.angled >= FEWEST and self.turned >= CONSISTENT * self.angled
 
     @classmethod
     def read(cls, folder: Path) -> Latents | None:
@@ -185,21 +185,21 @@ def fingerprint(folder: Path) -> str:
 
 def _latents(table: Any) -> Latents:
     """Parses and checks a table of :meth:`Latents.json`; raises ValueError if it is malformed."""
-    _keys("the file", table, ("data", "weights", "slots", "drawn", "long", "turned", "sweep", "latents"))
+    _keys("the file", table, ("data", "weights", "slots", "drawn", "angled", "turned", "sweep", "latents"))
     data, weights, entries = table["data"], table["weights"], table["latents"]
     if not (isinstance(data, str) and isinstance(weights, str)):
         raise ValueError("data and weights must be strings")
     slots = _count("slots", table["slots"], 1, MAX_SLOTS)
     drawn = _count("drawn", table["drawn"], 0, slots)
-    long = _count("long", table["long"], 0, slots)
-    turned = _count("turned", table["turned"], 0, long)
+    angled = _count("angled", table["angled"], 0, slots)
+    turned = _count("turned", table["turned"], 0, angled)
     sweep = _numbers("sweep", table["sweep"], 2, 101, -10, 10)
     if list(sweep) != sorted(set(sweep)):
         raise ValueError("sweep must increase")
     if not isinstance(entries, list) or not 1 <= len(entries) <= 4096:
         raise ValueError("latents must be a list of at least one")
     found = tuple(_latent(entry, slots, len(sweep)) for entry in entries)
-    latents = Latents(data, weights, slots, drawn, long, turned, sweep, found)
+    latents = Latents(data, weights, slots, drawn, angled, turned, sweep, found)
     for number, (entry, latent) in enumerate(zip(entries, latents.latents, strict=True)):
         if entry["name"] != latents.name(latent):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { features, Grasp, rivalsOf, turned } from "../../monet/explorer/static/scene/grasp.js";
+import { features, Grasp, posed, rivalsOf } from "../../monet/explorer/static/scene/grasp.js";
 
 const SIDE = 32;
 
@@ -102,13 +102,49 @@ test("no step dissolves the object, and latents stay in the prior's range", asyn
   assert.ok(end.latent.every((value) => Math.abs(value) <= 3.5));
 });
 
-test("a quarter turn swaps the second moments", () => {
-  const start = { x: 1, y: 2, size: 3, red: 0, green: 0, blue: 0, xx: 0.4, xy: 0.1, yy: 0.2 };
-  const { xx, xy, yy, x } = turned(start, Math.PI / 2);
-  [
-    [xx, 0.2],
-    [xy, -0.1],
-    [yy, 0.4],
-    [x, 1],
-  ].forEach(([found, wanted]) => assert.ok(Math.abs(found - wanted) < 1e-12));
+test("a posed mask is moved, resized and turned about its centroid", () => {
+  const size = 16;
+  const mask = new Float64Array(size * size);
+  for (const [x, y, value] of [
+    [4, 8, 1],
+    [5, 8, 1],
+    [6, 8, 0.5],
+    [15, 15, 1],
+  ])
+    mask[y * size + x] = value;
+  const start = { x: 5.5, y: 8.5, size: 3, red: 0, green: 0, blue: 0, xx: 0, xy: 0, yy: 0, angle: 0 };
+  const at = (/** @type {Float64Array} */ found, /** @type {number} */ x, /** @type {number} */ y) =>
+    Math.round(1e6 * found[y * size + x]) / 1e6;
+  const same = posed(mask, size, start, start, 0);
+  assert.deepEqual([...same], [...mask]);
+  const turned = posed(mask, size, start, { ...start, x: 8.5, y: 4.5 }, Math.PI / 2); // clockwise: left goes up
+  assert.deepEqual(
+    [3, 4, 5].map((y) => at(turned, 8, y)),
+    [1, 1, 0.5],
+  );
+  const larger = posed(mask, size, start, { ...start, size: 6 }, 0);
+  assert.deepEqual(
+    [3, 4, 5, 6, 7, 8].map((x) => at(larger, x, 8)),
+    [1, 1, 1, 0.75, 0.5, 0.25],
+  );
+});
+
+test("an object turns at most seven degrees a step, and settles when it has arrived", async () => {
+  /** A bar that z0 turns by half a radian. @param {Float32Array} z */
+  const bar = (z) => {
+    const pixels = new Float32Array(4 * SIDE * SIDE);
+    const [c, s] = [Math.cos(0.5 * z[0]), Math.sin(0.5 * z[0])];
+    for (let p = 0; p < SIDE * SIDE; p++) {
+      const [x, y] = [(p % SIDE) + 0.5 - 16, Math.floor(p / SIDE) + 0.5 - 16];
+      pixels.set([0.5, 0.5, 0.5, 4 * (1 - Math.hypot((c * x + s * y) / 9, (c * y - s * x) / 3))], 4 * p);
+    }
+    return pixels;
+  };
+  const { grasp } = await held(bar);
+  const target = { ...grasp.start, angle: 1 };
+  const first = await grasp.toward(target);
+  assert.ok(!first.settled && first.features.angle < 0.13 && first.latent[0] < 0.5);
+  const { latent, features: end } = await settle(grasp, target);
+  assert.ok(Math.abs(latent[0] - 2) < 0.05, `turned by ${latent[0] / 2}`);
+  assert.equal(end.angle, 1);
 });

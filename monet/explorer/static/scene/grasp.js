@@ -1,14 +1,15 @@
 // Solves for the latents that move an object to a target. Equal to monet.grasp, which explains the constants.
 
 /**
- * Nine features of an object, in this order: centroid and square root of the area in pixels, mean colour in [0, 1], second
- * central moments divided by the area.
- * @typedef {{x: number, y: number, size: number, red: number, green: number, blue: number, xx: number, xy: number, yy: number}} Features
+ * Features of an object: centroid and square root of the area in pixels, mean colour in [0, 1], second central moments
+ * divided by the area; and the angle in radians by which it has turned since the start, clockwise in the picture.
+ * @typedef {{x: number, y: number, size: number, red: number, green: number, blue: number, xx: number, xy: number, yy: number, angle: number}} Features
  */
-/** @type {(keyof Features)[]} */
+/** The features that are measured. @type {(keyof Features)[]} */
 const NAMES = ["x", "y", "size", "red", "green", "blue", "xx", "xy", "yy"];
 const WEIGHTS = [1, 1, 1, 4, 4, 4, 8, 8, 8];
-const [TURNING, MOMENTS, SAME] = [24, 6, 1e-6];
+const TURNING = [1, 1, 1, 16, 16, 16, 24, 24, 24];
+const TURN = 0.12;
 const DAMPING = 0.3;
 const STRIDE = 3;
 const PROBE = 0.15;
@@ -19,11 +20,10 @@ const [SMALLEST, LARGEST] = [0.25, 4];
 const ARRIVED = 0.1;
 const PATIENCE = 4;
 
-/** @param {number[]} values nine @returns {Features} */
-const named = ([x, y, size, red, green, blue, xx, xy, yy]) => ({ x, y, size, red, green, blue, xx, xy, yy });
-
-/** @param {Features} features */
-const listed = (features) => NAMES.map((name) => features[name]);
+/** @param {Float64Array} values the measured features first @param {number} angle @returns {Features} */
+const named = ([x, y, size, red, green, blue, xx, xy, yy], angle) => ({
+  ...{ x, y, size, red, green, blue, xx, xy, yy, angle },
+});
 
 /**
  * Log-sum-exp of the mask logits of the other slots.
@@ -43,17 +43,19 @@ export function rivalsOf(others, pixels) {
 }
 
 /**
- * Computes the features of a decoded object among the other slots.
+ * Computes the features and the mask of a decoded object among the other slots.
  * @param {Float32Array} pixels [H*W][4]: red, green, blue, mask logit
  * @param {Float64Array} rivals [H*W], from `rivalsOf`
  * @param {number} size
- * @returns {number[]} nine
+ * @returns {Float64Array} the nine that are measured, then the mask's [H*W]
  */
 export function features(pixels, rivals, size) {
+  const found = new Float64Array(NAMES.length + size * size);
+  const masks = found.subarray(NAMES.length);
   let [area, x, y, xx, xy, yy, red, green, blue] = [1e-6, 0, 0, 0, 0, 0, 0, 0, 0];
   for (let row = 0, p = 0; row < size; row++) {
     for (let column = 0; column < size; column++, p++) {
-      const mask = 1 / (1 + Math.exp(rivals[p] - pixels[4 * p + 3]));
+      const mask = (masks[p] = 1 / (1 + Math.exp(rivals[p] - pixels[4 * p + 3])));
       const [u, v] = [column + 0.5, row + 0.5];
       area += mask;
       x += mask * u;
@@ -68,7 +70,7 @@ export function features(pixels, rivals, size) {
   }
   x /= area;
   y /= area;
-  return [
+  found.set([
     x,
     y,
     Math.sqrt(area),
@@ -78,7 +80,32 @@ export function features(pixels, rivals, size) {
     (xx / area - x * x) / area,
     (xy / area - x * y) / area,
     (yy / area - y * y) / area,
-  ];
+  ]);
+  return found;
+}
+
+/**
+ * Moves, resizes and turns a mask, by bilinear interpolation; it is 0 outside the picture.
+ * @param {Float64Array} mask [H*W]
+ * @param {number} size of the picture
+ * @param {Features} start the mask's features
+ * @param {Features} target position and size
+ * @param {number} angle
+ * @returns {Float64Array} [H*W]
+ */
+export function posed(mask, size, start, target, angle) {
+  const scale = start.size / Math.max(target.size, 1e-3);
+  const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+  /** @param {number} x @param {number} y */
+  const at = (x, y) => (x >= 0 && y >= 0 && x < size && y < size ? mask[y * size + x] : 0);
+  return Float64Array.from(mask, (_, p) => {
+    const [right, down] = [(p % size) + 0.5 - target.x, Math.floor(p / size) + 0.5 - target.y];
+    const [x, y] = [start.x + cos * right + sin * down - 0.5, start.y + cos * down - sin * right - 0.5];
+    const [left, top] = [Math.floor(x), Math.floor(y)];
+    const [u, v] = [x - left, y - top];
+    const upper = (1 - u) * at(left, top) + u * at(left + 1, top);
+    return (1 - v) * upper + v * ((1 - u) * at(left, top + 1) + u * at(left + 1, top + 1));
+  });
 }
 
 /**
@@ -94,18 +121,23 @@ export class Grasp {
   /** @type {Features} features at the start of the drag */
   start;
   #measure;
+  #size;
   /** @type {number[]} the latent at the start of the drag */
   #home;
   /** @type {number[]} double precision; `#shown` is the same in single precision, as decoded */
   #latent;
   /** @type {Float32Array} */
   #shown;
-  /** @type {number[]} features */
+  /** @type {Float64Array} features, then the mask */
   #now;
-  /** @type {number[][]} [feature][latent] */
+  /** @type {Float64Array} mask at the start */
+  #mask;
+  /** @type {Float64Array[]} of each latent: change of features and mask */
   #jacobian;
   #column = 0;
-  /** @type {number[] | null} */
+  #angle = 0;
+  #distance = 0;
+  /** @type {Features | null} */
   #target = null;
   #nearest = Infinity;
   #waited = 0;
@@ -128,24 +160,28 @@ export class Grasp {
     const [now, ...moved] = await measure([latent, ...probes]);
     return new Grasp(
       measure,
+      size,
       latent,
       now,
-      now.map((value, f) => moved.map((features) => (features[f] - value) / PROBE)),
+      moved.map((probed) => slope(probed, now)),
     );
   }
 
   /**
-   * @param {(latents: Float32Array[]) => Promise<number[][]>} measure nine features of each
+   * @param {(latents: Float32Array[]) => Promise<Float64Array[]>} measure features and mask of each
+   * @param {number} size
    * @param {Float32Array} latent
-   * @param {number[]} now its features
-   * @param {number[][]} jacobian [feature][latent]
+   * @param {Float64Array} now its features and mask
+   * @param {Float64Array[]} jacobian of each latent
    */
-  constructor(measure, latent, now, jacobian) {
+  constructor(measure, size, latent, now, jacobian) {
     this.#measure = measure;
+    this.#size = size;
     this.#shown = latent;
     this.#home = this.#latent = Array.from(latent);
     this.#now = now;
-    this.start = named(now);
+    this.#mask = now.slice(NAMES.length);
+    this.start = named(now, 0);
     this.#jacobian = jacobian;
   }
 
@@ -155,13 +191,22 @@ export class Grasp {
    * @returns {Promise<Reached>}
    */
   async toward(target) {
-    const wanted = listed(target);
-    if (!this.#target?.every((value, f) => value === wanted[f])) {
-      [this.#target, this.#nearest, this.#waited] = [wanted, Infinity, 0];
+    const [before, { angle }] = [this.#target, target];
+    if (!before || [...NAMES, /** @type {"angle"} */ ("angle")].some((name) => target[name] !== before[name])) {
+      [this.#target, this.#nearest, this.#waited] = [target, Infinity, 0];
     }
-    const turns = NAMES.slice(MOMENTS).some((name) => Math.abs(target[name] - this.start[name]) > SAME);
-    const weights = WEIGHTS.map((weight, f) => (turns && f >= MOMENTS ? TURNING : weight));
-    const rest = weights.map((weight, f) => weight * (wanted[f] - this.#now[f]));
+    let wanted = NAMES.map((name) => target[name]);
+    if (angle || this.#angle) {
+      const most = TURN / Math.max(1, this.#distance);
+      this.#angle += Math.min(most, Math.max(-most, angle - this.#angle));
+      const moments = turned(target, this.#angle);
+      wanted = NAMES.map((name) => moments[name]);
+      for (const share of posed(this.#mask, this.#size, this.start, target, this.#angle)) wanted.push(share);
+    }
+    const weights = wanted.length > NAMES.length ? TURNING : WEIGHTS;
+    /** @param {Float64Array} found */
+    const gap = (found) => wanted.map((value, f) => (weights[f] ?? 1) * (value - found[f]));
+    const rest = gap(this.#now);
     const proposed = this.#step(rest, weights);
     const tried = this.#latent.map((value, d) =>
       Math.min(Math.max(REACH, this.#home[d]), Math.max(Math.min(-REACH, this.#home[d]), value + proposed[d])),
@@ -173,42 +218,59 @@ export class Grasp {
     const [now, probed] = await this.#measure([shown, probe]);
     const length = dot(step, step);
     if (length > 1e-12) {
-      this.#jacobian.forEach((row, f) => {
-        const error = (now[f] - this.#now[f] - dot(row, step)) / length;
-        for (let d = 0; d < row.length; d++) row[d] += error * step[d];
+      // Only the rows in use: those of the mask's pixels take longer than the decoding.
+      wanted.forEach((_, f) => {
+        let error = now[f] - this.#now[f];
+        for (let d = 0; d < step.length; d++) error -= this.#jacobian[d][f] * step[d];
+        for (let d = 0; d < step.length; d++) this.#jacobian[d][f] += (error * step[d]) / length;
       });
     }
     const share = (now[2] / Math.max(wanted[2], 1e-3)) ** 2;
-    const distance = norm(weights.map((weight, f) => weight * (wanted[f] - now[f])));
+    const distance = norm(gap(now));
+    const turning = angle !== this.#angle;
     if (share < SMALLEST || share > LARGEST || distance > norm(rest) + ARRIVED) {
       this.#damping *= 4; // a step that dissolves the object or increases the distance is rejected
-      this.#waited += 1;
-      return { latent: this.#shown, features: named(this.#now), settled: this.#waited >= PATIENCE };
+      if (!turning) this.#waited += 1;
+      return { latent: this.#shown, features: named(this.#now, this.#angle), settled: this.#waited >= PATIENCE };
     }
     this.#damping = Math.max(DAMPING, this.#damping / 2);
-    this.#jacobian.forEach((row, f) => (row[column] = (probed[f] - now[f]) / PROBE));
-    [this.#latent, this.#shown, this.#now] = [tried, shown, now];
-    this.#waited = distance < this.#nearest - 0.02 ? 0 : this.#waited + 1;
-    this.#nearest = Math.min(this.#nearest, distance);
-    return { latent: shown, features: named(now), settled: distance < ARRIVED || this.#waited >= PATIENCE };
+    this.#jacobian[column] = slope(probed, now);
+    [this.#latent, this.#shown, this.#now, this.#distance] = [tried, shown, now, distance];
+    this.#waited = turning || distance < this.#nearest - 0.02 ? 0 : this.#waited + 1;
+    this.#nearest = turning ? Infinity : Math.min(this.#nearest, distance);
+    const settled = !turning && (distance < ARRIVED || this.#waited >= PATIENCE);
+    return { latent: shown, features: named(now, this.#angle), settled };
   }
 
   /** Computes a damped least-squares step. @param {number[]} gap weighted difference to the target @param {number[]} weights of the features @returns {number[]} change of the latent */
   #step(gap, weights) {
-    const jacobian = this.#jacobian.map((row, f) => row.map((value) => weights[f] * value));
+    const jacobian = this.#jacobian.map((change) => gap.map((_, f) => (weights[f] ?? 1) * change[f]));
     const shortening = Math.min(1, STRIDE / Math.max(norm(gap), 1e-9));
     const home = this.#home.map((value, d) => HOME * (value - this.#latent[d]));
-    const rest = gap.map((value, f) => shortening * value - dot(jacobian[f], home));
-    const gram = jacobian.map((a, i) => jacobian.map((b, j) => dot(a, b) + (i === j ? this.#damping : 0)));
-    const shares = solve(gram, rest);
-    const step = home.map((value, d) => value + jacobian.reduce((sum, row, f) => sum + row[d] * shares[f], 0));
+    const rest = gap.map(
+      (value, f) => shortening * value - jacobian.reduce((sum, row, d) => sum + row[f] * home[d], 0),
+    );
+    const gram = jacobian.map((a, i) =>
+      jacobian.map((b, j) => (j > i ? 0 : dot(a, b) + (i === j ? this.#damping : 0))),
+    );
+    const solved = solve(
+      gram,
+      jacobian.map((row) => dot(row, rest)),
+    );
+    const step = home.map((value, d) => value + solved[d]);
     const scale = Math.min(1, BOLDEST / Math.max(1e-9, ...step.map(Math.abs)));
     return step.map((value) => scale * value);
   }
 }
 
+/** A column of the Jacobian. @param {Float64Array} probed @param {Float64Array} now */
+const slope = (probed, now) => probed.map((value, f) => (value - now[f]) / PROBE);
 /** @param {number[]} a @param {number[]} b */
-const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
 /** @param {number[]} a */
 const norm = (a) => Math.sqrt(dot(a, a));
 
@@ -232,7 +294,7 @@ function solve(a, b) {
 }
 
 /** Features of the object turned about its centroid. @param {Features} features @param {number} angle in radians @returns {Features} */
-export function turned({ xx, xy, yy, ...others }, angle) {
+function turned({ xx, xy, yy, ...others }, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   return {
     ...others,

@@ -6,16 +6,12 @@ const GROUND_SHARE = 0.3;
 /** A slot with fewer pixels cannot be dragged. */
 const FEWEST = 4;
 
-/** Ratio of the axes from which an object has an angle; monet.grasp.LONG. */
-const LONG = 1.3;
-
 /**
  * @typedef {object} Place
  * @property {number} pixels where the slot has the largest mask
  * @property {number} share of the picture
  * @property {[number, number, number, number]} box left, top, right, bottom in pixels; right and bottom are exclusive
  * @property {boolean} object whether it is neither background nor empty
- * @property {boolean} long whether it is longer than wide, so that it has an angle
  */
 
 /**
@@ -27,7 +23,6 @@ const LONG = 1.3;
  */
 export function placeOf(labels, size, k) {
   let [left, top, right, bottom, pixels] = [size, size, 0, 0, 0];
-  let [sumX, sumY, sumXX, sumXY, sumYY] = [0, 0, 0, 0, 0];
   for (let p = 0; p < labels.length; p++) {
     if (labels[p] !== k) continue;
     const [x, y] = [p % size, Math.floor(p / size)];
@@ -36,21 +31,13 @@ export function placeOf(labels, size, k) {
     if (x >= right) right = x + 1;
     if (y < top) top = y;
     if (y >= bottom) bottom = y + 1;
-    sumX += x;
-    sumY += y;
-    sumXX += x * x;
-    sumXY += x * y;
-    sumYY += y * y;
   }
-  const [xx, xy, yy] = [sumXX * pixels - sumX * sumX, sumXY * pixels - sumX * sumY, sumYY * pixels - sumY * sumY];
-  const spread = Math.hypot(xx - yy, 2 * xy);
   const share = pixels / labels.length;
   return {
     pixels,
     share,
     box: [left, top, right, bottom],
     object: pixels >= FEWEST && share <= GROUND_SHARE,
-    long: xx + yy + spread >= LONG ** 2 * (xx + yy - spread),
   };
 }
 

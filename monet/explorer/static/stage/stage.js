@@ -3,7 +3,6 @@
 import { resetSlot } from "../scene/actions.js";
 import { h, setText, svg, targetIn } from "../page/dom.js";
 import { learned } from "../scene/evidence.js";
-import { turned } from "../scene/grasp.js";
 import { pixelAt, positionOn } from "../page/pointing.js";
 import { hueAt, hueRing, lit, tinted } from "./color.js";
 import { Hand } from "./hand.js";
@@ -115,6 +114,7 @@ export function stage(frameElement, screen, page) {
     hold(slot);
     const [pointer] = down.values(); // keeps its last position after it is released: the object still arrives there
     const angle = (/** @type {Features} */ start, /** @type {Spot} */ [x, y]) => Math.atan2(y - start.y, x - start.x);
+    let turnedBy = 0;
     /** @type {Record<Mode, Aim>} */
     const aims = {
       move: (start) => ({
@@ -126,7 +126,11 @@ export function stage(frameElement, screen, page) {
         ...start,
         size: start.size * Math.max(0.2, distance(start, pointer.to) / Math.max(1, distance(start, pointer.from))),
       }),
-      turn: (start) => turned(start, angle(start, pointer.to) - angle(start, pointer.from)),
+      turn: (start) => {
+        const by = angle(start, pointer.to) - angle(start, pointer.from);
+        turnedBy = by + 2 * Math.PI * Math.round((turnedBy - by) / (2 * Math.PI)); // atan2 jumps on the left
+        return { ...start, angle: turnedBy };
+      },
       hue: (start) => tinted(start, hueAt(pointer.to, start)),
       light: (start) => lit(start, (pointer.from[1] - pointer.to[1]) / (store.scene.size * LIGHT_REACH)),
     };
@@ -211,11 +215,14 @@ export function stage(frameElement, screen, page) {
       "-": (s) => ({ ...s, size: s.size / KEY_GROWTH }),
     };
     /** @type {Record<string, Aim>} */
-    const turning = turns() ? { "[": (s) => turned(s, -KEY_TURN), "]": (s) => turned(s, KEY_TURN) } : {};
+    const turning = {
+      "[": (s) => ({ ...s, angle: s.angle - KEY_TURN }),
+      "]": (s) => ({ ...s, angle: s.angle + KEY_TURN }),
+    };
     /** @type {Aim | undefined} */
     const change = by
       ? (s) => ({ ...s, x: s.x + pixels * by[0], y: s.y + pixels * by[1] })
-      : (sizing[event.key] ?? turning[event.key]);
+      : (sizing[event.key] ?? (turns() ? turning[event.key] : undefined));
     if (event.key === "Backspace") putBack(store.view.slot);
     if (!change) return;
     event.preventDefault();
@@ -223,8 +230,6 @@ export function stage(frameElement, screen, page) {
     const place = placeOf(frame.labels, frame.scene.size, store.view.slot);
     if (!place.object)
       return setText(spoken, "This slot is the background or empty. Select an object with the number keys.");
-    if (event.key in turning && !place.long && !hand)
-      return setText(spoken, "This object is about as long as wide. Only long objects can be turned.");
     keys.push(change, event);
   });
 
@@ -284,7 +289,7 @@ export function stage(frameElement, screen, page) {
   function handles(size, place) {
     const [left, top, right, bottom] = place.box;
     grow.hidden = !place.object || !sizes();
-    turn.hidden = !place.object || !place.long || !turns();
+    turn.hidden = !place.object || !turns();
     const inside = (/** @type {number} */ v) => `${(100 * Math.max(0, Math.min(size, v))) / size}%`;
     Object.assign(grow.style, { left: inside(right), top: inside(bottom) });
     Object.assign(turn.style, { left: inside(right), top: inside(top) });
