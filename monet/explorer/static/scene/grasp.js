@@ -265,6 +265,7 @@ export class Grasp {
 
 /** A column of the Jacobian. @param {Float64Array} probed @param {Float64Array} now */
 const slope = (probed, now) => probed.map((value, f) => (value - now[f]) / PROBE);
+
 /** @param {number[]} a @param {number[]} b */
 function dot(a, b) {
   let sum = 0;
