@@ -1,8 +1,8 @@
 """Recycles the dead units and unused latents of a trained VAE without changing its function.
 
 A ReLU unit that is zero on every picture has no gradient and stays so ("dormant"; Sokar et al. 2023, arXiv:2302.12902).
-A latent that equals the prior tells the decoder nothing, so the decoder ignores it, and it stays so too. After some
-hundred thousand steps 40 % of the units and a third of the latents of our VAEs were like this.
+A latent that equals the prior tells the decoder nothing, so the decoder ignores it, and it stays so too. After long
+training, more than a third of the units and five of sixteen latents of the sprites' VAEs were like this.
 """
 
 from __future__ import annotations
